@@ -1,0 +1,45 @@
+# Two commands do everything on a machine that has only Python 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# pip asked for a plain torch would fetch the newest build with several GB of CUDA: so torch comes first, pinned.
+TORCH  := torch==2.13.0
+
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export DO_NOT_TRACK = 1
+
+.PHONY: help env demo check test test-real demo-models clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(VENV)/.installed  ## the virtual environment, with everything pinned
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
+
+demo: env  ## the main job: speak the demo set, stage it, benchmark two models, print the leaderboard
+	$(BIN)/acento demo
+
+check: env  ## the fast part of the tests: format, lint, types, import arrows, unit tests (under 2 minutes)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not browser and not postgres'
+
+test: check  ## everything that needs nothing but this machine (under 20 minutes)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m '(slow or server) and not browser and not postgres'
+
+test-real: env  ## what a machine may lack: installs it as root on Debian, and says what it left out
+	.ci/install-real
+	$(BIN)/python -m pytest -q -m 'browser or postgres'
+
+demo-models: env  ## train the two shipped models anew (about an hour on 2 cores)
+	$(BIN)/python -m acento.training.demo_models
+
+clean:  ## remove the virtual environment and what the tools left (never your store)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
