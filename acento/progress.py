@@ -1,0 +1,44 @@
+"""How far a long step is: library code reports, and whoever started it listens (a terminal, a Prefect artifact)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``done`` of ``total`` ``unit`` of one step; the step's name is what a person reads beside the bar."""
+
+    step: str
+    done: float
+    total: float
+    unit: str = ""
+
+
+Listener = Callable[[Progress], None]
+
+_listeners: list[Listener] = []
+_lock = Lock()
+
+
+def report(step: str, done: float, total: float, unit: str = "") -> None:
+    """Tell every listener how far ``step`` is. Cheap, and safe to call from any thread."""
+    if not _listeners:
+        return
+    progress = Progress(step, done, total, unit)
+    with _lock:
+        for listener in _listeners:
+            listener(progress)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Call ``listener`` for every report made in this process while the block runs."""
+    with _lock:
+        _listeners.append(listener)
+    try:
+        yield
+    finally:
+        with _lock:
+            _listeners.remove(listener)

@@ -1,0 +1,86 @@
+"""Error counts: frozen values that add, and from which a rate is taken at the very end: rates are never averaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCounts:
+    """Substitutions, insertions, deletions and hits of one alignment, or of many added together.
+
+    >>> count_words("el perro ladra", "el gato") + count_words("sí", "sí po")
+    ErrorCounts(substitutions=1, insertions=1, deletions=1, hits=2)
+    >>> sum([count_words("a b", "a"), count_words("c d", "c d")], ErrorCounts()).rate
+    0.25
+    """
+
+    substitutions: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    hits: int = 0
+
+    @property
+    def reference_length(self) -> int:
+        """Words (or characters) of the reference."""
+        return self.hits + self.substitutions + self.deletions
+
+    @property
+    def errors(self) -> int:
+        """Edits that turn the reference into the hypothesis."""
+        return self.substitutions + self.insertions + self.deletions
+
+    @property
+    def rate(self) -> float | None:
+        """Errors over the reference's length, a fraction that may pass 1; None when the reference is empty.
+
+        An utterance whose reference is empty has no rate of its own, but its insertions count in the sum over a corpus.
+
+        >>> count_words("", "hola").rate is None
+        True
+        >>> (count_words("", "hola") + count_words("uno dos", "uno dos")).rate
+        0.5
+        """
+        return self.errors / self.reference_length if self.reference_length else None
+
+    def __add__(self, other: "ErrorCounts") -> "ErrorCounts":
+        return ErrorCounts(
+            self.substitutions + other.substitutions,
+            self.insertions + other.insertions,
+            self.deletions + other.deletions,
+            self.hits + other.hits,
+        )
+
+
+def count_words(reference: str, hypothesis: str) -> ErrorCounts:
+    """Count word errors; words are what white space of any kind parts.
+
+    The alignment is rapidfuzz's, as in jiwer: where several have the fewest edits, S, D and I are those jiwer reports.
+    """
+    numbers: dict[str, int] = {}
+    return _count(
+        [numbers.setdefault(word, len(numbers)) for word in reference.split()],
+        [numbers.setdefault(word, len(numbers)) for word in hypothesis.split()],
+    )
+
+
+def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
+    """Count character errors; as in jiwer, spaces between words are characters as any other, those at the ends are not.
+
+    >>> count_characters("es po", "espo ").rate
+    0.2
+    """
+    return _count(reference.strip(), hypothesis.strip())
+
+
+def _count(reference: Sequence[object], hypothesis: Sequence[object]) -> ErrorCounts:
+    substitutions = insertions = deletions = 0
+    for step in Levenshtein.opcodes(reference, hypothesis):
+        if step.tag == "replace":
+            substitutions += step.src_end - step.src_start
+        elif step.tag == "insert":
+            insertions += step.dest_end - step.dest_start
+        elif step.tag == "delete":
+            deletions += step.src_end - step.src_start
+    return ErrorCounts(substitutions, insertions, deletions, len(reference) - substitutions - deletions)

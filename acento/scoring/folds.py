@@ -1,0 +1,207 @@
+"""Cross-validation for data sets too small to spare a test split: folds by group, pooled to one rate.
+
+The clips of a group (a speaker, or a prompt) are all in one fold, so that no model is tested on a voice, or a sentence,
+that it was trained on. Every clip is tested once, by a model that never saw it; the counts of all folds make one
+corpus rate, and rates are never averaged. What is judged is the recipe, not one model.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.splits import SplitBy, group_of
+from acento.errors import InputError
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, interval, paired
+from acento.scoring.counts import ErrorCounts
+from acento.scoring.score import FAILED, SCORED, Rate, count_column
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """Which fold each clip is tested in."""
+
+    count: int
+    groups: tuple[str, ...]
+    """The group of each clip."""
+    of_clip: tuple[int, ...]
+    """The fold of each clip, from 0."""
+
+    def test(self, fold: int) -> list[int]:
+        """Return the places of the clips that a fold tests."""
+        return [place for place, own in enumerate(self.of_clip) if own == fold]
+
+    def train(self, fold: int) -> list[int]:
+        """Return the places of the clips that the model of a fold learns from."""
+        return [place for place, own in enumerate(self.of_clip) if own != fold]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many clips each fold tests."""
+        sizes = Counter(self.of_clip)
+        return tuple(sizes[fold] for fold in range(self.count))
+
+
+def make_folds(groups: Sequence[str], count: int, seed: int = 0) -> Folds:
+    """Share whole groups out to folds: the largest first, each to the fold that is smallest so far.
+
+    The same groups, of the same sizes, are shared out alike whatever the order of the clips. No two folds differ by
+    more clips than the largest group has (Graham, SIAM J. Appl. Math. 17(2), 1969).
+
+    Args:
+        groups: the group of each clip, as ``group_of`` names them.
+        count: how many folds.
+        seed: groups of equal size are taken in the order of a hash of it and their name.
+
+    Raises:
+        InputError: fewer than two folds, or more than there are groups.
+    """
+    sizes = Counter(groups)
+    if count < 2:
+        raise InputError(f"{count} folds cannot test on other clips than they train on; ask for 2 or more.")
+    if count > len(sizes):
+        raise InputError(
+            f"{len(groups)} clips of {len(sizes)} groups cannot make {count} folds, for a group is never parted; "
+            f"ask for at most {len(sizes)}, or make folds by prompt if these are speakers."
+        )
+    filled = [0] * count
+    owner: dict[str, int] = {}
+    for group in sorted(sizes, key=lambda name: (-sizes[name], _place(seed, name), name)):
+        fold = filled.index(min(filled))
+        owner[group] = fold
+        filled[fold] += sizes[group]
+    return Folds(count, tuple(groups), tuple(owner[group] for group in groups))
+
+
+def _place(seed: int, group: str) -> bytes:
+    return hashlib.sha256(f"{seed}\n{group}".encode()).digest()
+
+
+class Pooled(BaseModel):
+    """What all folds came to, together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folds: int
+    clips: int
+    """Scored, each once, by a model that was not trained on its group."""
+    failed: int
+    groups: int
+    """What was drawn for the interval."""
+    words: ErrorCounts
+    wer: Rate
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know of it."""
+        if self.wer.value is None:
+            return f"{self.folds} folds have no reference word in {self.clips} clips: there is no WER."
+        bounds = (
+            "; one group alone has no interval"
+            if self.wer.low is None or self.wer.high is None
+            else f" [{100 * self.wer.low:.1f}, {100 * self.wer.high:.1f}]"
+        )
+        failed = f" {self.failed} clips failed and are left out." if self.failed else ""
+        return (
+            f"WER {100 * self.wer.value:.1f} %{bounds} over {self.clips} clips of {self.groups} groups, "
+            f"each tested once by one of {self.folds} models that never heard its group.{failed} "
+            "It judges the recipe: a model trained on all clips should do about as well, or a little better."
+        )
+
+
+def pool_tables(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the utterances of all folds (tables of ``score_utterances``) as one table, sorted by id.
+
+    Raises:
+        InputError: there is no fold, or a clip was tested in two.
+    """
+    if not tables:
+        raise InputError("There are no folds to pool.")
+    whole = pa.concat_tables(tables).sort_by("id")
+    twice = [name for name, times in Counter(whole["id"].to_pylist()).items() if times > 1]
+    if twice:
+        raise InputError(f"{len(twice)} clips were tested in two folds (such as {twice[0]}); each counts once.")
+    return whole
+
+
+def pool(
+    tables: Sequence[pa.Table],
+    split_by: SplitBy = "auto",
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Pooled:
+    """Pool the folds' scores: counts are added, and whole groups are drawn for the interval.
+
+    The interval is of the choice of groups. That models of two folds share most of their training clips is not in it:
+    no estimate from one set of folds holds that (Bengio & Grandvalet, JMLR 5, 2004).
+
+    Raises:
+        InputError: there is no fold, or a clip was tested in two.
+        DataError: groups are speakers, and a clip has none.
+    """
+    whole = pool_tables(tables)
+    scored = whole.filter(pc.equal(whole["status"], SCORED))
+    groups = _groups(scored, split_by)
+    names = [field.name for field in fields(ErrorCounts)]
+    counts = ErrorCounts(**{name: int(count_column(scored, f"word_{name}").sum()) for name in names})
+    bounds = interval(
+        count_column(scored, "word_errors"),
+        count_column(scored, "word_length"),
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        groups=groups,
+    )
+    return Pooled(
+        folds=len(tables),
+        clips=len(scored),
+        failed=whole["status"].to_pylist().count(FAILED),
+        groups=len(set(groups)),
+        words=counts,
+        wer=Rate(value=counts.rate, low=bounds and bounds.low, high=bounds and bounds.high),
+    )
+
+
+def pool_difference(
+    tuned: Sequence[pa.Table],
+    base: Sequence[pa.Table],
+    split_by: SplitBy = "auto",
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> PairedDifference | None:
+    """Return tuned less base over the clips that both have a score for, whole groups drawn; None if there are no words.
+
+    Raises:
+        InputError: there is no fold, a clip was tested twice, or the two are not of the same clips and references.
+        DataError: groups are speakers, and a clip has none.
+    """
+    new, old = pool_tables(tuned), pool_tables(base)
+    if any(new[name].to_pylist() != old[name].to_pylist() for name in ("id", "normalized_reference")):
+        raise InputError(
+            "The folds of the two models are not of the same clips and references; "
+            "score both with the same normalizer on the same folds."
+        )
+    both = pc.and_(pc.equal(new["status"], SCORED), pc.equal(old["status"], SCORED))
+    new, old = new.filter(both), old.filter(both)
+    return paired(
+        count_column(new, "word_errors"),
+        count_column(new, "word_length"),
+        count_column(old, "word_errors"),
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        groups=_groups(new, split_by),
+    )
+
+
+def _groups(scored: pa.Table, split_by: SplitBy) -> list[str]:
+    rows = zip(scored["speaker"].to_pylist(), scored["reference"].to_pylist(), strict=True)
+    return [group_of(speaker, text, split_by) for speaker, text in rows]

@@ -1,0 +1,218 @@
+"""What more training clips may bring: a power law through a learning curve, drawn on to twice and four times the clips.
+
+WER = a + b * clips^-c, with a floor a >= 0 that no number of clips passes (Hestness et al., "Deep Learning Scaling is
+Predictable, Empirically", arXiv:1712.00409, 2017). Three or four points cannot say much: the interval is of the clips
+that were tested on, and the back-test says how far a forecast from half the clips was off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from acento.errors import InputError
+from acento.scoring.bootstrap import LEVEL
+
+RESAMPLES = 1000
+TIMES = (2, 4)
+_FEWEST = 3
+_EXPONENTS = np.round(np.arange(0.04, 2.001, 0.02), 2)
+"""The powers c that are tried; those measured there lie between 0.07 and 0.35, and theory has 0.5."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningPoint:
+    """A model trained on so many clips, and its word errors on each clip of one fixed dev or test set."""
+
+    train_clips: int
+    errors: tuple[int, ...]
+    lengths: tuple[int, ...]
+    """Reference words of each clip: the same for every point."""
+
+
+class Curve(BaseModel):
+    """WER = floor + scale * clips^-power, a fraction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    floor: float
+    scale: float
+    power: float
+
+    def at(self, clips: float) -> float:
+        """Return the WER that the curve has at a number of training clips.
+
+        >>> Curve(floor=0.1, scale=1.0, power=0.5).at(100)
+        0.2
+        """
+        return float(self.floor + self.scale * float(clips) ** -self.power)
+
+
+class Predicted(BaseModel):
+    """A WER that was not measured, with its interval; fractions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clips: int
+    wer: float
+    low: float
+    high: float
+
+
+class BackTest(BaseModel):
+    """What the points up to half the clips would have foretold for all of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    points: int
+    """How many were used; from two a curve without a floor is drawn."""
+    predicted: Predicted
+    measured: float
+
+    @property
+    def error(self) -> float:
+        """Predicted less measured, a fraction: above 0, the forecast was too dark."""
+        return self.predicted.wer - self.measured
+
+
+class Forecast(BaseModel):
+    """What the curve says of more clips, or why it says nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    curve: Curve | None
+    """None with fewer than three points, or nothing to test on."""
+    predicted: tuple[Predicted, ...]
+    back_test: BackTest | None
+    sentence: str
+
+
+def forecast(
+    points: Sequence[LearningPoint],
+    times: Sequence[int] = TIMES,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Forecast:
+    """Forecast the WER at multiples of the largest number of training clips.
+
+    For the interval the tested clips are drawn with replacement, the same for every point, and the curve is drawn anew.
+    It is not of the luck of a training, nor of whether a power law is right.
+
+    Raises:
+        InputError: two points have the same number of training clips, one has none, or they were not tested on the
+            same clips.
+    """
+    ordered = sorted(points, key=lambda point: point.train_clips)
+    _check(ordered)
+    if len(ordered) < _FEWEST:
+        return _nothing(f"{len(ordered)} points make no curve; measure at least {_FEWEST}, such as 25, 50 and 100 %.")
+    if len(ordered[0].lengths) < 2 or not sum(ordered[0].lengths):
+        return _nothing("Fewer than two clips with a reference were tested on; there is no interval to give.")
+    rates, drawn = _rates(ordered, resamples, seed)
+    clips = np.array([point.train_clips for point in ordered], dtype=np.float64)
+    curve = _fit(clips, rates[None])[0]
+    curves = _fit(clips, drawn)
+    largest = ordered[-1].train_clips
+    predicted = tuple(_predicted(curve, curves, largest * time, level) for time in times)
+    back_test = _back_test(clips, rates, drawn, level)
+    return Forecast(
+        curve=curve,
+        predicted=predicted,
+        back_test=back_test,
+        sentence=_sentence(curve, predicted, back_test, float(rates[-1]), largest),
+    )
+
+
+def _nothing(why: str) -> Forecast:
+    return Forecast(curve=None, predicted=(), back_test=None, sentence=f"No forecast: {why}")
+
+
+def _check(points: Sequence[LearningPoint]) -> None:
+    numbers = [point.train_clips for point in points]
+    if len(set(numbers)) != len(numbers) or min(numbers, default=1) < 1:
+        raise InputError(f"A learning curve needs different numbers of training clips above 0, not {numbers}.")
+    if any(point.lengths != points[0].lengths or len(point.errors) != len(point.lengths) for point in points):
+        raise InputError("The points of a learning curve were not tested on the same clips; score all on the same set.")
+
+
+def _rates(points: Sequence[LearningPoint], resamples: int, seed: int) -> tuple[Floats, Floats]:
+    """Return each point's WER, and those of each resample: (points,), (resamples, points)."""
+    errors = np.array([point.errors for point in points], dtype=np.float64)
+    lengths = np.array(points[0].lengths, dtype=np.float64)
+    count = len(lengths)
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    totals = times @ lengths
+    drawn: Floats = (times[totals > 0] @ errors.T) / totals[totals > 0, None]
+    rates: Floats = errors.sum(axis=1) / lengths.sum()
+    return rates, drawn
+
+
+def _fit(clips: Floats, rates: Floats) -> list[Curve]:
+    """Return the power law of least squares, floor and scale not below 0, for each row of ``rates``.
+
+    For a given power the law is a line in clips^-power; the best of all powers is taken. Two points would fit any
+    power, and then the floor is 0.
+    """
+    best = np.full(len(rates), np.inf)
+    found = np.zeros((len(rates), 3))
+    for power in _EXPONENTS:
+        x = clips**-power
+        for floor, scale in _lines(x, rates, floorless=len(clips) < _FEWEST):
+            loss = ((rates - floor[:, None] - scale[:, None] * x) ** 2).sum(axis=1)
+            better = (floor >= 0) & (scale >= 0) & (loss < best - 1e-15)
+            best[better] = loss[better]
+            found[better] = np.column_stack([floor, scale, np.full(len(rates), power)])[better]
+    return [Curve(floor=float(a), scale=float(b), power=float(c)) for a, b, c in found]
+
+
+def _lines(x: Floats, rates: Floats, *, floorless: bool) -> list[tuple[Floats, Floats]]:
+    """Return the lines (floor, scale) of least squares: flat, through the origin, and the free one."""
+    zero = np.zeros(len(rates))
+    lines: list[tuple[Floats, Floats]] = [(rates.mean(axis=1), zero), (zero, rates @ x / (x @ x))]
+    if not floorless:
+        scale = (rates - rates.mean(axis=1, keepdims=True)) @ (x - x.mean()) / ((x - x.mean()) @ (x - x.mean()))
+        lines.append((rates.mean(axis=1) - scale * x.mean(), scale))
+    return lines
+
+
+def _predicted(curve: Curve, curves: Sequence[Curve], clips: int, level: float) -> Predicted:
+    low, high = np.quantile([one.at(clips) for one in curves], [(1 - level) / 2, (1 + level) / 2])
+    return Predicted(clips=clips, wer=curve.at(clips), low=float(low), high=float(high))
+
+
+def _back_test(clips: Floats, rates: Floats, drawn: Floats, level: float) -> BackTest | None:
+    """Return the forecast for the last point from those of at most half its clips; None with fewer than two such."""
+    half = clips <= clips[-1] / 2 + 0.5
+    if half.sum() < 2:
+        return None
+    curve, curves = _fit(clips[half], rates[None, half])[0], _fit(clips[half], drawn[:, half])
+    return BackTest(
+        points=int(half.sum()),
+        predicted=_predicted(curve, curves, int(clips[-1]), level),
+        measured=float(rates[-1]),
+    )
+
+
+def _sentence(
+    curve: Curve, predicted: Sequence[Predicted], back_test: BackTest | None, measured: float, largest: int
+) -> str:
+    ahead = ", ".join(
+        f"{100 * one.wer:.1f} % [{100 * one.low:.1f}, {100 * one.high:.1f}] at {one.clips}" for one in predicted
+    )
+    said = f"With {largest} training clips WER is {100 * measured:.1f} %; the curve goes on to {ahead}."
+    if not curve.scale:
+        said = (
+            f"More clips did not lower WER so far ({100 * measured:.1f} % with {largest}); the curve is flat: {ahead}."
+        )
+    if back_test is None:
+        return f"{said} The forecast could not be tested: that takes two points of at most half the clips."
+    return (
+        f"{said} From half the clips it would have foretold {100 * back_test.predicted.wer:.1f} % "
+        f"where {100 * back_test.measured:.1f} % was measured ({100 * back_test.error:+.1f} points)."
+    )

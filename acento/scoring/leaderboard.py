@@ -1,0 +1,237 @@
+"""The leaderboard: runs that can be compared side by side, ranked by corpus WER, ties told by paired bootstrap.
+
+Only runs on the same clips (fingerprint, split, limit) under the same normalizer share a board. Speed has no rank of
+its own: an RTFx that was measured under other conditions than the first row's is shown with a sign.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from acento.scoring.compare import Comparison, compare
+from acento.scoring.entry import Entry, Speed, Value, condition_columns, rate_columns, speed_columns
+from acento.scoring.score import Rate
+from acento.scoring.table import Grid
+
+_NO_VALUE = "–"
+_PAGE = 30
+"""Rows of a breakdown that is shown without being asked for."""
+_TIED = "= not told apart from the first row of its rank (paired bootstrap over the same clips, {level:.0%})."
+_FAILED = "* some clips failed: they are left out of the rates, and may change the rank."
+_OTHER_CONDITIONS = "~ RTFx measured under other conditions than the first row's: not to be compared with it."
+_NO_REFERENCE = "Clips without a reference are transcribed, not scored: {count}."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry at its place."""
+
+    entry: Entry
+    label: str
+    """The model's name, with its revision or hash where the board has that name twice."""
+    rank: int | None
+    """None when no WER is defined (no reference, or nothing transcribed)."""
+    tied: bool | None
+    """Whether the clips cannot tell it from the first row of its rank; None when that was not tested."""
+    against_first: Comparison | None
+    """This entry less the row it was tested against: the first row of the rank above or its own."""
+    rtfx_comparable: bool
+    """Whether the RTFx was measured under the conditions of the first row that has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Runs on the same clips under the same normalizer, best first."""
+
+    dataset: str
+    dataset_fingerprint: str
+    split: str
+    limit: int | None
+    normalizer: str
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """What all its rows share, in a line."""
+        limit = f", at most {self.limit} clips" if self.limit is not None else ""
+        return f"{self.dataset}, {self.split}{limit}, normalizer {self.normalizer}"
+
+    def grid(self) -> Grid:
+        """Return the board as a person reads it: rates in percent."""
+        level = self.rows[0].entry.score.level
+        scores = [row.entry.score.overall for row in self.rows]
+        unscored = max(score.without_reference for score in scores)
+        notes = (
+            (_TIED.format(level=level), any(row.tied for row in self.rows)),
+            (_FAILED, any(score.failed for score in scores)),
+            (_OTHER_CONDITIONS, any(row.entry.rtfx is not None and not row.rtfx_comparable for row in self.rows)),
+            (_NO_REFERENCE.format(count=unscored), unscored > 0),
+        )
+        return Grid(
+            title=self.title,
+            columns=("#", "model", f"WER % [{level:.0%}]", "CER %", "macro", "S/D/I", "RTFx", "clips"),
+            rows=tuple(_cells(row) for row in self.rows),
+            notes=tuple(note for note, holds in notes if holds),
+            text=frozenset({"#", "model"}),
+        )
+
+    def to_markdown(self) -> str:
+        """Return the board in GitHub's Markdown, with WER by accent and by speaker where that is a page at most."""
+        breakdowns = [self.breakdown(by) for by in ("accent", "speaker")]
+        shown = [grid for grid in breakdowns if grid is not None and len(grid.rows) <= _PAGE]
+        return "\n".join(grid.to_markdown() for grid in (self.grid(), *shown))
+
+    def breakdown(self, by: str) -> Grid | None:
+        """Return WER by ``split``, ``speaker`` or ``accent``, a column for each model; None where it is not known."""
+        values = sorted({value for row in self.rows for value in row.entry.score.groups.get(by, {})})
+        if not values:
+            return None
+        groups = [row.entry.score.groups.get(by, {}) for row in self.rows]
+        return Grid(
+            title=f"WER % by {by}",
+            columns=(by, "clips", *(row.label for row in self.rows)),
+            rows=tuple(
+                (
+                    value,
+                    str(max(group[value].utterances for group in groups if value in group)),
+                    *(_with_interval(group[value].wer) if value in group else _NO_VALUE for group in groups),
+                )
+                for value in values
+            ),
+            text=frozenset({by}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """A board for each set of clips and normalizer."""
+
+    boards: tuple[Board, ...]
+
+    def to_markdown(self) -> str:
+        """Return all boards in GitHub's Markdown."""
+        return "\n".join(board.to_markdown() for board in self.boards)
+
+    def to_rows(self) -> list[dict[str, Value]]:
+        """Return a flat row for each entry, for a CSV file; rates in percent."""
+        return [_flat(board, row) for board in self.boards for row in board.rows]
+
+
+def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None] | None = None) -> Leaderboard:
+    """Return the leaderboard of many runs; of the same model on the same clips the latest run stands.
+
+    Args:
+        entries: in any order.
+        utterances: returns an entry's table of utterances (``score_utterances``), or None when there is none. Each row
+            is tested against the first row of the rank above; when the interval of the difference holds 0 it shares
+            that rank. Without tables ranks are places in the order of WER, and ties are not known.
+    """
+    latest: dict[tuple[str, str, int, str], dict[tuple[str, str], Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.when, entry.run)):
+        clips = (entry.dataset_fingerprint, entry.split, -1 if entry.limit is None else entry.limit)
+        latest.setdefault((*clips, entry.score.normalizer), {})[entry.model, entry.model_hash] = entry
+    boards = [_board(list(board.values()), utterances) for board in latest.values()]
+    return Leaderboard(
+        tuple(sorted(boards, key=lambda b: (b.dataset, b.split, b.limit or 0, b.normalizer, b.dataset_fingerprint)))
+    )
+
+
+def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] | None) -> Board:
+    ordered = sorted(entries, key=_order)
+    names = [entry.model for entry in ordered]
+    conditions = next((entry.conditions for entry in ordered if entry.rtfx is not None), None)
+    rows: list[Row] = []
+    first_rank = 0
+    first_table: pa.Table | None = None
+    for place, entry in enumerate(ordered, start=1):
+        place_rank = place if entry.score.overall.wer.value is not None else None
+        table = utterances(entry) if utterances is not None and place_rank is not None else None
+        comparison = compare(table, first_table) if table is not None and first_table is not None else None
+        tied = None if comparison is None else _is_tie(comparison)
+        if tied:
+            place_rank = first_rank
+        elif place_rank is not None:
+            first_rank, first_table = place_rank, table
+        rows.append(
+            Row(
+                entry=entry,
+                label=entry.model if names.count(entry.model) == 1 else f"{entry.model} {_version(entry)}",
+                rank=place_rank,
+                tied=tied,
+                against_first=comparison,
+                rtfx_comparable=conditions is not None and entry.conditions == conditions,
+            )
+        )
+    best = ordered[0]
+    return Board(best.dataset, best.dataset_fingerprint, best.split, best.limit, best.score.normalizer, tuple(rows))
+
+
+def _is_tie(comparison: Comparison) -> bool:
+    return comparison.difference is None or not comparison.difference.tells_apart
+
+
+def _order(entry: Entry) -> tuple[bool, float, str, str]:
+    wer = entry.score.overall.wer.value
+    return wer is None, wer or 0.0, entry.model, entry.model_hash
+
+
+def _version(entry: Entry) -> str:
+    revision = f"@{entry.revision[:8]} " if entry.revision else ""
+    return f"{revision}({entry.model_hash[:8]})"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    score = row.entry.score.overall
+    words = score.words
+    sign = "" if row.rtfx_comparable else " ~"
+    return (
+        _NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
+        row.label,
+        _with_interval(score.wer),
+        _number(score.cer),
+        _number(score.macro_wer),
+        f"{words.substitutions}/{words.deletions}/{words.insertions}",
+        _NO_VALUE if row.entry.speed is None else _speed(row.entry.speed) + sign,
+        f"{score.scored}, {score.failed} failed *" if score.failed else str(score.scored),
+    )
+
+
+def _speed(speed: Speed) -> str:
+    if speed.low is None or speed.high is None:
+        return f"{speed.rtfx:.0f}"
+    return f"{speed.rtfx:.0f} [{speed.low:.0f}, {speed.high:.0f}]"
+
+
+def _number(rate: Rate) -> str:
+    return _NO_VALUE if rate.value is None else f"{100 * rate.value:.2f}"
+
+
+def _with_interval(rate: Rate) -> str:
+    if rate.low is None or rate.high is None:
+        return _number(rate)
+    return f"{_number(rate)} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+
+
+def _flat(board: Board, row: Row) -> dict[str, Value]:
+    entry = row.entry
+    place: dict[str, Value] = {
+        "dataset": board.dataset,
+        "split": board.split,
+        "limit": board.limit,
+        "normalizer": board.normalizer,
+        "rank": row.rank,
+        "tied": row.tied,
+        "model_id": entry.model,
+        "revision": entry.revision,
+    }
+    origin: dict[str, Value] = {
+        "model_hash": entry.model_hash,
+        "dataset_fingerprint": entry.dataset_fingerprint,
+        "run": entry.run,
+        "when": entry.when.isoformat(),
+    }
+    speed = speed_columns(entry) | {
+        "rtfx_comparable": row.rtfx_comparable,
+    }
+    return place | rate_columns(entry.score.overall) | speed | condition_columns(entry) | origin

@@ -1,0 +1,244 @@
+"""From hypotheses to a score: a row of counts for each utterance, then sums and rates with their intervals.
+
+Missing, failed and empty are three different things. An utterance whose model said nothing ("") is scored, all its
+words deleted. One that failed is listed with its reason and not scored. One that is missing stops the scoring.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from acento.errors import InputError
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, Interval, interval, macro_interval
+from acento.scoring.counts import ErrorCounts, count_characters, count_words
+from acento.text import Normalizer
+
+SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
+GROUPINGS = ("split", "speaker", "accent")
+
+_COUNTS = ("substitutions", "insertions", "deletions", "hits")
+_UNITS: dict[str, Callable[[str, str], ErrorCounts]] = {"word": count_words, "character": count_characters}
+_DIGITS = 12
+"""Rates are rounded to this many decimals, so that the order of a floating-point sum cannot change a byte."""
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("status", pa.string()),
+        ("split", pa.string()),
+        ("speaker", pa.string()),
+        ("accent", pa.string()),
+        ("duration_s", pa.float64()),
+        ("reference", pa.string()),
+        ("hypothesis", pa.string()),
+        ("error", pa.string()),
+        ("normalized_reference", pa.string()),
+        ("normalized_hypothesis", pa.string()),
+        *((f"{unit}_{count}", pa.int64()) for unit in _UNITS for count in _COUNTS),
+    ]
+)
+"""The columns of a table of utterances; ``status`` is scored, failed or no_reference; only the scored have counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceResult:
+    """What was said, what the model heard or why it could not, and what is known of the clip."""
+
+    id: str
+    reference: str | None
+    """As it was given; None when there is none."""
+    hypothesis: str | None
+    """As the model gave it, "" if it gave nothing; None when it failed."""
+    error: str | None
+    """Why there is no hypothesis, or None."""
+    split: str
+    speaker: str | None
+    accent: str | None
+    duration_s: float
+
+
+class Rate(BaseModel):
+    """A rate as a fraction, with its bootstrap interval; None where it is not defined."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class GroupScore(BaseModel):
+    """The score of a group of utterances."""
+
+    model_config = ConfigDict(frozen=True)
+
+    utterances: int
+    """All of them: scored, failed and without reference."""
+    scored: int
+    failed: int
+    without_reference: int
+    """Transcribed, but with nothing to compare with."""
+    audio_s: float
+    """Seconds of audio of all utterances."""
+    words: ErrorCounts
+    characters: ErrorCounts
+    wer: Rate
+    """Corpus WER: the sum of word errors over the sum of reference words."""
+    cer: Rate
+    """Corpus CER, spaces between words counted as characters."""
+    macro_wer: Rate
+    """The mean of the utterances' own WER."""
+    undefined: int
+    """Scored utterances with an empty reference: they have no WER of their own and are not in ``macro_wer``."""
+
+
+class Failure(BaseModel):
+    """An utterance that has no hypothesis, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    reason: str
+
+
+class Score(BaseModel):
+    """What a run is worth: ``score.json``. The same utterances and normalizer give the same bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    normalizer: str
+    """Name and version, such as ``chilean-leaderboard-1``."""
+    resamples: int
+    seed: int
+    level: float
+    overall: GroupScore
+    groups: dict[str, dict[str, GroupScore]]
+    """By ``split``, ``speaker`` and ``accent`` where known, then by value, sorted."""
+    failures: tuple[Failure, ...]
+    """Every failed utterance, by id."""
+
+
+def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer) -> pa.Table:
+    """Return a row for each utterance (see ``SCHEMA``), sorted by id.
+
+    Raises:
+        InputError: an id is there twice, has both a hypothesis and an error, or neither (the run is not complete).
+    """
+    rows = sorted(results, key=lambda result: result.id)
+    _refuse("occur more than once", sorted({one.id for one, following in pairwise(rows) if one.id == following.id}))
+    unclear = [row.id for row in rows if row.hypothesis is not None and row.error is not None]
+    _refuse("have both a hypothesis and an error", unclear)
+    missing = [row.id for row in rows if row.hypothesis is None and row.error is None]
+    _refuse("have neither a hypothesis nor an error: the run is not complete, run it again to resume it", missing)
+    return pa.Table.from_pylist([_row(result, normalizer) for result in rows], schema=SCHEMA)
+
+
+def summarize(
+    utterances: pa.Table, normalizer: Normalizer, *, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
+) -> Score:
+    """Return the score of a table that ``score_utterances`` made with this normalizer."""
+    groups = {}
+    for name in GROUPINGS:
+        values = sorted(value for value in pc.unique(utterances[name]).to_pylist() if value is not None)
+        if values:
+            groups[name] = {
+                value: _group(utterances.filter(pc.equal(utterances[name], value)), resamples, seed, level)
+                for value in values
+            }
+    failed = utterances.filter(pc.equal(utterances["status"], FAILED))
+    return Score(
+        normalizer=normalizer.identity,
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        overall=_group(utterances, resamples, seed, level),
+        groups=groups,
+        failures=tuple(
+            Failure(id=name, reason=reason)
+            for name, reason in zip(failed["id"].to_pylist(), failed["error"].to_pylist(), strict=True)
+        ),
+    )
+
+
+def count_column(utterances: pa.Table, name: str) -> npt.NDArray[np.int64]:
+    """Return counts of scored utterances: ``word_`` or ``character_``, then ``errors``, ``length`` or a count.
+
+    Raises:
+        KeyError: there is no such count.
+    """
+    unit, _, count = name.partition("_")
+    parts = {"errors": _COUNTS[:3], "length": ("substitutions", "deletions", "hits")}.get(count, (count,))
+    columns = [utterances[f"{unit}_{part}"].to_numpy().astype(np.int64) for part in parts]
+    total: npt.NDArray[np.int64] = np.sum(columns, axis=0, dtype=np.int64)
+    return total
+
+
+def _row(result: UtteranceResult, normalizer: Normalizer) -> dict[str, Any]:
+    row: dict[str, Any] = asdict(result)
+    if result.reference is not None:
+        row["normalized_reference"] = normalizer(result.reference)
+    if result.hypothesis is not None:
+        row["normalized_hypothesis"] = normalizer(result.hypothesis)
+    row["status"] = FAILED if result.error is not None else NO_REFERENCE if result.reference is None else SCORED
+    if row["status"] == SCORED:
+        for unit, count in _UNITS.items():
+            counts = asdict(count(row["normalized_reference"], row["normalized_hypothesis"]))
+            row.update({f"{unit}_{name}": value for name, value in counts.items()})
+    return row
+
+
+def _group(utterances: pa.Table, resamples: int, seed: int, level: float) -> GroupScore:
+    scored = utterances.filter(pc.equal(utterances["status"], SCORED))
+    statuses = utterances["status"].to_pylist()
+    totals = {
+        unit: ErrorCounts(**{name: int(count_column(scored, f"{unit}_{name}").sum()) for name in _COUNTS})
+        for unit in _UNITS
+    }
+    bounds = {
+        unit: interval(
+            count_column(scored, f"{unit}_errors"),
+            count_column(scored, f"{unit}_length"),
+            resamples=resamples,
+            seed=seed,
+            level=level,
+        )
+        for unit in _UNITS
+    }
+    lengths = count_column(scored, "word_length")
+    rates = count_column(scored, "word_errors")[lengths > 0] / lengths[lengths > 0]
+    macro = math.fsum(rates) / len(rates) if len(rates) else None
+    return GroupScore(
+        utterances=len(statuses),
+        scored=len(scored),
+        failed=statuses.count(FAILED),
+        without_reference=statuses.count(NO_REFERENCE),
+        audio_s=round(math.fsum(utterances["duration_s"].to_pylist()), 6),
+        words=totals["word"],
+        characters=totals["character"],
+        wer=_rate(totals["word"].rate, bounds["word"]),
+        cer=_rate(totals["character"].rate, bounds["character"]),
+        macro_wer=_rate(macro, macro_interval(rates, resamples=resamples, seed=seed, level=level)),
+        undefined=len(scored) - len(rates),
+    )
+
+
+def _rate(value: float | None, bounds: Interval | None) -> Rate:
+    return Rate(
+        value=None if value is None else round(value, _DIGITS),
+        low=None if bounds is None else round(bounds.low, _DIGITS),
+        high=None if bounds is None else round(bounds.high, _DIGITS),
+    )
+
+
+def _refuse(what: str, ids: list[str]) -> None:
+    if ids:
+        names = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
+        raise InputError(f"{len(ids)} utterance ids {what}: {names}.")

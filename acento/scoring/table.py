@@ -1,0 +1,95 @@
+"""Tables of text cells, as Markdown and for the terminal; nothing is computed here."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_MARKDOWN = re.compile(r"[\\|*<`]")
+"""What means something in a cell of GitHub's Markdown."""
+_NARROWEST = 12
+"""Columns of words are not squeezed below this many characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table that a person reads: the first columns in ``text`` are words, the others numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    """Sentences that explain the signs in the cells."""
+    text: frozenset[str] = frozenset()
+    """The columns that hold words and are set flush left."""
+
+    def to_markdown(self) -> str:
+        """Return the table in GitHub's Markdown, its title as a heading of the third level.
+
+        >>> print(Grid("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_markdown())
+        ### Test
+        <BLANKLINE>
+        | model | WER % |
+        | :--- | ---: |
+        | a\\|b | 12.3 |
+        <BLANKLINE>
+        """
+        lines = [f"### {_escape(self.title)}", ""]
+        lines.append(_markdown_row(self.columns))
+        lines.append(f"| {' | '.join(':---' if column in self.text else '---:' for column in self.columns)} |")
+        lines.extend(_markdown_row(row) for row in self.rows)
+        for note in self.notes:
+            lines += ["", _escape(note)]
+        return "\n".join(lines) + "\n"
+
+
+def percent(rate: float | None) -> float | None:
+    """Return a fraction as percent with two decimals, as leaderboards show it.
+
+    >>> percent(0.12345), percent(None)
+    (12.35, None)
+    """
+    return None if rate is None else round(100 * rate, 2)
+
+
+def rich_table(grid: Grid) -> "Table":
+    """Return the table for a terminal; cells are shown as they are, never read as rich markup.
+
+    Where it is narrow, words wrap first, then numbers at the spaces in them; no column is cut.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(grid.title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        caption=Text("\n".join(grid.notes), style="dim") if grid.notes else None,
+        caption_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for index, column in enumerate(grid.columns):
+        cells = [column, *(row[index] for row in grid.rows)]
+        is_text = column in grid.text
+        table.add_column(
+            Text(column),
+            justify="left" if is_text else "right",
+            no_wrap=not is_text and not any(" " in cell for cell in cells[1:]),
+            min_width=min(_NARROWEST, max(map(len, cells))) if is_text else None,
+            overflow="fold",
+        )
+    for row in grid.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _markdown_row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(_escape(cell) for cell in cells)} |"
+
+
+def _escape(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,0 +1,42 @@
+"""What a user sets once for all commands: by environment variable (``ACENTO_…``) or in a ``.env`` file."""
+
+from functools import cache
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from acento.errors import InputError
+
+
+class Settings(BaseSettings):
+    """The settings and their defaults, which need no account, no GPU and no network."""
+
+    model_config = SettingsConfigDict(env_prefix="ACENTO_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    store: str = Field(".acento", description="where artifacts live: a folder")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
+    compute: Literal["inline"] = Field("inline", description="which backend carries placements out")
+    threads: int = Field(1, ge=1, description="CPU threads of each placement: part of the work, as it moves digits")
+    workers: int | None = Field(None, ge=1, description="processes that stage audio; default: one for each core")
+    study: SecretStr | None = Field(
+        None, description="the URL of a database server that keeps what searches tried; default: a file in the store"
+    )
+    hf_token: SecretStr | None = Field(
+        None, validation_alias="HF_TOKEN", description="passed on to the Hugging Face hub, never stored"
+    )
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        InputError: a variable has a value that is not allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ACENTO_" + str(first["loc"][0]).upper()
+        raise InputError(f"{name}={first['input']!r} is not usable: {first['msg']}.") from None
