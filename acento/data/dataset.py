@@ -1,0 +1,143 @@
+"""Staged data sets: immutable versions, each a small card over content-addressed Parquet parts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.utterance import META_COLUMNS, SPLITS, Utterance, primary_language
+from acento.errors import DataError
+from acento.store import Store
+
+CLIPS = "clips.parquet"
+REJECTED = "rejected.parquet"
+_CARD = "card.json"
+
+
+class DataPart(BaseModel):
+    """One immutable Parquet file of clips: the artifact's key, and what can be known without opening it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    clips: int
+    seconds: float
+    version: int
+    """The version of the data set that brought this part."""
+
+
+class Card(BaseModel):
+    """A version of a staged data set: everything but the bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    fingerprint: str
+    """Covers source bytes, options and the staging code's version of every clip, whatever their order."""
+    parent: str | None
+    """Fingerprint of the version before, or None."""
+    source: str
+    """What the latest version was staged from, as the user named it."""
+    options: dict[str, Any]
+    """What decides what a clip becomes (seed, how splits are made, limits): fixed by version 1, but for reviews."""
+    parts: tuple[DataPart, ...]
+    clips: int
+    seconds: float
+    splits: dict[str, int]
+    """Clips for each split."""
+    rejected: int
+
+    @property
+    def key(self) -> str:
+        """The artifact that holds this card and its rejected inputs."""
+        return version_key(self.name, self.version)
+
+    @property
+    def title(self) -> str:
+        """Name and version as a person reads them, such as ``santiago v2``."""
+        return f"{self.name} v{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """An utterance and where its audio is: row ``row`` of the data part ``part``."""
+
+    utterance: Utterance
+    part: str
+    row: int
+
+
+def version_key(name: str, version: int) -> str:
+    """Return the store key of one version of a data set."""
+    return f"datasets/{name}/{version:06d}"
+
+
+def save_card(store: Store, card: Card, rejected: pa.Table) -> bool:
+    """Publish a version; False if another process published this number first (then stage again upon it)."""
+    with store.publish(card.key) as draft:
+        (draft.folder / _CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+        pq.write_table(rejected, draft.folder / REJECTED)
+    return draft.published
+
+
+def versions(store: Store, name: str) -> list[int]:
+    """Return the version numbers of a data set, oldest first; empty if there is none."""
+    return sorted(int(key.rpartition("/")[2]) for key in store.list(f"datasets/{name}"))
+
+
+def dataset_names(store: Store) -> list[str]:
+    """Return the names of all staged data sets, sorted."""
+    return sorted({key.split("/")[1] for key in store.list("datasets")})
+
+
+def load_card(store: Store, name: str) -> Card:
+    """Return the latest version of ``NAME``, or that of ``NAME@VERSION``.
+
+    Raises:
+        DataError: there is no such data set or version.
+    """
+    base, _, wanted = name.partition("@")
+    known = versions(store, base) if base else []
+    if not known:
+        names = ", ".join(dataset_names(store)) or "none is staged yet: acento stage SOURCE --name NAME"
+        raise DataError(f"There is no data set {base!r} in {store.url} (there is: {names}).")
+    number = known[-1]
+    if wanted:
+        number = int(wanted.removeprefix("v")) if wanted.removeprefix("v").isdecimal() else -1
+        if number not in known:
+            raise DataError(f"Data set {base!r} has no version {wanted!r} (it has {', '.join(map(str, known))}).")
+    return Card.model_validate_json(store.read_bytes(version_key(base, number), _CARD))
+
+
+def read_rejected(store: Store, card: Card) -> pa.Table:
+    """Return the rejected inputs of a version: ``id``, ``source``, ``reason``, ``detail``."""
+    return pq.read_table(store.local_path(card.key, REJECTED))
+
+
+def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[ClipRow]:
+    """Yield every clip of a version (of one split), in the order of its parts, without reading audio.
+
+    Raises:
+        DataError: the split is not one of the data set's.
+    """
+    if split is not None and not card.splits.get(split):
+        have = (
+            ", ".join(f"{name} ({card.splits[name]})" for name in SPLITS if card.splits.get(name)) or "no clip at all"
+        )
+        raise DataError(f"Data set {card.title} has no clips in split {split!r}; it has {have}.")
+    for part in card.parts:
+        table = pq.read_table(store.local_path(part.key, CLIPS), columns=META_COLUMNS)
+        for row, values in enumerate(table.to_pylist()):
+            if split is None or values["split"] == split:
+                yield ClipRow(Utterance(**values), part.key, row)
+
+
+def language_of(store: Store, card: Card, splits: Sequence[str]) -> str | None:
+    """Return the language that every clip of some splits has, without its region (``es`` for ``es-CL``), or None."""
+    found = {clip.utterance.language for split in splits for clip in read_clips(store, card, split)}
+    language = found.pop() if len(found) == 1 else None
+    return None if language is None else primary_language(language)

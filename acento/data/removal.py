@@ -1,0 +1,124 @@
+"""Removing versions of a data set, and the parts that no other version needs.
+
+Cards go first, so that no card is ever without its parts. A note of the parts is written before and removed after: when
+a removal is killed, the next one finishes it.
+"""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acento.data.dataset import Card, dataset_names, load_card, versions
+from acento.errors import InputError
+from acento.store import Store
+
+_NOTES = "removals"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a removal took away: versions, and parts with their bytes; ``kept`` are parts that other versions need."""
+
+    versions: tuple[str, ...]
+    parts: int
+    size: int
+    kept: int
+
+
+def chosen_versions(store: Store, name: str) -> list[Card]:
+    """Return the card of ``NAME@V``, or those of every version of ``NAME``, the oldest first.
+
+    Raises:
+        DataError: there is no such data set or version.
+    """
+    card = load_card(store, name)
+    if "@" in name:
+        return [card]
+    return [load_card(store, f"{name}@{number}") for number in versions(store, name)]
+
+
+def runs_on(store: Store, cards: Sequence[Card]) -> list[str]:
+    """Return the ids of the runs, finished or not, that were asked for on one of these versions."""
+    wanted = {(card.title, card.fingerprint) for card in cards}
+    found = []
+    for key in store.list_files("requests"):
+        inputs = json.loads(store.read_file(key) or b"{}").get("inputs", {})
+        if wanted & set(inputs.items()):
+            found.append(key.rpartition("/")[2].removesuffix(".json"))
+    return found
+
+
+def check_no_run(store: Store, cards: Sequence[Card]) -> None:
+    """See that no run refers to one of these versions.
+
+    Raises:
+        InputError: one does.
+    """
+    runs = runs_on(store, cards)
+    if runs:
+        titles = ", ".join(card.title for card in cards)
+        some = ", ".join(runs[:3]) + (", …" if len(runs) > 3 else "")
+        refer = "1 run refers" if len(runs) == 1 else f"{len(runs)} runs refer"
+        raise InputError(
+            f"{refer} to {titles} ({some}), and could not be checked or made again without it; "
+            "remove it all the same with --force."
+        )
+
+
+def remove_versions(store: Store, cards: Sequence[Card], *, force: bool = False) -> Removed:
+    """Remove versions of data sets and what only they need. Let nothing be staged into the store meanwhile.
+
+    Args:
+        store: where they are.
+        cards: the versions.
+        force: also when a run refers to one of them.
+
+    Raises:
+        InputError: a run refers to one of them.
+        StoreError: the store cannot be written, or a card in it cannot be read.
+    """
+    if not force:
+        check_no_run(store, cards)
+    finish_removals(store)
+    keys = list(dict.fromkeys(part.key for card in cards for part in card.parts))
+    note = f"{_NOTES}/{uuid.uuid4().hex}.json"
+    store.create_exclusive(note, json.dumps({"cards": [card.key for card in cards], "parts": keys}).encode())
+    for card in reversed(cards):
+        store.remove(card.key)
+    removed, size = _remove_parts(store, keys)
+    store.remove(note)
+    return Removed(tuple(card.title for card in cards), removed, size, len(keys) - removed)
+
+
+def finish_removals(store: Store) -> int:
+    """Finish what a removal that was killed left behind; return how many parts that took away.
+
+    A card that is whole stays: either the removal had not begun, or the data set was staged again since.
+    """
+    count = 0
+    for note in list(store.list_files(_NOTES)):
+        body = json.loads(store.read_file(note) or b'{"cards": [], "parts": []}')
+        for key in body["cards"]:
+            if store.find(key) is None:
+                store.remove(key)
+        count += _remove_parts(store, body["parts"])[0]
+        store.remove(note)
+    return count
+
+
+def _remove_parts(store: Store, keys: Sequence[str]) -> tuple[int, int]:
+    """Remove those parts to which no card refers; return their number and size in bytes."""
+    needed = {
+        part.key
+        for name in dataset_names(store)
+        for number in versions(store, name)
+        for part in load_card(store, f"{name}@{number}").parts
+    }
+    going = [key for key in keys if key not in needed]
+    size = 0
+    for key in going:
+        artifact = store.find(key)
+        size += sum(entry.size for entry in artifact.files.values()) if artifact else 0
+        store.remove(key)
+    return len(going), size

@@ -1,0 +1,45 @@
+"""Where recordings with transcripts come from; each kind is one file, and is listed here."""
+
+from pathlib import Path
+
+from acento.data.sources.archive import Archive
+from acento.data.sources.audio_folder import AudioFolder
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
+from acento.data.sources.common_voice import CommonVoice
+from acento.data.sources.hugging_face import HuggingFace
+from acento.data.sources.nemo_manifest import NemoManifest
+from acento.data.sources.remote import RemoteSource
+from acento.data.sources.table import Table
+from acento.errors import DataError
+
+__all__ = ["KINDS", "Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "open_source"]
+
+KINDS: tuple[type[Source], ...] = (RemoteSource, Archive, Table, NemoManifest, CommonVoice, HuggingFace, AudioFolder)
+"""The kinds that are known, asked in this order."""
+
+
+def open_source(where: str, options: SourceOptions | None = None) -> Source:
+    """Return the source that a user names: a path, a URL, or a hub id.
+
+    Raises:
+        DataError: nothing is there, the folder is empty, or no kind of source knows it.
+    """
+    for kind in KINDS:
+        if _is(kind, where):
+            return kind(where, options)
+    known = "; or ".join(kind.kind for kind in KINDS[::-1])
+    try:
+        exists = Path(where).expanduser().exists()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise DataError(f"There is nothing at {where!r}. A source is {known}.")
+    raise DataError(f"{where!r} is not a source that is known here. A source is {known}.")
+
+
+def _is(kind: type[Source], where: str) -> bool:
+    """Tell whether a kind knows what a user named, which may be nothing that could be a path."""
+    try:
+        return kind.matches(where)
+    except (OSError, ValueError, RuntimeError):
+        return False

@@ -1,0 +1,182 @@
+"""What every source gives: utterances to stage, and inputs that cannot be, each with a reason."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.utterance import SPLITS
+
+
+class Reason(StrEnum):
+    """Why an input was left out: the codes in ``rejected.parquet``."""
+
+    UNREADABLE = "unreadable"
+    """What should be audio is none, or is damaged."""
+    TRUNCATED = "truncated"
+    """The recording is shorter than its header, or its manifest, says."""
+    EMPTY = "empty"
+    """No bytes, or no samples."""
+    SILENT = "silent"
+    """The loudest sample is below -60 dBFS (by default)."""
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NO_TRANSCRIPT = "no_transcript"
+    NO_AUDIO = "no_audio"
+    """A transcript, or a row of a list, without its recording."""
+    DUPLICATE_AUDIO = "duplicate_audio"
+    """Sample for sample the recording of another clip."""
+    DUPLICATE_ID = "duplicate_id"
+    CHANGED = "changed"
+    """The file changed while it was staged."""
+    BAD_ROW = "bad_row"
+    """A row of a list, or a transcript's file, that cannot be understood."""
+    UNSAFE_PATH = "unsafe_path"
+    """A name in an archive, a bucket or a fetched list that leads elsewhere, or a member that is a link or a device."""
+    DROPPED_BY_REVIEW = "dropped_by_review"
+    """A reviewer dropped the clip; see ``acento.data.mending``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceItem:
+    """One utterance as a source offers it; ``origin`` is where it is, relative to the source."""
+
+    id: str
+    path: Path
+    text: str
+    origin: str
+    split: str | None = None
+    language: str | None = None
+    speaker: str | None = None
+    accent: str | None = None
+    start_s: float = 0.0
+    length_s: float | None = None
+    """A stretch of the file, in seconds; None means to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One input that was left out: ``detail`` is a sentence; the digests are there where they are known."""
+
+    id: str
+    source: str
+    reason: Reason
+    detail: str
+    source_sha256: str | None = None
+    audio_sha256: str | None = None
+
+
+class SourceOptions(BaseModel):
+    """What a source may be told beside its place; a kind of source ignores what it has no use for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revision: str | None = None
+    """Of a Hugging Face data set: a branch, tag or commit."""
+    config: str | None = None
+    """Of a Hugging Face data set: which of its configurations."""
+    source_split: str | None = None
+    """Take only this split of the source, by the source's own name for it."""
+    audio_column: str | None = None
+    text_column: str | None = None
+    """Columns of a table; where they are not given, the usual names are looked for."""
+
+
+class Source(ABC):
+    """A place with utterances. A new kind of source is one small file with these three methods.
+
+    A source is a context manager: what it must fetch or unpack is there inside the block and gone after it.
+    """
+
+    kind: ClassVar[str]
+    """What a person gives, in a few words: completes the sentence "a source is …"."""
+
+    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+        """Keep the place as the user named it, and the options."""
+        self.where = where
+        self.options = options or SourceOptions()
+
+    def __enter__(self) -> Self:
+        """Fetch or unpack what ``items`` will name; most kinds need not."""
+        return self
+
+    def __exit__(self, *_: object) -> None:  # noqa: B027 - most kinds fetch nothing
+        """Remove what was fetched or unpacked."""
+
+    @classmethod
+    @abstractmethod
+    def matches(cls, where: str) -> bool:
+        """Tell whether what the user named (a path, a URL, a hub id) is a source of this kind."""
+
+    @abstractmethod
+    def items(self) -> Iterator[SourceItem | Rejection]:
+        """Yield every input once, in any order: found = items + rejections. Reads lists and texts, but no audio.
+
+        Raises:
+            DataError: a list as a whole cannot be read.
+        """
+
+    def made(self, path: Path) -> bool:  # noqa: ARG002 - most kinds write no recordings
+        """Tell whether the source wrote this recording itself, into a temporary folder of its own."""
+        return False
+
+    def lists(self) -> Collection[str]:
+        """Return the names of the lists that this source reads; row 7 of one has the origin ``NAME:7``."""
+        return ()
+
+    def folder(self) -> Path | None:
+        """Return the folder into which split lists may be written back, or None if this kind has none."""
+        return None
+
+
+_SPLIT_NAMES = {name: name for name in SPLITS} | dict.fromkeys(["validation", "valid", "val", "development"], "dev")
+
+
+def parse_split(name: str) -> str | None:
+    """Return the split that a list names in its own words, None if it names none.
+
+    Raises:
+        ValueError: it is no split.
+
+    >>> parse_split("Validation"), parse_split("test"), parse_split(" ")
+    ('dev', 'test', None)
+    """
+    word = name.strip().lower()
+    if not word:
+        return None
+    if word not in _SPLIT_NAMES:
+        raise ValueError(f"{name!r} is no split: use train, dev or test")
+    return _SPLIT_NAMES[word]
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there; a name that no file can have is not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def stretch(start_s: float, length_s: float | None) -> str:
+    """Return what names a stretch of a file in an id and an origin (W3C Media Fragments), "" for the whole.
+
+    >>> stretch(1.5, 2.25), stretch(1.5, None), stretch(0.0, None)
+    ('#t=1.5,3.75', '#t=1.5', '')
+    """
+    if length_s is not None:
+        return f"#t={start_s:.10g},{start_s + length_s:.10g}"
+    return f"#t={start_s:.10g}" if start_s else ""
+
+
+def stretch_of(origin: str) -> str:
+    """Return the stretch at the end of an origin, or "".
+
+    >>> stretch_of("a#t.wav#t=1.5,3.75"), stretch_of("a.wav")
+    ('#t=1.5,3.75', '')
+    """
+    _, mark, rest = origin.rpartition("#t=")
+    return mark + rest if mark and all(c in "0123456789.,e-+" for c in rest) else ""

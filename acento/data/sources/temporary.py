@@ -1,0 +1,225 @@
+"""What archives and remote places have in common: files that are here only for a while, and that nobody vouches for.
+
+What they bring lies in a temporary folder inside the ``with`` block and is gone after it. Names are checked before a
+file is written, and again when a list among them names a recording: nothing outside that folder is written or read.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from acento.data.sources.audio_folder import CSV_NAMES, AudioFolder
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, parse_split
+from acento.data.sources.nemo_manifest import NemoManifest
+from acento.data.sources.table import AUDIO, TEXT, Table, TableFile
+from acento.errors import AcentoError, DataError
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class TemporarySource(Source):
+    """A source that fetches or unpacks into a temporary folder (``TMPDIR``); see the module."""
+
+    _sources: tuple[Source, ...] | None = None
+    _rejections: tuple[Rejection, ...] = ()
+    """Inputs that were left out before they came to lie in the folder."""
+
+    def __enter__(self) -> Self:
+        """Fetch or unpack, and find out what it is.
+
+        Raises:
+            DataError: it cannot be used as a whole.
+            TransientError: it cannot be reached now.
+        """
+        with ExitStack() as stack:
+            try:
+                # resolved, as another name of the same folder would look like a place outside of it
+                self._root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="acento-"))).resolve()
+                with self._in_the_users_words():
+                    self._sources = tuple(stack.enter_context(source) for source in self._fill(self._root))
+            except OSError as error:
+                there = tempfile.gettempdir()
+                raise AcentoError(f"{self.where!r} cannot be put into {there} ({error.strerror or error}).") from error
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the folder."""
+        self._sources = None
+        self._stack.close()
+
+    def made(self, path: Path) -> bool:  # noqa: ARG002 - what it gives it has checked
+        """See :meth:`Source.made`."""
+        return True
+
+    @abstractmethod
+    def _fill(self, root: Path) -> Collection[Source]:
+        """Put the files into the folder, note what was left out, and return them as local sources."""
+
+    def lists(self) -> Collection[str]:
+        """See :meth:`Source.lists`."""
+        return [name for source in self._sources or () for name in source.lists()]
+
+    def items(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Source.items`; the origin is the recording's path in the archive or below the address."""
+        if self._sources is None:
+            raise RuntimeError(f"{type(self).__name__} gives items inside its with block only.")
+        yield from self._rejections
+        with self._in_the_users_words():
+            for source in self._sources:
+                for entry in source.items():
+                    if isinstance(entry, Rejection):
+                        yield replace(entry, detail=self._shown(entry.detail))
+                    elif source.made(entry.path) or self._is_inside(entry.path):
+                        yield entry
+                    else:
+                        detail = f"Its recording {entry.origin} lies outside of {self.where}."
+                        yield Rejection(entry.id, entry.origin, Reason.UNSAFE_PATH, detail)
+
+    def _is_inside(self, path: Path) -> bool:
+        """Tell whether a file is in the folder, in which there are no links."""
+        return os.path.normpath(path).startswith(f"{self._root}{os.sep}")
+
+    @contextmanager
+    def _in_the_users_words(self) -> Iterator[None]:
+        """Let errors through with the place as the user named it: nobody knows the temporary folder."""
+        try:
+            yield
+        except AcentoError as error:
+            if (sentence := self._shown(str(error))) == str(error):
+                raise
+            raise type(error)(sentence) from error
+
+    def _shown(self, sentence: str) -> str:
+        return sentence.replace(str(self._root), self.where)
+
+    def _recognized(self, folder: Path) -> list[Source]:
+        """Return what a folder is: a kind of its own, lists of recordings at its top, or recordings with texts.
+
+        Raises:
+            DataError: it holds nothing that could be an input, and nothing was left out.
+        """
+        from acento.data.sources import KINDS
+
+        for kind in KINDS:
+            if kind is AudioFolder and (lists := _lists(folder, self.options)):
+                return lists
+            if kind.matches(str(folder)):
+                try:
+                    return [kind(str(folder), self.options)]
+                except DataError:
+                    if not self._rejections:
+                        raise
+        return []
+
+
+class _OfSplit(Source):
+    """A list of one split, which its file's name tells (``test.csv``) where its rows do not."""
+
+    kind = "a list of one split"
+
+    def __init__(self, of: Source, split: str) -> None:
+        super().__init__(of.where, of.options)
+        self._of = of
+        self._split = split
+
+    @classmethod
+    def matches(cls, where: str) -> bool:  # noqa: ARG003 - nobody names one
+        return False
+
+    def lists(self) -> Collection[str]:
+        return self._of.lists()
+
+    def items(self) -> Iterator[SourceItem | Rejection]:
+        for entry in self._of.items():
+            if isinstance(entry, SourceItem) and entry.split is None:
+                yield replace(entry, split=self._split)
+            else:
+                yield entry
+
+
+def safe_path(name: str) -> PurePosixPath | None:
+    """Return a name in an archive or bucket as a path below its top; None if it leads, or might lead, out of it.
+
+    Backslashes separate folders, as in archives made on Windows.
+
+    >>> safe_path("./anna//a b.wav"), safe_path("anna\\\\1.wav")
+    (PurePosixPath('anna/a b.wav'), PurePosixPath('anna/1.wav'))
+    >>> [safe_path(name) for name in ("../a", "a/../../b", "/etc/passwd", "C:\\\\a", "..\\\\a", "a\\0")]
+    [None, None, None, None, None, None]
+    """
+    name = name.replace("\\", "/")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name or _DRIVE.match(name):
+        return None
+    return path
+
+
+def is_junk(path: PurePosixPath) -> bool:
+    """Tell whether a file is no input: what systems leave behind (``__MACOSX``, ``.DS_Store``), and hidden files."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def check_room(where: str, folder: Path, size: int) -> None:
+    """Make sure that a folder's disk has room for so many bytes.
+
+    Raises:
+        AcentoError: it has not.
+    """
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise AcentoError(
+            f"{where!r} needs {size / 1e9:.1f} GB and {tempfile.gettempdir()} has {free / 1e9:.1f} GB: set TMPDIR to a "
+            "folder with more room."
+        )
+
+
+def _lists(folder: Path, options: SourceOptions) -> list[Source]:
+    """Return the manifests and tables of recordings at the top of a folder; of several, those that name a split."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not set(names).isdisjoint(CSV_NAMES.values()):
+        return []
+    found: list[tuple[Source, str | None]] = []
+    for name in names:
+        where = str(folder / name)
+        if NemoManifest.matches(where) and _is_manifest(folder / name):
+            found.append((NemoManifest(where, options), _split_in(name)))
+        elif Table.matches(where) and _is_table(folder / name, options):
+            found.append((Table(where, options), _split_in(name)))
+    named: list[Source] = [_OfSplit(source, split) for source, split in found if split is not None]
+    return named if len(named) > 1 else [source for source, _ in found]
+
+
+def _split_in(name: str) -> str | None:
+    """Return the split that a list's name names.
+
+    >>> _split_in("test_manifest.json"), _split_in("es-validation.csv"), _split_in("latest.csv")
+    ('test', 'dev', None)
+    """
+    for word in re.split(r"[\W_]+", name):
+        with suppress(ValueError):
+            if split := parse_split(word):
+                return split
+    return None
+
+
+def _is_manifest(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b'"audio_filepath"' in file.read(1 << 16)
+
+
+def _is_table(path: Path, options: SourceOptions) -> bool:
+    try:
+        with TableFile(path, path.name) as table:
+            table.column(AUDIO, options.audio_column, "", "")
+            table.column(TEXT, options.text_column, "", "")
+    except DataError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""Which split a clip belongs to: a hash of the seed and the clip's group, so that it never moves when data is added.
+
+Clips of one speaker stay together; where no speaker is known, clips of one prompt do. Otherwise a model would be tested
+on voices, or on sentences, that it was trained on.
+"""
+
+import csv
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from acento.data.sources.audio_folder import COLUMNS, CSV_NAMES
+from acento.data.utterance import SPLITS, Utterance
+from acento.errors import DataError
+
+SplitBy = Literal["auto", "speaker", "prompt"]
+SPLIT_BY: tuple[SplitBy, ...] = ("auto", "speaker", "prompt")
+SHARES: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
+"""What part of the groups each split gets."""
+
+
+def prompt_of(text: str) -> str:
+    """Return what two readings of one sentence have in common: no case, punctuation or spacing.
+
+    >>> prompt_of("¿Cómo  estás, po?") == prompt_of("cómo estás po")
+    True
+    >>> prompt_of("...")
+    '...'
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in folded)
+    return " ".join(letters.split()) or text.strip()
+
+
+def group_of(speaker: str | None, text: str, split_by: SplitBy = "auto") -> str:
+    """Return what must not be parted: the speaker if known, else the prompt; or the one that ``split_by`` names.
+
+    Raises:
+        DataError: splits are to be made by speaker and none is known.
+
+    >>> group_of("Anna", "Hola."), group_of(None, "Hola."), group_of("Anna", "Hola.", "prompt")
+    ('speaker:Anna', 'prompt:hola', 'prompt:hola')
+    """
+    if speaker and split_by != "prompt":
+        return f"speaker:{speaker}"
+    if split_by == "speaker":
+        raise DataError("Splits by speaker need a speaker for every clip: name them, or split by auto or prompt.")
+    return f"prompt:{prompt_of(text)}"
+
+
+def split_of(group: str, seed: int = 0, shares: Mapping[str, float] = SHARES) -> str:
+    """Return the split of a group: where a hash of seed and group falls on a line of length 1.
+
+    >>> split_of("speaker:Anna"), split_of("speaker:Anna") == split_of("speaker:Anna")
+    ('train', True)
+    >>> from collections import Counter
+    >>> sorted(Counter(split_of(f"speaker:{n}") for n in range(1000)).items())
+    [('dev', 92), ('test', 95), ('train', 813)]
+    """
+    digest = hashlib.sha256(f"{seed}\n{group}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    for split, share in shares.items():
+        if place < share:
+            return split
+        place -= share
+    return next(iter(shares))
+
+
+def write_splits(folder: Path, clips: Iterable[Utterance]) -> list[Path]:
+    """Write ``train_files.csv``, ``dev_files.csv`` and ``test_files.csv`` for clips staged from an audio folder.
+
+    A file that is there already belongs to the user and stays as it is. Each is written aside and renamed.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    extra = ("speaker", "accent", "language")
+    rows: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
+    for clip in clips:
+        rows[clip.split].append(clip)
+    written = []
+    try:
+        for split, name in CSV_NAMES.items():
+            path = folder / name
+            if path.exists():
+                continue
+            aside = folder / f".{name}.{os.getpid()}"
+            with aside.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow([*COLUMNS, *extra])
+                for clip in sorted(rows[split], key=lambda clip: clip.id):
+                    facts = [getattr(clip, column) or "" for column in extra]
+                    writer.writerow([clip.id, clip.source, clip.text, *facts])
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+            written.append(path)
+    except OSError as error:
+        raise DataError(f"The split lists cannot be written to {folder} ({error.strerror}).") from error
+    return written

@@ -1,0 +1,1 @@
+"""Validation: measure every clip, judge a staged data set by a Great Expectations suite, and show the verdict."""

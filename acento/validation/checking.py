@@ -1,0 +1,99 @@
+"""Make a suite's checks on a table by Great Expectations, and say of each what it found, with the rows at fault."""
+
+import importlib
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from acento.errors import InputError
+from acento.validation.suite import Check, Suite, expectations
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; ``rows`` are the id and the value of every clip that is not as expected."""
+
+    check: Check
+    kwargs: dict[str, Any]
+    ok: bool
+    rows: list[tuple[str, str]]
+    looked_at: int
+    """Clips that had a value; 0 where none is at fault, or the check is of the whole table."""
+    observed: str | None
+    """What a check of the whole table saw instead."""
+
+
+def great_expectations() -> Any:
+    """Import Great Expectations, which takes seconds, and let it send nothing to anybody."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("great_expectations")
+
+
+def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, float]) -> list[Finding]:
+    """Make every check of a suite that can be made with these limits of a model, in the suite's order.
+
+    Raises:
+        InputError: a check cannot be made on this table.
+    """
+    gx = great_expectations()
+    asked = expectations(suite, parameters)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("acento").add_dataframe_asset("clips")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    how = {
+        "result_format": "COMPLETE",
+        "unexpected_index_column_names": ["id"],
+        "return_unexpected_index_query": False,
+    }
+    validated = batch.validate(asked, result_format=how)
+    results = {result.expectation_config.meta["check"]: result for result in validated.results}
+    return [_finding(check, results[check.name], parameters) for check in suite.made(parameters)]
+
+
+def _finding(check: Check, result: Any, parameters: Mapping[str, float]) -> Finding:
+    """Return what Great Expectations found, in our words."""
+    trouble = _exception(result.exception_info or {})
+    if trouble:
+        raise InputError(f"Check {check.name} ({check.expect}) cannot be made on this data: {trouble}.")
+    found = result.result or {}
+    rows = [
+        (str(row["id"]), _value(row, check) if "column" in check.kwargs else "")
+        for row in found.get("unexpected_index_list") or []
+    ]
+    observed = found.get("observed_value")
+    if missing := found.get("partial_missing_list"):
+        observed = f"without {', '.join(sorted(map(str, missing)))}"
+    return Finding(
+        check=check,
+        kwargs=check.kwargs_with(parameters),
+        ok=bool(result.success),
+        rows=rows,
+        looked_at=int(found.get("element_count", 0)) - int(found.get("missing_count", 0)) if rows else 0,
+        observed=None if observed is None else str(observed),
+    )
+
+
+def _value(row: Mapping[str, Any], check: Check) -> str:
+    """Return the value that is not as expected, as text: six digits of a number."""
+    value = row.get(check.kwargs["column"])
+    if value is None:
+        return ""
+    plain = value.item() if hasattr(value, "item") else value
+    return f"{plain:.6g}" if isinstance(plain, float) else str(plain)
+
+
+def _exception(info: Mapping[str, Any]) -> str | None:
+    """Return what went wrong inside a check, in one line; None if nothing did."""
+    for part in [info, *(value for value in info.values() if isinstance(value, dict))]:
+        if part.get("raised_exception"):
+            lines = str(part.get("exception_message") or "").strip().splitlines()
+            return (lines or ["no reason is given"])[-1].rstrip(".")
+    return None

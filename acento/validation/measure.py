@@ -1,0 +1,150 @@
+"""Measure every clip of a staged version, one data part after another, each part only once for all versions.
+
+The measures of a part are an artifact of their own, named by the part and by the version of this code. So data that is
+appended costs only its own measuring, and a run that was killed goes on where it was.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acento.data.dataset import CLIPS, Card, DataPart
+from acento.data.utterance import META_COLUMNS, SCHEMA
+from acento.fingerprint import fingerprint
+from acento.progress import report
+from acento.settings import settings
+from acento.store import Store
+from acento.validation.levels import measure_levels
+from acento.validation.wording import measure_wording
+
+MEASURE_VERSION = 1
+"""Raised by hand whenever the same clip may be measured otherwise."""
+MEASURES = "measures.parquet"
+
+_STRINGS, _WHOLE = ("audio_error", "prompt", "script"), ("sample_rate", "channels", "characters", "letters", "words")
+_NUMBERS = (
+    "seconds",
+    "rms_dbfs",
+    "peak_dbfs",
+    "clipping_share",
+    "silence_share",
+    "speech_dbfs",
+    "noise_dbfs",
+    "snr_db",
+    "start_db",
+    "end_db",
+    "characters_per_second",
+    "script_share",
+)
+MEASURES_SCHEMA = pa.schema(
+    [("id", pa.string()), ("wrong_columns", pa.string())]
+    + [(name, pa.int64()) for name in _WHOLE]
+    + [(name, pa.float64()) for name in _NUMBERS]
+    + [(name, pa.string()) for name in _STRINGS]
+)
+"""The columns of a part's measures, row for row those of the part; see ``Levels`` and ``Wording`` for their meaning.
+
+``wrong_columns`` names the columns that the part lacks, or has in another type; it is the same in every row.
+"""
+
+
+def measures_key(part: str) -> str:
+    """Return the store key of a data part's measures."""
+    return f"measures/{fingerprint([MEASURE_VERSION, part])}"
+
+
+def measure(store: Store, card: Card, *, workers: int | None = None) -> int:
+    """Measure every part of a version that is not measured yet, and return how many there were.
+
+    Args:
+        store: where the data is, and where the measures go.
+        card: the version.
+        workers: threads (decoding and arithmetic leave the interpreter's lock); by default the setting
+            ``ACENTO_WORKERS``, or one for each core; 0 means one part after another in this thread.
+
+    Raises:
+        StoreError: a part is gone or damaged, or the store cannot be written.
+    """
+    todo = [part for part in card.parts if store.find(measures_key(part.key), verify=True) is None]
+    if not todo:
+        return 0
+    step, total, done = f"measure {card.title}", card.clips, card.clips - sum(part.clips for part in todo)
+    report(step, done, total, "clips")
+    for part in _each(store, todo, settings().workers if workers is None else workers):
+        done += part.clips
+        report(step, done, total, "clips")
+    return len(todo)
+
+
+def measure_part(store: Store, part: str) -> None:
+    """Measure the clips of one data part, holding a row group's audio at a time, and publish what was found."""
+    with store.publish(measures_key(part)) as draft, pq.ParquetFile(store.local_path(part, CLIPS)) as file:
+        wrong = wrong_columns(file.schema_arrow)
+        columns = [
+            name for name in ("id", "audio", "text", "language", "duration_s") if name in file.schema_arrow.names
+        ]
+        with pq.ParquetWriter(draft.folder / MEASURES, MEASURES_SCHEMA, compression="zstd") as writer:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=columns, use_threads=False)
+                rows = [_measured(row, wrong) for row in table.to_pylist()]
+                writer.write_table(pa.Table.from_pylist(rows, MEASURES_SCHEMA))
+
+
+def wrong_columns(schema: pa.Schema) -> str:
+    """Return the columns of ``SCHEMA`` that a part lacks or has in another type, with commas between; empty if none."""
+    return ", ".join(
+        name for name in SCHEMA.names if name not in schema.names or schema.field(name).type != SCHEMA.field(name).type
+    )
+
+
+def read_measured(store: Store, card: Card) -> Iterator[pa.Table]:
+    """Yield for each part its facts and measures side by side, audio left out; columns that it lacks are null."""
+    for part in card.parts:
+        with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
+            have = [name for name in META_COLUMNS if name in file.schema_arrow.names]
+            table = file.read(columns=have, use_threads=False)
+        measures = pq.read_table(store.local_path(measures_key(part.key), MEASURES), use_threads=False)
+        for name in META_COLUMNS:
+            kind = SCHEMA.field(name).type
+            if name not in have or table.schema.field(name).type != kind:
+                empty = pa.nulls(table.num_rows, kind)
+                table = (
+                    table.set_column(have.index(name), name, empty)
+                    if name in have
+                    else table.append_column(name, empty)
+                )
+                have = table.schema.names
+        for name in MEASURES_SCHEMA.names[1:]:
+            table = table.append_column(name, measures[name])
+        yield table.select([*META_COLUMNS, *MEASURES_SCHEMA.names[1:]]).replace_schema_metadata(None)
+
+
+def _measured(row: dict[str, Any], wrong: str) -> dict[str, Any]:
+    """Return the measures of one row of a part."""
+    audio = row.get("audio")
+    levels = measure_levels(audio.get("bytes") if isinstance(audio, dict) else None)
+    wording = measure_wording(row.get("text"), row.get("language"), row.get("duration_s"))
+    return {"id": row.get("id"), "wrong_columns": wrong, **asdict(levels), **asdict(wording)}
+
+
+def _each(store: Store, parts: list[DataPart], workers: int | None) -> Iterator[DataPart]:
+    """Measure parts and yield each as it is done."""
+    if workers == 0:
+        for part in parts:
+            measure_part(store, part.key)
+            yield part
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(min(workers or cores, len(parts)), thread_name_prefix="measuring") as pool:
+        running = {pool.submit(measure_part, store, part.key): part for part in parts}
+        try:
+            for future in as_completed(running):
+                future.result()
+                yield running[future]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,79 @@
+"""Validate a staged version: measure its clips, judge them by a suite, and publish the verdict."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from acento.data.dataset import Card
+from acento.models.checkpoint import Checkpoint
+from acento.progress import report
+from acento.store import Store
+from acento.validation.checking import run_suite
+from acento.validation.frame import make_frame
+from acento.validation.labels import LabelLimits
+from acento.validation.measure import measure
+from acento.validation.suite import expectations, load_suite
+from acento.validation.verdict import Verdict, check_verdict, load_verdict, note_verdict, save_verdict, verdict_key
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A verdict, and whether it was there before."""
+
+    verdict: Verdict
+    cached: bool
+
+
+def validate(
+    store: Store,
+    card: Card,
+    suite_path: Path | None = None,
+    model: Checkpoint | None = None,
+    *,
+    workers: int | None = None,
+) -> Validated:
+    """Judge a version by a suite, or find that it was judged so before; from now on this is the verdict that counts.
+
+    Args:
+        store: where the data is, and where the verdict goes.
+        card: the version.
+        suite_path: the suite's file; None is the one that Acento comes with.
+        model: whose limits on labels and audio are checked too.
+        workers: threads that measure; see :func:`acento.validation.measure.measure`.
+
+    Raises:
+        InputError: the suite's file is not right, or a check cannot be made on this data.
+        ModelError: the model's tokenizer cannot be read.
+    """
+    suite = load_suite(suite_path)
+    key = verdict_key(card, suite, model.digest if model else None)
+    cached = store.find(key, verify=True) is not None
+    if not cached:
+        limits = LabelLimits(model) if model else None
+        parameters = limits.parameters if limits else {}
+        expectations(suite, parameters)  # a suite that cannot be is said before anything is measured
+        measure(store, card, workers=workers)
+        frame = make_frame(store, card, limits)
+        report(f"check {card.title}", 0, len(suite.checks), "checks")
+        findings = run_suite(frame, suite, parameters)
+        report(f"check {card.title}", len(suite.checks), len(suite.checks), "checks")
+        checks = tuple(check_verdict(finding) for finding in findings)
+        made = {check.name for check in checks}
+        verdict = Verdict(
+            dataset=f"{card.name}@{card.version}",
+            title=card.title,
+            dataset_fingerprint=card.fingerprint,
+            clips=card.clips,
+            seconds=card.seconds,
+            splits=card.splits,
+            suite=suite.name,
+            suite_digest=suite.digest,
+            model=model.id if model else None,
+            model_digest=model.digest if model else None,
+            passed=all(check.ok or check.severity == "warning" for check in checks),
+            checks=checks,
+            left_out=tuple(check.name for check in suite.checks if check.name not in made),
+            key=key,
+        )
+        save_verdict(store, verdict, suite, findings, frame)
+    note_verdict(store, card, key)
+    return Validated(load_verdict(store, key), cached)

@@ -1,0 +1,228 @@
+"""The verdict on a version of a data set: what every check found, kept in the store, and which one counts today."""
+
+import csv
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from acento.data.dataset import Card
+from acento.fingerprint import fingerprint
+from acento.store import Store
+from acento.validation.measure import MEASURE_VERSION
+from acento.validation.suite import Severity, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from acento.validation.checking import Finding
+
+VALIDATION_VERSION = 1
+"""Raised by hand whenever the same measures and suite may lead to another verdict or page."""
+VERDICT, ROWS, PAGE, SUITE = "verdict.json", "rows.csv", "index.html", "suite.yaml"
+EXAMPLES = 20
+"""Clips at fault that a verdict names for each check; ``rows.csv`` has them all."""
+
+
+class CheckVerdict(BaseModel):
+    """What one check found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    expect: str
+    arguments: dict[str, Any]
+    """The expectation's arguments, a model's limits put in."""
+    severity: Severity
+    says: str
+    """What should be so."""
+    ok: bool
+    unexpected: int
+    """Clips that are not as expected; 0 for a check of the data set as a whole."""
+    share: float | None
+    """Of the clips that have a value; None for a check of the data set as a whole."""
+    examples: tuple[str, ...]
+    """Ids of up to 20 such clips."""
+    values: tuple[str, ...]
+    """What these clips have instead."""
+    sentence: str
+    """What is so, in words."""
+
+    @property
+    def mark(self) -> str:
+        """How it ended, in a word."""
+        return "ok" if self.ok else "ERROR" if self.severity == "error" else "warning"
+
+
+class Verdict(BaseModel):
+    """What a suite says of one version of a data set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    """Name and version, such as ``santiago@2``."""
+    title: str
+    dataset_fingerprint: str
+    clips: int
+    seconds: float
+    splits: dict[str, int]
+    suite: str
+    suite_digest: str
+    model: str | None
+    model_digest: str | None
+    passed: bool
+    """No check of severity error failed."""
+    checks: tuple[CheckVerdict, ...]
+    left_out: tuple[str, ...]
+    """Checks that need a model's limits which are not known."""
+    key: str
+    """The artifact that holds this verdict, its page and its rows."""
+
+    @property
+    def errors(self) -> list[CheckVerdict]:
+        """The failed checks that stop later steps."""
+        return [check for check in self.checks if check.mark == "ERROR"]
+
+    @property
+    def warnings(self) -> list[CheckVerdict]:
+        """The failed checks that are only said."""
+        return [check for check in self.checks if check.mark == "warning"]
+
+
+def verdict_key(card: Card, suite: Suite, model_digest: str | None) -> str:
+    """Return the store key of the verdict of a suite on a version, for a model if one is named."""
+    parts = [VALIDATION_VERSION, MEASURE_VERSION, card.key, card.fingerprint, suite.digest, model_digest]
+    return f"validations/{fingerprint(parts)}"
+
+
+def check_verdict(finding: "Finding") -> CheckVerdict:
+    """Return a finding in short, with a sentence for people."""
+    check, rows = finding.check, finding.rows
+    share = len(rows) / finding.looked_at if finding.looked_at else None
+    sentence = check.says
+    if not finding.ok and rows:
+        ids = ", ".join(uid for uid, _ in rows[:3]) + (", …" if len(rows) > 3 else "")
+        some = f"{len(rows)} of {finding.looked_at} clips" if finding.looked_at else f"{len(rows)} clips"
+        sentence = f"{check.says.rstrip('.')}: not so for {some} ({ids})."
+    elif not finding.ok:
+        sentence = f"{check.says.rstrip('.')}: not so" + (f" ({finding.observed})." if finding.observed else ".")
+    return CheckVerdict(
+        name=check.name,
+        expect=check.expect,
+        arguments=finding.kwargs,
+        severity=check.severity,
+        says=check.says,
+        ok=finding.ok,
+        unexpected=len(rows),
+        share=None if share is None else round(share, 6),
+        examples=tuple(uid for uid, _ in rows[:EXAMPLES]),
+        values=tuple(value for _, value in rows[:EXAMPLES]),
+        sentence=sentence,
+    )
+
+
+def expected(expect: str, kwargs: dict[str, Any]) -> str:
+    """Say an expectation and its arguments as a person would.
+
+    >>> expected("expect_column_values_to_be_between", {"column": "duration_s", "min_value": 0.1, "max_value": 30})
+    'duration_s 0.1 to 30'
+    >>> expected("expect_column_values_to_be_in_set", {"column": "split", "value_set": ["dev", "test"]})
+    'split in dev, test'
+    >>> expected("expect_column_values_to_be_unique", {"column": "id"})
+    'id values to be unique'
+    """
+    rest = dict(kwargs)
+    words = [str(rest.pop("column"))] if "column" in rest else []
+    low, high = rest.pop("min_value", None), rest.pop("max_value", None)
+    if low is not None and high is not None:
+        words.append(f"{low:g} to {high:g}" if isinstance(low, int | float) else f"{low} to {high}")
+    elif low is not None or high is not None:
+        bound, which = (high, "at most") if low is None else (low, "at least")
+        words.append(f"{which} {bound:g}" if isinstance(bound, int | float) else f"{which} {bound}")
+    if isinstance(values := rest.pop("value_set", None), list):
+        verb = "contains" if "contain" in expect else "is" if len(values) == 1 else "in"
+        words.append(f"{verb} " + ", ".join("empty" if value == "" else str(value) for value in values))
+    if len(words) < 2 and not rest:
+        words.append(expect.removeprefix("expect_").removeprefix("column_").replace("_", " "))
+    words += [f"{name} {value}" for name, value in rest.items()]
+    return " ".join(words)
+
+
+def save_verdict(
+    store: Store, verdict: Verdict, suite: Suite, findings: Iterable["Finding"], frame: "pd.DataFrame"
+) -> None:
+    """Publish a verdict with its page, the rows at fault, and the suite as it was."""
+    import yaml
+
+    from acento.validation.page import page
+
+    with store.publish(verdict.key) as draft:
+        folder = draft.folder
+        (folder / VERDICT).write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / PAGE).write_text(page(verdict, frame), encoding="utf-8")
+        body = yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+        (folder / SUITE).write_text(body, encoding="utf-8")
+        _write_rows(folder / ROWS, findings, frame)
+        draft.info.update(dataset=verdict.dataset, passed=verdict.passed)
+
+
+def load_verdict(store: Store, key: str) -> Verdict:
+    """Return a stored verdict."""
+    return Verdict.model_validate_json(store.read_bytes(key, VERDICT))
+
+
+def note_verdict(store: Store, card: Card, key: str, now: datetime | None = None) -> None:
+    """Write down that this verdict on a version is the one that counts, unless it is already.
+
+    A verdict is content and knows no time; which was asked for last is kept beside it, in numbered files that are
+    never changed: ``verdicts/<name>/<version>/<number>.json``.
+    """
+    while True:
+        notes = list(store.list_files(_notes(card)))
+        if notes and _note(store, notes[-1]).get("validation") == key:
+            return
+        number = int(notes[-1].rpartition("/")[2].removesuffix(".json")) + 1 if notes else 1
+        when = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+        body = {"validation": key, "dataset_fingerprint": card.fingerprint, "when": when}
+        if store.create_exclusive(f"{_notes(card)}/{number:06d}.json", json.dumps(body, indent=1).encode()):
+            return
+
+
+def latest_verdict(store: Store, card: Card) -> Verdict | None:
+    """Return the verdict that counts for a version: that of its last validation; None if it was never validated.
+
+    One that another version of this code wrote and this one cannot read counts as none.
+    """
+    for note in reversed(list(store.list_files(_notes(card)))):
+        body = _note(store, note)
+        key = body.get("validation", "")
+        if body.get("dataset_fingerprint") == card.fingerprint and store.find(key) is not None:
+            with suppress(ValidationError):
+                return load_verdict(store, key)
+    return None
+
+
+def _notes(card: Card) -> str:
+    return f"verdicts/{card.name}/{card.version:06d}"
+
+
+def _note(store: Store, key: str) -> dict[str, str]:
+    return json.loads(store.read_file(key) or b"{}")
+
+
+def _write_rows(path: Path, findings: Iterable["Finding"], frame: "pd.DataFrame") -> None:
+    """Write every clip that is not as expected: which check, what it has instead, and where it came from."""
+    failed = [finding for finding in findings if not finding.ok]
+    wanted = {uid for finding in failed for uid, _ in finding.rows}
+    facts = frame.loc[frame["id"].isin(wanted), ["id", "split", "source"]]
+    known = {row.id: (row.split, row.source) for row in facts.itertuples(index=False)}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "check", "severity", "value", "split", "source"])
+        for finding in failed:
+            for uid, value in finding.rows:
+                writer.writerow([uid, finding.check.name, finding.check.severity, value, *known.get(uid, ("", ""))])
