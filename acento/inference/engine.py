@@ -1,0 +1,212 @@
+"""The decode engine: a part's batches through a recognizer, audio read and features made ahead of the model.
+
+Three stages in three threads: read, prepare, infer. The model's thread keeps the clock. What fails is split until the
+clip that cannot be decoded stands alone; it becomes a failed prediction, its neighbors get their texts.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from acento.errors import AcentoError
+from acento.inference.ahead import ahead
+from acento.inference.clock import Stopwatch, Timings, common, shares
+from acento.inference.plan import PlannedClip
+from acento.inference.predictions import Prediction, Segment
+from acento.inference.windows import pieces
+from acento.models.base import Audio, Recognizer
+
+_log = logging.getLogger(__name__)
+
+_DEPTH = 2
+"""Batches that each stage may be ahead of the next."""
+_NO_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
+"""Languages written without spaces between words: windows are joined as they are."""
+
+Read = Callable[[PlannedClip], Audio]
+"""Returns a clip's samples; raises AcentoError, or OSError, if they cannot be had."""
+AfterBatch = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What became of a part."""
+
+    predictions: list[Prediction]
+    timings: Timings
+    splits: list[tuple[int, int]]
+    """For each batch that did not fit into memory: its windows, and the windows of the larger half tried next."""
+    windows: int
+
+
+@dataclass(slots=True)
+class _Window:
+    """A piece of a clip, short enough for the model."""
+
+    clip: int
+    start: float
+    end: float
+    audio: Audio
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One planned batch on its way through the stages."""
+
+    clips: Sequence[PlannedClip]
+    windows: list[_Window] = field(default_factory=list)
+    failures: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """For each clip that failed: reason code and sentence."""
+    features: list[tuple[list[_Window], Any]] = field(default_factory=list)
+    """What the model is given at once: windows, and their features or the error that making them raised."""
+
+
+class Engine:
+    """Decodes batches of clips with one loaded recognizer."""
+
+    def __init__(self, recognizer: Recognizer, *, batch_size: int, language: str | None = None) -> None:
+        """Take a loaded recognizer; ``batch_size`` bounds the windows that the model is given at once."""
+        self._recognizer = recognizer
+        self._batch_size = batch_size
+        self._joint = "" if language in _NO_SPACES else " "
+
+    def decode(
+        self, batches: Sequence[Sequence[PlannedClip]], read: Read, after_batch: AfterBatch = lambda _: None
+    ) -> Decoded:
+        """Decode planned batches in their order; one prediction for each clip comes back, in that order too.
+
+        ``after_batch`` is told the audio seconds of each batch that is done; what it raises ends the decoding.
+
+        Raises:
+            Exception: what the model raised, if not a single clip could be decoded: then the model is at fault.
+        """
+        reading, preparing, inferring, writing = Stopwatch(), Stopwatch(), Stopwatch(), Stopwatch()
+        features_wait, model_wait = Stopwatch(), Stopwatch()
+        splits: list[tuple[int, int]] = []
+        predictions: list[Prediction] = []
+        errors: list[BaseException] = []
+        audio, windows = [], 0
+        self._recognizer.synchronize()
+        edges = [perf_counter()]
+        read_ahead = ahead(self._read(batches, read, reading), depth=_DEPTH, waiting=features_wait, name="read audio")
+        prepared = ahead(
+            self._prepare(read_ahead, preparing), depth=_DEPTH, waiting=model_wait, name="prepare features"
+        )
+        try:
+            for batch in prepared:
+                heard: dict[int, list[Segment]] = {}
+                for group, features in batch.features:
+                    for window, text in self._texts(group, features, inferring, writing, splits, batch, errors):
+                        heard.setdefault(window.clip, []).append(Segment(window.start, window.end, text))
+                predictions += self._predictions(batch, heard)
+                audio.append(sum(window.end - window.start for window in batch.windows))
+                windows += len(batch.windows)
+                after_batch(audio[-1])
+                edges.append(perf_counter())
+        finally:
+            prepared.close()  # type: ignore[attr-defined]
+        if errors and all(prediction.failed for prediction in predictions):
+            raise errors[0]
+        reading_waits = common(model_wait.stretches, features_wait.stretches)
+        timings = Timings(
+            audio_s=sum(audio),
+            wall_s=edges[-1] - edges[0],
+            read_wait_s=sum(end - start for start, end in reading_waits),
+            read_s=reading.total,
+            features_s=preparing.total,
+            model_s=inferring.total,
+            text_s=writing.total,
+            batches=tuple(zip(audio, shares(edges, reading_waits), strict=True)),
+        )
+        return Decoded(predictions, timings, splits, windows)
+
+    def _read(self, batches: Sequence[Sequence[PlannedClip]], read: Read, clock: Stopwatch) -> Iterator[_Batch]:
+        """Read the audio of each batch and cut it into windows; runs in the first thread."""
+        for clips in batches:
+            batch = _Batch(clips)
+            with clock.running():
+                for number, clip in enumerate(clips):
+                    try:
+                        audio = read(clip)
+                    except (AcentoError, OSError) as error:
+                        batch.failures[number] = ("audio_unreadable", str(error))
+                        continue
+                    batch.windows += [
+                        _Window(number, start, end, piece)
+                        for start, end, piece in pieces(audio, self._recognizer.window_s)
+                    ]
+            yield batch
+
+    def _prepare(self, batches: Iterator[_Batch], clock: Stopwatch) -> Iterator[_Batch]:
+        """Make the features of each batch; runs in the second thread."""
+        for batch in batches:
+            for start in range(0, len(batch.windows), self._batch_size):
+                group = batch.windows[start : start + self._batch_size]
+                with clock.running():
+                    try:
+                        features = self._recognizer.prepare([window.audio for window in group])
+                    except Exception as error:  # decided on in the model's thread, clip by clip
+                        features = error
+                batch.features.append((group, features))
+            yield batch
+
+    def _texts(
+        self,
+        group: list[_Window],
+        features: Any,
+        inferring: Stopwatch,
+        writing: Stopwatch,
+        splits: list[tuple[int, int]],
+        batch: _Batch,
+        errors: list[BaseException],
+    ) -> Iterator[tuple[_Window, str]]:
+        """Yield each window's text; what fails together is tried in halves (for memory) or one by one."""
+        try:
+            if isinstance(features, Exception):
+                raise features
+            with inferring.running():
+                tokens = self._recognizer.infer(features)
+                self._recognizer.synchronize()
+            with writing.running():
+                transcripts = self._recognizer.finish(tokens)
+        except Exception as error:
+            memory = self._recognizer.is_out_of_memory(error)
+            if len(group) == 1:
+                code = "out_of_memory" if memory else "model_error"
+                batch.failures[group[0].clip] = (code, f"{type(error).__name__}: {error}".splitlines()[0])
+                errors.append(error)
+                return
+            if memory:
+                self._recognizer.release_memory()
+                half = -(-len(group) // 2)
+                splits.append((len(group), half))
+                _log.warning("A batch of %d windows does not fit into memory; trying %d.", len(group), half)
+            else:
+                half = 1
+                _log.warning("A batch of %d windows failed (%s); trying them one by one.", len(group), error)
+            halves = [group[start : start + half] for start in range(0, len(group), half)]
+        else:
+            yield from zip(group, (transcript.text for transcript in transcripts), strict=True)
+            return
+        # outside the handler, so that the failed call's frames, and the memory they hold, are gone
+        del features
+        for part in halves:
+            try:
+                with inferring.running():
+                    again = self._recognizer.prepare([window.audio for window in part])
+            except Exception as error:
+                again = error
+            yield from self._texts(part, again, inferring, writing, splits, batch, errors)
+
+    def _predictions(self, batch: _Batch, heard: dict[int, list[Segment]]) -> Iterator[Prediction]:
+        """Yield a batch's predictions, a clip's windows joined to one text."""
+        for number, clip in enumerate(batch.clips):
+            failure = batch.failures.get(number)
+            if failure is not None:
+                yield Prediction(clip.id, None, error=failure[0], detail=failure[1])
+                continue
+            segments = tuple(heard[number])
+            text = self._joint.join(segment.text for segment in segments if segment.text)
+            yield Prediction(clip.id, text, segments if len(segments) > 1 else ())

@@ -1,0 +1,213 @@
+"""The plan: which clips are decoded together, fixed once and for all before anything runs.
+
+A *part* is about five minutes of audio, the unit of work, of resume and of caching; it holds *batches* of clips of
+similar length. Clips are sorted by length within stretches of about an hour that do not cross versions of the data
+set: so a part reads from few files, and clips added later make new parts and leave the old ones, and what was
+computed from them, as they are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acento.data.dataset import Card, ClipRow, read_clips
+from acento.errors import InputError
+from acento.fingerprint import fingerprint
+from acento.store import Store
+
+PART_SECONDS = 300.0
+STRETCH_SECONDS = 3600.0
+_FILE = "plan.parquet"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedClip:
+    """A clip and where its audio is."""
+
+    id: str
+    duration_s: float
+    audio_sha256: str
+    data_part: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One unit of work."""
+
+    index: int
+    batches: tuple[tuple[PlannedClip, ...], ...]
+    digest: str
+    """Names the work itself: ids and audio of every batch, in order."""
+
+    @property
+    def clips(self) -> list[PlannedClip]:
+        """Every clip, in the order of decoding."""
+        return [clip for batch in self.batches for clip in batch]
+
+    @property
+    def seconds(self) -> float:
+        """Audio seconds."""
+        return sum(clip.duration_s for clip in self.clips)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPart:
+    """What a plan's header says of a part, without its clips."""
+
+    index: int
+    digest: str
+    clips: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A stored plan: its key, and what can be known without reading the clips."""
+
+    key: str
+    batch_size: int
+    parts: tuple[PlannedPart, ...]
+
+    @property
+    def clips(self) -> int:
+        """How many clips are planned."""
+        return sum(part.clips for part in self.parts)
+
+    @property
+    def seconds(self) -> float:
+        """Audio seconds planned."""
+        return sum(part.seconds for part in self.parts)
+
+
+def make_plan(store: Store, card: Card, *, split: str, batch_size: int, limit: int | None = None) -> Plan:
+    """Plan the decoding of one split (its first ``limit`` clips by id) and store the plan; the same again is found.
+
+    Raises:
+        InputError: ``batch_size`` or ``limit`` is below 1.
+        DataError: the split has no clips.
+    """
+    for name, value in (("batch size", batch_size), ("limit", limit)):
+        if value is not None and value < 1:
+            raise InputError(f"A {name} of {value} decodes nothing; give 1 or more.")
+    key = "plans/" + fingerprint(
+        {
+            "version": _VERSION,
+            "dataset": card.fingerprint,
+            "parts": [part.key for part in card.parts],
+            "split": split,
+            "batch_size": batch_size,
+            "limit": limit,
+        }
+    )
+    found = store.find(key, verify=True)
+    if found is None:
+        parts = list(plan_parts(_chosen(store, card, split, limit), batch_size, {p.key: p.version for p in card.parts}))
+        with store.publish(key) as draft:
+            pq.write_table(_table(parts), draft.folder / _FILE)
+            draft.info |= {
+                "dataset": card.title,
+                "split": split,
+                "batch_size": batch_size,
+                "parts": [[part.digest, len(part.clips), part.seconds] for part in parts],
+            }
+    return load_plan(store, key)
+
+
+def load_plan(store: Store, key: str) -> Plan:
+    """Return the header of a stored plan."""
+    found = store.find(key)
+    if found is None:
+        raise InputError(f"There is no plan {key} in {store.url}.")
+    parts = tuple(PlannedPart(i, digest, clips, s) for i, (digest, clips, s) in enumerate(found.info["parts"]))
+    return Plan(key, found.info["batch_size"], parts)
+
+
+def load_part(store: Store, key: str, index: int) -> Part:
+    """Return one part of a stored plan with its batches."""
+    table = pq.read_table(store.local_path(key, _FILE), filters=[("part", "=", index)])
+    batches: dict[int, list[PlannedClip]] = defaultdict(list)
+    for row in table.to_pylist():
+        row.pop("part")
+        batches[row.pop("batch")].append(PlannedClip(**row))
+    return make_part(index, [batches[number] for number in sorted(batches)])
+
+
+def make_part(index: int, batches: Sequence[Sequence[PlannedClip]]) -> Part:
+    """Put batches together to a part and name the work."""
+    digest = fingerprint([[[clip.id, clip.audio_sha256] for clip in batch] for batch in batches])
+    return Part(index, tuple(tuple(batch) for batch in batches), digest)
+
+
+def plan_parts(clips: Iterable[ClipRow], batch_size: int, versions: dict[str, int]) -> Iterator[Part]:
+    """Yield parts for clips given in the order of their data parts.
+
+    Args:
+        clips: the clips to decode.
+        batch_size: clips in a batch; only a part's last batch has fewer.
+        versions: for each data part, the version of the data set that brought it.
+    """
+    index = 0
+    for stretch in _stretches(clips, versions):
+        stretch.sort(key=lambda clip: (-clip.duration_s, clip.id))
+        batches: list[list[PlannedClip]] = []
+        seconds = 0.0
+        for start in range(0, len(stretch), batch_size):
+            batch = stretch[start : start + batch_size]
+            batches.append(batch)
+            seconds += sum(clip.duration_s for clip in batch)
+            if seconds >= PART_SECONDS:
+                yield make_part(index, batches)
+                index, batches, seconds = index + 1, [], 0.0
+        if batches:
+            yield make_part(index, batches)
+            index += 1
+
+
+def _chosen(store: Store, card: Card, split: str, limit: int | None) -> list[ClipRow]:
+    """Return the clips to decode, in the order of their data parts."""
+    rows = list(read_clips(store, card, split))
+    if limit is None or limit >= len(rows):
+        return rows
+    kept = set(sorted(row.utterance.id for row in rows)[:limit])
+    return [row for row in rows if row.utterance.id in kept]
+
+
+def _stretches(clips: Iterable[ClipRow], versions: dict[str, int]) -> Iterator[list[PlannedClip]]:
+    """Yield runs of clips of about an hour that come from one version of the data set."""
+    stretch: list[PlannedClip] = []
+    seconds, version, part = 0.0, None, None
+    for clip in clips:
+        full = seconds >= STRETCH_SECONDS and clip.part != part
+        if stretch and (full or versions[clip.part] != version):
+            yield stretch
+            stretch, seconds = [], 0.0
+        version, part = versions[clip.part], clip.part
+        utterance = clip.utterance
+        stretch.append(PlannedClip(utterance.id, utterance.duration_s, utterance.audio_sha256, clip.part, clip.row))
+        seconds += utterance.duration_s
+    if stretch:
+        yield stretch
+
+
+def _table(parts: Sequence[Part]) -> pa.Table:
+    """Return the plan as a table, a row for each clip."""
+    rows = [
+        {
+            "part": part.index,
+            "batch": number,
+            "id": clip.id,
+            "duration_s": clip.duration_s,
+            "audio_sha256": clip.audio_sha256,
+            "data_part": clip.data_part,
+            "row": clip.row,
+        }
+        for part in parts
+        for number, batch in enumerate(part.batches)
+        for clip in batch
+    ]
+    return pa.Table.from_pylist(rows)

@@ -1,0 +1,84 @@
+"""The Recognizer: what every model family does, in three stages that can be overlapped and timed apart."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+Audio = npt.NDArray[np.float32]
+"""Samples of one channel at 16 kHz, float32 in [-1, 1], shape ``(samples,)``."""
+
+DeviceType = Literal["cpu", "cuda", "mps"]
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class DecodeOptions(BaseModel):
+    """What decides, beside the model and the audio, which text comes out; part of a job's identity."""
+
+    model_config = ConfigDict(frozen=True)
+
+    language: str | None = None
+    """ISO 639-1 code that the model is told; None lets a multilingual model guess for each clip."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    device_type: DeviceType = "cpu"
+    dtype: Dtype = "float32"
+    threads: int = 1
+    """CPU threads inside one placement; sums are split by thread, so the last digits depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a model heard in one window of audio."""
+
+    text: str
+
+
+class Recognizer(ABC):
+    """A loaded model. ``prepare`` may run in another thread, ahead of ``infer``."""
+
+    shareable: bool = False
+    """Whether several threads may call the same stage at a time; where not, placements of one process take turns."""
+    window_s: float | None
+    """The longest audio in seconds that one call takes; None: any length."""
+
+    @abstractmethod
+    def prepare(self, windows: Sequence[Audio]) -> Any:
+        """Turn audio windows, each at most ``window_s`` long, into the model's features."""
+
+    @abstractmethod
+    def infer(self, features: Any) -> Any:
+        """Turn features into tokens; returns when they are in host memory."""
+
+    @abstractmethod
+    def finish(self, tokens: Any) -> list[Transcript]:
+        """Turn tokens into a transcript for each window, in the order given to ``prepare``."""
+
+    @abstractmethod
+    def warm_up(self, batch_size: int) -> None:
+        """Run the model once on nothing of interest, so that what is measured later is the steady state."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the model's memory; the recognizer cannot be used afterwards."""
+
+    def spoken_languages(self, features: Any) -> list[dict[str, float]] | None:  # noqa: ARG002
+        """Return how likely each spoken language is, for each window, by ISO 639-1 code; None: the model cannot tell.
+
+        The likelihoods of a window sum to 1 over the languages that the model knows.
+        """
+        return None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Tell whether an error of ``infer`` says that the batch was too large for the device."""
+        return isinstance(error, MemoryError)
+
+    def release_memory(self) -> None:  # noqa: B027 - most frameworks cache nothing
+        """Give back what the framework caches, after an error for lack of memory."""

@@ -1,0 +1,130 @@
+"""The model families Acento knows, told apart by what a checkpoint's own config says of itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acento.errors import ModelError
+from acento.models.base import DecodeOptions, DeviceType, Recognizer
+
+if TYPE_CHECKING:
+    from acento.training.base import Labeler, Trainable
+    from acento.training.recipe import Recipe
+
+Loader = Callable[[Path, DecodeOptions], Recognizer]
+Trainer = Callable[[Path, str | None, "Recipe", DeviceType], "Trainable"]
+LabelerLoader = Callable[[Path, str | None], "Labeler"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of model: how it is told, what decodes it, and how many clips it takes at once."""
+
+    name: str
+    model_types: frozenset[str]
+    """Values of ``model_type`` in ``config.json`` that name this family."""
+    loader: str
+    """``module:function`` that loads it; imported only when a model is loaded."""
+    decoding_version: int
+    """Raised by hand whenever the decoding code may give other texts; a golden test guards it."""
+    batch_size: Mapping[DeviceType, int]
+    """Clips in a batch where the user does not say."""
+    config_keys: frozenset[str] = frozenset()
+    """What tells the family where ``config.json`` has no ``model_type``: these keys are in it."""
+    weights: tuple[str, ...] = ("model.safetensors", "model.safetensors.index.json")
+    """Files one of which holds or lists the weights."""
+    mending: str = "download it whole, or save it again with save_pretrained"
+    """What to do where there are none."""
+    trainer: str | None = None
+    """``module:function`` that loads it so that it can learn; None: this family cannot be fine-tuned yet."""
+    labeler: str | None = None
+    """``module:function`` that loads what turns texts into labels, and no weights; where there is a trainer."""
+
+    def load(self, folder: Path, options: DecodeOptions) -> Recognizer:
+        """Load the checkpoint in a folder onto the device that the options name.
+
+        Raises:
+            ModelError: the checkpoint is not whole, or cannot do what the options ask.
+        """
+        load: Loader = _imported(self.loader)
+        return load(folder, options)
+
+    def load_trainable(
+        self, folder: Path, language: str | None, recipe: "Recipe", device_type: DeviceType
+    ) -> "Trainable":
+        """Load the checkpoint in a folder so that it learns as the recipe says.
+
+        Raises:
+            ModelError: the family cannot be fine-tuned, or the checkpoint cannot do what the recipe asks.
+        """
+        load: Trainer = _imported(self._tunable(self.trainer))
+        return load(folder, language, recipe, device_type)
+
+    def load_labeler(self, folder: Path, language: str | None) -> "Labeler":
+        """Load what turns texts into the labels of the checkpoint in a folder.
+
+        Raises:
+            ModelError: the family cannot be fine-tuned, or the model does not know the language.
+        """
+        load: LabelerLoader = _imported(self._tunable(self.labeler))
+        return load(folder, language)
+
+    def _tunable(self, target: str | None) -> str:
+        """Return what was named to import, if anything was."""
+        if target is None:
+            names = ", ".join(family.name for family in FAMILIES.values() if family.trainer) or "none"
+            raise ModelError(f"Models of the family {self.name!r} cannot be fine-tuned yet; these can: {names}.")
+        return target
+
+
+def _imported(target: str) -> Any:
+    """Return the function that ``module:function`` names."""
+    module, _, function = target.partition(":")
+    return getattr(import_module(module), function)
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            name="whisper",
+            model_types=frozenset({"whisper"}),
+            loader="acento.models.whisper:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 16, "mps": 8},
+            trainer="acento.training.whisper:load",
+            labeler="acento.training.whisper_labels:load",
+        ),
+        Family(
+            name="whisper-ctranslate2",
+            model_types=frozenset(),
+            loader="acento.models.ctranslate2_whisper:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 16, "mps": 8},
+            config_keys=frozenset({"suppress_ids", "suppress_ids_begin", "lang_ids"}),
+            weights=("model.bin",),
+            mending="export it again with acento models export",
+        ),
+    )
+}
+
+
+def family_of(config: Mapping[str, Any], name: str) -> Family:
+    """Return the family that a ``config.json`` says the model belongs to; ``name`` is for the error only.
+
+    Raises:
+        ModelError: no known family has that type.
+    """
+    model_type = config.get("model_type")
+    for family in FAMILIES.values():
+        if model_type in family.model_types:
+            return family
+        if model_type is None and family.config_keys and family.config_keys <= config.keys():
+            return family
+    raise ModelError(
+        f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows "
+        + ", ".join(sorted(kind for family in FAMILIES.values() for kind in family.model_types))
+        + "."
+    )

@@ -1,0 +1,226 @@
+"""The Whisper family on transformers: every size, multilingual or English-only, 80 or 128 mel bins, any window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
+from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration
+from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+from acento.data.utterance import SAMPLE_RATE
+from acento.errors import ModelError
+from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
+from acento.models.log_mel import LogMel
+from acento.models.whisper_decoder import GreedyDecoder
+
+_CACHED_FRAMES = 2400
+"""Mel frames that a CPU encodes at once; the activations of more leave its cache, and it is a fifth slower."""
+
+
+def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
+    """Load a Whisper checkpoint from the files that ``save_pretrained`` writes.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the model lacks the language or task.
+    """
+    torch.set_num_threads(options.threads)
+    disable_progress_bar()  # loading takes a moment; the bar that matters is the caller's
+    set_verbosity_error()
+    try:
+        model, report = WhisperForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=getattr(torch, options.dtype),
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+        extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+            raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"Whisper model {folder} cannot be loaded: {reason[0]}") from error
+    if report["missing_keys"] or report["mismatched_keys"]:
+        missing = [*report["missing_keys"], *report["mismatched_keys"]]
+        raise ModelError(
+            f"Whisper model {folder} lacks {len(missing)} of its weights, such as {min(map(str, missing))}; "
+            "its weights file does not belong to its config.json."
+        )
+    return WhisperRecognizer(model.to(options.device_type).eval(), extractor, tokenizer, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids that tell Whisper what to write; ``language`` is None where the model is to guess it."""
+
+    start: int
+    language: int | None
+    rest: tuple[int, ...]
+    languages: tuple[int, ...]
+    """The languages to guess from; empty for an English-only model."""
+
+
+class WhisperRecognizer(Recognizer):
+    """A loaded Whisper. All that changes during a call is local to it, so threads may share the model."""
+
+    shareable = True
+
+    def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
+        """Take a model that is on its device, in evaluation mode."""
+        config, generation = model.config, model.generation_config
+        # the model's own window decides, whatever an extractor saved for another one says
+        frames = config.max_source_positions * 2
+        if extractor.feature_size != config.num_mel_bins:
+            raise ModelError(
+                f"The model wants {config.num_mel_bins} mel bins, its preprocessor_config.json makes "
+                f"{extractor.feature_size}; take that file from the model it was made from."
+            )
+        self.window_s: float = frames * extractor.hop_length / SAMPLE_RATE
+        self._features = LogMel(extractor.mel_filters, frames=frames, n_fft=extractor.n_fft, hop=extractor.hop_length)
+        self._model, self._tokenizer = model, tokenizer
+        self._device, self._dtype = model.device, model.dtype
+        self._prompt = read_prompt(generation, options)
+        self._languages: dict[str, int] = {}
+        if self._prompt.languages:
+            self._languages = {token.strip("<|>"): number for token, number in generation.lang_to_id.items()}
+        eos = generation.eos_token_id
+        self._decoder = GreedyDecoder(
+            model,
+            eos=eos[0] if isinstance(eos, list) else eos,
+            suppress=generation.suppress_tokens or (),
+            begin_suppress=generation.begin_suppress_tokens or (),
+        )
+
+    @property
+    def model(self) -> Any:
+        """The transformers model that decodes; a trainer changes its weights in place."""
+        return self._model
+
+    @property
+    def log_mel(self) -> LogMel:
+        """What makes the model's features, float32, always a whole window."""
+        return self._features
+
+    def prepare(self, windows: Sequence[Audio]) -> Tensor:
+        """Return log-mel features, shape ``(batch, mel bins, frames)``, in the model's dtype, on the host."""
+        return self._features(windows).to(self._dtype)
+
+    @torch.inference_mode()
+    def infer(self, features: Tensor) -> list[list[int]]:
+        """Return the token ids written for each window, without prompt and end token."""
+        encoded = self._encode(features)
+        return self._decoder(encoded, self._prompts(encoded))
+
+    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [Transcript(text.strip()) for text in texts]
+
+    @torch.inference_mode()
+    def spoken_languages(self, features: Tensor) -> list[dict[str, float]] | None:
+        """See :meth:`Recognizer.spoken_languages`; whatever language the model was told. English-only: None."""
+        if not self._languages:
+            return None
+        encoded = self._encode(features)
+        start = torch.full((len(encoded), 1), self._prompt.start, device=encoded.device)
+        likely = self._decoder.likelihoods(encoded, start, list(self._languages.values())).tolist()
+        return [dict(zip(self._languages, row, strict=True)) for row in likely]
+
+    def warm_up(self, batch_size: int) -> None:
+        """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
+        count = batch_size if self._device.type != "cpu" else 1
+        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
+        features = self.prepare([noise] * count)
+        with torch.inference_mode():
+            encoded = self._encode(features)
+            self._decoder(encoded, self._prompts(encoded), max_new_tokens=4)
+        self.synchronize()
+
+    def synchronize(self) -> None:
+        """See :meth:`Recognizer.synchronize`."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        elif self._device.type == "mps":
+            torch.mps.synchronize()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """See :meth:`Recognizer.is_out_of_memory`; the CPU's allocator says it in a plain RuntimeError."""
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):
+            return True
+        return isinstance(error, RuntimeError) and any(
+            words in str(error) for words in ("can't allocate memory", "out of memory", "not enough memory")
+        )
+
+    def release_memory(self) -> None:
+        """See :meth:`Recognizer.release_memory`."""
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self._device.type == "mps":
+            torch.mps.empty_cache()
+
+    def close(self) -> None:
+        """See :meth:`Recognizer.close`."""
+        del self._model, self._decoder
+        self.release_memory()
+
+    def _encode(self, features: Tensor) -> Tensor:
+        """Return encoder output, shape ``(batch, frames, d_model)``; a CPU takes a few rows at a time."""
+        encoder = self._model.model.encoder
+        rows = len(features)
+        if self._device.type == "cpu":
+            rows = max(1, _CACHED_FRAMES // features.shape[-1])
+        parts = [encoder(part).last_hidden_state for part in features.to(self._device).split(rows)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _prompts(self, encoded: Tensor) -> Tensor:
+        """Return the prompt of each row, shape ``(batch, prompt)``, the language guessed where it was not given."""
+        batch, prompt = encoded.shape[0], self._prompt
+        if prompt.language is not None:
+            languages = [[prompt.language]] * batch
+        elif prompt.languages:
+            start = torch.full((batch, 1), prompt.start, device=encoded.device)
+            languages = [[guess] for guess in self._decoder.likeliest(encoded, start, prompt.languages)]
+        else:
+            languages = [[]] * batch
+        rows = [[prompt.start, *language, *prompt.rest] for language in languages]
+        return torch.tensor(rows, device=encoded.device)
+
+
+def read_prompt(generation: Any, options: DecodeOptions) -> Prompt:
+    """Read the prompt's tokens off the generation config, as transformers' own ``generate`` does.
+
+    Raises:
+        ModelError: the model does not know the language or the task.
+    """
+    start = generation.decoder_start_token_id
+    ending = getattr(generation, "no_timestamps_token_id", None)
+    last = () if ending is None else (ending,)
+    known = getattr(generation, "lang_to_id", None)
+    if not known or getattr(generation, "is_multilingual", True) is False:
+        if options.language not in (None, "en"):
+            raise ModelError(
+                f"This model is English-only and cannot be told language {options.language!r}; "
+                "take the multilingual model of the same size."
+            )
+        if options.task != "transcribe":
+            raise ModelError(f"This model is English-only and knows no task {options.task!r}.")
+        return Prompt(start, None, last, ())
+    language = None
+    if options.language is not None:
+        language = known.get(f"<|{options.language}|>")
+        if language is None:
+            names = ", ".join(sorted(token.strip("<|>") for token in known))
+            raise ModelError(f"This model does not know language {options.language!r}; it knows {names}.")
+    tasks = getattr(generation, "task_to_id", None) or {}
+    if options.task not in tasks:
+        raise ModelError(
+            f"This model does not know task {options.task!r}; it knows {', '.join(sorted(tasks)) or 'none'}."
+        )
+    return Prompt(start, language, (tasks[options.task], *last), tuple(known.values()))
