@@ -1,0 +1,131 @@
+"""Clips changed before features are made of them: speed, pitch, rooms, noise, level; pure in a generator's state."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from acento.data.utterance import SAMPLE_RATE
+from acento.models.base import Audio
+from acento.training.augment.noise import colored_noise, read_noise
+from acento.training.augment.options import Augmentation
+from acento.training.speech import FRAME, speech_frames
+
+_EFFECTS = 5
+_DIRECT_DB = (0.0, 10.0)
+"""How much stronger than all echoes together a voice arrives: from the far side of a room to half a meter away."""
+_FIRST_ECHO_S = 0.002
+"""Seconds until the first echo: 70 cm of detour."""
+
+
+def augmented(
+    audio: Audio, options: Augmentation, rng: np.random.Generator, *, max_samples: int | None = None
+) -> Audio:
+    """Return a clip as it might have sounded elsewhere, said by somebody else.
+
+    Args:
+        audio: float32, mono, 16 kHz; it is not changed.
+        options: what may happen, how often and how far.
+        rng: decides what does happen; nothing else is drawn from, so the same state gives the same samples.
+        max_samples: the most that the result may have. A clip that would be slowed down beyond it keeps its speed.
+
+    Returns:
+        float32, within [-1, 1]: a clip that would be louder is made quieter as a whole, never clipped.
+
+    Raises:
+        DataError: the folder of noise cannot be used.
+    """
+    return augmented_with_speech(audio, options, rng, max_samples=max_samples)[0]
+
+
+def augmented_with_speech(
+    audio: Audio, options: Augmentation, rng: np.random.Generator, *, max_samples: int | None = None
+) -> tuple[Audio, npt.NDArray[np.bool_]]:
+    """Return ``augmented(…)`` and, for each 10 ms of it, whether somebody speaks, told before noise was added.
+
+    In loud noise pauses can no longer be told from speech by energy.
+    """
+    # All of this is drawn at once, so that what one effect draws does not change the others.
+    speed, pitch, reverb, noise, gain = rng.random(_EFFECTS)
+    amounts = rng.random(_EFFECTS)
+    if speed < options.speed:
+        audio = _at_speed(audio, _between(options.speed_range, amounts[0]), max_samples)
+    if pitch < options.pitch:
+        audio = _at_pitch(audio, _between(options.pitch_semitones, amounts[1]))
+    if reverb < options.reverb:
+        audio = _in_room(audio, _between(options.reverb_s, amounts[2]), rng)
+    speech = speech_frames(audio)
+    if noise < options.noise:
+        audio = _in_noise(audio, speech, _between(options.noise_snr_db, amounts[3]), options, rng)
+    if gain < options.gain:
+        audio = audio * np.float32(10 ** (_between(options.gain_db, amounts[4]) / 20))
+    peak = float(np.abs(audio).max(initial=0.0))
+    return (audio / np.float32(peak) if peak > 1.0 else audio), speech
+
+
+def _between(bounds: tuple[float, float], amount: float) -> float:
+    return bounds[0] + (bounds[1] - bounds[0]) * amount
+
+
+def _at_speed(audio: Audio, factor: float, max_samples: int | None) -> Audio:
+    """Resample, as Ko et al. 2015 do by sox: tempo, pitch and formants all move by the factor."""
+    if max_samples is not None and len(audio) / factor > max_samples - 1:
+        return audio
+    changed: Audio = soxr.resample(audio, SAMPLE_RATE * factor, SAMPLE_RATE, quality="HQ")
+    return changed
+
+
+def _at_pitch(audio: Audio, semitones: float) -> Audio:
+    """Move the pitch, the tempo staying as it is: Signalsmith Stretch, by audiomentations."""
+    changed: Audio = _pitch_shift()(semitones).apply(np.ascontiguousarray(audio), SAMPLE_RATE)
+    return changed[: len(audio)]
+
+
+@cache
+def _pitch_shift() -> Any:
+    """Return a maker of transforms whose amount is given, so that nothing is drawn from global random state."""
+    from audiomentations import PitchShift
+
+    def make(semitones: float) -> Any:
+        transform = PitchShift(p=1.0)
+        transform.parameters = {"should_apply": True, "num_semitones": semitones}
+        return transform
+
+    return make
+
+
+def _in_room(audio: Audio, decay_s: float, rng: np.random.Generator) -> Audio:
+    """Convolve with a made-up room: the voice, then noise that decays exponentially (Polack 1988).
+
+    The loudness and the length stay: what echoes after the clip's end is cut.
+    """
+    from scipy.signal import fftconvolve
+
+    direct_db = _between(_DIRECT_DB, rng.random())
+    seconds = np.arange(1, round(decay_s * SAMPLE_RATE)) / SAMPLE_RATE
+    echoes = rng.standard_normal(len(seconds)) * 10 ** (-3 * seconds / decay_s) * (seconds >= _FIRST_ECHO_S)
+    echoes *= 10 ** (-direct_db / 20) / max(float(np.linalg.norm(echoes)), 1e-9)
+    response = np.concatenate([[1.0], echoes]).astype(np.float32)
+    heard: Audio = fftconvolve(audio, response)[: len(audio)]
+    before, after = float(np.linalg.norm(audio)), float(np.linalg.norm(heard))
+    return heard * np.float32(before / after if after > 0 else 1.0)
+
+
+def _in_noise(
+    audio: Audio, speech: npt.NDArray[np.bool_], snr_db: float, options: Augmentation, rng: np.random.Generator
+) -> Audio:
+    """Add noise of a power that is ``snr_db`` below the speech's; a clip without any speech stays as it is."""
+    if options.noise_folder is None:
+        color = options.noise_colors[int(rng.integers(len(options.noise_colors)))]
+        noise = colored_noise(len(audio), color, rng)
+    else:
+        noise = read_noise(options.noise_folder).stretch(len(audio), rng)
+    spoken = audio[np.repeat(speech, FRAME)[: len(audio)]]
+    speech_power, noise_power = (
+        float(np.mean(np.square(x, dtype=np.float64))) if len(x) else 0.0 for x in (spoken, noise)
+    )
+    if speech_power == 0.0 or noise_power == 0.0:
+        return audio
+    return audio + noise * np.float32(np.sqrt(speech_power / noise_power * 10 ** (-snr_db / 10)))

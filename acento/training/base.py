@@ -1,0 +1,98 @@
+"""What the training loop asks of a model family: labels, features, a loss that adds, and a folder to save into."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acento.models.base import Audio, Recognizer
+
+if TYPE_CHECKING:  # torch is imported by families only, when a model is loaded
+    import torch
+
+    from acento.training.prepare import Needs
+
+
+class Labeler(ABC):
+    """Turns texts into what a model learns to write. Loads no weights, so that data is prepared without a GPU."""
+
+    needs: "Needs"
+    """What prepared data depends on."""
+
+    @abstractmethod
+    def labels(self, text: str) -> list[int]:
+        """Return the token ids that the model is to write after its start token, the end token last."""
+
+
+class Trainable(ABC):
+    """One loaded model of one family, its weights in float32, that can learn."""
+
+    window_s: float | None
+    """The longest audio in seconds that it takes; None: any length."""
+    max_labels: int
+    """The most label ids that it takes."""
+    model: "torch.nn.Module"
+    """What learns has ``requires_grad``; everything else stays bit-equal."""
+    fills_window: bool = False
+    """Whether every clip is padded to the whole window, so that batches of similar lengths would spare nothing, and
+    would only show the same clips side by side in every epoch."""
+    has_front: bool
+    """Whether the model begins with frozen layers, whose output for a clip never changes."""
+
+    @abstractmethod
+    def features(self, windows: Sequence[Audio]) -> "torch.Tensor":
+        """Return host features of clips, shape ``(clips, bins, frames)``, float32; may run in any thread."""
+
+    @abstractmethod
+    def front(self, features: "torch.Tensor") -> "torch.Tensor":
+        """Return what the frozen front makes of features: on the model's device, float32, without gradient.
+
+        Its dropout is off, so it depends on the clip alone and may be kept. Only where ``has_front``.
+        """
+
+    @abstractmethod
+    def loss(
+        self, inputs: "torch.Tensor", labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+    ) -> "tuple[torch.Tensor, int]":
+        """Return the SUM of the losses of all label tokens, and how many there are.
+
+        A sum, because a step's gradient is that of the sum over all its forward passes divided by all their tokens.
+
+        Args:
+            inputs: features, or with ``fronted`` the output of ``front``.
+            labels: ids for each clip, of different lengths; padding is never learned.
+            smoothing: share of the target spread over all tokens (Szegedy et al. 2016).
+            fronted: whether the frozen front has been passed already.
+        """
+
+    @abstractmethod
+    def recognizer(self) -> Recognizer:
+        """Return a recognizer around the very same weights; the caller sets evaluation mode."""
+
+    @abstractmethod
+    def train(self) -> None:
+        """Set training mode: dropout on, but in the frozen front."""
+
+    def eval(self) -> None:
+        """Set evaluation mode."""
+        self.model.eval()
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint as its family's files are: weights float32, adapters merged, language and task set.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Tell whether an error says that the batch was too large for the device."""
+        return isinstance(error, MemoryError)
+
+    def release_memory(self) -> None:  # noqa: B027 - most frameworks cache nothing
+        """Give back what the framework caches, after an error for lack of memory."""
+
+    def learned(self) -> "dict[str, torch.nn.Parameter]":
+        """Return the parameters that learn, by name, in a fixed order."""
+        parameters: Any = self.model.named_parameters()
+        return {name: parameter for name, parameter in parameters if parameter.requires_grad}

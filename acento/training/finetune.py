@@ -1,0 +1,245 @@
+"""Executes a fine-tuning job: from its last checkpoint, or from the base model, to a version in the registry."""
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+
+from acento.devices import device_name
+from acento.errors import DamagedError
+from acento.models.checkpoint import resolve
+from acento.progress import Progress
+from acento.provenance import code_version, library_versions, machine
+from acento.registry.versions import CURVE, HISTORY, RECIPE, ModelAbout, ModelVersion, publish_model
+from acento.store import Store
+from acento.training.base import Trainable
+from acento.training.checkpoints import Checkpoints
+from acento.training.curve import draw
+from acento.training.feed import Feed
+from acento.training.history import write_history
+from acento.training.job import FinetuneJob, FinetuneResult, state
+from acento.training.lease import held
+from acento.training.loop import Hooks, Loop, Stopped, Why
+from acento.training.measured import JobClips, Who, clips_of, hear
+from acento.training.optimizer import make_optimizer
+from acento.training.sampling import Batches, weights_for
+from acento.training.schedule import total_steps
+from acento.training.state import Row, TrainingState
+from acento.training.weights import Weights
+
+_LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")
+
+
+def finetune(
+    store: Store,
+    job: FinetuneJob,
+    *,
+    minutes: float | None = None,
+    stop: Callable[[], str | None] = lambda: None,
+    heard: Callable[[Progress], None] = lambda _: None,
+    noted: Callable[[Row], None] = lambda _: None,
+) -> FinetuneResult:
+    """Train until the recipe ends it, and publish the best weights by dev WER as a model version (where wanted).
+
+    The job goes on from its last checkpoint if it has one, and does nothing if it is done. On a CPU, with the same
+    threads, a training that was killed and one that never was end in bit-equal weights. On a GPU, whose sums have no
+    fixed order, what is equal are the batches, and the best metric and patience that the checkpoint holds.
+
+    Args:
+        store: where data, checkpoints and models are.
+        job: what :func:`plan_finetune` returned.
+        minutes: after so many minutes of this call it ends with a checkpoint.
+        stop: asked between steps and between batches of dev; a reason ends it with a checkpoint.
+        heard: is told how far it is.
+        noted: is told each new row of the history.
+
+    Raises:
+        ModelError: the base model cannot be loaded, or what the recipe asks for is not installed.
+        DataError: no clip of dev has a word to score.
+        TransientError: another process is training this job.
+        StoreError: the store cannot be written; the last whole checkpoint is kept.
+    """
+    done = state(store, job)
+    if done is not None:
+        return done
+    store.check_writable()
+    deadline = math.inf if minutes is None else monotonic() + 60 * minutes
+    with held(store, f"{job.key}/lease", f"{job.base.id} on {job.dataset}") as lease:
+        done = state(store, job)  # whoever had the lease may have finished
+        if done is not None:
+            return done
+        hooks = Hooks(stop=stop, heard=heard, noted=noted, alive=lease.renew, deadline=deadline)
+        return _train(store, job, hooks)
+
+
+def _train(store: Store, job: FinetuneJob, hooks: Hooks) -> FinetuneResult:
+    clips = clips_of(store, job)
+    train, dev = clips.train, clips.dev
+    trainable = _load(job)
+    recipe = job.recipe
+    batches = Batches(
+        [1 if trainable.fills_window else example.samples for example in train.examples],
+        recipe.batch_size * recipe.accumulate,
+        recipe.seed,
+        weights_for(train.examples, recipe.balance) if recipe.balance else None,
+    )
+    learned = trainable.learned()
+    weights, optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
+    checkpoints = Checkpoints(store, job.key)
+    where = checkpoints.latest() or TrainingState()
+    if job.part is not None:
+        try:
+            _hear(store, job, "base", trainable, clips, hooks)  # before anything is restored
+        except Stopped as stopped:
+            total = total_steps(recipe, batches.steps_per_epoch)
+            return _result(job, where, stopped.why, stopped.sentence, steps=total, done=False)
+    if where.step or where.evaluated is not None:
+        weights.restore(checkpoints.weights(where.step))
+        checkpoints.restore_optimizer(where.step, optimizer)
+    loop = Loop(
+        trainable=trainable,
+        feed=Feed(trainable, train, batches, recipe.augmentation, recipe.seed),
+        dev=dev,
+        recipe=recipe,
+        steps_per_epoch=batches.steps_per_epoch,
+        language=job.language,
+        optimizer=optimizer,
+        weights=weights,
+        checkpoints=checkpoints,
+        name=job.name,
+        hooks=hooks,
+    )
+    why, sentence = loop.run(where)
+    done = where.ended is not None or why == "diverged"
+    result = _result(job, where, why, sentence, steps=loop.total, done=done)
+    if where.ended is None:
+        return result
+    assert where.best_step is not None, "a training that ended has decoded dev after its last step"
+    if (job.publish or job.part is not None) and where.best_step != where.step:
+        weights.restore(checkpoints.weights(where.best_step))
+    if job.part is not None:
+        try:
+            with weights.as_saved():
+                _hear(store, job, "tuned", trainable, clips, hooks)
+        except Stopped as stopped:
+            return _result(job, where, stopped.why, stopped.sentence, steps=loop.total, done=False)
+    if job.publish:
+        version = _publish(store, job, trainable, weights, where)
+        result = result.model_copy(update={"version": version.version, "sentence": f"{sentence} {_outcome(result)}"})
+    with store.publish(job.result_key) as draft:
+        write_history(where.history, draft.folder / HISTORY)
+        draft.info["result"] = result.model_dump(mode="json")
+    if job.part is not None:
+        checkpoints.clear()
+    return result
+
+
+def _result(
+    job: FinetuneJob, where: TrainingState, why: Why, sentence: str, *, steps: int, done: bool
+) -> FinetuneResult:
+    """Return what an execution came to, without a version."""
+    return FinetuneResult(
+        key=job.key,
+        name=job.name,
+        done=done,
+        why=why,
+        sentence=sentence,
+        step=where.step,
+        steps=steps,
+        best_step=where.best_step,
+        dev_wer_before=where.base_wer,
+        dev_wer=where.best_wer,
+        version=None,
+        cached=False,
+    )
+
+
+def _hear(store: Store, job: FinetuneJob, who: Who, trainable: Trainable, clips: JobClips, hooks: Hooks) -> None:
+    """Decode the test clips of a part with the model as it is now.
+
+    Raises:
+        Stopped: somebody asked for the end, or time is up.
+    """
+
+    def look_out(doing: str) -> None:
+        hooks.alive()
+        reason = hooks.stop()
+        if reason is not None:
+            raise Stopped("stopped", f"Stopped while {doing} ({reason}).")
+        if monotonic() >= hooks.deadline:
+            raise Stopped("time limit", f"The time limit was reached while {doing}.")
+
+    trainable.eval()
+    hear(store, job, who, trainable.recognizer(), clips.test, heard=hooks.heard, look_out=look_out)
+
+
+def _load(job: FinetuneJob) -> Trainable:
+    """Load the base model, which must still be the one that was planned."""
+    torch.set_num_threads(job.options.threads)
+    checkpoint = resolve(job.base.id, job.base.revision)
+    if checkpoint.digest != job.base.digest:
+        raise DamagedError(f"Model {job.base.id} has changed since the training was planned; start it again.")
+    return checkpoint.family.load_trainable(checkpoint.folder, job.language, job.recipe, job.options.device_type)
+
+
+def _publish(
+    store: Store, job: FinetuneJob, trainable: Trainable, weights: Weights, where: TrainingState
+) -> ModelVersion:
+    """Publish the weights that the model holds now."""
+    about = ModelAbout(
+        name=job.name,
+        base=job.base.model_dump(),
+        dataset=job.dataset,
+        dataset_fingerprint=job.dataset_fingerprint,
+        recipe=job.recipe.model_dump(mode="json"),
+        job=job.key,
+        strategy=job.recipe.strategy,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        provenance=_provenance(job),
+        dev_wer_before=where.base_wer,
+        dev_wer=where.best_wer,
+        language=job.language,
+    )
+
+    def fill(folder: Path) -> None:
+        trainable.eval()
+        with weights.as_saved():
+            trainable.save(folder)
+        text = json.dumps(about.recipe, indent=1, sort_keys=True, ensure_ascii=False)
+        (folder / RECIPE).write_text(text + "\n", encoding="utf-8")
+        write_history(where.history, folder / HISTORY)
+        draw(where.history, folder / CURVE, title=f"{job.name}: {job.base.id} on {job.dataset}")
+
+    return publish_model(store, about, fill)
+
+
+def _provenance(job: FinetuneJob) -> dict[str, Any]:
+    """Return what made the weights, beside the recipe and the data."""
+    return {
+        "code": code_version(),
+        "libraries": library_versions(_LIBRARIES),
+        "machine": machine(),
+        "device": device_name(job.options.device_type),
+        "threads": job.options.threads,
+        "train_clips": job.train_clips,
+        "dev_clips": job.dev_clips,
+        "left_out": job.left_out,
+    }
+
+
+def _outcome(result: FinetuneResult) -> str:
+    """Say what training did to dev WER."""
+    before, after = result.dev_wer_before, result.dev_wer
+    if before is None or after is None:
+        return ""
+    if after < before:
+        return f"Dev WER went from {before:.1%} to {after:.1%} (step {result.best_step})."
+    return (
+        f"Nothing was better on dev than the base model's {before:.1%}: the best, {after:.1%} at step "
+        f"{result.best_step}, is published all the same, and a gate will not promote it on these numbers."
+    )

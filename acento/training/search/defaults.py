@@ -1,0 +1,47 @@
+"""The space that is searched where nobody names one, by how much data there is."""
+
+from typing import Any
+
+from acento.training.recipe import SMALL, Recipe
+from acento.training.search.reading import parse_space
+from acento.training.search.space import Space
+
+
+def default_space(base: Recipe, clips: int) -> Space:
+    """Return what is worth searching around a recipe, for so many training clips.
+
+    The recipe itself lies in the space as far as its values are the usual ones, so that the first trial is what would
+    have been trained without a search. Few parameters on purpose: ten to thirty trials see no more than these.
+    """
+    # adapters take ten times the rate of full tuning, and the best of either is found within a factor of five
+    full = base.learning_rate / (10 if base.strategy == "lora" else 1)
+    space: dict[str, Any] = {
+        "learning_rate": {"low": float(f"{full / 5:.3g}"), "high": float(f"{full * 50:.3g}"), "log": True},
+        # what is learned by heart from a few hundred clips is kept at bay by different means; each is off or usual
+        "label_smoothing": [0.0, 0.1],
+        "augmentation.time_masks": [0, 2],
+        "augmentation.speed": [0.0, 0.5],
+    }
+    if clips < SMALL:
+        return parse_space(
+            {
+                "strategy": ["encoder", "lora", "full"],
+                **space,
+                "epochs": [base.epochs / 2, base.epochs],
+                "dropout": [0.0, 0.1],
+                "augmentation.noise": [0.0, 0.3, 0.6],
+                "average": [0.0, 0.99],  # decay over 100 steps: a small run has a few hundred
+            },
+            base,
+        )
+    return parse_space(
+        {
+            "strategy": ["encoder", "full", "lora"],
+            **space,
+            "epochs": [base.epochs, 2 * base.epochs],
+            "weight_decay": [0.01, 0.1],
+            "augmentation.noise": [0.0, 0.3],
+            "average": [0.0, 0.999],
+        },
+        base,
+    )

@@ -1,0 +1,92 @@
+"""What a Whisper learns to write for a text: the rest of its prompt, the text's tokens, the end. Loads no weights."""
+
+from pathlib import Path
+from typing import Any
+
+from acento.data.utterance import SAMPLE_RATE
+from acento.errors import InputError, ModelError
+from acento.fingerprint import fingerprint, sha256_file
+from acento.models.base import DecodeOptions
+from acento.models.whisper import read_prompt
+from acento.training.base import Labeler
+from acento.training.prepare import Needs
+
+LABELS_VERSION = 1
+"""Raised by hand whenever the same text may get other labels from the same files."""
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+_HOP = 160
+"""Samples from mel frame to mel frame, in every Whisper."""
+
+
+class WhisperLabeler(Labeler):
+    """Labels for one Whisper and one language.
+
+    The labels follow the decoder's start token, which is never one of them: the model is given it, and would learn to
+    write it twice. The language, the task and "no timestamps" come first, as when it decodes.
+    """
+
+    def __init__(self, tokenizer: Any, config: Any, generation: Any, language: str | None, files: str) -> None:
+        """Take what ``load`` reads; ``files`` is a digest of the tokenizer's files."""
+        prompt = read_prompt(generation, DecodeOptions(language=language))
+        if prompt.languages and prompt.language is None:
+            raise InputError(
+                "This model knows many languages and must be told which one it is to learn: give --language, "
+                "or the clips a language of their own."
+            )
+        eos = generation.eos_token_id
+        self.start: int = prompt.start
+        self.end: int = eos[0] if isinstance(eos, list) else eos
+        self.prompt = [*([] if prompt.language is None else [prompt.language]), *prompt.rest]
+        self._tokenizer = tokenizer
+        self.needs = Needs(
+            family="whisper",
+            labels=fingerprint([LABELS_VERSION, files, self.start, self.prompt, self.end]),
+            window_s=config.max_source_positions * 2 * _HOP / SAMPLE_RATE,
+            max_labels=config.max_target_positions,
+            language=language,
+        )
+
+    def labels(self, text: str) -> list[int]:
+        """Return prompt, text and end; what looks like a special token in the text is letters like any other."""
+        written = self._tokenizer(text.strip(), add_special_tokens=False, split_special_tokens=True).input_ids
+        return cut([*self.prompt, *written, self.end], self.start)
+
+
+def cut(labels: list[int], start: int) -> list[int]:
+    """Return labels without the decoder's start token before them, if a tokenizer has put it there.
+
+    >>> cut([7, 1, 2], 7), cut([1, 2], 7)
+    ([1, 2], [1, 2])
+    """
+    return labels[1:] if labels[:1] == [start] else labels
+
+
+def load(folder: Path, language: str | None) -> WhisperLabeler:
+    """Load the tokenizer and the configs of the checkpoint in a folder.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the model does not know the language.
+        InputError: the model knows several languages and none is given.
+    """
+    from transformers import GenerationConfig, WhisperConfig
+    from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
+
+    try:
+        config = WhisperConfig.from_pretrained(folder, local_files_only=True)
+        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+        if (folder / "generation_config.json").is_file():
+            generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        else:
+            generation = GenerationConfig.from_model_config(config)
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"The tokenizer of Whisper model {folder} cannot be loaded: {reason[0]}") from error
+    files = {name: sha256_file(folder / name) for name in _TOKENIZER_FILES if (folder / name).is_file()}
+    return WhisperLabeler(tokenizer, config, generation, language, fingerprint(files))
