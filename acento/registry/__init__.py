@@ -1,0 +1,1 @@
+"""Model versions, their aliases, reports and exports, and the gate before ``production``."""

@@ -1,0 +1,109 @@
+"""A smaller step away from the base: a version between a tuned model and its base, how far being chosen on dev."""
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from acento.data.dataset import load_card
+from acento.models.base import DecodeOptions
+from acento.models.checkpoint import in_artifact, resolve
+from acento.progress import report
+from acento.registry.interpolation import choose, interpolate
+from acento.registry.versions import RECIPE, ModelVersion, publish_model
+from acento.scoring.counts import ErrorCounts
+from acento.store import Store
+from acento.training.evaluate import DevScore, evaluate
+from acento.training.prepare import load_prepared, prepare
+
+RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
+_STEP = "try smaller steps"
+
+
+def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tuple[ModelVersion | None, str]:
+    """Publish the version between a model and its base that dev speaks for, and say how it was chosen.
+
+    Dev is all that chooses: the smallest ratio whose dev WER is within one standard error of the lowest one, as what
+    lies nearer to the base has forgotten less (Wortsman et al. 2022; the rule of one standard error: Breiman et al.
+    1984). The test split is not looked at. Where that step was refused too, ``below`` it the next smaller one is taken,
+    as long as dev says that it is better than the base.
+
+    Args:
+        store: where models are.
+        version: the tuned model, whole.
+        below: the ratio that was refused; 1 for the model itself.
+
+    Returns:
+        The version, or None where no smaller step is worth a try, and a sentence.
+
+    Raises:
+        ModelError: the base is gone, or is not what the version was tuned from.
+        DataError: the data set is gone.
+    """
+    about = version.about
+    base = resolve(about.base["id"], about.base["revision"])
+    tuned = in_artifact(store, version.id, version.key)
+    labeler = base.family.load_labeler(base.folder, about.language)
+    card = load_card(store, about.dataset)
+    prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
+    dev = load_prepared(store, prepared.key)
+    normalizer = about.recipe.get("normalizer", "chilean-leaderboard")
+    options = DecodeOptions(language=about.language, threads=int(about.provenance.get("threads", 1)))
+    scores: dict[float, DevScore] = {}
+
+    def score(ratio: float) -> ErrorCounts:
+        with tempfile.TemporaryDirectory(prefix="acento-between-") as folder:
+            interpolate(base.folder, tuned.folder, ratio, Path(folder))
+            recognizer = base.family.load(Path(folder), options)
+            try:
+                scores[ratio] = evaluate(
+                    recognizer,
+                    dev,
+                    normalizer=normalizer,
+                    batch_size=base.family.batch_size[options.device_type],
+                    language=about.language,
+                )
+            finally:
+                recognizer.close()
+        report(_STEP, len(scores), len(RATIOS) + 1, "ratios")
+        return scores[ratio].counts
+
+    whole = score(1.0)
+    best = min([score(ratio) for ratio in RATIOS] + [whole], key=lambda counts: counts.rate or 0.0)
+    lowest = next(one for one in scores.values() if one.counts == best)
+    choice = choose((*RATIOS, 1.0), lambda ratio: scores[ratio].counts, tolerance=_standard_error(lowest))
+    ratio, sentence = choice.ratio or 1.0, choice.sentence
+    if ratio >= below:
+        smaller = [one for one in RATIOS if one < below]
+        if not smaller:
+            return None, f"No step smaller than {below:g} is left to try. {sentence}"
+        ratio = smaller[-1]
+        sentence = (
+            f"The step of {below:g} was refused; the next smaller one is {ratio:g}, dev WER {scores[ratio].wer:.1%}."
+        )
+    if about.dev_wer_before is not None and scores[ratio].wer >= about.dev_wer_before:
+        return None, f"A step of {ratio:g} is no better on dev than the base ({about.dev_wer_before:.1%})."
+
+    def fill(folder: Path) -> None:
+        interpolate(base.folder, tuned.folder, ratio, folder)
+        recipe = about.recipe | {"interpolate": ratio}
+        (folder / RECIPE).write_text(json.dumps(recipe, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    made = publish_model(
+        store,
+        about.model_copy(
+            update={
+                "recipe": about.recipe | {"interpolate": ratio},
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "dev_wer": scores[ratio].wer,
+                "parent": version.version,
+            }
+        ),
+        fill,
+    )
+    return made, sentence
+
+
+def _standard_error(score: DevScore) -> float:
+    """Return the standard error of a dev WER, from the half width of its 95 % interval."""
+    return 0.0 if score.low is None or score.high is None else (score.high - score.low) / (2 * 1.96)

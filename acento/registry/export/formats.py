@@ -1,0 +1,97 @@
+"""The formats that a checkpoint can be exported to, and the conversions."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from acento.errors import InputError, ModelError
+from acento.models.checkpoint import Checkpoint, checkpoint_files
+
+Format = Literal["safetensors", "ctranslate2"]
+Quantization = Literal["float32", "float16", "int8", "int8_float16"]
+
+QUANTIZATIONS: Final[Mapping[Format, tuple[Quantization, ...]]] = {
+    "safetensors": ("float32", "float16"),
+    "ctranslate2": ("int8", "int8_float16", "float16", "float32"),
+}
+"""What each format can hold weights in; the first is taken where none is asked for."""
+_FAMILY = "whisper"
+_WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json")
+
+
+def check_format(name: str, quantization: str | None) -> tuple[Format, Quantization]:
+    """Return a format and how it holds weights, the format's own first choice where none is named.
+
+    Raises:
+        InputError: there is no such format, or it cannot hold weights so.
+    """
+    known = next((one for one in get_args(Format) if one == name), None)
+    if known is None:
+        raise InputError(f"There is no export format {name!r}; there is {', '.join(get_args(Format))}.")
+    able = QUANTIZATIONS[known]
+    chosen = able[0] if quantization is None else next((one for one in able if one == quantization), None)
+    if chosen is None:
+        raise InputError(f"The format {name} cannot hold weights in {quantization!r}; it can in {', '.join(able)}.")
+    return known, chosen
+
+
+def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:
+    """Write a checkpoint into an empty folder in another format, with all that it takes to load it there.
+
+    Raises:
+        ModelError: the family cannot be exported, or the checkpoint cannot be converted.
+    """
+    if checkpoint.family.name != _FAMILY:
+        raise ModelError(f"Models of the family {checkpoint.family.name!r} cannot be exported; these can: {_FAMILY}.")
+    if name == "ctranslate2":
+        _to_ctranslate2(checkpoint, folder, quantization)
+    else:
+        _to_safetensors(checkpoint, folder, quantization)
+
+
+def _to_ctranslate2(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:
+    from ctranslate2.converters import TransformersConverter
+    from transformers.utils.logging import disable_progress_bar
+
+    from acento.models.ctranslate2_whisper import CONVERSION, SOURCE_CONFIG
+
+    disable_progress_bar()
+    try:
+        # force: the folder is there, and empty
+        TransformersConverter(str(checkpoint.folder)).convert(str(folder), quantization=quantization, force=True)
+    except (ValueError, RuntimeError, KeyError, AttributeError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"{checkpoint.id} cannot be converted to CTranslate2: {reason[0]}") from error
+    _copy_all_but_weights(checkpoint, folder)
+    shutil.copyfile(checkpoint.folder / "config.json", folder / SOURCE_CONFIG)
+    said = {"quantization": quantization, "made_from": checkpoint.digest}
+    (folder / CONVERSION).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _to_safetensors(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:
+    """Copy a checkpoint, a shard at a time, its weights in another precision."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    dtype = getattr(torch, quantization)
+    for path in sorted(checkpoint.folder.glob("*.safetensors")):
+        tensors = {
+            name: (one.to(dtype) if one.is_floating_point() else one).contiguous()
+            for name, one in load_file(path).items()
+        }
+        save_file(tensors, folder / path.name, metadata={"format": "pt"})
+    for path in checkpoint.folder.glob("*.safetensors.index.json"):
+        shutil.copyfile(path, folder / path.name)
+    _copy_all_but_weights(checkpoint, folder)
+    config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+    text = json.dumps(config | {"dtype": quantization}, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _copy_all_but_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    """Copy tokenizer, feature extractor and generation config."""
+    for name in checkpoint_files(checkpoint.id, checkpoint.folder):
+        if name != "config.json" and not name.endswith(_WEIGHTS):
+            shutil.copyfile(checkpoint.folder / name, folder / name)

@@ -1,0 +1,75 @@
+"""Score checkpoints on the dev clips of the data that a version was tuned on, all decoded the same way."""
+
+from dataclasses import replace
+
+from acento.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
+from acento.data.dataset import Card, load_card, versions
+from acento.errors import DataError, ModelError
+from acento.jobs import Placement, Runner
+from acento.models.base import DecodeOptions
+from acento.models.checkpoint import Checkpoint
+from acento.progress import report
+from acento.registry.export.exporting import DevScore
+from acento.registry.versions import ModelVersion
+from acento.scoring.counts import ErrorCounts
+from acento.store import Store
+
+_NORMALIZER = "chilean-leaderboard"
+
+
+def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | None = None) -> DevScore:
+    """Return what decodes the dev split and counts word errors, in this process; what was decoded before is not again.
+
+    Args:
+        store: where the data set is.
+        version: whose data set, language and normalizer are taken.
+        options: device, precision and threads; one thread of the processor in float32 where they are not given.
+
+    Raises:
+        DataError: the data set of the training is not in the store.
+    """
+    card = _card(store, version)
+    chosen = (options or DecodeOptions()).model_copy(update={"language": version.about.language})
+    normalizer = str(version.about.recipe.get("normalizer", _NORMALIZER))
+
+    def score(checkpoint: Checkpoint) -> ErrorCounts:
+        # by its folder, so that whoever executes the job needs no registry to find it
+        placed = replace(checkpoint, id=str(checkpoint.folder))
+        what = plan_transcription(store, card, placed, split="dev", options=chosen)
+        heard = 0.0
+        step = f"decode dev with {checkpoint.family.name}"
+
+        def listen(seconds: float) -> None:
+            nonlocal heard
+            heard += seconds
+            report(step, heard, what.seconds, "s of audio")
+
+        runner = Runner(store)
+        try:
+            for job in unfinished(store, jobs(store, what)):
+                runner.execute(job, Placement(heard=listen))
+        finally:
+            runner.close()
+        found = load_score(store, score_transcription(store, what, normalizer).key).overall
+        if found.failed:
+            raise ModelError(
+                f"{checkpoint.id} failed on {found.failed} of {found.utterances} dev clips of {card.title}, so that "
+                "its WER cannot be compared; run the same command again to try them anew."
+            )
+        return found.words
+
+    return score
+
+
+def _card(store: Store, version: ModelVersion) -> Card:
+    """Return the very data that a version was tuned on."""
+    about = version.about
+    name = about.dataset.partition("@")[0]
+    for number in reversed(versions(store, name)):
+        card = load_card(store, f"{name}@{number}")
+        if card.fingerprint == about.dataset_fingerprint:
+            return card
+    raise DataError(
+        f"{version.title} was tuned on {about.dataset} ({about.dataset_fingerprint[:12]}), which is not in "
+        f"{store.url}; stage or import it again: an export is scored on its dev clips."
+    )

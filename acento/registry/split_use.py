@@ -1,0 +1,66 @@
+"""How often a test split has been looked at: the best of many models looks better on it than it is."""
+
+from collections.abc import Collection, Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.dataset import Card, load_card, versions
+from acento.scoring.entry import Entry
+from acento.store import Store
+
+
+class SplitUse(BaseModel):
+    """How many models a test split has judged so far, in how many runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    split: str
+    models: int
+    """Different by content: a model that was run twice is one."""
+    runs: int
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know of it."""
+        where = f"the {self.split} split of {self.dataset}"
+        if not self.models:
+            return f"No model has been judged on {where} before."
+        models = "1 model" if self.models == 1 else f"{self.models} models"
+        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
+        return (
+            f"{where[0].upper()}{where[1:]} has judged {models} in {runs} so far; "
+            "each further look makes the best of them look better than it is."
+        )
+
+
+def count_uses(entries: Iterable[Entry], dataset: str, fingerprints: Collection[str], split: str) -> SplitUse:
+    """Count the models and runs among ``entries`` that were measured on a split of a data set, in part or whole.
+
+    Args:
+        entries: what runs put on the leaderboard.
+        dataset: what to call the data set.
+        fingerprints: of each of its versions that counts.
+        split: the split.
+    """
+    looks = [entry for entry in entries if entry.split == split and entry.dataset_fingerprint in fingerprints]
+    return SplitUse(
+        dataset=dataset,
+        split=split,
+        models=len({entry.model_hash for entry in looks}),
+        runs=len({entry.run for entry in looks}),
+    )
+
+
+def split_use(store: Store, card: Card, split: str = "test") -> SplitUse:
+    """Count every finished run in the store on a split of a data set.
+
+    All its versions count: a clip never moves from one split to another, so that each version's test split holds those
+    of the versions before.
+    """
+    # runs know jobs, a job may be a training, and that publishes to the registry: imported above it would be a circle
+    from acento.runs import entries_of
+
+    fingerprints = {load_card(store, f"{card.name}@{number}").fingerprint for number in versions(store, card.name)}
+    entries = (entry for run in store.list("runs") for entry, _ in entries_of(store, run))
+    return count_uses(entries, card.name, fingerprints | {card.fingerprint}, split)

@@ -1,0 +1,241 @@
+"""Model versions: immutable, named by what they hold, each with what is known of how it came to be.
+
+``models/NAME/VERSION/model`` holds a checkpoint's files, its recipe and how it learned. The version is made of the
+bytes that decide what the model writes, of its recipe and of its data: the same training twice is the same version.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from acento.errors import DamagedError, InputError, ModelError
+from acento.fingerprint import fingerprint, sha256_file
+from acento.models.checkpoint import REGISTRY, checkpoint_files
+from acento.store import Artifact, Store
+from acento.store.base import MARKER, check_key
+
+RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
+"""What lies beside a checkpoint's own files, where the training left it: what was asked, and how it went."""
+CARD = "README.md"
+"""The model card, in the format of the Hugging Face hub."""
+LATEST = "latest"
+
+_DIGITS = 12
+_LIKE_A_VERSION = re.compile(r"[0-9a-f]+")
+_SHOWN = 8
+
+
+class ModelAbout(BaseModel):
+    """Where a model version comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    base: dict[str, Any]
+    """The model it was tuned from, as ``ModelSpec`` says it: ``id``, ``revision``, ``digest``, ``family``."""
+    dataset: str
+    """Name and version, such as ``santiago@2``."""
+    dataset_fingerprint: str
+    recipe: dict[str, Any]
+    job: str
+    """The store's folder of the training; empty where there was none."""
+    strategy: str
+    created: str
+    """ISO 8601, with its zone."""
+    provenance: dict[str, Any]
+    dev_wer_before: float | None
+    """Of the base on the dev split, a fraction."""
+    dev_wer: float | None
+    language: str | None = None
+    """What the model is told to write, such as ``es``."""
+    parent: str | None = None
+    """The version whose weights this one lies between, and the base's; None for one that a training left."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A whole version in the store."""
+
+    name: str
+    version: str
+    """12 hexadecimal digits."""
+    key: str
+    """The artifact that holds its files."""
+    about: ModelAbout
+
+    @property
+    def id(self) -> str:
+        """What a benchmark calls it: ``registry:NAME@VERSION``."""
+        return f"{REGISTRY}{self.name}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: ``NAME@VERSION``."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def folder_key(self) -> str:
+        """The folder of all that belongs to it: model, reports, exports."""
+        return self.key.rpartition("/")[0]
+
+
+class _Moved(Exception):  # noqa: N818 - no error: how a draft is left without becoming an artifact
+    """The draft's files have gone into the artifact that bears their name."""
+
+
+def publish_model(store: Store, about: ModelAbout, fill: Callable[[Path], None]) -> ModelVersion:
+    """Publish a model version; the same files from the same data are the version that is there already.
+
+    Args:
+        store: where models are.
+        about: where it comes from.
+        fill: writes the checkpoint's files (and ``RECIPE``, ``HISTORY``, ``CURVE``) into an empty folder.
+
+    Raises:
+        InputError: the name cannot be a model's.
+        ModelError: what was written is no checkpoint of a known family.
+        StoreError: the store cannot be written.
+    """
+    from acento.registry.card import model_card
+    from acento.registry.learned import rows
+
+    check_name(about.name)
+    folder = f"models/{about.name}"
+    version = ""
+    # the name is not known before the files are: they are written into a draft of the store, where there is room for
+    # them and where what a kill leaves is swept away, and then renamed into that of the version
+    with suppress(_Moved), store.publish(f"{folder}/unnamed/model") as written:
+        fill(written.folder)
+        checked = checkpoint_files(about.name, written.folder)
+        counted = {name: sha256_file(written.folder / name) for name in [*checked, *_asked(written.folder)]}
+        version = fingerprint({"files": counted, "data": about.dataset_fingerprint})[:_DIGITS]
+        key = model_key(about.name, version)
+        with store.publish(key) as draft:
+            for path in written.folder.iterdir():
+                if path.name != MARKER:  # of an artifact that the files were copied from
+                    path.rename(draft.folder / path.name)
+            history = draft.folder / HISTORY
+            named = ModelVersion(about.name, version, key, about)
+            card = model_card(
+                named, rows(history.read_bytes()) if history.is_file() else [], curve=(draft.folder / CURVE).is_file()
+            )
+            (draft.folder / CARD).write_text(card, encoding="utf-8")
+            draft.info |= about.model_dump(mode="json")
+        raise _Moved
+    return find_version(store, f"{about.name}@{version}")
+
+
+def model_key(name: str, version: str) -> str:
+    """Return the store key of a version's files."""
+    return f"models/{name}/{version}/model"
+
+
+def model_names(store: Store) -> list[str]:
+    """Return the names of all models in the registry, sorted."""
+    return sorted({key.split("/")[1] for key in store.list("models")})
+
+
+def versions(store: Store, name: str | None = None) -> list[ModelVersion]:
+    """Return every whole version (of one model), the oldest first."""
+    if name is not None:
+        check_name(name)
+    keys = (key for key in store.list("models" if name is None else f"models/{name}") if _is_model(key))
+    found = [_version(artifact) for key in keys if (artifact := store.find(key)) is not None]
+    return sorted(found, key=lambda one: (one.about.created, one.name, one.version))
+
+
+def find_version(store: Store, reference: str) -> ModelVersion:
+    """Return the version that ``NAME`` (its latest), ``NAME@VERSION``, ``NAME@START`` or ``NAME@ALIAS`` names.
+
+    ``registry:`` may stand before it.
+
+    Raises:
+        ModelError: there is no such model, version or alias, or several versions begin so.
+        DamagedError: it is there and not whole.
+    """
+    from acento.registry.aliases import aliases, pointed_at
+
+    name, _, wanted = reference.removeprefix(REGISTRY).partition("@")
+    known = versions(store, name) if _is_name(name) else []
+    if wanted and _is_name(name):
+        wanted = pointed_at(store, name, wanted) or wanted
+    damaged = _damaged(store, name, wanted) if _is_name(name) and wanted else None
+    if damaged is not None:
+        raise DamagedError(
+            f"Model {name}@{damaged} in {store.url} is damaged or its removal was interrupted; train it again."
+        )
+    if not known:
+        names = ", ".join(model_names(store)[:_SHOWN]) or "none yet: acento finetune"
+        raise ModelError(f"There is no model {name!r} in the registry of {store.url} (there is: {names}).")
+    if wanted in ("", LATEST):
+        return known[-1]
+    matching = [one for one in known if one.version.startswith(wanted)]
+    if len(matching) == 1:
+        return matching[0]
+    shown = ", ".join(one.version for one in known[-_SHOWN:])
+    if matching:
+        raise ModelError(f"{len(matching)} versions of model {name} begin with {wanted!r} ({shown}); write more of it.")
+    called = ", ".join(aliases(store, name)) or "none"
+    raise ModelError(f"Model {name} has no version or alias {wanted!r} (versions: {shown}; aliases: {called}).")
+
+
+def check_name(name: str) -> str:
+    """Return a model's name if it can be one: letters, digits, ``.``, ``_``, ``-``.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not _is_name(name):
+        raise InputError(f"{name!r} cannot be a model's name: use letters, digits, '.', '_' and '-'.")
+    return name
+
+
+def reads_as_version(text: str) -> bool:
+    """Tell whether a text could be the beginning of a version, so that no alias may be called so."""
+    return _LIKE_A_VERSION.fullmatch(text) is not None
+
+
+def _is_name(name: str) -> bool:
+    if "/" in name or any(c in name for c in "@=,+"):
+        return False
+    try:
+        check_key(name)
+    except InputError:
+        return False
+    return True
+
+
+def _is_model(key: str) -> bool:
+    """Tell whether an artifact below ``models/`` is a version's files, and no report or export."""
+    parts = key.split("/")
+    return len(parts) == 4 and parts[3] == "model" and reads_as_version(parts[2])
+
+
+def _asked(folder: Path) -> list[str]:
+    return [RECIPE] if (folder / RECIPE).is_file() else []
+
+
+def _damaged(store: Store, name: str, wanted: str) -> str | None:
+    """Return a version's number if its marker is there and its files are not, or its marker cannot be read."""
+    if not reads_as_version(wanted):
+        return None
+    for key in store.list(f"models/{name}"):
+        if _is_model(key) and key.split("/")[2].startswith(wanted) and store.find(key) is None:
+            return key.split("/")[2]
+    return None
+
+
+def _version(artifact: Artifact) -> ModelVersion:
+    _, name, version, _ = artifact.key.split("/")
+    try:
+        about = ModelAbout.model_validate(dict(artifact.info))
+    except ValidationError as error:
+        raise DamagedError(
+            f"What {artifact.key} says of itself cannot be read ({error.errors()[0]['msg']})."
+        ) from error
+    return ModelVersion(name, version, artifact.key, about)
