@@ -1,0 +1,71 @@
+"""Compute in this process: placements are threads that share one loaded model and take jobs from one queue.
+
+A training wants a process for itself, as torch's random state and number of threads belong to a process: the first one
+has this process, and others that run beside it have processes of their own.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from acento.jobs import Job, Placement, Result, Runner
+from acento.store import Store
+from acento.training.state import Row
+from infra.compute.apart import Apart
+from infra.compute.base import Compute, Outcome
+
+
+class InlineCompute(Compute):
+    """The default: no server, no pool, the model loaded once."""
+
+    name = "inline"
+
+    def __init__(self, store: Store) -> None:
+        """Take the store that jobs read from and write to."""
+        self._runner, self._apart = Runner(store), Apart(store)
+        self._training = threading.Lock()
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        *,
+        placements: int,
+        heard: Callable[[float], None] = lambda _: None,
+        noted: Callable[[Row], None] = lambda _: None,
+        stop: Callable[[], str | None] = lambda: None,
+    ) -> Generator[Outcome, None, None]:
+        """See :meth:`Compute.run`."""
+        placement = Placement(self.name, placements, heard, noted, stop)
+        todo = iter(jobs)
+        running: dict[Future[Result], Job] = {}
+        pool = ThreadPoolExecutor(max_workers=placements, thread_name_prefix="placement")
+        try:
+            while True:
+                while len(running) < placements and (job := next(todo, None)) is not None:
+                    running[pool.submit(self._execute, job, placement)] = job
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    job = running.pop(future)
+                    error = future.exception()
+                    yield Outcome(job, None if error else future.result(), error)
+        finally:
+            placement.cancelled.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """See :meth:`Compute.close`."""
+        self._apart.close()
+        self._runner.close()
+
+    def _execute(self, job: Job, placement: Placement) -> Result:
+        """Do a job, a training that finds another one here in a process of its own."""
+        if job.kind != "finetune":
+            return self._runner.execute(job, placement)
+        if not self._training.acquire(blocking=False):
+            return self._apart.execute(job, placement)
+        try:
+            return self._runner.execute(job, placement)
+        finally:
+            self._training.release()

@@ -1,0 +1,106 @@
+"""The tasks of a cross-validation: plan one training for each fold, and sum up what all of them tested."""
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.models.checkpoint import resolve
+from acento.progress import report
+from acento.scoring.folds import Pooled
+from acento.settings import settings
+from acento.store import open_store
+from acento.training.folds_report import FoldsReport, publish_report, report_of
+from acento.training.partial import check_splits, learned_clips, plan_folds
+from acento.training.partial_request import FoldsRequest
+from acento.training.planning import model_width
+from acento.training.recipe import effective_recipe
+from tasks.artifacts import artifact_key, markdown_table, show_markdown
+from tasks.finetune import PlannedTraining, options_of, usable_card
+from tasks.policy import say, step
+from tasks.progress import progress_artifact
+
+HEADER = ("fold", "clips tested", "groups", "learned from", "base WER %", "tuned WER %")
+
+
+class CrossValidated(BaseModel):
+    """A cross-validation and where its files are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report: FoldsReport
+    key: str
+
+
+@step("prepare", run_name="prepare {request.heading}")
+def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
+    """Find the model and the data, settle the recipe, prepare all clips and share their groups out to folds."""
+    store = open_store(settings().store)
+    card = usable_card(store, request)
+    checkpoint = resolve(request.base_model)
+    options = options_of(request)
+    clips = sum(card.splits[split] for split in check_splits(card, request.splits))
+    recipe = effective_recipe(
+        learned_clips(clips, request.folds),
+        options.device_type,
+        overrides=request.recipe,
+        width=model_width(checkpoint),
+    )
+    name = f"prepare {request.title}"
+    with progress_artifact(artifact_key("prepare", request.heading), f"Preparing {request.title}"):
+        jobs = plan_folds(
+            store,
+            card,
+            checkpoint,
+            recipe,
+            name=request.model_name,
+            options=options,
+            folds=request.folds,
+            by=request.by,
+            splits=request.splits,
+            language=request.language,
+            heard=lambda done, total: report(name, done, total, "clips"),
+        )
+    compute = request.compute or settings().compute
+    say(f"{request.heading}: {clips} clips, of which {jobs[0].left_out} cannot be learned from and are left out.")
+    return [
+        PlannedTraining(title=f"{request.title}, fold {number} of {len(jobs)}", compute=compute, job=job)
+        for number, job in enumerate(jobs, 1)
+    ]
+
+
+@step("pool", run_name="pool {title}")
+def pool_cross_validation(title: str, trainings: list[PlannedTraining]) -> CrossValidated:
+    """Add up the errors of all folds, and show whether the gain holds for groups that were not trained on."""
+    store = open_store(settings().store)
+    jobs = [training.job for training in trainings]
+    found = report_of(store, title, jobs)
+    key = publish_report(store, found, jobs)
+    say(f"{title}: {found.sentence}")
+    show_markdown(
+        artifact_key(title),
+        f"# {title[0].upper()}{title[1:]}\n\n{markdown_table(fold_rows(found), header=HEADER)}\n\n"
+        f"{found.sentence}\n\nTuned: {found.tuned.sentence}",
+        title,
+    )
+    return CrossValidated(report=found, key=key)
+
+
+def fold_rows(found: FoldsReport) -> list[tuple[str, str, str, str, str, str]]:
+    """Return a row for each fold and one for all of them, as they are shown."""
+    rows = [
+        (str(row.fold), str(row.clips), str(row.groups), str(row.learned), _percent(row.base), _percent(row.tuned))
+        for row in found.rows
+    ]
+    return [
+        *rows,
+        ("pooled", str(found.tuned.clips), str(found.tuned.groups), "", _rate(found.base), _rate(found.tuned)),
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+def _rate(pooled: Pooled) -> str:
+    rate = pooled.wer
+    if rate.value is None or rate.low is None or rate.high is None:
+        return _percent(rate.value)
+    return f"{100 * rate.value:.2f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"

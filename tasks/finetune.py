@@ -1,0 +1,150 @@
+"""The tasks of a training: plan it and prepare its data on the CPU, then train until it is done or told to pause."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.dataset import Card, load_card
+from acento.devices import pick_device
+from acento.errors import AcentoError
+from acento.models.base import DecodeOptions
+from acento.models.checkpoint import resolve
+from acento.progress import report
+from acento.registry.learned import read_history
+from acento.registry.versions import find_version
+from acento.settings import settings
+from acento.store import Store, open_store
+from acento.training.job import FinetuneJob, FinetuneResult, state
+from acento.training.planning import model_width, plan_finetune
+from acento.training.prepared import load_prepared
+from acento.training.recipe import effective_recipe
+from acento.training.request import FinetuneRequest
+from acento.training.sampling import shares, weights_for
+from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+from tasks.artifacts import artifact_key, markdown_table, show_markdown
+from tasks.plan import default_placements
+from tasks.policy import cached, say, step
+from tasks.progress import progress_artifact
+from tasks.transcribe import open_backend
+
+_log = logging.getLogger(__name__)
+
+
+class PlannedTraining(BaseModel):
+    """A training that can begin: its data are prepared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    compute: str
+    job: FinetuneJob
+
+
+@step("prepare", run_name="prepare {request.title}")
+def plan_training(request: FinetuneRequest) -> PlannedTraining:
+    """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it."""
+    store = open_store(settings().store)
+    card = usable_card(store, request)
+    checkpoint = resolve(request.base_model)
+    options = options_of(request)
+    recipe = effective_recipe(
+        card.splits.get("train", 0), options.device_type, overrides=request.recipe, width=model_width(checkpoint)
+    )
+    name = f"prepare {request.title}"
+    with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
+        job = plan_finetune(
+            store,
+            card,
+            checkpoint,
+            recipe,
+            name=request.model_name,
+            options=options,
+            language=request.language,
+            heard=lambda done, total: report(name, done, total, "clips"),
+        ).model_copy(update={"minutes": request.max_minutes})
+    say(f"{request.title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
+    balanced = _shares(store, job)
+    rows = [(key, value) for key, value in sorted(job.recipe.model_dump(mode="json").items())]
+    show_markdown(
+        artifact_key("recipe", request.title),
+        f"# Recipe of {request.title}\n\n" + markdown_table(rows, header=["what", "value"]) + balanced,
+        f"Recipe of {request.title}",
+    )
+    return PlannedTraining(title=request.title, compute=request.compute or settings().compute, job=job)
+
+
+def usable_card(store: Store, request: FinetuneRequest) -> Card:
+    """Return the data set that was asked for; if it failed validation and is used all the same, the run says so."""
+    card = load_card(store, request.dataset)
+    if require_valid(store, card, request.allow_invalid) == USED_ALL_THE_SAME:
+        _log.warning("Data set %s failed validation and is learned from all the same.", card.title)
+    return card
+
+
+def options_of(request: FinetuneRequest) -> DecodeOptions:
+    """Return where a training computes: a training is one placement, so on the CPU it has every core."""
+    return DecodeOptions(
+        device_type=pick_device(request.device), threads=request.threads or default_placements("cpu", 1)
+    )
+
+
+def _shares(store: Store, job: FinetuneJob) -> str:
+    """Return a table of what balancing does to each group of training clips; nothing where nothing is balanced."""
+    if job.recipe.balance is None:
+        return ""
+    examples = load_prepared(store, job.train).examples
+    found = shares(examples, weights_for(examples, job.recipe.balance), job.recipe.balance)
+    for group, share in found.items():
+        say(f"{job.recipe.balance} {group}: {share.clips} clips, {share.before:.0%} of all, {share.after:.0%} drawn.")
+    rows = [[group, share.clips, f"{share.before:.1%}", f"{share.after:.1%}"] for group, share in found.items()]
+    header = [job.recipe.balance, "clips", "share of clips", "share of what is drawn"]
+    return f"\n\nBalanced by {job.recipe.balance}:\n\n" + markdown_table(rows, header=header)
+
+
+@step("finetune", run_name="finetune {planned.title}")
+def finetune_model(planned: PlannedTraining) -> FinetuneResult:
+    """Train from the last checkpoint on; ``Cached`` when the very same training has ended before."""
+    store = open_store(settings().store)
+    done = state(store, planned.job)
+    if done is not None:
+        say(f"{planned.title}: trained before. {done.sentence}")
+        return cached(done)
+    what = f"Training {planned.title}"
+    with progress_artifact(artifact_key("finetune", planned.title), what), open_backend(planned.compute, store) as pool:
+        report(f"fine-tune {planned.job.name}", 0.0, 1.0, "steps")
+        # to the end of the generator: it waits for what was called off, which leaves a checkpoint
+        (outcome,) = list(pool.run([planned.job], placements=1))
+    if outcome.error is not None:
+        raise outcome.error
+    result = outcome.result
+    if not isinstance(result, FinetuneResult):
+        raise AcentoError(f"The training {planned.title} ended without a result.")
+    if result.why == "diverged":
+        raise AcentoError(f"The training {planned.title} failed: {result.sentence}")
+    say(f"{planned.title}: {result.sentence}")
+    if result.model is not None:
+        _show_curve(planned, result.model)
+    return result
+
+
+def _show_curve(planned: PlannedTraining, model: str) -> None:
+    """Publish what each evaluation on dev said."""
+    history = read_history(open_store(settings().store), find_version(open_store(settings().store), model))
+    rows = [
+        [row["step"], f"{row['epoch']:.2f}", f"{100 * row['dev_wer']:.2f}", _interval(row), row["runaways"]]
+        for row in history
+        if row.get("dev_wer") is not None
+    ]
+    show_markdown(
+        artifact_key("curve", planned.title),
+        f"# How {model} learned\n\n"
+        + markdown_table(rows, header=["step", "epoch", "dev WER %", "95 % interval", "runaways"]),
+        f"Learning curve of {model}",
+    )
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    low, high = row["dev_low"], row["dev_high"]
+    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"

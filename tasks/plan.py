@@ -1,0 +1,85 @@
+"""The task that plans a benchmark: everything named is found, and all work fixed, before anything is computed."""
+
+import logging
+import os
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.benchmark import Transcription, plan_transcription
+from acento.data.dataset import load_card
+from acento.devices import default_dtype, pick_device
+from acento.models.base import DecodeOptions
+from acento.models.checkpoint import resolve
+from acento.runs import BenchmarkRequest, begin, utc_now
+from acento.settings import settings
+from acento.store import open_store
+from acento.text import normalizer
+from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+from tasks.policy import step
+
+_log = logging.getLogger(__name__)
+
+
+class PlannedRun(BaseModel):
+    """A run that has begun, and what is to be transcribed for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: str
+    placements: int
+    compute: str
+    transcriptions: list[Transcription]
+
+
+@step("plan", run_name="plan {request.title}")
+def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun:
+    """Find every model and data set, plan each transcription, and write down that the run was asked for."""
+    store = open_store(settings().store)
+    normalizer(request.normalizer)
+    device = pick_device(request.device)
+    options = DecodeOptions(
+        language=request.language,
+        device_type=device,
+        dtype=request.dtype or default_dtype(device),
+        threads=request.threads or settings().threads,
+    )
+    # a set named twice, by its name and by its latest version, is one
+    cards = list({card.key: card for card in (load_card(store, name) for name in request.datasets)}.values())
+    validation = {f"{card.name}@{card.version}": require_valid(store, card, request.allow_invalid) for card in cards}
+    for name, outcome in validation.items():
+        if outcome == USED_ALL_THE_SAME:
+            _log.warning("Data set %s failed validation and is used all the same.", name)
+    checkpoints = [resolve(name) for name in dict.fromkeys(request.models)]
+    transcriptions = [
+        plan_transcription(
+            store,
+            card,
+            checkpoint,
+            split=request.split,
+            options=options,
+            batch_size=request.gpu_batch_size,
+            limit=request.limit,
+        )
+        for checkpoint in checkpoints  # the outer loop, so that each model is loaded once
+        for card in cards
+    ]
+    inputs = {card.title: card.fingerprint for card in cards} | {model.id: model.digest for model in checkpoints}
+    run = begin(store, request, inputs, job_id, utc_now(), validation)
+    return PlannedRun(
+        run=run,
+        placements=request.num_requests or default_placements(device, options.threads),
+        compute=request.compute or settings().compute,
+        transcriptions=transcriptions,
+    )
+
+
+def default_placements(device: str, threads: int) -> int:
+    """Return how many placements share the work where nobody says: one on a GPU, on the CPU what its cores can hold.
+
+    Each CPU placement computes on ``threads`` threads, by default 1: many clips at a time use cores better than many
+    threads on one clip do, and the texts are then the same on a machine with more cores.
+    """
+    if device != "cpu":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)

@@ -1,0 +1,114 @@
+"""The task that stages a source as a data set."""
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.dataset import Card
+from acento.data.sources import SourceOptions
+from acento.data.splits import SplitBy
+from acento.data.staging import StageResult
+from acento.data.staging import stage as stage_data
+from acento.duration import duration
+from acento.settings import settings
+from acento.store import Store, open_store
+from tasks.artifacts import artifact_key, markdown_table, show_markdown
+from tasks.policy import cached, step
+from tasks.progress import progress_artifact
+
+
+class StagedReference(BaseModel):
+    """Which version of which data set a staging ended with, and a few counts: what travels between steps."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    fingerprint: str
+    store: str
+    key: str
+    """The artifact in the store that holds the card and the rejected inputs."""
+    clips: int
+    seconds: float
+    splits: dict[str, int]
+    found: int
+    staged_now: int
+    already_there: int
+    rejected: dict[str, int]
+    """Inputs left out this time, by reason code; found = staged_now + already_there + these."""
+    rejected_in_all: int
+    new_version: bool
+    split_lists: tuple[str, ...]
+    """Files to which the splits were written back."""
+
+    @property
+    def title(self) -> str:
+        """Name and version as a person reads them, such as ``santiago v2``."""
+        return f"{self.name} v{self.version}"
+
+
+@step("stage", run_name="stage {name}")
+def stage_source(
+    source: str,
+    name: str,
+    language: str | None = None,
+    seed: int | None = None,
+    split_by: SplitBy | None = None,
+    write_splits: bool = False,
+    source_options: SourceOptions | None = None,
+) -> StagedReference:
+    """Stage ``source`` as the data set ``name``; ``Cached`` when it held nothing new."""
+    store = open_store(settings().store)
+    with progress_artifact(artifact_key("stage", name, "progress"), f"Staging {name}"):
+        result = stage_data(
+            store,
+            source,
+            name,
+            language=language,
+            seed=seed,
+            split_by=split_by,
+            write_splits=write_splits,
+            source_options=source_options,
+        )
+    reference = _reference(store, result)
+    show_markdown(artifact_key("stage", name), _report(result.card, reference), f"{reference.title} as staged")
+    return reference if reference.new_version else cached(reference)
+
+
+def _reference(store: Store, result: StageResult) -> StagedReference:
+    card = result.card
+    return StagedReference(
+        name=card.name,
+        version=card.version,
+        fingerprint=card.fingerprint,
+        store=store.url,
+        key=card.key,
+        clips=card.clips,
+        seconds=card.seconds,
+        splits=card.splits,
+        found=result.found,
+        staged_now=result.staged_now,
+        already_there=result.already_there,
+        rejected=result.rejected,
+        rejected_in_all=card.rejected,
+        new_version=result.new_version,
+        split_lists=result.split_lists,
+    )
+
+
+def _report(card: Card, reference: StagedReference) -> str:
+    """Return the artifact's markdown: counts, what was left out and why, and the fingerprint."""
+    counts: list[list[object]] = [
+        ["found", reference.found],
+        ["staged now", reference.staged_now],
+        ["already there", reference.already_there],
+        ["rejected", sum(reference.rejected.values())],
+        ["clips in all", card.clips],
+        ["audio in all", duration(card.seconds)],
+        ["rejected in all", card.rejected],
+        *([f"clips in {split}", clips] for split, clips in card.splits.items()),
+    ]
+    parts = [f"# {card.title}", f"From `{card.source}`.", markdown_table(counts, header=["what", "how many"])]
+    if reference.rejected:
+        rejected = [[reason, count] for reason, count in reference.rejected.items()]
+        parts += ["## Left out", markdown_table(rejected, header=["reason", "inputs"])]
+    parts.append(f"Fingerprint `{card.fingerprint}`, in `{reference.store}/{reference.key}`.")
+    return "\n\n".join(parts)
