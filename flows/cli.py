@@ -1,0 +1,68 @@
+"""The command ``acento``. Verbs that do work run the flow of that name; verbs that look read the store."""
+
+import typer
+
+from flows import terminal
+from flows.commands import datasets, models
+from flows.commands.benchmark import benchmark, demo, leaderboard, results, runs
+from flows.commands.data import stage
+from flows.commands.honesty import cross_validate, learning_curve
+from flows.commands.info import info
+from flows.commands.search import search
+from flows.commands.training import finetune, specialize, tensorboard
+from flows.commands.validate import validate
+
+app = typer.Typer(
+    name="acento",
+    help="Specialize speech recognition to an accent, a dialect or a speaker, and prove what it gained.",
+    cls=terminal.Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from acento import __version__
+
+        typer.echo(f"acento {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def acento(
+    verbose: terminal.Verbose = False,
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Specialize speech recognition to an accent, a dialect or a speaker, and prove what it gained."""
+
+
+for verb in (
+    demo,
+    stage,
+    validate,
+    benchmark,
+    finetune,
+    specialize,
+    search,
+    learning_curve,
+    cross_validate,
+    tensorboard,
+    runs,
+    results,
+    leaderboard,
+    info,
+):
+    app.command()(verb)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run ``acento`` with this process's arguments."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""Verbs about models on data: ``benchmark`` and ``demo`` measure, ``runs``, ``results`` and ``leaderboard`` look."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows import terminal
+from flows.commands.working import working
+
+if TYPE_CHECKING:
+    from acento.scoring.leaderboard import Leaderboard
+
+Models = Annotated[
+    list[str],
+    typer.Option("--model", "-m", help="A folder, a Hugging Face id (owner/name@revision) or demo:NAME. Repeatable."),
+]
+Datasets = Annotated[list[str], typer.Option("--dataset", "-d", help="A staged set, NAME or NAME@VERSION. Repeatable.")]
+Split = Annotated[str, typer.Option("--split", help="train, dev or test.")]
+Requests = Annotated[
+    int | None,
+    typer.Option("--num-requests", "--shards", help="Placements sharing the work (1 on a GPU, else one a core)."),
+]
+BatchSize = Annotated[
+    int | None, typer.Option("--gpu-batch-size", help="Clips in a batch; default by model family and device.")
+]
+JobId = Annotated[str | None, typer.Option("--job-id", help="The run's name; made from the time if not given.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Only the first clips by id.")]
+Language = Annotated[str | None, typer.Option("--language", help="What the models are told; default: the data's.")]
+Rule = Annotated[str, typer.Option("--normalizer", help="none, basic or chilean-leaderboard.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.")]
+Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of each placement.")]
+Backend = Annotated[str | None, typer.Option("--compute", help="The backend that carries placements out: inline.")]
+Invalid = Annotated[bool, typer.Option("--allow-invalid", help="Also use data that failed its last validation.")]
+By = Annotated[list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")]
+
+
+def benchmark(
+    models: Models,
+    datasets: Datasets,
+    split: Split = "test",
+    num_requests: Requests = None,
+    gpu_batch_size: BatchSize = None,
+    job_id: JobId = None,
+    limit: Limit = None,
+    language: Language = None,
+    normalizer: Rule = "chilean-leaderboard",
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
+    compute: Backend = None,
+    allow_invalid: Invalid = False,
+    by: By = None,
+    verbose: terminal.Verbose = False,
+) -> None:
+    """Transcribe a split with each model, score it, and print the leaderboard."""
+
+    with working("benchmark", *datasets):
+        from flows.benchmark import benchmark as benchmark_flow
+
+        asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
+            models=models,
+            datasets=datasets,
+            split=split,
+            num_requests=num_requests,
+            gpu_batch_size=gpu_batch_size,
+            job_id=job_id,
+            limit=limit,
+            language=language,
+            normalizer=normalizer,
+            device=device,
+            dtype=dtype,
+            threads=threads,
+            compute=compute,
+            allow_invalid=allow_invalid,
+        )
+        published = benchmark_flow(**asked)
+    print_run(published.run, published.folder, by or [])
+
+
+def demo(
+    num_requests: Annotated[int, typer.Option("--num-requests", "--shards", help="Placements sharing the work.")] = 2,
+    verbose: terminal.Verbose = False,
+) -> None:
+    """Speak Chilean Spanish, stage it, benchmark two shipped models, specialize one to the accent. Needs nothing."""
+    from acento.settings import settings
+    from acento.store import LocalStore, open_store
+    from flows.commands.training import print_specialized
+
+    store = open_store(settings().store)
+    folder = (store.root if isinstance(store, LocalStore) else Path(".acento")) / "demo-speech"
+    with working("demo"):
+        from flows.demo import demo as demo_flow
+
+        done = demo_flow(str(folder), num_requests=num_requests)
+    print_run(done.shipped.run, done.shipped.folder, ["accent"])
+    terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on the accented training clips:\n")
+    print_specialized(done.specialized)
+    terminal.out.print(
+        "\nThe speech is synthetic (espeak-ng), the accent made by respelling, and the models are a few megabytes, "
+        "trained for this demo: what is true here is the pipeline, the gap between the accents, and what closed it.\n"
+        f"Listen to it: {folder}",
+    )
+
+
+def runs() -> None:
+    """List the runs: when, what was asked, and whether they finished."""
+    from acento.runs import runs as find_runs
+    from acento.settings import settings
+    from acento.store import open_store
+
+    store = open_store(settings().store)
+    found = find_runs(store)
+    if not found:
+        terminal.out.print(f"No run in {store.url} yet: acento benchmark --model … --dataset …", soft_wrap=True)
+        return
+    rows = [
+        (
+            info.id,
+            f"{info.began.astimezone():%Y-%m-%d %H:%M}",
+            f"{(info.finished - info.began).total_seconds():.0f} s" if info.finished else "not finished",
+            info.request.title,
+        )
+        for info in found
+    ]
+    terminal.print_table(None, ["run", "began", "took", "what"], rows)
+
+
+def results(
+    run: Annotated[str, typer.Argument(help="A run's id, or latest.")] = "latest",
+    files: Annotated[list[str] | None, typer.Argument(help="Only these files.")] = None,
+    download: Annotated[Path | None, typer.Option("--download", help="Copy them into this folder.")] = None,
+) -> None:
+    """List the files of a run, or download them."""
+    import shutil
+
+    from acento.errors import InputError
+    from acento.runs import find_run
+    from acento.settings import settings
+    from acento.store import open_store
+
+    store = open_store(settings().store)
+    artifact = find_run(store, run)
+    names = files or sorted(artifact.files)
+    for name in names:
+        if name not in artifact.files:
+            raise InputError(f"Run {artifact.key} has no file {name!r}; it has {', '.join(sorted(artifact.files))}.")
+    if download is None:
+        terminal.print_table(None, ["file", "bytes"], [(name, artifact.files[name].size) for name in names])
+        terminal.print_facts([("path", store.local_path(artifact.key, names[0]).parents[names[0].count("/")])])
+        return
+    for name in names:
+        target = download / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(store.local_path(artifact.key, name), target)
+        except OSError as error:
+            raise InputError(f"{target} cannot be written ({error.strerror}).") from error
+    terminal.print_facts([(name, download / name) for name in names])
+
+
+def leaderboard(
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Only this one, NAME or NAME@VERSION.")] = None,
+    by: By = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
+) -> None:
+    """Rank every model of every run in the store, where the same clips were scored the same way."""
+    from acento.errors import InputError
+    from acento.runs import leaderboard as all_runs
+    from acento.settings import settings
+    from acento.store import open_store
+
+    store = open_store(settings().store)
+    board = all_runs(store, dataset)
+    if not board.boards:
+        if dataset is not None:
+            raise InputError(f"No run in {store.url} has scored data set {dataset!r}.")
+        terminal.out.print(f"No run in {store.url} yet: acento benchmark --model … --dataset …", soft_wrap=True)
+        return
+    if markdown:
+        typer.echo(board.to_markdown())
+    else:
+        _print_board(board, by or [])
+
+
+def print_run(run: str, folder: str, by: list[str]) -> None:
+    """Print a run's leaderboard and where its files are."""
+    from acento.runs import run_leaderboard, validation_of
+    from acento.settings import settings
+    from acento.store import open_store
+
+    store = open_store(settings().store)
+    _print_board(run_leaderboard(store, run), by)
+    said = validation_of(store, run)
+    failed = [("validation", f"{name}: {outcome}") for name, outcome in said.items() if outcome.startswith("failed")]
+    terminal.print_facts([("run", run), ("path", folder), *failed])
+
+
+def _print_board(board: "Leaderboard", by: list[str]) -> None:
+    """Print every board, and its breakdowns where they are known."""
+    from acento.errors import InputError
+    from acento.scoring.score import GROUPINGS
+    from acento.scoring.table import rich_table
+
+    for grouping in by:
+        if grouping not in GROUPINGS:
+            raise InputError(f"There is no breakdown by {grouping!r}; there is {', '.join(GROUPINGS)}.")
+    for one in board.boards:
+        terminal.out.print(rich_table(one.grid()))
+        for grouping in by:
+            grid = one.breakdown(grouping)
+            if grid is not None:
+                terminal.out.print(rich_table(grid))

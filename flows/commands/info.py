@@ -1,0 +1,68 @@
+"""The verb ``info``: what is installed, which devices there are, which store and which Prefect server are used."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from flows import terminal
+
+_PACKAGES = (
+    *("prefect", "torch", "transformers", "datasets", "pyarrow", "av", "soundfile", "soxr", "espeakng-loader"),
+    *("jiwer", "rapidfuzz", "great-expectations", "s3fs", "fsspec", "huggingface-hub", "fastapi"),
+)
+
+
+def info() -> None:
+    """Show what is installed, which devices there are, and which store and Prefect server are used."""
+    from acento import __version__
+    from acento.settings import settings
+    from acento.store import open_store
+
+    terminal.print_facts(
+        [
+            ("acento", __version__),
+            ("python", f"{platform.python_version()} on {platform.platform()}"),
+            *((name, _version(name)) for name in _PACKAGES),
+            *_devices(),
+            ("store", open_store(settings().store).url),
+            ("prefect server", _prefect_server()),
+        ]
+    )
+
+
+def _version(package: str) -> str:
+    """Return the installed version of a package, or say that it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return f"not installed (pip install {package})"
+
+
+def _devices() -> list[tuple[str, str]]:
+    """Return what models can run on here."""
+    import torch
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cuda = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return [
+        ("cpu", f"{usable} {'core' if usable == 1 else 'cores'}"),
+        ("cuda", cuda or "none"),
+        ("mps", "yes" if torch.backends.mps.is_available() else "none"),
+    ]
+
+
+def _prefect_server() -> str:
+    """Say where flows run: beside a server, and whether it answers, or in one that starts with each command."""
+    from prefect.settings import get_current_settings
+
+    from acento.errors import AcentoError
+    from flows.embedded import check_server
+
+    current = get_current_settings()
+    if not current.api.url:
+        return f"ephemeral: started for each command, its database in {current.home}"
+    try:
+        check_server(current.api.url)
+    except AcentoError as error:
+        return str(error)
+    return f"{current.api.url} (answers)"

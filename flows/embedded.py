@@ -1,0 +1,238 @@
+"""Run flows with nothing set up: a Prefect server that starts itself, or the one that ``PREFECT_API_URL`` names.
+
+``with embedded.session(): stage(...)`` is all a command needs. Without ``PREFECT_API_URL`` (in the environment or
+Prefect's active profile) a server runs as a child process for the duration, its output in a log file in Prefect's
+home, its database the one that ``prefect server start`` would show later. What the flow reported is sent and written
+down before that server stops, so nothing is lost and nothing is printed at exit.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from acento.errors import AcentoError, InputError
+from flows import interrupts
+
+if TYPE_CHECKING:
+    from prefect.settings import Settings
+
+START_LIMIT_S = 120
+"""Seconds that the embedded server may take to answer: a first start on a slow machine also makes the database."""
+
+_CHECK_LIMIT_S = 8.0
+_STOP_LIMIT_S = 30.0
+_DRAIN_LIMIT_S = 30.0
+_LOG_LIMIT_BYTES = 1_000_000
+
+_SERVER_ENVIRONMENT = {
+    "PREFECT_UI_ENABLED": "false",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",  # one commit for each state is slow
+    "DO_NOT_TRACK": "1",
+}
+
+
+class EmbeddedServer:
+    """A Prefect server in a child process, on a free port of this machine only."""
+
+    def __init__(self, home: Path) -> None:
+        """Start the server; its database and log file are in ``home``, the folder that Prefect calls its home."""
+        self.log = home / "acento-server.log"
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+            with _open_log(self.log) as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", str(Path(__file__).with_name("embedded_server.py")), str(listener.fileno())],
+                    env={**os.environ, **_SERVER_ENVIRONMENT},
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[listener.fileno()],
+                    start_new_session=True,  # Ctrl-C is for the flow, which still has to report how it ended
+                )
+
+    def wait(self, limit_s: float = START_LIMIT_S) -> None:
+        """Wait until the server answers.
+
+        Raises:
+            AcentoError: it ended, or did not answer in time.
+        """
+        import httpx
+
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise AcentoError(f"Prefect's embedded server did not start; {self.log} says why.")
+            try:
+                # The socket is open from the start, so the request waits in its queue until the server is up.
+                httpx.get(f"{self.url}/health", timeout=5, trust_env=False).raise_for_status()
+                return
+            except httpx.HTTPError:
+                time.sleep(0.05)
+        self.stop()
+        raise AcentoError(f"Prefect's embedded server did not answer in {limit_s:.0f} s; {self.log} may say why.")
+
+    def stop(self) -> None:
+        """Stop the server once it has written down everything that it was sent."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(b"stop\n")
+            self._process.stdin.close()
+        except OSError:
+            pass  # it is gone already
+        for harder in (self._process.terminate, self._process.kill):
+            try:
+                self._process.wait(_STOP_LIMIT_S)
+                return
+            except subprocess.TimeoutExpired:
+                harder()
+        self._process.wait()
+
+
+@contextmanager
+def session(*, tags: Iterable[str] = (), verbose: bool = False) -> Iterator[None]:
+    """Make the block a place where flows run well; runs made in it carry ``tags``.
+
+    Prefect's logs go to its API, and also to the screen if ``verbose``.
+
+    Raises:
+        InputError: ``PREFECT_API_URL`` is set and no Prefect server answers there.
+        AcentoError: the embedded server does not start.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # read by Prefect when it is imported
+    with ExitStack() as stack:
+        noticed = stack.enter_context(interrupts.noticing())
+        import prefect
+        from prefect.settings import get_current_settings
+
+        if not verbose:
+            stack.enter_context(_quiet())
+        current = get_current_settings()
+        if current.api.url:
+            check_server(current.api.url)
+        else:
+            stack.enter_context(_server_of_our_own(current))
+        stack.callback(_send_what_is_left)
+        stack.enter_context(prefect.tags(*tags))
+        if noticed:
+            raise KeyboardInterrupt
+        yield
+
+
+def check_server(url: str) -> None:
+    """Ask the server at ``url`` whether it is there.
+
+    Raises:
+        InputError: nobody answers within some seconds, or it is no Prefect server, or it lets us not in.
+    """
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    mend = "Start it with `prefect server start`, or unset PREFECT_API_URL and Acento starts a server of its own."
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}):
+        settings = {"timeout": httpx.Timeout(_CHECK_LIMIT_S)}
+        with get_client(httpx_settings=settings, sync_client=True) as client:
+            error = client.api_healthcheck()
+    if isinstance(error, httpx.HTTPStatusError):
+        code = error.response.status_code
+        if code in (401, 403):
+            raise InputError(f"The Prefect server at {url} refuses access ({code}): check PREFECT_API_KEY.")
+        raise InputError(f"What answers at {url} is not a Prefect server or is not well ({code}). {mend}")
+    if error is not None:
+        raise InputError(f"No Prefect server answers at {url} (PREFECT_API_URL). {mend}")
+
+
+@contextmanager
+def _server_of_our_own(current: "Settings") -> Iterator[None]:
+    """Run an embedded server and point every thread of this process at it."""
+    from filelock import FileLock
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
+        temporary_settings,
+    )
+
+    # One at a time: two servers that start together would both make the tables of a new database.
+    with FileLock(current.home / "acento-server.lock", timeout=START_LIMIT_S):
+        server = EmbeddedServer(current.home)
+        try:
+            server.wait()
+        except BaseException:
+            server.stop()
+            raise
+    unproxied = ",".join(filter(None, (os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1")))
+    environment = {"PREFECT_API_URL": server.url, "NO_PROXY": unproxied, "no_proxy": unproxied}
+    before = {name: os.environ.get(name) for name in environment}
+    try:
+        os.environ.update(environment)
+        refresh_global_settings_context()  # for threads that Prefect starts without a context of their own
+        updates = {
+            PREFECT_API_URL: server.url,
+            # Each flow would wait a second for its heartbeat thread, and nobody listens for heartbeats here.
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+            PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
+            PREFECT_CLIENT_MAX_RETRIES: 2,
+        }
+        with temporary_settings(updates):
+            yield
+    finally:
+        server.stop()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        refresh_global_settings_context()
+
+
+def _send_what_is_left() -> None:
+    """Send the events and logs that wait in background threads, while there is a server to take them."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    EventsWorker.drain_all(timeout=_DRAIN_LIMIT_S)
+    APILogWorker.drain_all(timeout=_DRAIN_LIMIT_S)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep logs off the screen: an error reaches the user as one sentence, and the whole log is in Prefect's UI."""
+    from prefect.logging.configuration import ensure_logging_setup
+
+    ensure_logging_setup()
+    handlers = [*logging.getLogger().handlers, *logging.getLogger("prefect._internal").handlers]
+    levels = [(handler, handler.level) for handler in handlers if type(handler).__module__.startswith("prefect.")]
+    raise_exceptions = logging.raiseExceptions
+    try:
+        for handler, _ in levels:
+            handler.setLevel(logging.CRITICAL + 1)
+        logging.raiseExceptions = False
+        yield
+    finally:
+        for handler, level in levels:
+            handler.setLevel(level)
+        logging.raiseExceptions = raise_exceptions
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """Open the server's log to append, and start it anew when it has grown long."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LOG_LIMIT_BYTES:
+        path.unlink()
+    return path.open("ab")

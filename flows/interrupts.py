@@ -1,0 +1,45 @@
+"""Ctrl-C that is never lost: not in an import, not in a callback, not inside a library that catches everything."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_noticed: list[int] | None = None
+
+
+@contextmanager
+def noticing() -> Iterator[list[int]]:
+    """Collect Ctrl-C as well as raising it; whatever ends the block after one ends it as ``KeyboardInterrupt``.
+
+    What a signal's handler raises is dropped by Python in some callbacks, and a library that is just being imported
+    may turn it into an error of its own. The list that is yielded has the signals so far, for places where one looks
+    before going on. SIGTERM, which a system sends before it takes a machine away, ends a block in the same orderly
+    way. Blocks nest: the inner one yields the outer one's list.
+    """
+    global _noticed
+    if _noticed is not None or threading.current_thread() is not threading.main_thread():
+        yield _noticed if _noticed is not None else []
+        return
+    noticed: list[int] = []
+
+    def notice(number: int, _frame: FrameType | None) -> None:
+        noticed.append(number)
+        raise KeyboardInterrupt
+
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    changed = {number: handler for number, handler in usual.items() if signal.getsignal(number) is handler}
+    _noticed = noticed
+    try:
+        for number in changed:
+            signal.signal(number, notice)
+        yield noticed
+    except BaseException as error:
+        if noticed and not isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        _noticed = None
+        for number, handler in changed.items():
+            signal.signal(number, handler)

@@ -1,0 +1,53 @@
+"""The flow ``stage``: turn a source of recordings into a staged data set."""
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
+from acento.data.sources import SourceOptions
+from acento.data.splits import SplitBy
+from tasks.policy import take
+from tasks.stage import StagedReference, stage_source
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+@flow(name="stage", flow_run_name="stage {name}", persist_result=False, result_serializer="json")
+def stage(
+    source: NonEmpty,
+    name: NonEmpty,
+    language: str | None = None,
+    seed: int | None = None,
+    split_by: SplitBy | None = None,
+    write_splits: bool = False,
+    revision: NonEmpty | None = None,
+    config: NonEmpty | None = None,
+    source_split: NonEmpty | None = None,
+    audio_column: NonEmpty | None = None,
+    text_column: NonEmpty | None = None,
+) -> StagedReference:
+    """Stage a source of recordings as a data set; run again, it adds what is new and moves nothing.
+
+    Args:
+        source: a folder of clips with their transcripts, a NeMo manifest, or a Hugging Face data set (owner/name)
+        name: the data set's name in the store
+        language: code of the language spoken, such as es
+        seed: seed of the splits; fixed by the data set's first version
+        split_by: what keeps clips in one split, auto (speaker, else prompt), speaker or prompt
+        write_splits: also write the splits back beside the source as CSV files
+        revision: of a Hugging Face data set, a branch, tag or commit
+        config: of a Hugging Face data set, which of its configurations
+        source_split: take only this split of the source, by the source's own name for it
+        audio_column: column with the recordings, where the usual names are not used
+        text_column: column with the transcripts, where the usual names are not used
+    """
+    options = SourceOptions(
+        revision=revision,
+        config=config,
+        source_split=source_split,
+        audio_column=audio_column,
+        text_column=text_column,
+    )
+    return take(stage_source, source, name, language, seed, split_by, write_splits, options)

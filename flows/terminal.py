@@ -1,0 +1,164 @@
+"""What every command shares: the screen, progress bars, tables, and how an error is said."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperGroup
+
+from acento.errors import AcentoError
+from acento.progress import Progress, listening
+from flows import interrupts
+
+INTERRUPTED = 130
+BUG = 70
+"""Exit codes; beside them 1 is an error that was said, 2 a command line that was not understood."""
+
+_NARROW = 80
+_PAGE = 120
+"""Columns of what is printed into a file or a pipe, where no terminal says how wide it is."""
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+if not out.is_terminal and out.width <= _NARROW and "COLUMNS" not in os.environ:
+    out.width = _PAGE
+
+
+class _Choice:
+    """What the person chose for this command."""
+
+    verbose = False
+
+
+def verbose() -> bool:
+    """Tell whether logs and tracebacks were asked for."""
+    return _Choice.verbose
+
+
+def _choose_verbose(value: bool) -> bool:
+    _Choice.verbose = _Choice.verbose or value
+    return value
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", callback=_choose_verbose, help="Show Prefect's logs, and tracebacks.")
+]
+"""The type of the option ``-v`` of every working command, and of ``acento`` itself."""
+
+
+class Commands(TyperGroup):
+    """The command group that turns an exception into one line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; see :func:`explain`."""
+        _Choice.verbose = bool(ctx.params.get("verbose"))
+        try:
+            with interrupts.noticing():
+                return super().invoke(ctx)
+        except (KeyboardInterrupt, Exception) as error:
+            if type(error).__module__.partition(".")[0] in ("click", "typer"):
+                raise  # how these two say usage errors and exits
+            raise typer.Exit(explain(error)) from None
+
+
+def explain(error: BaseException) -> int:
+    """Say on standard error what went wrong, and return the exit code for it."""
+    if isinstance(error, KeyboardInterrupt):
+        _say("Interrupted. What was finished is kept: run the same command again to go on.")
+        return INTERRUPTED
+    if verbose():
+        err.print_exception() if err.is_terminal else traceback.print_exception(error)
+    if isinstance(error, AcentoError):
+        _say(f"Error: {error}")
+        return 1
+    if sentence := _wrong_parameter(error):
+        _say(f"Error: {sentence}")
+        return 1
+    if verbose():
+        _say(f"Error: unexpected {type(error).__name__}: {error}")
+    else:
+        with tempfile.NamedTemporaryFile("w", prefix="acento-", suffix=".log", delete=False, encoding="utf-8") as log:
+            traceback.print_exception(error, file=log)
+        first = (str(error).splitlines() or [""])[0]
+        _say(f"Error: unexpected {type(error).__name__}: {first} (traceback in {log.name}; or run again with -v)")
+    return BUG
+
+
+def _wrong_parameter(error: BaseException) -> str | None:
+    """Return a sentence for a flow's parameter that Prefect refused, else None."""
+    if "prefect" not in sys.modules:
+        return None
+    from prefect.exceptions import ParameterTypeError
+
+    if not isinstance(error, ParameterTypeError):
+        return None
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(line for line in lines[1:] if not line.startswith("For further")) or lines[0]
+
+
+def _say(sentence: str) -> None:
+    err.print(escape(sentence), soft_wrap=True)
+
+
+@contextmanager
+def progress_bars(title: str) -> Iterator[None]:
+    """Show each step that the library reports as a bar with the time left, on a terminal that is not verbose."""
+    from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    steps: dict[str, TaskID] = {}
+    lock = Lock()
+    with Bars(*columns, console=err, transient=True, disable=verbose() or not err.is_terminal) as bars:
+        waiting: TaskID | None = bars.add_task(title, total=None, amount="")
+
+        def show(progress: Progress) -> None:
+            nonlocal waiting
+            with lock:
+                if waiting is not None:
+                    bars.remove_task(waiting)
+                    waiting = None
+                if progress.step not in steps:
+                    steps[progress.step] = bars.add_task(progress.step, total=progress.total, amount="")
+                amount = f"{progress.done:.0f}/{progress.total:.0f} {progress.unit}"
+                bars.update(steps[progress.step], completed=progress.done, total=progress.total, amount=amount)
+
+        with listening(show):
+            yield
+
+
+def print_table(title: str | None, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on standard output; columns of numbers stand to the right."""
+    lines = [list(row) for row in rows]
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(header):
+        numbers = bool(lines) and all(isinstance(line[index], int | float) for line in lines)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*(escape(f"{value:.2f}" if isinstance(value, float) else str(value)) for value in line))
+    out.print(table)
+
+
+def print_facts(rows: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one pair a line, never cut: paths stay whole."""
+    pairs = [(name, str(value)) for name, value in rows]
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        out.print(f"{escape(name):<{width}}  {escape(value)}", soft_wrap=True)

@@ -1,0 +1,71 @@
+"""The flow ``validate``: judge a staged data set by a suite; it fails when the data set does."""
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
+from acento.settings import settings
+from acento.store import open_store
+from acento.validation.gatekeeper import InvalidDataError, failure
+from acento.validation.verdict import load_verdict
+from tasks.doctor import DoctorReference, find_outliers, plan_doctor
+from tasks.policy import take
+from tasks.transcribe import shared_compute, transcribe
+from tasks.validate import VerdictReference, validate_dataset
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Examination(VerdictReference):
+    """Where a verdict is, and where the doctor's findings are if it was asked for."""
+
+    doctor: DoctorReference | None = None
+
+
+class InvalidExaminedError(InvalidDataError):
+    """A data set did not pass, and the doctor saw it too: ``doctor`` is where its findings are."""
+
+    def __init__(self, sentence: str, key: str, doctor: DoctorReference) -> None:
+        """Keep the sentence, the verdict's key and the doctor's findings."""
+        super().__init__(sentence, key)
+        self.doctor = doctor
+
+    def __reduce__(self) -> tuple[type["InvalidExaminedError"], tuple[str, str, DoctorReference]]:  # type: ignore[override]
+        """Let it be pickled with all three."""
+        return InvalidExaminedError, (str(self), self.key, self.doctor)
+
+
+@flow(name="validate", flow_run_name="validate {dataset}", persist_result=False, result_serializer="json")
+def validate(
+    dataset: NonEmpty,
+    suite: NonEmpty | None = None,
+    model: NonEmpty | None = None,
+    doctor: NonEmpty | None = None,
+    language: NonEmpty | None = None,
+) -> Examination:
+    """Judge a staged data set by a suite; errors fail this flow and say which clips are at fault, warnings are shown.
+
+    Args:
+        dataset: name of a staged data set, NAME or NAME@VERSION
+        suite: a suite's file; Acento's own if none is named
+        model: a folder, Hugging Face id or demo:NAME, whose limits on labels and audio are checked too
+        doctor: a base model, which then hears every clip, also of a set that fails, to find and rank the outliers
+        language: what the doctor's model is told, such as ``es``; the data set's own
+    """
+    planned = take(plan_doctor, dataset, doctor, language) if doctor else None
+    named = planned.transcriptions[0].dataset if planned else dataset  # one version, whatever is staged meanwhile
+    reference = take(validate_dataset, named, suite, model)
+    found = None
+    if planned is not None:
+        with shared_compute():
+            for transcription in planned.transcriptions:
+                take(transcribe, transcription, planned.placements, planned.compute)
+        found = take(find_outliers, named, planned.transcriptions)
+    if not reference.passed:
+        sentence = failure(load_verdict(open_store(settings().store), reference.key))
+        if found is not None:
+            raise InvalidExaminedError(sentence, reference.key, found)
+        raise InvalidDataError(sentence, reference.key)
+    return Examination(**reference.model_dump(), doctor=found)
