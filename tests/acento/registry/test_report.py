@@ -1,0 +1,164 @@
+"""The report of a version and its model card: made of a real run, published once, read by the gate's consent."""
+
+from pathlib import Path
+
+import pytest
+from benchmarked import benchmarked
+from judged import World, made_world
+
+from acento.errors import DamagedError, InputError
+from acento.registry.aliases import history, promote
+from acento.registry.card import model_card
+from acento.registry.judging import Question
+from acento.registry.learned import read_history
+from acento.registry.report import card_path, latest_report, publish_report, report_of
+from acento.registry.verdict import Verdict
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return made_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def world(made: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
+    return made.copied(tmp_path / "store")
+
+
+def test_a_report_holds_both_models_on_every_set_and_by_accent(world: World) -> None:
+    report = world.report()
+    assert [(one.name, one.role, one.all.clips) for one in report.sets] == [
+        ("small@1", "test", 9),
+        ("guard@1", "guard", 6),
+    ]
+    test = report.test
+    assert (test.dataset, test.dataset_fingerprint, test.split) == ("small@1", world.card.fingerprint, "test")
+    assert set(test.accents) == {"chilean", "neutral"}
+    assert sum(row.clips for row in test.accents.values()) == test.all.clips
+    assert test.all.base is not None
+    assert test.all.base.value is not None
+    assert test.all.tuned.value is not None
+    assert test.all.difference is not None
+    assert test.all.difference.delta == pytest.approx(test.all.tuned.value - test.all.base.value)
+    gate = report.gate
+    assert isinstance(gate, Verdict)
+    assert (gate.test.candidate.value, gate.test.incumbent.value) == (test.all.tuned.value, test.all.base.value)
+    assert report.uses is not None
+    assert (report.uses.models, report.uses.runs) == (2, 1)
+    assert (report.runs, report.normalizer, report.incumbent) == (("run-1",), "basic-1", str(world.base))
+
+
+def test_a_run_without_the_version_makes_no_report(world: World) -> None:
+    other = world.register(1)
+    with pytest.raises(InputError, match=rf"has no score of {other.id} on small@1"):
+        report_of(world.store, other, world.run, world.question, None)
+
+
+def test_without_the_base_there_is_no_before(world: World) -> None:
+    run = benchmarked(world.store, [world.version.id], ["small"], run="run-2")
+    question = Question(test=world.question.test, guards=(), incumbent="x", against="x", language="es")
+    report = report_of(world.store, world.version, run, question, None)
+    assert report.test.all.base is None
+    assert report.test.all.difference is None
+    assert "was not benchmarked" not in model_card(world.version, [], report)
+
+
+def test_reports_follow_one_another_and_the_very_same_is_published_once(world: World) -> None:
+    assert latest_report(world.store, world.version) is None
+    first = publish_report(world.store, world.version, world.report())
+    assert first.key == f"{world.version.folder_key}/reports/0001"
+    assert publish_report(world.store, world.version, world.report(created="later")).key == first.key
+    second = publish_report(world.store, world.version, world.report(runs=("run-1", "run-2")))
+    assert second.key.endswith("reports/0002")
+    last = latest_report(world.store, world.version)
+    assert last is not None
+    assert (last.key, last.report.runs) == (second.key, ("run-1", "run-2"))
+    assert card_path(world.store, world.version) == str(world.store.root / second.key / "README.md")
+
+
+def test_a_report_of_another_model_is_refused(world: World) -> None:
+    with pytest.raises(InputError, match="is of registry:else@1 and not of"):
+        publish_report(world.store, world.version, world.report(model="registry:else@1"))
+
+
+def test_a_report_that_cannot_be_read_is_said_to_be(world: World) -> None:
+    key = f"{world.version.folder_key}/reports/0001"
+    with world.store.publish(key) as draft:
+        (draft.folder / "report.json").write_text("{}")
+    with pytest.raises(DamagedError, match=r"reports/0001 in .* cannot be read; remove its folder"):
+        latest_report(world.store, world.version)
+
+
+def test_the_card_says_what_was_measured_and_what_was_not(world: World) -> None:
+    from huggingface_hub import ModelCard
+
+    report = world.report()
+    text = model_card(world.version, read_history(world.store, world.version), report)
+    card = ModelCard(text)
+    card.data.to_dict()
+    assert (card.data.language, card.data.datasets, card.data.metrics) == ("es", ["small"], ["wer"])
+    results = card.data.eval_results
+    assert results is not None
+    assert [(one.metric_type, one.dataset_type, one.dataset_split) for one in results] == [
+        ("wer", "small", "test"),
+        ("wer", "guard", "test"),
+    ]
+    assert report.test.all.tuned.value is not None
+    assert results[0].metric_value == round(100 * report.test.all.tuned.value, 2)
+    assert f"{100 * report.test.all.tuned.value:.2f} [" in text
+    assert "| – chilean |" in text
+    for sentence in world.verdict.sentences:
+        assert sentence in text
+    assert "| learning\\_rate | 0.0015 |".replace("\\_", "_") in text
+    assert "| steps taken | 20 |" in text
+    assert "The test set has 9 clips" in text
+    assert "has judged 2 models in 1 run so far" in text
+
+
+def test_before_a_benchmark_the_card_says_so(world: World) -> None:
+    text = Path(card_path(world.store, world.version)).read_text()
+    assert "It was not benchmarked on test clips yet" in text
+    assert "WER 44.0 % before, 21.0 % after" in text
+    assert "model-index" not in text
+
+
+def test_production_takes_what_the_gate_let_pass(world: World) -> None:
+    world.judged(world.version, passed=True)
+    move = promote(world.store, world.version)
+    assert (move.forced, move.report) == (False, f"{world.version.folder_key}/reports/0001")
+
+
+def test_production_refuses_what_was_not_judged_or_refused(world: World) -> None:
+    with pytest.raises(InputError, match=r"was not judged by the gate.*Add --force --why"):
+        promote(world.store, world.version)
+    world.judged(world.version, passed=False)
+    with pytest.raises(InputError, match=r"The gate refused .* A sentence with 12\.3 points\. Add --force"):
+        promote(world.store, world.version)
+    assert history(world.store, world.version.name, "production") == []
+    promote(world.store, world.version, "candidate")
+
+
+def test_force_is_written_down(world: World) -> None:
+    world.judged(world.version, passed=False)
+    promote(world.store, world.version, forced=True, why="it has to be today")
+    (move,) = history(world.store, world.version.name, "production")
+    assert (move.forced, move.why, move.report) == (True, "it has to be today", None)
+
+
+def test_a_consent_to_another_step_is_none(world: World) -> None:
+    newer = world.register(1)
+    world.judged(world.version, passed=True)
+    world.judged(newer, passed=True)
+    promote(world.store, world.version)
+    with pytest.raises(InputError, match=rf"with the base, but production is {world.version.title} now"):
+        promote(world.store, newer)
+    world.judged(newer, passed=True, incumbent=world.version.id)
+    assert promote(world.store, newer).number == 2
+
+
+def test_the_newest_report_counts(world: World) -> None:
+    world.judged(world.version, passed=True)
+    world.judged(world.version, passed=False)
+    with pytest.raises(InputError, match="The gate refused"):
+        promote(world.store, world.version)

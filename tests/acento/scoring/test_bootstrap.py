@@ -1,0 +1,193 @@
+"""Bootstrap intervals: right on data whose truth is known, the same for a seed, and honest where there is none."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from acento.scoring import bootstrap
+from acento.scoring.bootstrap import Interval, interval, macro_interval, paired, upper_bound
+
+CLIPS = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 20)), min_size=2, max_size=40)
+
+
+def simulated(clips: int, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(4, 20, clips)
+    return rng.binomial(lengths, rate), lengths
+
+
+def test_95_percent_intervals_hold_the_truth_about_95_times_in_100() -> None:
+    held = 0
+    for trial in range(300):
+        bounds = interval(*simulated(100, 0.2, trial), resamples=500)
+        held += bounds is not None and 0.2 in bounds
+    assert 0.90 <= held / 300 <= 0.985
+
+
+def test_a_paired_difference_of_equal_systems_is_seldom_called_real() -> None:
+    called = 0
+    for trial in range(300):
+        rng = np.random.default_rng(trial)
+        lengths = rng.integers(4, 20, 100)
+        difference = paired(rng.binomial(lengths, 0.2), lengths, rng.binomial(lengths, 0.2), resamples=500)
+        called += difference is not None and difference.tells_apart
+    assert called / 300 <= 0.10
+
+
+def test_the_one_sided_upper_bound_is_passed_about_5_times_in_100() -> None:
+    passed = 0
+    for trial in range(300):
+        bound = upper_bound(*simulated(100, 0.2, trial), resamples=500)
+        passed += bound is not None and bound < 0.2
+    assert 0.02 <= passed / 300 <= 0.10
+
+
+def test_the_interval_agrees_with_the_normal_approximation() -> None:
+    errors, lengths = simulated(2000, 0.2, 1)
+    rate = errors.sum() / lengths.sum()
+    width = 1.96 * np.std(errors - rate * lengths) / np.mean(lengths) / np.sqrt(2000)
+    bounds = interval(errors, lengths)
+    assert bounds is not None
+    assert (bounds.low, bounds.high) == pytest.approx((rate - width, rate + width), rel=0.02)
+
+
+def test_drawing_by_count_and_drawing_by_index_are_the_same_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors, lengths = simulated(3000, 0.2, 2)
+    by_count = interval(errors, lengths, resamples=4000)
+    monkeypatch.setattr(bootstrap, "_MULTINOMIAL_COST", 10**9)
+    by_index = interval(errors, lengths, resamples=4000)
+    assert by_count is not None
+    assert by_index is not None
+    assert by_count != by_index
+    assert (by_count.low, by_count.high) == pytest.approx((by_index.low, by_index.high), abs=0.001)
+
+
+@settings(max_examples=30, deadline=None)
+@given(CLIPS, st.randoms(use_true_random=False))
+def test_the_same_clips_in_any_order_give_the_same_interval(clips: list[tuple[int, int]], random: object) -> None:
+    shuffled = list(clips)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert interval(*zip(*clips, strict=True), resamples=200) == interval(*zip(*shuffled, strict=True), resamples=200)
+
+
+def test_another_seed_gives_another_interval() -> None:
+    clips = simulated(100, 0.2, 3)
+    assert interval(*clips, seed=1) == interval(*clips, seed=1)
+    assert interval(*clips, seed=1) != interval(*clips, seed=2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(CLIPS)
+def test_identical_systems_differ_by_nothing(clips: list[tuple[int, int]]) -> None:
+    errors, lengths = zip(*clips, strict=True)
+    difference = paired(errors, lengths, errors, resamples=200)
+    assert difference is not None
+    assert (difference.delta, difference.low, difference.high, difference.p_value) == (0, 0, 0, 1)
+    assert not difference.tells_apart
+
+
+@settings(max_examples=30, deadline=None)
+@given(CLIPS, CLIPS)
+def test_swapping_the_systems_swaps_the_sign(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> None:
+    clips = min(len(a), len(b))
+    errors_a, errors_b = [e for e, _ in a[:clips]], [e for e, _ in b[:clips]]
+    lengths = [length for _, length in a[:clips]]
+    forth, back = (paired(x, lengths, y, resamples=200) for x, y in ((errors_a, errors_b), (errors_b, errors_a)))
+    assert forth is not None
+    assert back is not None
+    assert forth.delta == -back.delta
+
+
+def test_a_clear_difference_is_told_apart_and_its_sign_says_who_errs_more() -> None:
+    errors, lengths = simulated(200, 0.1, 4)
+    difference = paired(errors + 1, lengths, errors)
+    assert difference is not None
+    assert difference.delta > 0
+    assert difference.tells_apart
+    assert difference.p_value is not None
+    assert 0 < difference.p_value < 0.01
+    assert difference.low is not None
+    assert difference.upper is not None
+    assert difference.high is not None
+    assert difference.low < difference.upper < difference.high
+
+
+def test_one_clip_has_no_interval() -> None:
+    assert interval([1], [5]) is None
+    assert upper_bound([1], [5]) is None
+    assert macro_interval([0.2]) is None
+    difference = paired([2], [5], [1])
+    assert difference is not None
+    assert difference.delta == 0.2
+    assert difference.low is difference.high is difference.p_value is None
+    assert not difference.tells_apart
+
+
+def test_no_clip_and_nothing_but_empty_references_have_no_rate() -> None:
+    assert interval([], []) is None
+    assert interval([1, 2, 0], [0, 0, 0]) is None
+    assert paired([], [], []) is None
+    assert paired([1, 2], [0, 0], [1, 1]) is None
+
+
+def test_insertions_into_empty_references_count_in_the_interval() -> None:
+    assert interval([0, 2] * 20, [4, 0] * 20, seed=1) != interval([0, 0] * 20, [4, 0] * 20, seed=1)
+    bounds = interval([0, 2] * 20, [4, 0] * 20)
+    assert bounds is not None
+    assert 0.5 in bounds
+
+
+def test_whole_groups_are_drawn_when_groups_are_given() -> None:
+    errors = np.repeat([0, 4], 50)
+    lengths = np.full(100, 10)
+    speakers = ["ana"] * 50 + ["luis"] * 50
+    assert interval(errors, lengths, groups=speakers) == Interval(0.0, 0.4)
+    alone = interval(errors, lengths)
+    assert alone is not None
+    assert alone.high < 0.3
+
+
+def test_one_group_has_no_interval() -> None:
+    assert interval([1, 2, 3], [5, 5, 5], groups=["ana"] * 3) is None
+
+
+def test_clips_without_a_group_stand_for_themselves() -> None:
+    clips = simulated(30, 0.2, 5)
+    assert interval(*clips, groups=[None] * 30) == interval(*clips)
+    assert interval(*clips, groups=[str(index) for index in range(30)]) == interval(*clips)
+
+
+def test_groups_must_be_as_many_as_clips() -> None:
+    with pytest.raises(ValueError, match="2 groups for 3 clips"):
+        interval([1, 2, 3], [5, 5, 5], groups=["ana", "luis"])
+
+
+def test_a_macro_interval_is_that_of_the_mean() -> None:
+    rates = np.random.default_rng(6).random(400)
+    bounds = macro_interval(rates)
+    assert bounds is not None
+    error = 1.96 * rates.std() / 20
+    assert (bounds.low, bounds.high) == pytest.approx((rates.mean() - error, rates.mean() + error), abs=0.004)
+
+
+def test_a_speed_has_an_interval_too() -> None:
+    rng = np.random.default_rng(7)
+    audio = rng.uniform(250, 350, 40)
+    bounds = interval(audio, audio / rng.normal(50, 3, 40))
+    assert bounds is not None
+    assert 50 in bounds
+    assert bounds.high - bounds.low < 4
+
+
+def test_300_000_clips_take_seconds_and_little_memory() -> None:
+    errors, lengths = simulated(300_000, 0.15, 8)
+    tracemalloc.start()
+    bounds = interval(errors, lengths)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert bounds is not None
+    assert 0.15 in bounds
+    assert peak < 150 << 20

@@ -1,0 +1,82 @@
+"""Normalizer presets: pinned by pairs of texts, and true to the rules they are named after."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from acento.errors import InputError
+from acento.text import NORMALIZERS, normalizer
+
+PAIRS = Path(__file__).parent / "pairs"
+TEXTS = st.text(max_size=60) | st.text(alphabet="áÉñü<>[]()¿?!.,_-' \n\u0301\u00ad\u200b½ﬁ1º™क\u093fab", max_size=60)
+
+
+def pairs() -> list[object]:
+    cases = []
+    for path in sorted(PAIRS.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                name = f"{path.stem}: {row['why']}"
+                cases.append(pytest.param(path.stem, row["text"], row["normalized"], id=name))
+    return cases
+
+
+@pytest.mark.parametrize(("name", "text", "normalized"), pairs())
+def test_pair(name: str, text: str, normalized: str) -> None:
+    assert normalizer(name)(text) == normalized
+
+
+def test_every_preset_is_pinned_by_pairs() -> None:
+    assert {path.stem for path in PAIRS.glob("*.csv")} == set(NORMALIZERS)
+
+
+@pytest.fixture(scope="module")
+def whispers_rule() -> Callable[[str], str]:
+    from transformers.models.whisper.english_normalizer import BasicTextNormalizer
+
+    return BasicTextNormalizer()
+
+
+@settings(deadline=None)
+@given(text=TEXTS)
+def test_basic_is_whispers_rule_without_spaces_at_the_ends(whispers_rule: Callable[[str], str], text: str) -> None:
+    assert normalizer("basic")(text) == whispers_rule(text).strip()
+
+
+@pytest.mark.parametrize("name", sorted(NORMALIZERS))
+@settings(deadline=None)
+@given(text=TEXTS)
+def test_the_same_text_gives_the_same_output_each_time(name: str, text: str) -> None:
+    assert normalizer(name)(text) == normalizer(name)(text)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_the_chilean_rule_leaves_only_words_with_one_space_between(text: str) -> None:
+    words = normalizer("chilean-leaderboard")(text).split(" ")
+    assert words == [""] or all(word and not any(char.isspace() for char in word) for word in words)
+    assert all(char.isalnum() for word in words for char in word)
+
+
+def test_identity_is_name_and_version() -> None:
+    assert normalizer("chilean-leaderboard").identity == "chilean-leaderboard-1"
+
+
+def test_a_preset_is_found_by_the_identity_that_a_score_carries() -> None:
+    assert normalizer("basic-1") is normalizer("basic")
+
+
+@pytest.mark.parametrize("name", ["spanish", "basic-2", "", "Basic"])
+def test_an_unknown_normalizer_is_refused_and_the_known_are_listed(name: str) -> None:
+    with pytest.raises(InputError, match=r"none-1, basic-1, chilean-leaderboard-1"):
+        normalizer(name)
+
+
+def test_a_preset_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        normalizer("basic").version = 2  # type: ignore[misc]

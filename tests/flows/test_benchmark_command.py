@@ -1,0 +1,235 @@
+"""``acento benchmark`` beside a real Prefect server: what it prints, leaves and does not do twice; and bad input."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from servers import PrefectServer, wait_until
+from staged import staged
+from tiny_whisper import make_whisper
+
+from acento.store import LocalStore
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with two models and a store with a staged data set."""
+    root = tmp_path_factory.mktemp("benchmark")
+    make_whisper(root / "models" / "one", seed=4)
+    make_whisper(root / "models" / "two", seed=5)
+    staged(LocalStore(root / "store"), root / "clips", 12)
+    return root
+
+
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    """Copy it, so that each test has a store of its own."""
+    return shutil.copytree(prepared, tmp_path / "work")
+
+
+def acento(server: PrefectServer, folder: Path, *arguments: str, flags: tuple[str, ...] = ()) -> Any:
+    """Run the command in a folder; its store is there."""
+    return subprocess.run(
+        [sys.executable, *flags, "-m", "flows.cli", *arguments],
+        cwd=folder,
+        env={**server.environment, "ACENTO_STORE": str(folder / "store")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def api(server: PrefectServer, what: str, **body: Any) -> Any:
+    return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
+
+
+def run_json(folder: Path, run: str) -> Any:
+    return json.loads((folder / "store" / "runs" / run / "run.json").read_text())
+
+
+BENCHMARK = ("benchmark", "-m", "models/one", "-m", "models/two", "-d", "demo", "--normalizer", "none")
+
+
+def test_it_prints_a_leaderboard_and_leaves_a_run_with_its_origin(prefect_server: PrefectServer, folder: Path) -> None:
+    done = acento(prefect_server, folder, *BENCHMARK, "--job-id", "first", "--num-requests", "2", "--by", "speaker")
+    assert done.returncode == 0, done.stderr
+    assert "demo v1, test, normalizer none-1" in done.stdout
+    assert "models/one" in done.stdout
+    assert "WER % by speaker" in done.stdout
+    assert str(folder / "store" / "runs" / "first") in done.stdout.replace("\n", "")
+
+    record = run_json(folder, "first")
+    assert {"acento", "libraries", "machine", "request", "began", "finished", "wall_s"} <= set(record)
+    result = record["results"][0]
+    assert result["dataset"]["clips"] == 12
+    assert result["decoding"]["language"] == "es"
+    assert result["normalizer"] == "none-1"
+    assert result["measured"]["devices"]
+    assert result["measured"]["inference_s"] > 0
+
+    with (folder / "store/runs/first/results_summaries/results_summary_first.csv").open(newline="") as file:
+        summaries = list(csv.DictReader(file))
+    assert [row["num_samples"] for row in summaries] == ["12", "12"]
+    assert list(summaries[0])[:5] == ["num_samples", "wer", "rtfx", "total_time", "total_audio_length"]
+    with (folder / "store/runs/first/results/results_first.csv").open(newline="") as file:
+        details = list(csv.DictReader(file))
+    assert len(details) == 24
+    assert {"transcriptions", "original_text", "dataset", "split"} <= set(details[0])
+
+
+def test_what_prefect_shows_can_be_read_by_a_person(prefect_server: PrefectServer, folder: Path) -> None:
+    acento(prefect_server, folder, *BENCHMARK, "--job-id", "shown")
+    (run,) = [
+        run
+        for run in api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=5)
+        if "benchmark" in run["tags"] and run["parameters"].get("job_id") == "shown"
+    ]
+    assert run["name"] == "benchmark one, two on demo/test (shown)"
+    tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})
+    assert {task["name"] for task in tasks} == {
+        "plan one, two on demo/test",
+        "transcribe one on demo v1/test",
+        "transcribe two on demo v1/test",
+        "score one on demo v1/test",
+        "score two on demo v1/test",
+        "publish shown",
+    }
+    artifacts = {a["key"]: a for a in api(prefect_server, "artifacts", flow_runs={"id": {"any_": [run["id"]]}})}
+    assert "| model |" in artifacts["leaderboard-demo-test"]["data"]
+    assert artifacts["transcribe-one-on-demo-v1-test"]["data"] == 100
+
+
+def test_the_same_again_infers_nothing_imports_no_torch_and_says_cached(
+    prefect_server: PrefectServer, folder: Path
+) -> None:
+    first = acento(prefect_server, folder, *BENCHMARK, "--job-id", "a")
+    again = acento(prefect_server, folder, *BENCHMARK, "--job-id", "b", flags=("-X", "importtime"))
+    assert (first.returncode, again.returncode) == (0, 0), again.stderr[-2000:]
+    imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines() if line.startswith("import time")}
+    assert "prefect" in imported
+    assert not imported & {"torch", "transformers"}
+    (run,) = [
+        run
+        for run in api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=5)
+        if run["parameters"].get("job_id") == "b"
+    ]
+    states = {
+        task["name"].partition(" ")[0]: task["state_name"]
+        for task in api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})
+    }
+    assert states == {"plan": "Completed", "transcribe": "Cached", "score": "Cached", "publish": "Completed"}
+    texts = [[result["texts_sha256"] for result in run_json(folder, name)["results"]] for name in ("a", "b")]
+    assert texts[0] == texts[1]
+    assert len(list((folder / "store/measurements").rglob("*.json"))) == 2
+
+
+def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_texts(
+    prefect_server: PrefectServer, folder: Path
+) -> None:
+    whole = acento(prefect_server, folder, *BENCHMARK, "--job-id", "whole")
+    assert whole.returncode == 0
+    shutil.rmtree(folder / "store" / "scores")
+    shutil.rmtree(folder / "store" / "jobs")
+    environment = {**prefect_server.environment, "ACENTO_STORE": str(folder / "store")}
+    command = [sys.executable, "-m", "flows.cli", *BENCHMARK, "--job-id", "killed"]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    # one model's part is done, the other's is not
+    wait_until(lambda: len(list((folder / "store/jobs").glob("*/attempt-1/_complete.json"))) == 1, "a first part", 120)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "store/runs/killed").exists()
+    assert "not finished" in acento(prefect_server, folder, "runs").stdout
+    again = acento(prefect_server, folder, *BENCHMARK, "--job-id", "killed")
+    assert again.returncode == 0, again.stderr
+    texts = [[result["texts_sha256"] for result in run_json(folder, name)["results"]] for name in ("whole", "killed")]
+    assert texts[0] == texts[1]
+
+
+def test_a_job_id_is_not_given_to_another_request(prefect_server: PrefectServer, folder: Path) -> None:
+    acento(prefect_server, folder, *BENCHMARK, "--job-id", "mine", "--limit", "2")
+    other = acento(prefect_server, folder, *BENCHMARK, "--job-id", "mine", "--limit", "3")
+    assert other.returncode == 1
+    assert "Job id mine belongs to another request" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("-m", "models/three", "-d", "demo"), "There is no folder models/three"),
+        (("-m", "models", "-d", "demo"), "has no config.json"),
+        (("-m", "models/one", "-d", "dmeo"), "There is no data set 'dmeo'"),
+        (("-m", "models/one", "-d", "demo@9"), "has no version '9' (it has 1)"),
+        (("-m", "models/one", "-d", "demo", "--split", "dev"), "no clips in split 'dev'; it has test (12)"),
+        (("-m", "models/one", "-d", "demo", "--gpu-batch-size", "0"), "gpu_batch_size: Input should be greater"),
+        (("-m", "models/one", "-d", "demo", "--num-requests", "0"), "num_requests: Input should be greater"),
+        (("-m", "models/one", "-d", "demo", "--language", "xx"), "does not know language 'xx'; it knows en, es, sv"),
+        (("-m", "models/one", "-d", "demo", "--normalizer", "mine"), "There is no normalizer 'mine'"),
+        (("-m", "models/one", "-d", "demo", "--job-id", "../x"), "cannot name anything in the store"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_an_exit_code(
+    prefect_server: PrefectServer, folder: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = acento(prefect_server, folder, "benchmark", *arguments)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_store_that_cannot_be_written_is_said_before_anything_starts(
+    prefect_server: PrefectServer, folder: Path
+) -> None:
+    (folder / "file").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *BENCHMARK],
+        cwd=folder,
+        env={**prefect_server.environment, "ACENTO_STORE": str(folder / "file" / "store")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "ACENTO_STORE" in done.stderr
+
+
+def test_looking_needs_no_prefect(prefect_server: PrefectServer, folder: Path) -> None:
+    acento(prefect_server, folder, *BENCHMARK, "--job-id", "seen")
+    for verb, words in (
+        (("runs",), "seen"),
+        (("results", "seen"), "results_summary_seen.csv"),
+        (("results", "--download", "here"), "leaderboard.md"),
+        (("leaderboard", "--by", "accent"), "models/two"),
+        (("leaderboard", "--markdown"), "| model |"),
+        (("datasets",), "demo"),
+    ):
+        done = acento(prefect_server, folder, *verb, flags=("-X", "importtime"))
+        assert done.returncode == 0, done.stderr
+        assert words in done.stdout
+        assert "| prefect\n" not in done.stderr
+        assert "| torch\n" not in done.stderr
+    assert (folder / "here" / "results_summaries" / "results_summary_seen.csv").is_file()
+    for verb, sentence in (
+        (("results", "nope"), "There is no finished run 'nope'"),
+        (("results", "seen", "nope.csv"), "has no file 'nope.csv'"),
+        (("leaderboard", "-d", "nope"), "has scored data set 'nope'"),
+        (("leaderboard", "--by", "weather"), "no breakdown by 'weather'"),
+    ):
+        done = acento(prefect_server, folder, *verb)
+        assert done.returncode == 1
+        assert sentence in done.stderr
