@@ -11,7 +11,7 @@ from acento.models.base import DecodeOptions, DeviceType, Recognizer
 
 if TYPE_CHECKING:
     from acento.training.base import Labeler, Trainable
-    from acento.training.recipe import Recipe
+    from acento.training.recipe import Recipe, Strategy
 
 Loader = Callable[[Path, DecodeOptions], Recognizer]
 Trainer = Callable[[Path, str | None, "Recipe", DeviceType], "Trainable"]
@@ -41,6 +41,16 @@ class Family:
     """``module:function`` that loads it so that it can learn; None: this family cannot be fine-tuned yet."""
     labeler: str | None = None
     """``module:function`` that loads what turns texts into labels, and no weights; where there is a trainer."""
+    strategies: "tuple[Strategy, ...]" = ("encoder", "full", "decoder", "lora", "last-n")
+    """What a recipe may let learn; the first is the default."""
+    spectrogram: bool = True
+    """Whether it learns from a log-mel spectrogram of 10 ms frames, on which masks and warps work."""
+    learning_rate: float | None = None
+    """The highest rate of fine-tuning where the user does not say; None: by width, as Whisper's."""
+    archive: str | None = None
+    """Suffix of the one file that such a model is, such as ``.nemo``; None: it is a folder with a ``config.json``."""
+    package: tuple[str, str] | None = None
+    """What must be installed beside Acento itself: the module, and the extra that brings it."""
 
     def load(self, folder: Path, options: DecodeOptions) -> Recognizer:
         """Load the checkpoint in a folder onto the device that the options name.
@@ -96,6 +106,107 @@ FAMILIES = {
             batch_size={"cpu": 8, "cuda": 16, "mps": 8},
             trainer="acento.training.whisper:load",
             labeler="acento.training.whisper_labels:load",
+        ),
+        Family(
+            name="moonshine",
+            model_types=frozenset({"moonshine"}),
+            loader="acento.models.moonshine:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+            trainer="acento.training.moonshine:load",
+            labeler="acento.training.moonshine_labels:load",
+            spectrogram=False,
+        ),
+        Family(
+            name="moonshine-streaming",
+            model_types=frozenset({"moonshine_streaming"}),
+            loader="acento.models.moonshine:load_streaming",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+            spectrogram=False,
+        ),
+        Family(
+            name="ctc",
+            model_types=frozenset(
+                {
+                    "wav2vec2",
+                    "hubert",
+                    "wavlm",
+                    "wav2vec2-conformer",
+                    "unispeech",
+                    "unispeech-sat",
+                    "sew",
+                    "sew-d",
+                    "data2vec-audio",
+                }
+            ),
+            loader="acento.models.ctc:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+            trainer="acento.training.ctc:load",
+            labeler="acento.training.ctc_labels:load",
+            spectrogram=False,
+            learning_rate=5e-5,
+        ),
+        Family(
+            name="w2v-bert",
+            model_types=frozenset({"wav2vec2-bert"}),
+            loader="acento.models.ctc:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+            trainer="acento.training.ctc:load",
+            labeler="acento.training.ctc_labels:load",
+            spectrogram=False,  # its frames are pairs of mel frames, 20 ms long
+            learning_rate=5e-5,
+        ),
+        Family(
+            name="parakeet-ctc",
+            model_types=frozenset({"parakeet_ctc"}),
+            loader="acento.models.parakeet:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+            trainer="acento.training.ctc:load",
+            labeler="acento.training.ctc_labels:load",
+            learning_rate=5e-5,
+        ),
+        Family(
+            name="parakeet-transducer",
+            model_types=frozenset({"parakeet_rnnt", "parakeet_tdt"}),
+            loader="acento.models.parakeet:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+        ),
+        Family(
+            name="canary",
+            model_types=frozenset({"canary"}),
+            loader="acento.models.canary:load",
+            decoding_version=1,
+            batch_size={"cpu": 4, "cuda": 32, "mps": 4},
+        ),
+        Family(
+            name="voxtral",
+            model_types=frozenset({"voxtral"}),
+            loader="acento.models.voxtral:load",
+            decoding_version=1,
+            batch_size={"cpu": 2, "cuda": 16, "mps": 2},
+            trainer="acento.training.voxtral:load",
+            labeler="acento.training.voxtral_labels:load",
+            strategies=("lora", "encoder"),
+            learning_rate=1e-4,
+        ),
+        Family(
+            name="nemo",
+            model_types=frozenset(),
+            loader="acento.models.nemo:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+            archive=".nemo",
+            weights=(),
+            trainer="acento.training.nemo:load",
+            labeler="acento.training.nemo_labels:load",
+            strategies=("encoder", "full", "decoder", "last-n"),
+            learning_rate=1e-4,
+            package=("nemo.collections.asr", "nemo"),
         ),
         Family(
             name="whisper-ctranslate2",

@@ -10,12 +10,12 @@ from torch import Tensor
 from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
-from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from acento.data.utterance import SAMPLE_RATE
 from acento.errors import ModelError
-from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
+from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.log_mel import LogMel
+from acento.models.pretrained import TorchRecognizer, load_part, load_pretrained
 from acento.models.whisper_decoder import GreedyDecoder
 
 _CACHED_FRAMES = 2400
@@ -28,32 +28,10 @@ def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
     Raises:
         ModelError: a file is missing or damaged, or the model lacks the language or task.
     """
-    torch.set_num_threads(options.threads)
-    disable_progress_bar()  # loading takes a moment; the bar that matters is the caller's
-    set_verbosity_error()
-    try:
-        model, report = WhisperForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=getattr(torch, options.dtype),
-            attn_implementation="sdpa",
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-        extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
-            raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"Whisper model {folder} cannot be loaded: {reason[0]}") from error
-    if report["missing_keys"] or report["mismatched_keys"]:
-        missing = [*report["missing_keys"], *report["mismatched_keys"]]
-        raise ModelError(
-            f"Whisper model {folder} lacks {len(missing)} of its weights, such as {min(map(str, missing))}; "
-            "its weights file does not belong to its config.json."
-        )
-    return WhisperRecognizer(model.to(options.device_type).eval(), extractor, tokenizer, options)
+    model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
+    extractor = load_part("Whisper", WhisperFeatureExtractor.from_pretrained, folder)
+    tokenizer = load_part("Whisper", WhisperTokenizer.from_pretrained, folder)
+    return WhisperRecognizer(model, extractor, tokenizer, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +45,14 @@ class Prompt:
     """The languages to guess from; empty for an English-only model."""
 
 
-class WhisperRecognizer(Recognizer):
+class WhisperRecognizer(TorchRecognizer):
     """A loaded Whisper. All that changes during a call is local to it, so threads may share the model."""
 
     shareable = True
 
     def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""
+        super().__init__(model, model.device)
         config, generation = model.config, model.generation_config
         # the model's own window decides, whatever an extractor saved for another one says
         frames = config.max_source_positions * 2
@@ -84,8 +63,7 @@ class WhisperRecognizer(Recognizer):
             )
         self.window_s: float = frames * extractor.hop_length / SAMPLE_RATE
         self._features = LogMel(extractor.mel_filters, frames=frames, n_fft=extractor.n_fft, hop=extractor.hop_length)
-        self._model, self._tokenizer = model, tokenizer
-        self._device, self._dtype = model.device, model.dtype
+        self._tokenizer, self._dtype = tokenizer, model.dtype
         self._prompt = read_prompt(generation, options)
         self._languages: dict[str, int] = {}
         if self._prompt.languages:
@@ -97,11 +75,6 @@ class WhisperRecognizer(Recognizer):
             suppress=generation.suppress_tokens or (),
             begin_suppress=generation.begin_suppress_tokens or (),
         )
-
-    @property
-    def model(self) -> Any:
-        """The transformers model that decodes; a trainer changes its weights in place."""
-        return self._model
 
     @property
     def log_mel(self) -> LogMel:
@@ -143,32 +116,10 @@ class WhisperRecognizer(Recognizer):
             self._decoder(encoded, self._prompts(encoded), max_new_tokens=4)
         self.synchronize()
 
-    def synchronize(self) -> None:
-        """See :meth:`Recognizer.synchronize`."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        elif self._device.type == "mps":
-            torch.mps.synchronize()
-
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Recognizer.is_out_of_memory`; the CPU's allocator says it in a plain RuntimeError."""
-        if isinstance(error, MemoryError | torch.OutOfMemoryError):
-            return True
-        return isinstance(error, RuntimeError) and any(
-            words in str(error) for words in ("can't allocate memory", "out of memory", "not enough memory")
-        )
-
-    def release_memory(self) -> None:
-        """See :meth:`Recognizer.release_memory`."""
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self._device.type == "mps":
-            torch.mps.empty_cache()
-
     def close(self) -> None:
         """See :meth:`Recognizer.close`."""
-        del self._model, self._decoder
-        self.release_memory()
+        del self._decoder
+        super().close()
 
     def _encode(self, features: Tensor) -> Tensor:
         """Return encoder output, shape ``(batch, frames, d_model)``; a CPU takes a few rows at a time."""

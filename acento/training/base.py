@@ -36,30 +36,42 @@ class Trainable(ABC):
     fills_window: bool = False
     """Whether every clip is padded to the whole window, so that batches of similar lengths would spare nothing, and
     would only show the same clips side by side in every epoch."""
+    spectrogram: bool = True
+    """Whether features are a log-mel spectrogram of 10 ms frames; else only the audio itself can be augmented."""
     has_front: bool
     """Whether the model begins with frozen layers, whose output for a clip never changes."""
 
     @abstractmethod
-    def features(self, windows: Sequence[Audio]) -> "torch.Tensor":
-        """Return host features of clips, shape ``(clips, bins, frames)``, float32; may run in any thread."""
+    def features(self, windows: Sequence[Audio]) -> "list[torch.Tensor]":
+        """Return host features of each clip, float32; may run in any thread.
+
+        Of shape ``(bins, frames)`` at 10 ms a frame where ``spectrogram`` says so, which masks and warps are made for;
+        else of any shape, such as ``(samples,)``. A clip's features depend on no other clip.
+        """
 
     @abstractmethod
-    def front(self, features: "torch.Tensor") -> "torch.Tensor":
-        """Return what the frozen front makes of features: on the model's device, float32, without gradient.
+    def front(self, features: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
+        """Return what the frozen front makes of each clip's features: on the model's device, without gradient.
 
         Its dropout is off, so it depends on the clip alone and may be kept. Only where ``has_front``.
         """
 
     @abstractmethod
     def loss(
-        self, inputs: "torch.Tensor", labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+        self,
+        inputs: "Sequence[torch.Tensor]",
+        labels: Sequence[Sequence[int]],
+        smoothing: float,
+        *,
+        fronted: bool = False,
     ) -> "tuple[torch.Tensor, int]":
         """Return the SUM of the losses of all label tokens, and how many there are.
 
         A sum, because a step's gradient is that of the sum over all its forward passes divided by all their tokens.
 
         Args:
-            inputs: features, or with ``fronted`` the output of ``front``.
+            inputs: each clip's features, or with ``fronted`` what ``front`` made of them; padding them to one length
+                changes no loss.
             labels: ids for each clip, of different lengths; padding is never learned.
             smoothing: share of the target spread over all tokens (Szegedy et al. 2016).
             fronted: whether the frozen front has been passed already.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from acento.data.utterance import SAMPLE_RATE
@@ -39,7 +38,7 @@ class StepClips:
     rows: Sequence[int]
     labels: Sequence[Sequence[int]]
     features: dict[int, Tensor]
-    """By the clip's place in the step, shape ``(bins, frames)``; none for clips whose front is kept."""
+    """By the clip's place in the step, as the model's family makes them; none for clips whose front is kept."""
 
     @property
     def tokens(self) -> int:
@@ -80,10 +79,10 @@ class Feed:
         made = (self._make(step) for step in range(first, end))
         return ahead(made, depth=_DEPTH, waiting=self.waiting, name="make features")
 
-    def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[Tensor, bool]:
+    def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[list[Tensor], bool]:
         """Return the inputs of the clips at some places of a step, and whether the frozen front has been passed."""
         if not self._trainable.has_front:
-            return torch.stack([clips.features[place] for place in places]), False
+            return [clips.features[place] for place in places], False
         fronts: dict[int, Tensor] = {}
         missing = []
         for place in places:
@@ -93,11 +92,11 @@ class Feed:
             else:
                 fronts[place] = kept
         if missing:
-            made = self._trainable.front(torch.stack([clips.features[place] for place in missing]))
+            made = self._trainable.front([clips.features[place] for place in missing])
             for place, front in zip(missing, made, strict=True):
                 fronts[place] = front
                 self._fronts.keep(clips.rows[place], front)
-        return torch.stack([fronts[place] for place in places]), True
+        return [fronts[place] for place in places], True
 
     def _make(self, step: int) -> StepClips:
         """Make one step's features; runs in the thread."""

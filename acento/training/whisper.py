@@ -78,29 +78,29 @@ class WhisperTrainable(Trainable):
         if recipe.activation_checkpointing:
             self.model.activation_checkpointing_enable()
 
-    def features(self, windows: Sequence[Audio]) -> Tensor:
+    def features(self, windows: Sequence[Audio]) -> list[Tensor]:
         """See :meth:`Trainable.features`; always the whole window, as Whisper was trained."""
-        return self._recognizer.log_mel(windows).clone()  # made in inference mode, which no gradient may follow
+        return list(self._recognizer.log_mel(windows).clone())  # made in inference mode, which no gradient may follow
 
     @torch.no_grad()
-    def front(self, features: Tensor) -> Tensor:
-        """See :meth:`Trainable.front`; shape ``(clips, frames / 2, d_model)``, one clip at a time on a CPU.
+    def front(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """See :meth:`Trainable.front`; shape ``(frames / 2, d_model)`` each, one clip at a time on a CPU.
 
         So a clip's output does not depend on which others stand beside it, and is the same after a restart.
         """
         rows = 1 if self._device.type == "cpu" else len(features)
-        parts = []
-        for part in features.to(self._device, non_blocking=True).split(rows):
+        parts: list[Tensor] = []
+        for part in torch.stack(list(features)).to(self._device, non_blocking=True).split(rows):
             hidden = self._embed(part)
             for layer in self._encoder.layers[: self._frozen]:
                 hidden = layer(hidden, None)
             if self._frozen > len(self._encoder.layers):
                 hidden = self._encoder.layer_norm(hidden)
-            parts.append(hidden.float())
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+            parts += hidden.float()
+        return parts
 
     def loss(
-        self, inputs: Tensor, labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
     ) -> tuple[Tensor, int]:
         """See :meth:`Trainable.loss`; the decoder is given the start token and then the labels, but for the last.
 
@@ -108,8 +108,8 @@ class WhisperTrainable(Trainable):
         """
         if self.has_front and not fronted:
             inputs, fronted = self.front(inputs), True
-        inputs = inputs.to(self._device, non_blocking=True)
-        encoded = self._rest(inputs) if fronted else self._encoder(inputs).last_hidden_state
+        batch = torch.stack(list(inputs)).to(self._device, non_blocking=True)
+        encoded = self._rest(batch) if fronted else self._encoder(batch).last_hidden_state
         given, wanted, places = _padded(labels, self._labeler.start, self._labeler.end)
         hidden = self._decoder(
             input_ids=given.to(self._device), encoder_hidden_states=encoded, use_cache=False

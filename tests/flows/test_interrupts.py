@@ -1,5 +1,6 @@
 """Ctrl-C ends a command as Ctrl-C, whatever a library made of it on the way."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -36,10 +37,8 @@ def test_what_an_import_made_of_it_is_an_interrupt_again(sign: signal.Signals) -
 @SIGNALS
 def test_one_that_was_swallowed_is_in_the_list(sign: signal.Signals) -> None:
     with interrupts.noticing() as noticed:
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             send(sign)
-        except KeyboardInterrupt:
-            pass
         with interrupts.noticing() as inner:
             assert inner == noticed == [sign]
 
