@@ -211,7 +211,7 @@ class Runner:
         from acento.training.logs import live_log
 
         def heard(progress: Progress) -> None:
-            report(progress.step, progress.done, progress.total, progress.unit)
+            report(progress.step, progress.done, progress.total, progress.unit, progress.note)
 
         self.close()
         with self._decoding, live_log(self._store, job) as log:

@@ -14,6 +14,8 @@ class Progress:
     done: float
     total: float
     unit: str = ""
+    note: str = ""
+    """What is best known of its outcome so far, such as ``loss 0.412, dev WER 17.9 %``."""
 
 
 Listener = Callable[[Progress], None]
@@ -22,11 +24,11 @@ _listeners: list[Listener] = []
 _lock = Lock()
 
 
-def report(step: str, done: float, total: float, unit: str = "") -> None:
+def report(step: str, done: float, total: float, unit: str = "", note: str = "") -> None:
     """Tell every listener how far ``step`` is. Cheap, and safe to call from any thread."""
     if not _listeners:
         return
-    progress = Progress(step, done, total, unit)
+    progress = Progress(step, done, total, unit, note)
     with _lock:
         for listener in _listeners:
             listener(progress)

@@ -49,6 +49,10 @@ class BenchmarkRequest(BaseModel):
     dtype: str | None = None
     threads: int | None = Field(None, ge=1)
     compute: str | None = None
+    engine: str | None = None
+    """What runs the Whispers: transformers or ctranslate2; other families have one engine each."""
+    quantization: str | None = None
+    """How CTranslate2 holds weights; None: int8."""
     allow_invalid: bool = False
     """Also use a data set that failed its last validation; the run then says so."""
 

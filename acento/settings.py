@@ -22,9 +22,15 @@ class Settings(BaseSettings):
     study: SecretStr | None = Field(
         None, description="the URL of a database server that keeps what searches tried; default: a file in the store"
     )
+    trust: str = Field("", description="models, with commas between, whose pickled weights may be read")
     hf_token: SecretStr | None = Field(
         None, validation_alias="HF_TOKEN", description="passed on to the Hugging Face hub, never stored"
     )
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The names in ``trust``."""
+        return frozenset(name.strip() for name in self.trust.split(",") if name.strip())
 
 
 @cache

@@ -43,6 +43,8 @@ def benchmark(
     dtype: Literal["float32", "bfloat16", "float16"] | None = None,
     threads: Positive | None = None,
     compute: Literal["inline"] | None = None,
+    engine: Literal["transformers", "ctranslate2"] | None = None,
+    quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = None,
     allow_invalid: bool = False,
 ) -> PublishedRun:
     """Transcribe a split of each data set with each model, score the texts, and publish a leaderboard.
@@ -61,6 +63,8 @@ def benchmark(
         dtype: float32 on the CPU, bfloat16 or float16 on a GPU.
         threads: CPU threads of each placement.
         compute: the backend that carries placements out.
+        engine: what runs the Whispers, unless a model's name says it (``openai/whisper-tiny:ctranslate2-int8``).
+        quantization: how CTranslate2 holds weights; int8.
         allow_invalid: also use a data set that failed its last validation; the run then says so.
     """
     planned = take(plan_run, _request(), job_id)
@@ -69,4 +73,5 @@ def benchmark(
         for transcription in planned.transcriptions:
             transcribed = take(transcribe, transcription, planned.placements, planned.compute)
             scored.append((transcription, take(score, transcription, transcribed, normalizer)))
-    return take(publish_run, planned.run, scored)
+    published = take(publish_run, planned.run, scored)
+    return published.model_copy(update={"left_out": planned.left_out})

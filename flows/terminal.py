@@ -123,11 +123,12 @@ def progress_bars(title: str) -> Iterator[None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("left"),
+        TextColumn("{task.fields[note]}"),
     )
     steps: dict[str, TaskID] = {}
     lock = Lock()
     with Bars(*columns, console=err, transient=True, disable=verbose() or not err.is_terminal) as bars:
-        waiting: TaskID | None = bars.add_task(title, total=None, amount="")
+        waiting: TaskID | None = bars.add_task(title, total=None, amount="", note="")
 
         def show(progress: Progress) -> None:
             nonlocal waiting
@@ -136,9 +137,15 @@ def progress_bars(title: str) -> Iterator[None]:
                     bars.remove_task(waiting)
                     waiting = None
                 if progress.step not in steps:
-                    steps[progress.step] = bars.add_task(progress.step, total=progress.total, amount="")
+                    steps[progress.step] = bars.add_task(progress.step, total=progress.total, amount="", note="")
                 amount = f"{progress.done:.0f}/{progress.total:.0f} {progress.unit}"
-                bars.update(steps[progress.step], completed=progress.done, total=progress.total, amount=amount)
+                bars.update(
+                    steps[progress.step],
+                    completed=progress.done,
+                    total=progress.total,
+                    amount=amount,
+                    note=escape(progress.note),
+                )
 
         with listening(show):
             yield

@@ -10,8 +10,7 @@ from acento.store import open_store
 from acento.training.folds_report import FoldsReport, publish_report, report_of
 from acento.training.partial import check_splits, learned_clips, plan_folds
 from acento.training.partial_request import FoldsRequest
-from acento.training.planning import model_width
-from acento.training.recipe import effective_recipe
+from acento.training.planning import recipe_of_model
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.finetune import PlannedTraining, options_of, usable_card
 from tasks.policy import say, step
@@ -37,12 +36,7 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
     checkpoint = resolve(request.base_model)
     options = options_of(request)
     clips = sum(card.splits[split] for split in check_splits(card, request.splits))
-    recipe = effective_recipe(
-        learned_clips(clips, request.folds),
-        options.device_type,
-        overrides=request.recipe,
-        width=model_width(checkpoint),
-    )
+    recipe = recipe_of_model(checkpoint, learned_clips(clips, request.folds), options.device_type, request.recipe)
     name = f"prepare {request.title}"
     with progress_artifact(artifact_key("prepare", request.heading), f"Preparing {request.title}"):
         jobs = plan_folds(

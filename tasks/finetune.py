@@ -17,9 +17,8 @@ from acento.registry.versions import find_version
 from acento.settings import settings
 from acento.store import Store, open_store
 from acento.training.job import FinetuneJob, FinetuneResult, state
-from acento.training.planning import model_width, plan_finetune
+from acento.training.planning import plan_finetune, recipe_of_model
 from acento.training.prepared import load_prepared
-from acento.training.recipe import effective_recipe
 from acento.training.request import FinetuneRequest
 from acento.training.sampling import shares, weights_for
 from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
@@ -49,9 +48,7 @@ def plan_training(request: FinetuneRequest) -> PlannedTraining:
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
     options = options_of(request)
-    recipe = effective_recipe(
-        card.splits.get("train", 0), options.device_type, overrides=request.recipe, width=model_width(checkpoint)
-    )
+    recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.recipe)
     name = f"prepare {request.title}"
     with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
         job = plan_finetune(

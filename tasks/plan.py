@@ -8,8 +8,11 @@ from pydantic import BaseModel, ConfigDict
 from acento.benchmark import Transcription, plan_transcription
 from acento.data.dataset import load_card
 from acento.devices import default_dtype, pick_device
+from acento.errors import InputError, ModelError
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoint import Checkpoint, resolve
+from acento.models.families import WHISPER
+from acento.models.naming import with_engine
 from acento.runs import BenchmarkRequest, begin, utc_now
 from acento.settings import settings
 from acento.store import open_store
@@ -29,6 +32,8 @@ class PlannedRun(BaseModel):
     placements: int
     compute: str
     transcriptions: list[Transcription]
+    left_out: dict[str, str] = {}
+    """Models that cannot be run on this machine, and what is missing for each."""
 
 
 @step("plan", run_name="plan {request.title}")
@@ -49,7 +54,7 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     for name, outcome in validation.items():
         if outcome == USED_ALL_THE_SAME:
             _log.warning("Data set %s failed validation and is used all the same.", name)
-    checkpoints = [resolve(name) for name in dict.fromkeys(request.models)]
+    checkpoints, left_out = _found(request)
     transcriptions = [
         plan_transcription(
             store,
@@ -70,7 +75,33 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
         placements=request.num_requests or default_placements(device, options.threads),
         compute=request.compute or settings().compute,
         transcriptions=transcriptions,
+        left_out=left_out,
     )
+
+
+def _found(request: BenchmarkRequest) -> tuple[list[Checkpoint], dict[str, str]]:
+    """Return the models that can be run here, and of the others, by name, what is not installed for them.
+
+    Raises:
+        InputError: a quantization without an engine that takes one.
+        ModelError: a model is not to be had, or not one of them can be run.
+    """
+    if request.quantization is not None and request.engine is None:
+        raise InputError("A quantization is for CTranslate2: add --engine ctranslate2.")
+    checkpoints, left_out = [], dict[str, str]()
+    for name in dict.fromkeys(request.models):
+        checkpoint = resolve(name)
+        if request.engine is not None and checkpoint.family.name == WHISPER:
+            named = with_engine(name, request.engine, request.quantization)
+            checkpoint = checkpoint if named == name else resolve(named)
+        if (missing := checkpoint.family.missing()) is None:
+            checkpoints.append(checkpoint)
+        else:
+            left_out[name] = missing
+            _log.warning("Model %s is left out. %s", name, missing)
+    if not checkpoints:
+        raise ModelError(next(iter(left_out.values())))
+    return checkpoints, left_out
 
 
 def default_placements(device: str, threads: int) -> int:

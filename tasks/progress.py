@@ -85,4 +85,5 @@ def _percent(progress: Progress) -> float:
 
 def _words(progress: Progress) -> str:
     """Say a report: ``decode 12 of 40 clips``."""
-    return f"{progress.step} {progress.done:.0f} of {progress.total:.0f} {progress.unit}".rstrip()
+    words = f"{progress.step} {progress.done:.0f} of {progress.total:.0f} {progress.unit}".rstrip()
+    return f"{words} ({progress.note})" if progress.note else words

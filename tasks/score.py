@@ -21,6 +21,8 @@ class PublishedRun(BaseModel):
     files: list[str]
     texts_sha256: list[str]
     """For each transcription the digest of (id, text, reason)."""
+    left_out: dict[str, str] = {}
+    """Models that could not be run, and what was missing for each."""
 
 
 @step("score", run_name="score {transcription.title}")

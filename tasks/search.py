@@ -16,8 +16,8 @@ from acento.progress import report as report_progress
 from acento.settings import settings
 from acento.store import Store, open_store
 from acento.training.job import FinetuneJob, FinetuneResult
-from acento.training.planning import model_width
-from acento.training.recipe import Recipe, effective_recipe
+from acento.training.planning import recipe_of_model
+from acento.training.recipe import Recipe
 from acento.training.search.defaults import default_space
 from acento.training.search.outcome import SearchOutcome, read_outcome, write_outcome
 from acento.training.search.reading import parse_space
@@ -75,9 +75,12 @@ def plan_search(request: SearchRequest) -> SearchPlan:
         raise InputError(f"A budget of ${request.dollars:.2f} needs the price of an hour of training: price_per_hour.")
     card = load_card(open_store(settings().store), asked.dataset)
     clips = card.splits.get("train", 0)
-    width = model_width(resolve(asked.base_model))
-    recipe = effective_recipe(clips, pick_device(asked.device), overrides=asked.recipe, width=width)
-    space = default_space(recipe, clips) if request.space is None else parse_space(request.space, recipe)
+    checkpoint = resolve(asked.base_model)
+    recipe = recipe_of_model(checkpoint, clips, pick_device(asked.device), asked.recipe)
+    if request.space is None:
+        space = default_space(recipe, clips, checkpoint.family)
+    else:
+        space = parse_space(request.space, recipe)
     plan = SearchPlan(
         name=request.name,
         space=space,

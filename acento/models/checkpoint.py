@@ -10,16 +10,15 @@ from pathlib import Path
 from acento.errors import ModelError, StoreError
 from acento.fingerprint import fingerprint, sha256_file
 from acento.hub import hub_error, hub_token
-from acento.models.families import Family, family_of
+from acento.models.families import FAMILIES, Family, family_of
+from acento.models.naming import REGISTRY, SHIPPED, TRANSFORMERS, parse
+from acento.models.weights import NEMO_SUFFIX, Kinds, is_pickled, kinds_in
+from acento.settings import settings
 from acento.store.base import MARKER, Store
-
-SHIPPED = "demo:"
-"""Prefix of the models that come with Acento, such as ``demo:whisper-mini``."""
-REGISTRY = "registry:"
-"""Prefix of the models that were tuned here, such as ``registry:mini-santiago@production``."""
 
 _SHIPPED_FOLDER = Path(__file__).parent.parent / "assets" / "models"
 _HUB_FILES = ["*.json", "*.txt", "*.safetensors", "*.model", "*.jinja"]
+_HUB_PICKLES = ["pytorch_model*.bin"]
 _NOT_LOADED = frozenset({MARKER, "recipe.json", "history.jsonl", "curve.png"})
 """What may lie beside a checkpoint and says how it came to be: no text depends on it."""
 
@@ -39,34 +38,44 @@ class Checkpoint:
 
 
 def resolve(name: str, revision: str | None = None) -> Checkpoint:
-    """Find a model by folder, ``demo:NAME``, ``registry:NAME@VERSION``, or hub id (with ``@REVISION`` or ``revision``).
+    """Find a model by folder, file, ``demo:NAME``, ``registry:NAME@VERSION``, or hub id (with ``@REVISION``).
 
-    A model of the hub is downloaded if need be; one of the registry is looked for in the store of the settings.
+    After another colon a name may say what reads the model: ``openai/whisper-small:ctranslate2-int8`` is converted on
+    first use and kept in the store; ``FOLDER:nemo`` and ``FOLDER:transformers`` choose where both are in a folder; a
+    family's name (``FOLDER:whisper``) is believed whatever the config says. A model of the hub is downloaded if need
+    be; one of the registry is looked for in the store of the settings.
 
     Raises:
-        ModelError: there is no such model or revision, access to it is refused, or it lacks weights or a config.
+        ModelError: there is no such model or revision, access to it is refused, it lacks weights or a config, or has
+            nothing but pickled weights and is not trusted.
         DamagedError: it is a version of the registry whose files are not those that were published.
         TransientError: the hub does not answer and no copy is here.
     """
-    if name.startswith(SHIPPED):
-        folder = _SHIPPED_FOLDER / name.removeprefix(SHIPPED)
-        if not name.removeprefix(SHIPPED) or not folder.is_dir():
-            raise ModelError(f"There is no shipped model {name!r}; there is {', '.join(shipped()) or 'none'}.")
-        return _in_folder(name, folder)
-    if name.startswith(REGISTRY):
-        return _in_registry(name)
-    path = Path(name).expanduser()
+    asked = parse(name)
+    if asked.quantization is not None:
+        from acento.models.converted import for_ctranslate2
+
+        return for_ctranslate2(name, resolve(asked.base, revision), asked.quantization)
+    base = asked.base
+    if base.startswith(SHIPPED):
+        folder = _SHIPPED_FOLDER / base.removeprefix(SHIPPED)
+        if not base.removeprefix(SHIPPED) or not folder.exists():
+            raise ModelError(f"There is no shipped model {base!r}; there is {', '.join(shipped()) or 'none'}.")
+        return _in_folder(name, folder, asked.reader)
+    if base.startswith(REGISTRY):
+        return _in_registry(base)
+    path = Path(base).expanduser()
     if path.is_dir():
-        return _in_folder(name, path)
+        return _in_folder(name, path, asked.reader)
     if path.exists():
-        raise ModelError(f"Model {name} is a file; name the folder that holds its config.json and weights.")
-    base, _, tag = name.partition("@")
-    if not _looks_like_hub_id(base):
+        return _in_file(name, path)
+    owner, _, tag = base.partition("@")
+    if not _looks_like_hub_id(owner):
         raise ModelError(
-            f"There is no model folder {name}; name a folder, a Hugging Face id such as openai/whisper-small, "
-            f"or a shipped model ({', '.join(shipped())})."
+            f"There is no model folder {base}; name a folder, a .nemo file, a Hugging Face id such as "
+            f"openai/whisper-small, or a shipped model ({', '.join(shipped())})."
         )
-    return _from_hub(base, revision or tag or None)
+    return _from_hub(owner, revision or tag or None, asked.reader)
 
 
 def shipped() -> list[str]:
@@ -82,25 +91,41 @@ def _looks_like_hub_id(name: str) -> bool:
     return len(parts) == 2 and all(part and not part.startswith((".", "~")) for part in parts)
 
 
-def checkpoint_files(name: str, folder: Path) -> list[str]:
+def checkpoint_files(name: str, folder: Path, reader: str | None = None) -> list[str]:
     """Return the names of the files of a folder that loading may read, after seeing that it is a checkpoint.
 
     Raises:
         ModelError: it is none of a known family; ``name`` is what the sentence calls it.
     """
-    _check(name, folder)
+    family = _check(name, folder, reader)
     return sorted(
         path.name
         for path in folder.iterdir()
-        if path.is_file() and path.suffix != ".md" and not path.name.startswith(".") and path.name not in _NOT_LOADED
+        if path.is_file()
+        and path.suffix != ".md"
+        and not path.name.startswith(".")
+        and path.name not in _NOT_LOADED
+        and not is_pickled(path.name)
+        and (path.suffix == family.archive if family.archive else path.suffix != NEMO_SUFFIX)
     )
 
 
-def _in_folder(name: str, folder: Path) -> Checkpoint:
+def _in_folder(name: str, folder: Path, reader: str | None = None) -> Checkpoint:
     """Describe the checkpoint in a folder; its digest covers the bytes of every file that loading may read."""
-    files = checkpoint_files(name, folder)
+    if _only_pickled(kinds_in(name, folder)):
+        return _unpickled(name, None, folder, fingerprint({one: sha256_file(folder / one) for one in _all(folder)}))
+    files = checkpoint_files(name, folder, reader)
     digest = fingerprint({file: sha256_file(folder / file) for file in files})
-    return Checkpoint(name, None, folder.absolute(), digest, _check(name, folder))
+    return Checkpoint(name, None, folder.absolute(), digest, _check(name, folder, reader))
+
+
+def _in_file(name: str, path: Path) -> Checkpoint:
+    """Describe a model that is one file."""
+    family = next((one for one in FAMILIES.values() if one.archive == path.suffix), None)
+    if family is None:
+        raise ModelError(f"Model {name} is a file; name the folder that holds its config.json and weights.")
+    _inspect(path)
+    return Checkpoint(name, None, path.absolute(), fingerprint({"file": sha256_file(path)}), family)
 
 
 def _in_registry(name: str) -> Checkpoint:
@@ -110,7 +135,6 @@ def _in_registry(name: str) -> Checkpoint:
     """
     from acento.registry.export.exporting import export_key
     from acento.registry.versions import find_version
-    from acento.settings import settings
     from acento.store import open_store
 
     store = open_store(settings().store)
@@ -142,31 +166,76 @@ def in_artifact(store: Store, name: str, key: str) -> Checkpoint:
     return Checkpoint(name, None, folder, digest, _check(name, folder))
 
 
-def _check(name: str, folder: Path) -> Family:
+def _unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
+    """Return a checkpoint that has pickled weights only, as safetensors; refused where it is not trusted by name."""
+    from acento.models.converted import unpickled
+
+    return unpickled(name, revision, folder, digest)
+
+
+def _all(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".md")
+
+
+def _only_pickled(kinds: Kinds) -> bool:
+    return kinds.pickled is not None and not kinds.rivals
+
+
+def _check(name: str, folder: Path, reader: str | None = None) -> Family:
     """Return the family, after seeing that the files a model needs are there."""
+    kinds = kinds_in(name, folder)
+    chosen = FAMILIES.get(reader or "")
+    archived = chosen is not None and chosen.archive is not None
+    if len(kinds.rivals) > 1 and not (kinds.nemo and (archived or reader == TRANSFORMERS)):
+        raise ModelError(
+            f"Model folder {name} holds weights of more than one kind ({', '.join(kinds.rivals)}); keep one of them"
+            + (f", or say which after a colon ({name}:nemo or {name}:{TRANSFORMERS})." if kinds.nemo else ".")
+        )
+    if kinds.nemo is not None and (archived or (reader is None and len(kinds.rivals) == 1)):
+        _inspect(folder / kinds.nemo)
+        return next(family for family in FAMILIES.values() if family.archive == NEMO_SUFFIX)
     config = folder / "config.json"
     if not config.is_file():
         raise ModelError(f"Model folder {name} has no config.json; is it the folder that save_pretrained wrote?")
     try:
-        family = family_of(json.loads(config.read_text(encoding="utf-8")), name)
+        said = json.loads(config.read_text(encoding="utf-8"))
+        family = chosen or family_of(said, name)
     except (ValueError, AttributeError) as error:
         raise ModelError(f"The config.json of model {name} cannot be read ({error}).") from error
     if not any((folder / weights).is_file() for weights in family.weights):
-        raise ModelError(
-            f"Model {name} has no weights: its folder {folder} holds no {family.weights[0]}; {family.mending}."
-        )
+        missing = family.weights[0] if family.weights else f"*{family.archive}"
+        raise ModelError(f"Model {name} has no weights: its folder {folder} holds no {missing}; {family.mending}.")
     return family
 
 
-def _from_hub(name: str, revision: str | None) -> Checkpoint:
+def _inspect(path: Path) -> None:
+    """See that a NeMo archive is whole and harmless."""
+    from acento.models.nemo_archive import inspect
+
+    inspect(path)
+
+
+def _from_hub(name: str, revision: str | None, reader: str | None) -> Checkpoint:
     """Download a hub model's files (or find them in the hub's cache) and describe them."""
+    said = name if reader is None else f"{name}:{reader}"
+    archived = reader in FAMILIES and FAMILIES[reader].archive is not None
+    folder = _download(name, revision, [f"*{NEMO_SUFFIX}"] if archived else _HUB_FILES)
+    commit = folder.name
+    if kinds_in(name, folder).rivals == []:
+        # looked for only where safetensors are missing: a model often has its weights in several files
+        folder = _download(name, commit, [*_HUB_FILES, *_HUB_PICKLES, f"*{NEMO_SUFFIX}"])
+    digest = fingerprint({"hub": name, "commit": commit})
+    if _only_pickled(kinds_in(name, folder)):
+        return _unpickled(said, commit, folder, digest)
+    return Checkpoint(said, commit, folder, digest, _check(name, folder, reader))
+
+
+def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
+    """Return the folder of a snapshot of a hub model, with the files of these patterns in it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import HFValidationError, httpx
 
     try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES, token=hub_token()))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns, token=hub_token()))
     except (HFValidationError, httpx.HTTPError, OSError) as error:
         raise hub_error(error, "model", name, revision, ModelError) from error
-    commit = folder.name
-    family = _check(name, folder)
-    return Checkpoint(name, commit, folder, fingerprint({"hub": name, "commit": commit}), family)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,21 @@ class Family:
     archive: str | None = None
     """Suffix of the one file that such a model is, such as ``.nemo``; None: it is a folder with a ``config.json``."""
     package: tuple[str, str] | None = None
-    """What must be installed beside Acento itself: the module, and the extra that brings it."""
+    """What must be installed beside Acento itself: the distribution, and the extra that brings it."""
+
+    def missing(self) -> str | None:
+        """Say what is not installed and how to install it; None: nothing is missing."""
+        if self.package is None:
+            return None
+        distribution, extra = self.package
+        try:
+            version(distribution)
+        except PackageNotFoundError:
+            return (
+                f"Models of the family {self.name!r} need {distribution}, which is not installed: "
+                f"pip install 'acento[{extra}]'."
+            )
+        return None
 
     def load(self, folder: Path, options: DecodeOptions) -> Recognizer:
         """Load the checkpoint in a folder onto the device that the options name.
@@ -58,6 +73,7 @@ class Family:
         Raises:
             ModelError: the checkpoint is not whole, or cannot do what the options ask.
         """
+        self._require()
         load: Loader = _imported(self.loader)
         return load(folder, options)
 
@@ -86,7 +102,16 @@ class Family:
         if target is None:
             names = ", ".join(family.name for family in FAMILIES.values() if family.trainer) or "none"
             raise ModelError(f"Models of the family {self.name!r} cannot be fine-tuned yet; these can: {names}.")
+        self._require()
         return target
+
+    def _require(self) -> None:
+        if (sentence := self.missing()) is not None:
+            raise ModelError(sentence)
+
+
+WHISPER = "whisper"
+"""The family that several engines run."""
 
 
 def _imported(target: str) -> Any:
@@ -99,7 +124,7 @@ FAMILIES = {
     family.name: family
     for family in (
         Family(
-            name="whisper",
+            name=WHISPER,
             model_types=frozenset({"whisper"}),
             loader="acento.models.whisper:load",
             decoding_version=1,
@@ -192,7 +217,7 @@ FAMILIES = {
             trainer="acento.training.voxtral:load",
             labeler="acento.training.voxtral_labels:load",
             strategies=("lora", "encoder"),
-            learning_rate=1e-4,
+            learning_rate=1e-5,  # adapters take ten times that
         ),
         Family(
             name="nemo",
@@ -206,7 +231,7 @@ FAMILIES = {
             labeler="acento.training.nemo_labels:load",
             strategies=("encoder", "full", "decoder", "last-n"),
             learning_rate=1e-4,
-            package=("nemo.collections.asr", "nemo"),
+            package=("nemo_toolkit", "nemo"),
         ),
         Family(
             name="whisper-ctranslate2",
@@ -234,8 +259,13 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
             return family
         if model_type is None and family.config_keys and family.config_keys <= config.keys():
             return family
+    known = ", ".join(sorted(kind for family in FAMILIES.values() for kind in family.model_types))
+    if "auto_map" in config:
+        raise ModelError(
+            f"Model {name} (type {model_type!r}) needs code of its own that comes with it (auto_map in its "
+            f"config.json), and Acento runs none; it knows {known}."
+        )
     raise ModelError(
-        f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows "
-        + ", ".join(sorted(kind for family in FAMILIES.values() for kind in family.model_types))
-        + "."
+        f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows {known}. "
+        f"If it is one of a known family all the same, say which after a colon ({name}:whisper)."
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from acento.models.checkpoint import REGISTRY, SHIPPED
+from acento.models.naming import REGISTRY, SHIPPED
 from acento.registry.versions import CURVE, ModelVersion
 from acento.scoring.table import Grid
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from acento.errors import DamagedError, InputError, ModelError
 from acento.fingerprint import fingerprint, sha256_file
-from acento.models.checkpoint import REGISTRY, checkpoint_files
+from acento.models.checkpoint import checkpoint_files
+from acento.models.naming import REGISTRY
 from acento.store import Artifact, Store
 from acento.store.base import MARKER, check_key
 

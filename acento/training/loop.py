@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 Why = Literal["finished", "early stopping", "time limit", "stopped", "diverged"]
 
 
+def note(loss: float, state: TrainingState) -> str:
+    """Say in a few words how a training goes.
+
+    >>> note(0.4123, TrainingState(best_wer=0.179))
+    'loss 0.412, dev WER 17.9 %'
+    """
+    wer = state.base_wer if state.best_wer is None else state.best_wer
+    return f"loss {loss:.3f}" + ("" if wer is None else f", dev WER {100 * wer:.1f} %")
+
+
 def _nothing(_: Any) -> None:
     """Listen to nobody."""
 
@@ -119,7 +129,9 @@ class Loop:
                 self.weights.after_step(state.step)
                 state.history.append(row)
                 self.hooks.noted(row)
-                self.hooks.heard(Progress(f"fine-tune {self.name}", state.step, self.total, "steps"))
+                self.hooks.heard(
+                    Progress(f"fine-tune {self.name}", state.step, self.total, "steps", note(row["loss"], state))
+                )
                 evaluated = self._evaluate_if(state, due)
                 if self._ends(state):
                     return

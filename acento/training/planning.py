@@ -1,18 +1,19 @@
 """From a staged data set, a base model and a recipe to a job: what cannot be trained is said before a GPU is asked."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from acento.data.dataset import Card, language_of
-from acento.errors import DataError
-from acento.models.base import DecodeOptions
+from acento.errors import DataError, InputError
+from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoint import Checkpoint
+from acento.models.families import Family
 from acento.models.spec import ModelSpec
 from acento.registry.versions import check_name
 from acento.store import Store
 from acento.training.job import FinetuneJob
 from acento.training.prepare import PreparedRef, prepare
-from acento.training.recipe import Recipe
+from acento.training.recipe import Recipe, effective_recipe
 
 _MISSING = {
     "train": "to learn from",
@@ -46,9 +47,11 @@ def plan_finetune(
     Raises:
         DataError: there is no train or no dev split, or nothing in it can be learned from.
         ModelError: the base's family cannot be fine-tuned, or does not know the language.
-        InputError: a multilingual model is not told the language, or the name cannot be one.
+        InputError: a multilingual model is not told the language, the name cannot be one, or the family cannot learn
+            as the recipe says.
     """
     check_name(name)
+    check_recipe(checkpoint.family, recipe)
     for split, purpose in _MISSING.items():
         if not card.splits.get(split):
             have = ", ".join(f"{known} ({clips})" for known, clips in card.splits.items() if clips) or "none"
@@ -62,10 +65,50 @@ def plan_finetune(
     return _job(card, checkpoint, recipe, name, options, language, train, dev)
 
 
+def recipe_of_model(
+    checkpoint: Checkpoint, clips: int, device_type: DeviceType, overrides: Mapping[str, object]
+) -> Recipe:
+    """Return the recipe for a model and so many training clips: its family's defaults, and what was asked for.
+
+    Raises:
+        InputError: a value is out of its range, or the family cannot learn so.
+    """
+    family = checkpoint.family
+    recipe = effective_recipe(
+        clips,
+        device_type,
+        overrides=overrides,
+        width=model_width(checkpoint),
+        learning_rate=family.learning_rate,
+        strategy=family.strategies[0],
+    )
+    check_recipe(family, recipe)
+    return recipe
+
+
+def check_recipe(family: Family, recipe: Recipe) -> None:
+    """See that a family can learn as a recipe says.
+
+    Raises:
+        InputError: it has no such strategy, or no spectrogram that could be masked or warped.
+    """
+    if recipe.strategy not in family.strategies:
+        raise InputError(
+            f"Models of the family {family.name!r} cannot learn with strategy {recipe.strategy!r}; they can with "
+            f"{', '.join(family.strategies)}."
+        )
+    if recipe.augmentation.changes_features and not family.spectrogram:
+        raise InputError(
+            f"Models of the family {family.name!r} hear samples and no spectrogram: augmentation's time_masks, "
+            "frequency_masks and warp must be 0; noise, speed, pitch, gain and reverb work."
+        )
+
+
 def model_width(checkpoint: Checkpoint) -> int | None:
-    """Return a model's ``d_model``, by which :func:`recipe_for` chooses the learning rate, or None."""
-    width = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8")).get("d_model")
-    return width if isinstance(width, int) else None
+    """Return a model's width, by which :func:`recipe_for` chooses the learning rate, or None."""
+    path = checkpoint.folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return next((config[key] for key in ("d_model", "hidden_size") if isinstance(config.get(key), int)), None)
 
 
 def _job(

@@ -133,7 +133,12 @@ class Recipe(BaseModel):
 
 
 def recipe_for(
-    clips: int, device_type: DeviceType, *, strategy: Strategy = "encoder", width: int | None = None
+    clips: int,
+    device_type: DeviceType,
+    *,
+    strategy: Strategy = "encoder",
+    width: int | None = None,
+    learning_rate: float | None = None,
 ) -> Recipe:
     """Return the defaults for so many training clips on a kind of device.
 
@@ -142,8 +147,9 @@ def recipe_for(
         device_type: decides the batch, by memory.
         strategy: what is to learn; adapters take a higher rate.
         width: the model's ``d_model``, which decides the rate; None: that of whisper-small.
+        learning_rate: what a model's family usually takes when all of it learns, instead of what the width says.
     """
-    rate = fine_tuning_rate(width or 768) * (_LORA_FACTOR if strategy == "lora" else 1.0)
+    rate = (learning_rate or fine_tuning_rate(width or 768)) * (_LORA_FACTOR if strategy == "lora" else 1.0)
     # by memory for whisper-small at full windows; a CPU gains nothing from more
     batch = {"cpu": 8, "mps": 8, "cuda": 16}[device_type]
     if clips < SMALL:
@@ -193,8 +199,12 @@ def effective_recipe(
     overrides: Mapping[str, object] | None = None,
     *,
     width: int | None = None,
+    learning_rate: float | None = None,
+    strategy: Strategy = "encoder",
 ) -> Recipe:
     """Return the defaults, changed by a YAML file's values and then by ``overrides``; None in them means "not given".
+
+    ``width`` and ``learning_rate`` are as :func:`recipe_for` takes them; ``strategy`` holds where none is given.
 
     Raises:
         InputError: the file cannot be read, a key is unknown, or a value is out of its range.
@@ -203,8 +213,8 @@ def effective_recipe(
     given |= {key: value for key, value in (overrides or {}).items() if value is not None}
     if isinstance(given.get("augmentation"), BaseModel):
         given["augmentation"] = given["augmentation"].model_dump()
-    known = Recipe.checked({key: given[key] for key in ("strategy",) if key in given})
-    base = recipe_for(clips, device_type, strategy=known.strategy, width=width)
+    known = Recipe.checked({"strategy": given.get("strategy", strategy)})
+    base = recipe_for(clips, device_type, strategy=known.strategy, width=width, learning_rate=learning_rate)
     return base.with_values(**given)
 
 

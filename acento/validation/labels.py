@@ -2,38 +2,75 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from acento.errors import ModelError
+from acento.errors import DataError, ModelError
 from acento.models.checkpoint import Checkpoint
+from acento.models.families import WHISPER
+from acento.training.base import Labeler
 
 _BATCH = 1000
 
 
-class LabelLimits:
+class LabelLimits(Protocol):
     """The limits of one model, as the parameters that a suite may refer to, and how it counts tokens."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Read the limits off the checkpoint's ``config.json``.
-
-        Raises:
-            ModelError: it has no tokenizer that can be read.
-        """
-        config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
-        self.parameters: dict[str, float] = {}
-        """``max_label_tokens`` and ``window_s`` (seconds), as far as the model has such limits."""
-        if isinstance(tokens := config.get("max_target_positions"), int):
-            self.parameters["max_label_tokens"] = tokens
-        if checkpoint.family.name == "whisper" and isinstance(positions := config.get("max_source_positions"), int):
-            self.parameters["window_s"] = positions * 0.02  # a position is two frames of 10 ms
-        self._tokenizer = _tokenizer(checkpoint)
-        self._extra = _special_tokens(self._tokenizer)
+    parameters: dict[str, float]
+    """``max_label_tokens`` and ``window_s`` (seconds), as far as the model has such limits."""
 
     def count(self, texts: Iterable[str | None]) -> Iterator[int]:
         """Yield the tokens of each text's label: what is said, and the language, task and end marks around it.
 
         The start token is not counted: in training the decoder is fed with it, it is not among the labels.
         """
+
+
+def label_limits(checkpoint: Checkpoint, language: str | None) -> LabelLimits | None:
+    """Return the limits of a model that is to learn clips in a language; None where its family cannot be fine-tuned.
+
+    Raises:
+        ModelError: it has no tokenizer that can be read.
+        InputError: it must be told a language, and the clips have none or several.
+    """
+    family = checkpoint.family
+    if family.name == WHISPER:
+        return _WhisperLimits(checkpoint)
+    return _Labels(family.load_labeler(checkpoint.folder, language)) if family.labeler else None
+
+
+class _Labels:
+    """The limits that a family's own labeler says."""
+
+    def __init__(self, labeler: Labeler) -> None:
+        self.parameters: dict[str, float] = {"max_label_tokens": labeler.needs.max_labels}
+        if labeler.needs.window_s is not None:
+            self.parameters["window_s"] = labeler.needs.window_s
+        self._labeler = labeler
+
+    def count(self, texts: Iterable[str | None]) -> Iterator[int]:
+        """See :meth:`LabelLimits.count`; a text that the model cannot write has no label."""
+        for text in texts:
+            try:
+                yield len(self._labeler.labels(text)) if text else 0
+            except DataError:
+                yield 0
+
+
+class _WhisperLimits:
+    """Whisper's limits, without importing transformers: data is judged where it is staged."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+        self.parameters: dict[str, float] = {}
+        if isinstance(tokens := config.get("max_target_positions"), int):
+            self.parameters["max_label_tokens"] = tokens
+        if isinstance(positions := config.get("max_source_positions"), int):
+            self.parameters["window_s"] = positions * 0.02  # a position is two frames of 10 ms
+        self._tokenizer = _tokenizer(checkpoint)
+        self._extra = _special_tokens(self._tokenizer)
+
+    def count(self, texts: Iterable[str | None]) -> Iterator[int]:
+        """See :meth:`LabelLimits.count`."""
         batch: list[str] = []
         for text in texts:
             batch.append((text or "").strip())

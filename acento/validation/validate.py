@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from acento.data.dataset import Card
+from acento.data.dataset import Card, language_of
 from acento.models.checkpoint import Checkpoint
 from acento.progress import report
 from acento.store import Store
 from acento.validation.checking import run_suite
 from acento.validation.frame import make_frame
-from acento.validation.labels import LabelLimits
+from acento.validation.labels import label_limits
 from acento.validation.measure import measure
 from acento.validation.suite import expectations, load_suite
 from acento.validation.verdict import Verdict, check_verdict, load_verdict, note_verdict, save_verdict, verdict_key
@@ -48,7 +48,7 @@ def validate(
     key = verdict_key(card, suite, model.digest if model else None)
     cached = store.find(key, verify=True) is not None
     if not cached:
-        limits = LabelLimits(model) if model else None
+        limits = label_limits(model, language_of(store, card, list(card.splits))) if model else None
         parameters = limits.parameters if limits else {}
         expectations(suite, parameters)  # a suite that cannot be is said before anything is measured
         measure(store, card, workers=workers)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 Models = Annotated[
     list[str],
-    typer.Option("--model", "-m", help="A folder, a Hugging Face id (owner/name@revision) or demo:NAME. Repeatable."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="A folder, a .nemo file, a Hugging Face id (owner/name@revision), demo:NAME or registry:NAME. Repeatable.",
+    ),
 ]
 Datasets = Annotated[list[str], typer.Option("--dataset", "-d", help="A staged set, NAME or NAME@VERSION. Repeatable.")]
 Split = Annotated[str, typer.Option("--split", help="train, dev or test.")]
@@ -32,6 +36,13 @@ Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of each placement.")]
 Backend = Annotated[str | None, typer.Option("--compute", help="The backend that carries placements out: inline.")]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="What runs the Whispers: transformers or ctranslate2."),
+]
+Quantization = Annotated[
+    str | None, typer.Option("--quantization", help="With ctranslate2: int8, int8_float16, float16 or float32.")
+]
 Invalid = Annotated[bool, typer.Option("--allow-invalid", help="Also use data that failed its last validation.")]
 By = Annotated[list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")]
 
@@ -50,6 +61,8 @@ def benchmark(
     dtype: Dtype = None,
     threads: Threads = None,
     compute: Backend = None,
+    engine: Engine = None,
+    quantization: Quantization = None,
     allow_invalid: Invalid = False,
     by: By = None,
     verbose: terminal.Verbose = False,
@@ -73,10 +86,15 @@ def benchmark(
             dtype=dtype,
             threads=threads,
             compute=compute,
+            engine=engine,
+            quantization=quantization,
             allow_invalid=allow_invalid,
         )
         published = benchmark_flow(**asked)
     print_run(published.run, published.folder, by or [])
+    if published.left_out:
+        terminal.err.print(*(f"Left out: {name}. {why}" for name, why in published.left_out.items()), sep="\n")
+        raise typer.Exit(1)
 
 
 def demo(

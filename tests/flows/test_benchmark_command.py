@@ -134,6 +134,23 @@ def test_the_same_again_infers_nothing_imports_no_torch_and_says_cached(
     assert len(list((folder / "store/measurements").rglob("*.json"))) == 2
 
 
+def test_a_whisper_on_ctranslate2_stands_beside_itself(prefect_server: PrefectServer, folder: Path) -> None:
+    asked = ("benchmark", "-m", "models/one", "-d", "demo", "--normalizer", "none")
+    plain = acento(prefect_server, folder, *asked, "--job-id", "plain")
+    exact = acento(
+        prefect_server, folder, *asked, "--engine", "ctranslate2", "--quantization", "float32", "--job-id", "exact"
+    )
+    assert (plain.returncode, exact.returncode) == (0, 0), exact.stderr
+    assert "models/one:ctranslate2-float32" in exact.stdout
+    texts = [run_json(folder, name)["results"][0]["texts_sha256"] for name in ("plain", "exact")]
+    assert texts[0] == texts[1]
+    board = acento(prefect_server, folder, "leaderboard").stdout
+    assert board.count("models/one") == 2
+    refused = acento(prefect_server, folder, *asked, "--engine", "onnx")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "engine" in refused.stderr
+
+
 def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_texts(
     prefect_server: PrefectServer, folder: Path
 ) -> None:
@@ -200,7 +217,7 @@ def test_a_store_that_cannot_be_written_is_said_before_anything_starts(
         env={**prefect_server.environment, "ACENTO_STORE": str(folder / "file" / "store")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 1

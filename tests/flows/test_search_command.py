@@ -90,7 +90,7 @@ def test_killed_after_the_third_trial_it_ends_with_eight_and_trains_none_twice(
     wait_until(lambda: len(trained(folder)) >= 3 or process.poll() is not None, "three trials", 120)
     assert process.poll() is None, process.communicate()
     os.kill(process.pid, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL, said
     before = trained(folder)
     assert 3 <= len(before) < 8, "it was to be killed half-way"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from acento.errors import DamagedError, InputError, ModelError, StoreError
 from acento.models.checkpoint import Checkpoint, in_artifact, resolve
+from acento.models.conversion import convert
+from acento.models.formats import Format, Quantization, check_format
 from acento.registry.card import exported_card
-from acento.registry.export.formats import Format, Quantization, check_format, convert
 from acento.registry.report import card_path
 from acento.registry.versions import CARD, ModelVersion
 from acento.scoring.counts import ErrorCounts

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from acento.models.families import Family
 from acento.training.recipe import SMALL, Recipe
 from acento.training.search.reading import parse_space
 from acento.training.search.space import Space
 
+_STRATEGIES = {True: ("encoder", "lora", "full"), False: ("encoder", "full", "lora")}
+"""What may learn, the likelier to be best first; by whether clips are few."""
 
-def default_space(base: Recipe, clips: int) -> Space:
-    """Return what is worth searching around a recipe, for so many training clips.
+
+def default_space(base: Recipe, clips: int, family: Family) -> Space:
+    """Return what is worth searching around a recipe, for so many training clips and a family of models.
 
     The recipe itself lies in the space as far as its values are the usual ones, so that the first trial is what would
     have been trained without a search. Few parameters on purpose: ten to thirty trials see no more than these.
@@ -19,13 +23,14 @@ def default_space(base: Recipe, clips: int) -> Space:
         "learning_rate": {"low": float(f"{full / 5:.3g}"), "high": float(f"{full * 50:.3g}"), "log": True},
         # what is learned by heart from a few hundred clips is kept at bay by different means; each is off or usual
         "label_smoothing": [0.0, 0.1],
-        "augmentation.time_masks": [0, 2],
+        **({"augmentation.time_masks": [0, 2]} if family.spectrogram else {}),
         "augmentation.speed": [0.0, 0.5],
     }
+    strategies = [one for one in _STRATEGIES[clips < SMALL] if one in family.strategies]
     if clips < SMALL:
         return parse_space(
             {
-                "strategy": ["encoder", "lora", "full"],
+                "strategy": strategies,
                 **space,
                 "epochs": [base.epochs / 2, base.epochs],
                 "dropout": [0.0, 0.1],
@@ -36,7 +41,7 @@ def default_space(base: Recipe, clips: int) -> Space:
         )
     return parse_space(
         {
-            "strategy": ["encoder", "full", "lora"],
+            "strategy": strategies,
             **space,
             "epochs": [base.epochs, 2 * base.epochs],
             "weight_decay": [0.01, 0.1],

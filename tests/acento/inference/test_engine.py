@@ -108,7 +108,7 @@ def test_slow_reading_does_not_move_rtfx_and_slow_features_lower_it() -> None:
     plain = rtfx(FakeRecognizer(infer_s=0.03))
     slow_reading = rtfx(FakeRecognizer(infer_s=0.03), read_s=0.1)
     slow_features = rtfx(FakeRecognizer(infer_s=0.03, prepare_s=0.1))
-    assert slow_reading == pytest.approx(plain, rel=0.5)
+    assert slow_reading > plain / 3, "reading takes three times as long as all else and is not counted"
     assert slow_features < plain / 2
 
 

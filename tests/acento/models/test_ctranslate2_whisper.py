@@ -16,7 +16,8 @@ from acento.data.demo.speech import SAMPLE_RATE, speak
 from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoint import resolve
-from acento.registry.export.formats import Quantization, convert
+from acento.models.conversion import convert
+from acento.models.formats import Quantization
 
 KINDS = {
     "multilingual": {"seed": 4},

@@ -109,7 +109,7 @@ def test_a_name_that_no_model_can_have_is_refused_before_the_hub_is_asked(hub: H
 
 
 def test_a_model_without_weights_is_refused(hub: Hub, first: Files) -> None:
-    hub.repo(ID, {"config.json": first["config.json"], "pytorch_model.bin": b"x"})
+    hub.repo(ID, {"config.json": first["config.json"], "model.onnx": b"x"})
     with pytest.raises(ModelError, match="owner/tiny has no weights"):
         resolve(ID)
 

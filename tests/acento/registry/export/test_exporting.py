@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from tiny_whisper import make_whisper
 
 from acento.errors import DamagedError, DataError, InputError, ModelError
+from acento.models import conversion
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint, resolve
-from acento.registry.export import formats
 from acento.registry.export.exporting import DevScore, Exported, export_model, hand_out
 from acento.registry.export.scoring import dev_scorer
 from acento.registry.versions import ModelVersion
@@ -189,7 +189,7 @@ def test_what_cannot_be_converted_is_said_in_a_sentence(
 def test_an_export_is_no_source_of_exports(store: LocalStore, version: ModelVersion, tmp_path: Path) -> None:
     done = export_model(store, version, "ctranslate2", "int8", errors(200, 200))
     with pytest.raises(ModelError, match="family 'whisper-ctranslate2' cannot be exported; these can: whisper"):
-        formats.convert(resolve(done.id), tmp_path, "safetensors", "float32")
+        conversion.convert(resolve(done.id), tmp_path, "safetensors", "float32")
 
 
 @pytest.fixture

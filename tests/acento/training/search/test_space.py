@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from acento.errors import InputError
+from acento.models.families import FAMILIES
 from acento.training.recipe import Recipe, recipe_for
 from acento.training.search.defaults import default_space
 from acento.training.search.parameters import Choices, Range
@@ -32,7 +33,7 @@ def test_a_file_of_ranges_lists_and_nested_fields_is_read(tmp_path: Path) -> Non
 
 
 def test_what_a_space_says_of_itself_is_the_same_space() -> None:
-    space = default_space(BASE, 166)
+    space = default_space(BASE, 166, FAMILIES["whisper"])
     assert parse_space(space.to_mapping(), BASE) == space
     assert type(space).model_validate(space.model_dump(mode="json")) == space
 
@@ -121,11 +122,18 @@ def test_lists_are_choices_too() -> None:
     assert space.point_of(Recipe(strategy="lora")) == {"strategy": "lora", "lora_sites": '["q_proj", "v_proj"]'}
 
 
+def test_a_family_is_searched_only_where_it_can_learn() -> None:
+    space = default_space(recipe_for(166, "cpu", strategy="lora"), 166, FAMILIES["voxtral"])
+    assert set(space.parameters["strategy"].values) == {"encoder", "lora"}  # type: ignore[union-attr]
+    space = default_space(BASE, 166, FAMILIES["moonshine"])
+    assert "augmentation.time_masks" not in space.parameters
+
+
 @pytest.mark.parametrize("clips", [166, 5000])
 @pytest.mark.parametrize("strategy", ["encoder", "lora"])
 def test_the_default_recipe_lies_in_the_default_space(clips: int, strategy: str) -> None:
     base = recipe_for(clips, "cpu", strategy=strategy)  # type: ignore[arg-type]
-    space = default_space(base, clips)
+    space = default_space(base, clips, FAMILIES["whisper"])
     point = space.point_of(base)
     assert point is not None
     assert space.recipe(base, point) == base

@@ -1,40 +1,15 @@
-"""The formats that a checkpoint can be exported to, and the conversions."""
+"""From a checkpoint to one in another format, with all that it takes to load it there."""
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, get_args
 
-from acento.errors import InputError, ModelError
+from acento.errors import ModelError
 from acento.models.checkpoint import Checkpoint, checkpoint_files
+from acento.models.families import WHISPER
+from acento.models.formats import Format, Quantization
 
-Format = Literal["safetensors", "ctranslate2"]
-Quantization = Literal["float32", "float16", "int8", "int8_float16"]
-
-QUANTIZATIONS: Final[Mapping[Format, tuple[Quantization, ...]]] = {
-    "safetensors": ("float32", "float16"),
-    "ctranslate2": ("int8", "int8_float16", "float16", "float32"),
-}
-"""What each format can hold weights in; the first is taken where none is asked for."""
-_FAMILY = "whisper"
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json")
-
-
-def check_format(name: str, quantization: str | None) -> tuple[Format, Quantization]:
-    """Return a format and how it holds weights, the format's own first choice where none is named.
-
-    Raises:
-        InputError: there is no such format, or it cannot hold weights so.
-    """
-    known = next((one for one in get_args(Format) if one == name), None)
-    if known is None:
-        raise InputError(f"There is no export format {name!r}; there is {', '.join(get_args(Format))}.")
-    able = QUANTIZATIONS[known]
-    chosen = able[0] if quantization is None else next((one for one in able if one == quantization), None)
-    if chosen is None:
-        raise InputError(f"The format {name} cannot hold weights in {quantization!r}; it can in {', '.join(able)}.")
-    return known, chosen
 
 
 def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:
@@ -43,8 +18,8 @@ def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Qu
     Raises:
         ModelError: the family cannot be exported, or the checkpoint cannot be converted.
     """
-    if checkpoint.family.name != _FAMILY:
-        raise ModelError(f"Models of the family {checkpoint.family.name!r} cannot be exported; these can: {_FAMILY}.")
+    if checkpoint.family.name != WHISPER:
+        raise ModelError(f"Models of the family {checkpoint.family.name!r} cannot be exported; these can: {WHISPER}.")
     if name == "ctranslate2":
         _to_ctranslate2(checkpoint, folder, quantization)
     else:

@@ -1,0 +1,74 @@
+"""Checkpoints that were made of others on first use, kept in the store by what they were made of and how."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from acento.errors import ModelError
+from acento.fingerprint import fingerprint
+from acento.models.checkpoint import Checkpoint, in_artifact
+from acento.models.conversion import convert
+from acento.models.formats import Quantization
+from acento.models.naming import parse
+from acento.models.weights import PICKLED, is_pickled, without_pickles
+from acento.settings import settings
+from acento.store import open_store
+
+_VERSION = 1
+"""Raised by hand whenever the same weights would be converted to others."""
+_BESIDE = (".json", ".txt", ".model", ".jinja")
+"""Files of a checkpoint besides its weights."""
+
+
+def for_ctranslate2(name: str, source: Checkpoint, quantization: Quantization) -> Checkpoint:
+    """Return a Whisper as CTranslate2 reads it, its weights held as the quantization says.
+
+    Raises:
+        ModelError: the model is no Whisper, or cannot be converted.
+    """
+    return _made(
+        name,
+        source.revision,
+        f"converted/{fingerprint([_VERSION, source.digest, quantization])}",
+        lambda folder: convert(source, folder, "ctranslate2", quantization),
+    )
+
+
+def unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
+    """Return a checkpoint that has pickled weights only, with the same weights as safetensors.
+
+    Args:
+        name: as the user named it.
+        revision: the hub's commit, if any.
+        folder: where the pickled weights are.
+        digest: names what is in the folder.
+
+    Raises:
+        ModelError: the model is not trusted by name, or its weights cannot be read.
+    """
+    plain = parse(name).base
+    if plain not in settings().trusted:
+        raise ModelError(
+            f"Model {plain} has pickled weights only ({PICKLED[0]}), which can be made to run code; ask its owner for "
+            f"safetensors, or trust it by name: ACENTO_TRUST={plain}"
+        )
+
+    def make(out: Path) -> None:
+        without_pickles(folder, out)
+        for path in folder.iterdir():
+            if path.is_file() and path.suffix in _BESIDE and not is_pickled(path.name):
+                shutil.copyfile(path, out / path.name)
+
+    return _made(name, revision, f"converted/{fingerprint([_VERSION, digest, 'safetensors'])}", make)
+
+
+def _made(name: str, revision: str | None, key: str, make: Callable[[Path], None]) -> Checkpoint:
+    """Return the checkpoint under a key of the store, made first if need be."""
+    store = open_store(settings().store)
+    if store.find(key, verify=True) is None:
+        with store.publish(key) as draft:
+            make(draft.folder)
+            asked = parse(name)
+            draft.info |= {"model": asked.base, "revision": revision, "reader": asked.reader}
+    return replace(in_artifact(store, name, key), revision=revision)

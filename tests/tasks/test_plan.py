@@ -1,0 +1,63 @@
+"""Which models a benchmark runs: each by its engine, and none that this machine lacks the framework for."""
+
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+from tiny_whisper import make_whisper
+
+from acento.errors import InputError, ModelError
+from acento.models import families
+from acento.runs import BenchmarkRequest
+from acento.settings import settings
+from tasks.plan import _found
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
+    settings.cache_clear()
+    return [str(make_whisper(tmp_path / name, seed=seed)) for seed, name in enumerate(("one", "two"))]
+
+
+def request(models: list[str], **asked: str) -> BenchmarkRequest:
+    return BenchmarkRequest(models=models, datasets=["demo"], **asked)  # type: ignore[arg-type]
+
+
+def test_an_engine_runs_every_whisper_that_names_no_reader(models: list[str]) -> None:
+    names = [models[0], f"{models[1]}:ctranslate2-float32", f"{models[1]}:transformers"]
+    found, left_out = _found(request(names, engine="ctranslate2", quantization="int8"))
+    assert [one.id for one in found] == [f"{models[0]}:ctranslate2-int8", *names[1:]]
+    assert [one.family.name for one in found] == ["whisper-ctranslate2", "whisper-ctranslate2", "whisper"]
+    assert left_out == {}
+
+
+def test_a_quantization_needs_an_engine_that_takes_one(models: list[str]) -> None:
+    with pytest.raises(InputError, match="add --engine ctranslate2"):
+        _found(request(models, quantization="int8"))
+    with pytest.raises(InputError, match="transformers takes --dtype"):
+        _found(request(models, engine="transformers", quantization="int8"))
+
+
+def test_what_is_not_installed_leaves_out_only_the_models_that_need_it(
+    models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted = f"{models[1]}:ctranslate2-int8"
+    _found(request([converted]))
+
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(families, "version", version)
+    object.__setattr__(families.FAMILIES["whisper-ctranslate2"], "package", ("nemo_toolkit", "nemo"))
+    try:
+        found, left_out = _found(request([models[0], converted]))
+        with pytest.raises(
+            ModelError, match=r"need nemo_toolkit, which is not installed: pip install 'acento\[nemo\]'"
+        ):
+            _found(request([converted]))
+    finally:
+        object.__setattr__(families.FAMILIES["whisper-ctranslate2"], "package", None)
+    assert [one.id for one in found] == [models[0]]
+    assert list(left_out) == [converted]
+    assert "pip install 'acento[nemo]'" in left_out[converted]
