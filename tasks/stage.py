@@ -1,5 +1,6 @@
 """The task that stages a source as a data set."""
 
+from prefect.events import emit_event
 from pydantic import BaseModel, ConfigDict
 
 from acento.data.dataset import Card
@@ -13,6 +14,9 @@ from acento.store import Store, open_store
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.policy import cached, step
 from tasks.progress import progress_artifact
+
+STAGED = "acento.dataset.staged"
+"""The event that a data set has a new version."""
 
 
 class StagedReference(BaseModel):
@@ -70,7 +74,26 @@ def stage_source(
         )
     reference = _reference(store, result)
     show_markdown(artifact_key("stage", name), _report(result.card, reference), f"{reference.title} as staged")
-    return reference if reference.new_version else cached(reference)
+    if not reference.new_version:
+        return cached(reference)
+    _announce(reference)
+    return reference
+
+
+def _announce(reference: StagedReference) -> None:
+    """Emit the event that there is new data, which a deployment's trigger may wait for; ``payload`` says which."""
+    emit_event(
+        STAGED,
+        resource={"prefect.resource.id": f"acento.dataset.{reference.name}", "prefect.resource.name": reference.title},
+        payload={
+            "dataset": reference.name,
+            "version": reference.version,
+            "fingerprint": reference.fingerprint,
+            "clips": reference.clips,
+            "new_clips": reference.staged_now,
+            "splits": reference.splits,
+        },
+    )
 
 
 def _reference(store: Store, result: StageResult) -> StagedReference:

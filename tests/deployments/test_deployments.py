@@ -77,11 +77,22 @@ def run_stage(server: PrefectServer, source: Path, name: str) -> Any:
 
 
 def test_the_deployments_say_what_they_are(deployed: PrefectServer) -> None:
-    deployments = {get(deployed, f"flows/{d['flow_id']}")["name"]: d for d in find(deployed, "deployments")}
-    assert set(deployments) == {"stage", "validate", "benchmark", "finetune", "specialize", "search"}
+    found = {(get(deployed, f"flows/{d['flow_id']}")["name"], d["name"]): d for d in find(deployed, "deployments")}
+    assert ("specialize", "on-new-data") in found
+    deployments = {flow: d for (flow, name), d in found.items() if name == "local"}
+    assert set(deployments) == {
+        "stage",
+        "validate",
+        "benchmark",
+        "finetune",
+        "specialize",
+        "search",
+        "learning-curve",
+        "cross-validate",
+    }
     for flow in deployments:
-        assert deployments[flow]["name"] == "local"
-        assert deployments[flow]["entrypoint"] == f"flows.{flow}.{flow}"
+        module = flow.replace("-", "_")
+        assert deployments[flow]["entrypoint"] == f"flows.{module}.{module}"
         assert deployments[flow]["enforce_parameter_schema"]
         assert deployments[flow]["work_pool_name"] == POOL
         assert sorted(deployments[flow]["tags"]) == ["acento", flow]
@@ -111,6 +122,37 @@ def test_a_wrong_parameter_is_refused_when_submitted(
     assert run.returncode != 0
     assert named in run.stdout + run.stderr
     assert len(find(deployed, "flow_runs")) == before
+
+
+def test_new_data_sets_a_specialization_off_once_somebody_wants_it(
+    deployed: PrefectServer, store: Path, tmp_path: Path
+) -> None:
+    def runs() -> list[Any]:
+        return find(deployed, "flow_runs", deployments={"name": {"any_": ["on-new-data"]}})
+
+    def stage(clips: int) -> None:
+        for number in range(clips):
+            put(tmp_path / "recordings", f"clip-{number}", seed=number)
+        done = deployed.run("acento", "stage", str(tmp_path / "recordings"), "--name", "fresh", ACENTO_STORE=str(store))
+        assert done.returncode == 0, done.stderr
+
+    stage(2)
+    assert runs() == [], "it is off"
+    (automation,) = [a for a in find(deployed, "automations") if a["name"] == "acento-on-new-data"]
+    switched = deployed.run("prefect", "automation", "resume", "acento-on-new-data")
+    assert switched.returncode == 0, switched.stderr
+    try:
+        stage(2)  # nothing new
+        stage(4)
+        wait_until(lambda: bool(runs()), "the run that new data sets off", 120)
+        (run,) = runs()
+        assert run["parameters"]["dataset"] == "fresh"
+        assert run["parameters"]["base_model"] == "demo:whisper-mini"
+    finally:
+        deployed.run("prefect", "automation", "pause", "acento-on-new-data")
+        for run in runs():  # a later test's worker shall not take it up
+            httpx.delete(f"{deployed.url}/flow_runs/{run['id']}", timeout=30)
+    assert automation["enabled"] is False
 
 
 def test_a_worker_stages_a_folder(worker: PrefectServer, store: Path, tmp_path: Path) -> None:
