@@ -12,7 +12,9 @@ from acento.errors import ModelError
 from acento.models.base import DecodeOptions, Recognizer
 
 
-def load_pretrained(title: str, kind: Any, folder: Path, options: DecodeOptions, **settings: Any) -> Any:
+def load_pretrained(
+    title: str, kind: Any, folder: Path, options: DecodeOptions, *, spare: tuple[str, ...] = (), **settings: Any
+) -> Any:
     """Load a transformers model from the files that ``save_pretrained`` writes; return it on its device, evaluating.
 
     Args:
@@ -20,6 +22,7 @@ def load_pretrained(title: str, kind: Any, folder: Path, options: DecodeOptions,
         kind: the model's class, such as ``WhisperForConditionalGeneration``.
         folder: the checkpoint.
         options: device, dtype and threads.
+        spare: ends of the names of weights that play no part here, and may be missing.
         settings: passed to ``from_pretrained``, such as another ``attn_implementation``.
 
     Raises:
@@ -40,7 +43,7 @@ def load_pretrained(title: str, kind: Any, folder: Path, options: DecodeOptions,
             }
             | settings,
         )
-    missing = [*report["missing_keys"], *report["mismatched_keys"]]
+    missing = [key for key in report["missing_keys"] if not str(key).endswith(spare)] + [*report["mismatched_keys"]]
     if missing:
         raise ModelError(
             f"{title} model {folder} lacks {len(missing)} of its weights, such as {min(map(str, missing))}; "

@@ -8,7 +8,7 @@ stand in the order of their ids, so the bytes do not depend on how the data set 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,8 @@ _SENTENCES = {
     Reason.OTHER_SCRIPT: "text in another script than the language",
     Reason.TOO_LONG: "audio longer than the model's window",
     Reason.LABEL_TOO_LONG: "text longer than the model can write",
+    Reason.AUDIO_TOO_SHORT: "audio too short for its text",
+    Reason.UNWRITABLE: "text that the model's vocabulary cannot write",
 }
 
 
@@ -64,6 +66,9 @@ class Needs(BaseModel):
     """Seconds that the model hears at once; None: any length."""
     max_labels: int
     """The most label ids that one clip may have."""
+    frames_per_s: float | None = None
+    """Frames of a second of audio where each writes one label at most, and none between two that are the same (CTC);
+    None: the model writes as many labels as it will."""
     sample_rate: int = SAMPLE_RATE
     """Hz; staged clips have 16,000, and nothing else can be asked for yet."""
     language: str | None = None
@@ -110,7 +115,7 @@ def prepare(
         card: the data set.
         split: ``train``, ``dev`` or ``test``, or several of them, such as ``train+dev``.
         needs: what the model decides.
-        labels: turns a text into label ids, as ``needs.labels`` names them.
+        labels: turns a text into label ids, as ``needs.labels`` names them; raises DataError where it cannot.
         heard: called with the clips that are done and all clips to do.
 
     Raises:
@@ -170,10 +175,19 @@ def _labels_of(clip: Utterance, needs: Needs, labels: Callable[[str], list[int]]
     if needs.window_s is not None and clip.duration_s > needs.window_s:
         sentence = f"It lasts {clip.duration_s:.2f} s, and the model hears {needs.window_s:g} s: cut it."
         return LeftOut(clip.id, Reason.TOO_LONG, sentence)
-    found = labels(clip.text)
+    try:
+        found = labels(clip.text)
+    except DataError as error:
+        return LeftOut(clip.id, Reason.UNWRITABLE, str(error))
     if len(found) > needs.max_labels:
         sentence = f"Its text has {len(found)} tokens, and the model can write {needs.max_labels}: cut it in two."
         return LeftOut(clip.id, Reason.LABEL_TOO_LONG, sentence)
+    if needs.frames_per_s is not None:
+        wanted = len(found) + sum(first == second for first, second in pairwise(found))
+        frames = int(clip.duration_s * needs.frames_per_s)
+        if wanted > frames:
+            sentence = f"Its text takes {wanted} frames, and its {clip.duration_s:.2f} s have {frames}: is it cut off?"
+            return LeftOut(clip.id, Reason.AUDIO_TOO_SHORT, sentence)
     return found
 
 

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     OTHER_SCRIPT = "other_script"
     TOO_LONG = "too_long"
     LABEL_TOO_LONG = "label_too_long"
+    AUDIO_TOO_SHORT = "audio_too_short"
+    UNWRITABLE = "unwritable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,24 @@
 """Which parameters of an encoder-decoder learn; all others are frozen and stay bit-equal."""
 
 import warnings
+from functools import partial
 from typing import Any, Protocol
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from acento.errors import ModelError
 from acento.training.recipe import Recipe
 
 _ADAPTER = "default"
+_BRANCHES = ("self_attn", "encoder_attn", "mlp")
+"""Parts of a layer whose output is added to what the layer was given."""
 
 
 class Stack(Protocol):
-    """An encoder or a decoder: layers, and a norm after the last."""
+    """An encoder or a decoder: layers, and a norm after the last, ``layer_norm`` or ``norm``."""
 
     layers: nn.ModuleList
-    layer_norm: nn.Module
 
     def parameters(self) -> Any: ...
     def modules(self) -> Any: ...
@@ -30,7 +33,7 @@ def choose(model: nn.Module, encoder: Stack, decoder: Stack, recipe: Recipe) -> 
         ModelError: no layer has a name that ``lora_sites`` lists.
     """
     if recipe.strategy == "lora":
-        _add_adapters(model, recipe)
+        add_adapters(model, recipe)
     elif recipe.strategy != "full":
         learning = {id(parameter) for parameter in _learning(encoder, decoder, recipe)}
         for parameter in model.parameters():
@@ -40,7 +43,7 @@ def choose(model: nn.Module, encoder: Stack, decoder: Stack, recipe: Recipe) -> 
         for stack in (encoder, decoder):
             for module in (stack, *stack.layers):
                 if any(parameter.requires_grad for parameter in module.parameters()):
-                    module.dropout = recipe.dropout
+                    _drop_out(module, recipe.dropout)
 
 
 def frozen_layers(encoder: Stack) -> int:
@@ -49,11 +52,12 @@ def frozen_layers(encoder: Stack) -> int:
     One more than there are layers when the norm after the last is frozen too: then the whole encoder is.
     """
     inside = {id(parameter) for layer in encoder.layers for parameter in layer.parameters()}
-    inside |= {id(parameter) for parameter in encoder.layer_norm.parameters()}
+    norm = _last_norm(encoder)
+    inside |= {id(parameter) for parameter in norm.parameters()}
     if any(parameter.requires_grad for parameter in encoder.parameters() if id(parameter) not in inside):
         return 0
     count = 0
-    for module in (*encoder.layers, encoder.layer_norm):
+    for module in (*encoder.layers, norm):
         if any(parameter.requires_grad for parameter in module.parameters()):
             break
         count += 1
@@ -85,15 +89,44 @@ def _learning(encoder: Stack, decoder: Stack, recipe: Recipe) -> list[nn.Paramet
     if recipe.strategy == "decoder":
         return list(decoder.parameters())
     parts = [
-        module for stack in (encoder, decoder) for module in (*list(stack.layers)[-recipe.last_n :], stack.layer_norm)
+        module for stack in (encoder, decoder) for module in (*list(stack.layers)[-recipe.last_n :], _last_norm(stack))
     ]
     return [parameter for part in parts for parameter in part.parameters()]
 
 
-def _add_adapters(model: nn.Module, recipe: Recipe) -> None:
+def _last_norm(stack: Any) -> nn.Module:
+    """Return the norm after the last layer."""
+    norm: nn.Module = stack.layer_norm if hasattr(stack, "layer_norm") else stack.norm
+    return norm
+
+
+def _drop_out(module: Any, share: float) -> None:
+    """Set the dropout of a layer's hidden states; where it has none, put one after each part of the layer.
+
+    These are the places where Whisper's layers have theirs, before what a layer adds to what it was given.
+    """
+    if hasattr(module, "dropout"):
+        module.dropout = share
+        return
+    for name in _BRANCHES:
+        if isinstance(branch := getattr(module, name, None), nn.Module):
+            branch.register_forward_hook(partial(_dropped, share))
+
+
+def _dropped(share: float, module: nn.Module, _given: Any, output: Any) -> Any:
+    """Drop out a branch's output, or the first of several, while it learns."""
+    if isinstance(output, tuple):
+        return (_dropped(share, module, None, output[0]), *output[1:])
+    return functional.dropout(output, share, training=module.training)
+
+
+def add_adapters(model: nn.Module, recipe: Recipe) -> None:
     """Put PEFT's adapters on the layers that the recipe names, in place; only they learn.
 
     ``task_type`` is left out: with SEQ_2_SEQ_LM PEFT would pass Whisper arguments that it does not take.
+
+    Raises:
+        ModelError: no layer has a name that ``lora_sites`` lists.
     """
     from peft import LoraConfig, get_peft_model
 

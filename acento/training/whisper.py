@@ -1,11 +1,8 @@
 """Whisper as a model that learns: every size, multilingual or English-only, 80 or 128 mel bins, any window.
 
-Encoder and decoder are called apart from each other, so that a frozen encoder's output can be kept, and so that what a
-checkpoint's config says of SpecAugment plays no part: masking is the recipe's, over speech only.
+What a checkpoint's config says of SpecAugment plays no part: masking is the recipe's, over speech only.
 """
 
-import copy
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,26 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from acento.models.base import Audio, DecodeOptions, DeviceType
-from acento.models.whisper import WhisperRecognizer
+from acento.models.whisper import WhisperRecognizer, cached_rows
 from acento.models.whisper import load as load_recognizer
-from acento.training.base import Trainable
+from acento.training.encoder_decoder import EncoderDecoderTrainable
 from acento.training.recipe import Recipe
-from acento.training.strategies import choose, frozen_layers, plain_state
 from acento.training.whisper_labels import WhisperLabeler
 from acento.training.whisper_labels import load as load_labeler
-
-_COPIED = (
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "normalizer.json",
-    "added_tokens.json",
-    "special_tokens_map.json",
-)
-"""Files of a checkpoint that training does not change."""
 
 
 def load(folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType) -> "WhisperTrainable":
@@ -51,7 +34,7 @@ def load(folder: Path, language: str | None, recipe: Recipe, device_type: Device
     return WhisperTrainable(load_recognizer(folder, options), labeler, folder, language, recipe)
 
 
-class WhisperTrainable(Trainable):
+class WhisperTrainable(EncoderDecoderTrainable):
     """A loaded Whisper with some of its parameters set to learn."""
 
     fills_window = True
@@ -65,18 +48,10 @@ class WhisperTrainable(Trainable):
         recipe: Recipe,
     ) -> None:
         """Take a recognizer, whose weights will learn in place, and the folder that it was loaded from."""
-        self.model: Any = recognizer.model
-        self.window_s, self.max_labels = recognizer.window_s, labeler.needs.max_labels
-        self._recognizer, self._labeler = recognizer, labeler
-        self._folder, self._language = folder, language
-        self._encoder, self._decoder = self.model.model.encoder, self.model.model.decoder
         # sinusoids, fixed by design; from_pretrained of transformers 5 forgets that they are
-        self._encoder.embed_positions.requires_grad_(False)
-        choose(self.model, self._encoder, self._decoder, recipe)
-        self._frozen = frozen_layers(self._encoder)
-        self.has_front = self._frozen > 0
-        if recipe.activation_checkpointing:
-            self.model.activation_checkpointing_enable()
+        recognizer.model.model.encoder.embed_positions.requires_grad_(False)
+        super().__init__(recognizer, labeler, folder, recipe)
+        self._recognizer, self._labeler, self._language = recognizer, labeler, language
 
     def features(self, windows: Sequence[Audio]) -> list[Tensor]:
         """See :meth:`Trainable.features`; always the whole window, as Whisper was trained."""
@@ -84,13 +59,11 @@ class WhisperTrainable(Trainable):
 
     @torch.no_grad()
     def front(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.front`; shape ``(frames / 2, d_model)`` each, one clip at a time on a CPU.
-
-        So a clip's output does not depend on which others stand beside it, and is the same after a restart.
-        """
-        rows = 1 if self._device.type == "cpu" else len(features)
+        """See :meth:`Trainable.front`; shape ``(frames / 2, d_model)`` each."""
         parts: list[Tensor] = []
-        for part in torch.stack(list(features)).to(self._device, non_blocking=True).split(rows):
+        clips = self._stacked(features)
+        rows = cached_rows(clips.shape[-1]) if self._device.type == "cpu" else len(clips)
+        for part in clips.split(rows):
             hidden = self._embed(part)
             for layer in self._encoder.layers[: self._frozen]:
                 hidden = layer(hidden, None)
@@ -99,64 +72,24 @@ class WhisperTrainable(Trainable):
             parts += hidden.float()
         return parts
 
-    def loss(
-        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
-    ) -> tuple[Tensor, int]:
-        """See :meth:`Trainable.loss`; the decoder is given the start token and then the labels, but for the last.
-
-        Padding is masked by length and not by its id, which is that of the end token: the end is learned.
-        """
-        if self.has_front and not fronted:
-            inputs, fronted = self.front(inputs), True
-        batch = torch.stack(list(inputs)).to(self._device, non_blocking=True)
-        encoded = self._rest(batch) if fronted else self._encoder(batch).last_hidden_state
-        given, wanted, places = _padded(labels, self._labeler.start, self._labeler.end)
-        hidden = self._decoder(
-            input_ids=given.to(self._device), encoder_hidden_states=encoded, use_cache=False
-        ).last_hidden_state
-        # the projection to the vocabulary is the largest product of all: padding does not take part in it
-        logits = self.model.proj_out(hidden.flatten(0, 1)[places.to(self._device)]).float()
-        loss = functional.cross_entropy(logits, wanted.to(self._device), reduction="sum", label_smoothing=smoothing)
-        return loss, len(wanted)
+    def encoded(self, inputs: Sequence[Tensor], *, fronted: bool) -> tuple[Tensor, None]:
+        """See :meth:`EncoderDecoderTrainable.encoded`; a window has no padding."""
+        batch = self._stacked(inputs)
+        return self._rest(batch) if fronted else self._encoder(batch).last_hidden_state, None
 
     def recognizer(self) -> WhisperRecognizer:
         """See :meth:`Trainable.recognizer`."""
         return self._recognizer
 
-    def train(self) -> None:
-        """See :meth:`Trainable.train`."""
-        self.model.train()
-        for layer in self._encoder.layers[: self._frozen]:
-            layer.eval()
-
-    def save(self, folder: Path) -> None:
-        """See :meth:`Trainable.save`.
-
-        Weights are float32 even where the base's were half: a gate, an interpolation or a further training shall not
-        lose digits; exports make smaller ones. Tokenizer and feature extractor are the base's own files.
-        """
-        generation = copy.deepcopy(self.model.generation_config)
+    def _tell(self, generation: Any) -> None:
+        """Set language and task."""
         if getattr(generation, "forced_decoder_ids", None) is not None:
             generation.forced_decoder_ids = None  # the old way to say it, and against it today's generate() raises
         if self._labeler.prompt and self._language is not None and getattr(generation, "lang_to_id", None):
             generation.language, generation.task = self._language, "transcribe"
-        self.model.save_pretrained(folder, state_dict=plain_state(self.model))
-        generation.save_pretrained(folder)
-        for name in _COPIED:
-            if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, folder / name)
 
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Trainable.is_out_of_memory`."""
-        return self._recognizer.is_out_of_memory(error)
-
-    def release_memory(self) -> None:
-        """See :meth:`Trainable.release_memory`."""
-        self._recognizer.release_memory()
-
-    @property
-    def _device(self) -> torch.device:
-        return self.model.device
+    def _stacked(self, clips: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(clips)).to(self._device, non_blocking=True)
 
     def _embed(self, features: Tensor) -> Tensor:
         """Return what the encoder's layers are given, as ``WhisperEncoder.forward`` makes it, without dropout."""
@@ -173,14 +106,3 @@ class WhisperTrainable(Trainable):
             if not dropped:
                 hidden = layer(hidden, None)
         return hidden if self._frozen > len(encoder.layers) else encoder.layer_norm(hidden)
-
-
-def _padded(labels: Sequence[Sequence[int]], start: int, filler: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return decoder inputs ``(clips, longest)``, all wanted ids in a row, and their places in the flattened inputs."""
-    longest = max(map(len, labels))
-    given = torch.full((len(labels), longest), filler, dtype=torch.long)
-    for row, ids in zip(given, labels, strict=True):
-        row[: len(ids)] = torch.tensor([start, *ids[:-1]])
-    wanted = torch.tensor([number for ids in labels for number in ids])
-    places = torch.cat([torch.arange(len(ids)) + number * longest for number, ids in enumerate(labels)])
-    return given, wanted, places

@@ -5,22 +5,15 @@ from typing import Any
 
 from acento.data.utterance import SAMPLE_RATE
 from acento.errors import InputError, ModelError
-from acento.fingerprint import fingerprint, sha256_file
+from acento.fingerprint import fingerprint
 from acento.models.base import DecodeOptions
 from acento.models.whisper import read_prompt
 from acento.training.base import Labeler
 from acento.training.prepare import Needs
+from acento.training.tokenizer_files import read_generation, tokenizer_digest
 
 LABELS_VERSION = 1
 """Raised by hand whenever the same text may get other labels from the same files."""
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "added_tokens.json",
-    "special_tokens_map.json",
-)
 _HOP = 160
 """Samples from mel frame to mel frame, in every Whisper."""
 
@@ -75,18 +68,14 @@ def load(folder: Path, language: str | None) -> WhisperLabeler:
         ModelError: a file is missing or damaged, or the model does not know the language.
         InputError: the model knows several languages and none is given.
     """
-    from transformers import GenerationConfig, WhisperConfig
+    from transformers import WhisperConfig
     from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 
     try:
         config = WhisperConfig.from_pretrained(folder, local_files_only=True)
         tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
-        if (folder / "generation_config.json").is_file():
-            generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
-        else:
-            generation = GenerationConfig.from_model_config(config)
+        generation = read_generation(folder, config)
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(f"The tokenizer of Whisper model {folder} cannot be loaded: {reason[0]}") from error
-    files = {name: sha256_file(folder / name) for name in _TOKENIZER_FILES if (folder / name).is_file()}
-    return WhisperLabeler(tokenizer, config, generation, language, fingerprint(files))
+    return WhisperLabeler(tokenizer, config, generation, language, tokenizer_digest(folder))

@@ -168,6 +168,42 @@ def test_clips_that_cannot_be_learned_from_are_left_out_by_name(store: LocalStor
     assert said["russian"] == "Its text is in CYRILLIC letters, which es is not written in."
 
 
+def test_a_text_with_more_labels_than_its_audio_has_frames_is_left_out(store: LocalStore, troubled: Card) -> None:
+    needs = NEEDS.model_copy(update={"frames_per_s": 6.0, "max_labels": 40})
+    left_out = load_prepared(store, prepared(store, troubled, needs, "dev").key).left_out
+    said = {out.id: out.sentence for out in left_out if out.reason is Reason.AUDIO_TOO_SHORT}
+    assert said == {"wordy": "Its text takes 25 frames, and its 0.30 s have 1: is it cut off?"}
+    wider = needs.model_copy(update={"frames_per_s": 90.0})
+    kept = {example.id for example in load_prepared(store, prepared(store, troubled, wider, "dev").key).examples}
+    assert {"good", "wordy"} <= kept
+
+
+def test_between_two_labels_that_are_the_same_a_frame_is_needed(store: LocalStore, troubled: Card) -> None:
+    def same(text: str) -> list[int]:
+        return [7] * len(text)
+
+    for rate, left_out in ((9.9, 1), (10.0, 0)):  # "uno" in half a second: three labels and two frames between
+        needs = SHORT.model_copy(update={"frames_per_s": rate, "labels": "all the same", "max_labels": 3})
+        ref = prepare(store, troubled, "dev", needs, same, lambda *_: None) if not left_out else None
+        if ref is None:
+            with pytest.raises(DataError, match="with audio too short for its text"):
+                prepare(store, troubled, "dev", needs, same, lambda *_: None)
+        else:
+            assert ref.clips == 1
+
+
+def test_a_text_that_the_vocabulary_cannot_write_is_left_out_by_name(store: LocalStore, card: Card) -> None:
+    def without_digits(text: str) -> list[int]:
+        if "3" in text:
+            raise DataError("Its text has '3', which the model's vocabulary cannot write.")
+        return labels(text)
+
+    ref = prepare(store, card, "test", NEEDS, without_digits, lambda *_: None)
+    assert [(out.id, out.reason, out.sentence) for out in load_prepared(store, ref.key).left_out] == [
+        ("c03", Reason.UNWRITABLE, "Its text has '3', which the model's vocabulary cannot write.")
+    ]
+
+
 def test_a_family_without_a_window_takes_any_length(store: LocalStore, troubled: Card) -> None:
     ref = prepared(store, troubled, NEEDS.model_copy(update={"window_s": None}), "dev")
     assert "long" in {example.id for example in load_prepared(store, ref.key).examples}
