@@ -23,6 +23,7 @@ class Settings(BaseSettings):
         None, description="the URL of a database server that keeps what searches tried; default: a file in the store"
     )
     trust: str = Field("", description="models, with commas between, whose pickled weights may be read")
+    trust_code: str = Field("", description="models, with commas between, whose own code may be run")
     hf_token: SecretStr | None = Field(
         None, validation_alias="HF_TOKEN", description="passed on to the Hugging Face hub, never stored"
     )
@@ -30,7 +31,16 @@ class Settings(BaseSettings):
     @property
     def trusted(self) -> frozenset[str]:
         """The names in ``trust``."""
-        return frozenset(name.strip() for name in self.trust.split(",") if name.strip())
+        return _names(self.trust)
+
+    @property
+    def code_trusted(self) -> frozenset[str]:
+        """The names in ``trust_code``."""
+        return _names(self.trust_code)
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in listed.split(",") if name.strip())
 
 
 @cache

@@ -219,7 +219,8 @@ def _from_hub(name: str, revision: str | None, reader: str | None) -> Checkpoint
     """Download a hub model's files (or find them in the hub's cache) and describe them."""
     said = name if reader is None else f"{name}:{reader}"
     archived = reader in FAMILIES and FAMILIES[reader].archive is not None
-    folder = _download(name, revision, [f"*{NEMO_SUFFIX}"] if archived else _HUB_FILES)
+    code = ["*.py"] if name in settings().code_trusted else []
+    folder = _download(name, revision, [f"*{NEMO_SUFFIX}"] if archived else [*_HUB_FILES, *code])
     commit = folder.name
     if kinds_in(name, folder).rivals == []:
         # looked for only where safetensors are missing: a model often has its weights in several files

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from acento.errors import ModelError
 from acento.models.base import DecodeOptions, DeviceType, Recognizer
+from acento.settings import settings
 
 if TYPE_CHECKING:
     from acento.training.base import Labeler, Trainable
@@ -110,6 +111,7 @@ class Family:
             raise ModelError(sentence)
 
 
+_OWN_CODE = "ctc-own-code"
 WHISPER = "whisper"
 """The family that several engines run."""
 
@@ -131,6 +133,14 @@ FAMILIES = {
             batch_size={"cpu": 8, "cuda": 16, "mps": 8},
             trainer="acento.training.whisper:load",
             labeler="acento.training.whisper_labels:load",
+        ),
+        Family(
+            name=_OWN_CODE,
+            model_types=frozenset(),
+            loader="acento.models.own_code:load",
+            decoding_version=1,
+            batch_size={"cpu": 8, "cuda": 8, "mps": 8},
+            spectrogram=False,
         ),
         Family(
             name="moonshine",
@@ -261,11 +271,28 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
             return family
     known = ", ".join(sorted(kind for family in FAMILIES.values() for kind in family.model_types))
     if "auto_map" in config:
-        raise ModelError(
-            f"Model {name} (type {model_type!r}) needs code of its own that comes with it (auto_map in its "
-            f"config.json), and Acento runs none; it knows {known}."
-        )
+        return _of_own_code(config, name, known)
     raise ModelError(
         f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows {known}. "
         f"If it is one of a known family all the same, say which after a colon ({name}:whisper)."
     )
+
+
+def _of_own_code(config: Mapping[str, Any], name: str, known: str) -> Family:
+    """Return the family of a model that brings code, if it may be run.
+
+    Raises:
+        ModelError: the model is not trusted by name, or is no CTC model.
+    """
+    title = f"Model {name} (type {config.get('model_type')!r})"
+    if "AutoModelForCTC" not in config["auto_map"]:
+        raise ModelError(
+            f"{title} brings code of its own (auto_map in its config.json) for something else than CTC, which Acento "
+            f"cannot run; it knows {known}."
+        )
+    if name not in settings().code_trusted:
+        raise ModelError(
+            f"{title} needs code of its own that comes with it (auto_map in its config.json), and running that is to "
+            f"trust whoever wrote it; if you do: ACENTO_TRUST_CODE={name}"
+        )
+    return FAMILIES[_OWN_CODE]

@@ -5,14 +5,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hub import Hub, serving
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from tiny_ctc import make_ctc
 from tiny_whisper import make_whisper
 
 from acento.errors import InputError, ModelError
-from acento.models.base import DecodeOptions
+from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoint import Checkpoint, resolve
 from acento.models.naming import parse, with_engine
 from acento.settings import settings
@@ -206,10 +208,81 @@ def test_a_sharded_pickle_becomes_sharded_safetensors(
     assert heard(resolve(str(folder))) == heard(resolve(str(model)))
 
 
-def test_a_model_that_needs_code_of_its_own_is_refused(model: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(model, tmp_path / "m")
-    config = json.loads((folder / "config.json").read_text())
-    own = {"model_type": "mine", "auto_map": {"AutoModelForCTC": "modeling_mine.Mine"}}
-    (folder / "config.json").write_text(json.dumps(config | own))
-    with pytest.raises(ModelError, match=r"needs code of its own .* Acento runs none"):
-        resolve(str(folder))
+OWN = """
+import pathlib, torch
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutput
+
+pathlib.Path(__file__).with_name("ran").touch()
+
+class MineConfig(PretrainedConfig):
+    model_type = "mine"
+
+class Mine(PreTrainedModel):
+    config_class = MineConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.head = torch.nn.Linear(400, config.vocab_size)
+        self.post_init()
+
+    def forward(self, input_values, attention_mask=None):
+        frames = input_values[:, : input_values.shape[1] // 400 * 400].reshape(len(input_values), -1, 400)
+        return CausalLMOutput(logits=self.head(frames))
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Make a CTC model that brings its own code."""
+    folder = make_ctc(tmp_path / "own")
+    for name in ("model.safetensors", "config.json"):
+        (folder / name).unlink()
+    (folder / "mine.py").write_text(OWN)
+    size = len(json.loads((folder / "vocab.json").read_text()))
+    config = {
+        "model_type": "mine",
+        "vocab_size": size,
+        "pad_token_id": 0,
+        "auto_map": {"AutoConfig": "mine.MineConfig", "AutoModelForCTC": "mine.Mine"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    torch.manual_seed(0)
+    head = torch.nn.Linear(400, size)
+    weights = {"head.weight": 30 * head.weight.detach(), "head.bias": head.bias.detach()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_model_that_needs_code_of_its_own_is_refused_and_no_code_is_run(own: Path) -> None:
+    with pytest.raises(ModelError, match=f"needs code of its own .* ACENTO_TRUST_CODE={own}"):
+        resolve(str(own))
+    assert not list(own.rglob("ran"))
+
+
+def test_a_ctc_model_that_is_trusted_runs_its_own_code(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACENTO_TRUST_CODE", str(own))
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    settings.cache_clear()
+    found = resolve(str(own))
+    assert found.family.name == "ctc-own-code"
+    recognizer = found.family.load(found.folder, DecodeOptions(language="es"))
+    rng = np.random.default_rng(0)
+    audio = [(0.1 * rng.standard_normal(size)).astype(np.float32) for size in (16000, 0, 30000)]
+
+    def texts(windows: list[Audio]) -> list[str]:
+        return [one.text for one in recognizer.finish(recognizer.infer(recognizer.prepare(windows)))]
+
+    together = texts(audio)
+    assert together == [texts([one])[0] for one in audio]
+    assert together[0] != together[2] != ""
+
+
+def test_own_code_for_something_else_is_refused(own: Path) -> None:
+    config = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "mine.Mine"}}))
+    with pytest.raises(ModelError, match="for something else than CTC"):
+        resolve(str(own))
