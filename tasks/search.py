@@ -15,6 +15,7 @@ from acento.models.checkpoint import resolve
 from acento.progress import report as report_progress
 from acento.settings import settings
 from acento.store import Store, open_store
+from acento.training.checkpoints import Checkpoints
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.planning import recipe_of_model
 from acento.training.recipe import Recipe
@@ -189,6 +190,11 @@ def _searched(store: Store, study: Study, outcome: SearchOutcome, trials: _Trial
     """Write down what a search came to, and return it."""
     folder = study_folder(store, study.plan.name) or Path("searches") / study.plan.name
     files = write_outcome(outcome, folder)
+    winner = None if outcome.best is None else trials.job(outcome.best)
+    losers = [trials.job(recipe) for recipe in outcome.ended(study.plan)]
+    for job in losers:
+        if winner is None or job.key != winner.key:
+            Checkpoints(store, job.key).clear()  # what they came to is written down, and no model is made of them
     return Searched(
         name=outcome.name,
         why=outcome.why,
@@ -196,7 +202,7 @@ def _searched(store: Store, study: Study, outcome: SearchOutcome, trials: _Trial
         best_trial=outcome.best_trial,
         importance=None if outcome.importance is None else dict(outcome.importance),
         files=[str(path) for path in files],
-        winner=None if outcome.best is None else trials.job(outcome.best),
+        winner=winner,
     )
 
 

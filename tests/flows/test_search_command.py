@@ -111,6 +111,8 @@ def test_killed_after_the_third_trial_it_ends_with_eight_and_trains_none_twice(
     (version,) = versions(store)  # of all trials, the best one alone is a model
     best = min(rows, key=lambda row: (float(row[2]), int(row[0])))
     assert version.name == "base-small"
+    kept = {path.parents[1].name for path in (folder / "store/jobs").glob("*/checkpoints/*")}
+    assert kept == {version.about.job.rpartition("/")[2]}, "of the trials that lost, nothing but numbers is kept"
     assert version.about.job.rpartition("/")[2] in trained(folder)
     assert version.about.dev_wer == pytest.approx(float(best[2]), abs=1e-5)
     assert version.id in done.stdout

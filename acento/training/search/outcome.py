@@ -13,7 +13,7 @@ import yaml
 from acento.training.recipe import Recipe
 from acento.training.search.claims import HEARTBEAT, holders, lives
 from acento.training.search.parameters import Scalar
-from acento.training.search.study import Study
+from acento.training.search.study import SearchPlan, Study
 from acento.training.search.trial import EVALUATIONS, State, TrialRow
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class SearchOutcome:
     where fewer than 8 trials finished or all of them came out the same. Of few trials it is a hint and no more."""
     minutes: float
     dollars: float | None
+
+    def ended(self, plan: SearchPlan) -> list[Recipe]:
+        """Return the recipes of the trials that finished or were pruned: no training goes on from these."""
+        return [plan.space.recipe(plan.base, row.params) for row in self.trials if row.state in ("finished", "pruned")]
 
     @property
     def told(self) -> int:
