@@ -8,8 +8,20 @@ from flows import terminal
 
 _PACKAGES = (
     *("prefect", "torch", "transformers", "datasets", "pyarrow", "av", "soundfile", "soxr", "espeakng-loader"),
-    *("jiwer", "rapidfuzz", "great-expectations", "s3fs", "fsspec", "huggingface-hub", "fastapi"),
+    *(
+        "ctranslate2",
+        "peft",
+        "optuna",
+        "jiwer",
+        "rapidfuzz",
+        "great-expectations",
+        "s3fs",
+        "fsspec",
+        "huggingface-hub",
+        "fastapi",
+    ),
 )
+_EXTRAS = (("nemo_toolkit", "nemo"),)
 
 
 def info() -> None:
@@ -23,7 +35,9 @@ def info() -> None:
             ("acento", __version__),
             ("python", f"{platform.python_version()} on {platform.platform()}"),
             *((name, _version(name)) for name in _PACKAGES),
+            *((name, _extra(name, extra)) for name, extra in _EXTRAS),
             *_devices(),
+            ("models", _families()),
             ("store", open_store(settings().store).url),
             ("prefect server", _prefect_server()),
         ]
@@ -36,6 +50,21 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return f"not installed (pip install {package})"
+
+
+def _extra(package: str, extra: str) -> str:
+    """Return the installed version of what an extra brings, or say how to install it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return f"not installed (pip install 'acento[{extra}]')"
+
+
+def _families() -> str:
+    """Return the families of models that can be run here."""
+    from acento.models.families import FAMILIES
+
+    return ", ".join(family.name for family in FAMILIES.values() if family.missing() is None)
 
 
 def _devices() -> list[tuple[str, str]]:

@@ -126,7 +126,7 @@ def test_no_data_set_yet_is_no_error() -> None:
 def test_info_says_what_there_is(tmp_path: Path) -> None:
     shown = call("info")
     assert shown.exit_code == 0
-    for what in (acento.__version__, "torch", "cpu", "cuda", "mps", str(tmp_path / "store"), "ephemeral"):
+    for what in (acento.__version__, "torch", "cpu", "cuda", "mps", str(tmp_path / "store"), "ephemeral", "moonshine"):
         assert what in shown.stdout
 
 
