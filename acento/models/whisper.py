@@ -34,11 +34,6 @@ def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
     return WhisperRecognizer(model, extractor, tokenizer, options)
 
 
-def cached_rows(frames: int) -> int:
-    """Return how many windows of so many mel frames a CPU had best encode at once."""
-    return max(1, _CACHED_FRAMES // frames)
-
-
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """Token ids that tell Whisper what to write; ``language`` is None where the model is to guess it."""
@@ -129,7 +124,9 @@ class WhisperRecognizer(TorchRecognizer):
     def _encode(self, features: Tensor) -> Tensor:
         """Return encoder output, shape ``(batch, frames, d_model)``; a CPU takes a few rows at a time."""
         encoder = self._model.model.encoder
-        rows = cached_rows(features.shape[-1]) if self._device.type == "cpu" else len(features)
+        rows = len(features)
+        if self._device.type == "cpu":
+            rows = max(1, _CACHED_FRAMES // features.shape[-1])
         parts = [encoder(part).last_hidden_state for part in features.to(self._device).split(rows)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 

@@ -53,8 +53,7 @@ class Trainable(ABC):
     def front(self, features: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
         """Return what the frozen front makes of each clip's features: on the model's device, without gradient.
 
-        Its dropout is off, so it depends on the clips alone and may be kept; in its last digits also on which clips
-        it is given together. Only where ``has_front``.
+        Its dropout is off, so it depends on the clip alone and may be kept. Only where ``has_front``.
         """
 
     @abstractmethod

@@ -1,9 +1,8 @@
 """What each step of training is given, made in a thread ahead of the model; what never changes is made once.
 
 Without augmentation a clip's features are the same each time, and so is what frozen layers at the model's beginning
-make of them. Both are kept as long as there is room, and made again beyond it. A clip's numbers depend on nothing that
-a step's other clips are: features are made clip by clip, and the frozen front hears clips in groups that are the same
-whichever step asks first. So a resumed training sees the same numbers.
+make of them. Both are kept as long as there is room, and made again beyond it. Everything is made clip by clip, so that
+a clip's numbers depend on nothing that stands beside it: a resumed training sees the same ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 FRONT_BYTES = 2 << 30
 """What is kept of the frozen front's output; on a GPU it is the GPU's memory. 1,000 clips of whisper-tiny's window."""
-FRONT_GROUP = 8
-"""Clips that the frozen front hears together: neighbors by their number in the split."""
 FEATURE_BYTES = 1 << 30
 """What is kept of features, in host memory: 1,100 windows of 30 s with 80 mel bins."""
 _DEPTH = 2
@@ -42,8 +39,6 @@ class StepClips:
     labels: Sequence[Sequence[int]]
     features: dict[int, Tensor]
     """By the clip's place in the step, as the model's family makes them; none for clips whose front is kept."""
-    groups: Sequence[tuple[Sequence[int], Sequence[Tensor]]] = ()
-    """Rows and features of clips that the frozen front hears together in this step; they are kept from then on."""
 
     @property
     def tokens(self) -> int:
@@ -69,59 +64,47 @@ class Feed:
         self._trainable, self._train, self._batches = trainable, train, batches
         self._augmentation, self._seed = augmentation, seed
         constant = not augmentation.changes_audio and not augmentation.changes_features
-        self._fronts: dict[int, Tensor] = {}
+        self._fronts = _Kept(front_bytes if constant and trainable.has_front else 0)
         self._features = _Kept(feature_bytes if constant else 0)
-        self._kept_rows = self._room_for(front_bytes) if constant and trainable.has_front else 0
         self.waiting = Stopwatch()
         """The time in which the model waited for features."""
 
     @property
     def kept_fronts(self) -> int:
         """How many clips' front is kept."""
-        return len(self._fronts)
+        return len(self._fronts.tensors)
 
     def steps(self, first: int, end: int) -> Iterator[StepClips]:
         """Yield the steps from ``first`` to before ``end``, counted from 0; close it to stop the thread."""
-        return ahead(self._made(first, end), depth=_DEPTH, waiting=self.waiting, name="make features")
+        made = (self._make(step) for step in range(first, end))
+        return ahead(made, depth=_DEPTH, waiting=self.waiting, name="make features")
 
     def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[list[Tensor], bool]:
         """Return the inputs of the clips at some places of a step, and whether the frozen front has been passed."""
         if not self._trainable.has_front:
             return [clips.features[place] for place in places], False
-        for rows, features in clips.groups:
-            if rows[0] not in self._fronts:
-                self._fronts |= zip(rows, self._trainable.front(features), strict=True)
-        return [
-            self._trainable.front([clips.features[place]])[0] if place in clips.features else self._fronts[row]
-            for place, row in ((place, clips.rows[place]) for place in places)
-        ], True
+        fronts: dict[int, Tensor] = {}
+        missing = []
+        for place in places:
+            kept = self._fronts.tensors.get(clips.rows[place])
+            if kept is None:
+                missing.append(place)
+            else:
+                fronts[place] = kept
+        if missing:
+            made = self._trainable.front([clips.features[place] for place in missing])
+            for place, front in zip(missing, made, strict=True):
+                fronts[place] = front
+                self._fronts.keep(clips.rows[place], front)
+        return [fronts[place] for place in places], True
 
-    def _made(self, first: int, end: int) -> Iterator[StepClips]:
-        """Yield steps with their features; runs in the thread."""
-        passed = set(self._fronts)
-        for step in range(first, end):
-            rows = self._batches.at(step)
-            features = {place: self._features_of(step, row) for place, row in enumerate(rows) if row >= self._kept_rows}
-            groups = []
-            for row in rows:
-                if row < self._kept_rows and row not in passed:
-                    start = row - row % FRONT_GROUP
-                    group = range(start, min(start + FRONT_GROUP, self._kept_rows))
-                    groups.append((group, [self._features_of(step, one) for one in group]))
-                    passed |= set(group)
-            yield StepClips(step, rows, [self._train.examples[row].labels for row in rows], features, groups)
-
-    def _room_for(self, front_bytes: int) -> int:
-        """Return of how many clips, the first by their number, the front is kept: as many as there is room for."""
-        examples = self._train.examples
-        first = self._trainable.front([self._features_of(0, 0)])[0]
-        size, length = first.numel() * first.element_size(), examples[0].samples
-        room = front_bytes
-        for row, example in enumerate(examples):
-            room -= size if self._trainable.fills_window else size * example.samples / length
-            if room < 0:
-                return row
-        return len(examples)
+    def _make(self, step: int) -> StepClips:
+        """Make one step's features; runs in the thread."""
+        rows = self._batches.at(step)
+        features = {
+            place: self._features_of(step, row) for place, row in enumerate(rows) if row not in self._fronts.tensors
+        }
+        return StepClips(step, rows, [self._train.examples[row].labels for row in rows], features)
 
     def _features_of(self, step: int, row: int) -> Tensor:
         kept = self._features.tensors.get(row)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from acento.models.base import Audio, DecodeOptions, DeviceType
-from acento.models.whisper import WhisperRecognizer, cached_rows
+from acento.models.whisper import WhisperRecognizer
 from acento.models.whisper import load as load_recognizer
 from acento.training.encoder_decoder import EncoderDecoderTrainable
 from acento.training.recipe import Recipe
@@ -61,9 +61,7 @@ class WhisperTrainable(EncoderDecoderTrainable):
     def front(self, features: Sequence[Tensor]) -> list[Tensor]:
         """See :meth:`Trainable.front`; shape ``(frames / 2, d_model)`` each."""
         parts: list[Tensor] = []
-        clips = self._stacked(features)
-        rows = cached_rows(clips.shape[-1]) if self._device.type == "cpu" else len(clips)
-        for part in clips.split(rows):
+        for part in self._stacked(features).split(self._rows(len(features))):
             hidden = self._embed(part)
             for layer in self._encoder.layers[: self._frozen]:
                 hidden = layer(hidden, None)

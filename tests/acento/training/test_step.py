@@ -14,7 +14,7 @@ from acento.models.base import Audio
 from acento.models.checkpoint import resolve
 from acento.training.augment.options import Augmentation
 from acento.training.base import Trainable
-from acento.training.feed import FRONT_GROUP, Feed, StepClips
+from acento.training.feed import Feed, StepClips
 from acento.training.optimizer import make_optimizer
 from acento.training.prepared import Example
 from acento.training.recipe import Recipe
@@ -190,7 +190,6 @@ def test_the_frozen_encoder_runs_once_for_each_clip(folder: Path, monkeypatch: p
     for step in range(6):
         stepper(step_clips(feed, step), TrainingState(step=step))
     assert sum(passed) == len(TEXTS)
-    assert len(passed) == -(-len(TEXTS) // FRONT_GROUP), "and hears as many at once as it may"
     assert sorted(clips.read) == list(range(len(TEXTS))), "nor is audio read or transformed a second time"
     assert feed.kept_fronts == len(TEXTS)
 
@@ -204,19 +203,8 @@ def test_beyond_its_room_the_front_is_made_again_and_the_loss_is_the_same(folder
         feed = Feed(trainable, clips, feed._batches, recipe.augmentation, 0, front_bytes=front_bytes)  # type: ignore[arg-type]
         stepper._feed = feed
         losses.append([stepper(step_clips(feed, n), TrainingState(step=n))["loss"] for n in range(4)])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert losses[0] == losses[1]
     assert feed.kept_fronts == room // (100 * 32 * 4)
-
-
-def test_a_resumed_training_hears_the_very_same_front(folder: Path) -> None:
-    fronts = []
-    for first in (0, 2):
-        _, _, feed, _ = made(folder, Clips(folder), strategy="decoder", batch_size=2)
-        for clips in feed.steps(first, 8):
-            feed.inputs(clips, range(len(clips.rows)))
-        fronts.append(feed._fronts)
-    assert fronts[0].keys() == fronts[1].keys()
-    assert all(torch.equal(fronts[0][row], fronts[1][row]) for row in fronts[0])
 
 
 def test_steps_that_were_made_ahead_and_never_taken_lose_no_clip(folder: Path) -> None:
