@@ -18,6 +18,8 @@ from acento.store.base import MARKER, Store
 
 _SHIPPED_FOLDER = Path(__file__).parent.parent / "assets" / "models"
 _HUB_FILES = ["*.json", "*.txt", "*.safetensors", "*.model", "*.jinja"]
+_HUB_COPIES = ["consolidated*.safetensors"]
+"""The same weights once more, in their authors' own layout."""
 _HUB_PICKLES = ["pytorch_model*.bin"]
 _NOT_LOADED = frozenset({MARKER, "recipe.json", "history.jsonl", "curve.png"})
 """What may lie beside a checkpoint and says how it came to be: no text depends on it."""
@@ -82,7 +84,11 @@ def shipped() -> list[str]:
     """Return the names of the models that come with Acento."""
     if not _SHIPPED_FOLDER.is_dir():
         return []
-    return sorted(SHIPPED + path.name for path in _SHIPPED_FOLDER.iterdir() if (path / "config.json").is_file())
+    return sorted(
+        SHIPPED + path.name
+        for path in _SHIPPED_FOLDER.iterdir()
+        if (path / "config.json").is_file() or any(path.glob(f"*{NEMO_SUFFIX}"))
+    )
 
 
 def _looks_like_hub_id(name: str) -> bool:
@@ -237,6 +243,10 @@ def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
     from huggingface_hub.utils import HFValidationError, httpx
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns, token=hub_token()))
+        return Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=patterns, ignore_patterns=_HUB_COPIES, token=hub_token()
+            )
+        )
     except (HFValidationError, httpx.HTTPError, OSError) as error:
         raise hub_error(error, "model", name, revision, ModelError) from error

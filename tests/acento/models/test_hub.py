@@ -56,8 +56,19 @@ def test_a_revision_is_a_branch_a_tag_or_a_commit_and_brings_its_own_bytes(
 
 
 def test_only_what_loading_reads_is_downloaded(hub: Hub, first: Files) -> None:
-    hub.repo(ID, {**first, "pytorch_model.bin": b"pickle", "modeling_x.py": b"raise SystemExit", "a/b.wav": b"x"})
-    assert not {"pytorch_model.bin", "modeling_x.py", "a"} & {path.name for path in resolve(ID).folder.iterdir()}
+    hub.repo(
+        ID,
+        {
+            **first,
+            "pytorch_model.bin": b"pickle",
+            "modeling_x.py": b"raise SystemExit",
+            "a/b.wav": b"x",
+            "consolidated.safetensors": b"x",
+        },
+    )
+    assert not {"pytorch_model.bin", "modeling_x.py", "a", "consolidated.safetensors"} & {
+        path.name for path in resolve(ID).folder.iterdir()
+    }
 
 
 def test_a_private_model_needs_a_token_that_may_read_it(
