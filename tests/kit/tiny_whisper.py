@@ -9,9 +9,18 @@ _LETTERS = "abcdefghij"
 
 
 def make_whisper(
-    folder: Path, *, mel_bins: int = 80, window_s: int = 4, multilingual: bool = True, seed: int = 4
+    folder: Path,
+    *,
+    mel_bins: int = 80,
+    window_s: int = 4,
+    multilingual: bool = True,
+    seed: int = 4,
+    letters: str = _LETTERS,
 ) -> Path:
-    """Write a random Whisper into ``folder`` and return it; the same arguments make the same weights."""
+    """Write a random Whisper into ``folder`` and return it; the same arguments make the same weights.
+
+    It writes nothing but ``letters``, and the default ones never with an ``a`` first.
+    """
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
@@ -39,13 +48,16 @@ def make_whisper(
     model = WhisperForConditionalGeneration(config)
     with torch.no_grad():  # as padding its row is zero, and then no text would ever end
         model.model.decoder.embed_tokens.weight[ids["<|endoftext|>"]].normal_(std=0.5)
-    model.generation_config = GenerationConfig(**_generation(ids, multilingual))
+    model.generation_config = GenerationConfig(**_generation(ids, multilingual, letters))
     model.save_pretrained(folder)
     WhisperFeatureExtractor(feature_size=mel_bins, chunk_length=window_s).save_pretrained(folder)
     return folder
 
 
-def _generation(ids: dict[str, int], multilingual: bool) -> dict[str, Any]:
+def _generation(ids: dict[str, int], multilingual: bool, letters: str) -> dict[str, Any]:
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    pieces = {piece for word, _ in ByteLevel(add_prefix_space=False).pre_tokenize_str(letters) for piece in word}
     config: dict[str, Any] = {
         "decoder_start_token_id": ids["<|startoftranscript|>"],
         "eos_token_id": ids["<|endoftext|>"],
@@ -53,8 +65,8 @@ def _generation(ids: dict[str, int], multilingual: bool) -> dict[str, Any]:
         "pad_token_id": ids["<|endoftext|>"],
         "no_timestamps_token_id": ids["<|notimestamps|>"],
         # what is left are letters and the end, so that texts can be read and differ in length
-        "suppress_tokens": sorted(number for token, number in ids.items() if token not in {*_LETTERS, "<|endoftext|>"}),
-        "begin_suppress_tokens": [ids["a"], ids["<|endoftext|>"]],
+        "suppress_tokens": sorted(number for token, number in ids.items() if token not in pieces | {"<|endoftext|>"}),
+        "begin_suppress_tokens": [*([ids["a"]] if letters == _LETTERS else []), ids["<|endoftext|>"]],
         "max_length": 40,
         "is_multilingual": multilingual,
     }
