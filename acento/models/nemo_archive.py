@@ -1,14 +1,16 @@
 """A ``.nemo`` file read and judged without NeMo: a tar of a YAML config, a pickle of weights and tokenizer files.
 
 Loading one builds whatever classes its config names, so everything is refused that a model for speech recognition has
-no need of: paths that lead out of the archive, links, YAML tags, classes that are not NeMo's or torch's building blocks.
+no need of: paths that lead out of the archive, links, YAML tags, classes that are no building blocks of NeMo or torch.
 """
 
+import copy
 import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 from zlib import error as ZlibError  # noqa: N812 - as one of the errors below
@@ -52,7 +54,7 @@ _BUILDING_BLOCKS: Final = (
     "torch.optim.",
     "torchmetrics.",
 )
-"""Where classes that a config names may come from. NeMo's other tokenizers are not among them: one runs code of a hub."""
+"""Where classes that a config names may come from; not from NeMo's other tokenizers, one of which runs a hub's code."""
 _FUNCTIONS: Final = frozenset({"nemo.collections.asr.modules.transformer.get_nemo_transformer"})
 """What is no class and yet named by the configs of NVIDIA's own models: Canary's decoder."""
 _CLASS_KEYS: Final = frozenset({"_target_", "target", "cls"})
@@ -63,7 +65,7 @@ _RESOLVER: Final = re.compile(r"\$\{[^}]*:")
 
 _MOST_MEMBERS: Final = 10_000
 _MOST_CONFIG_BYTES: Final = 32 << 20
-_MOST_NODES: Final = 2_000_000
+_MOST_NODES: Final = 1_000_000
 """Values in a config, aliases counted as often as they are used; a vocabulary has up to some ten thousand."""
 _LARGEST_RATIO: Final = 100
 _BOMB_BYTES: Final = 64 << 20
@@ -117,6 +119,17 @@ def describe(path: Path) -> tuple[ArchiveFacts, dict[str, Any]]:
     Raises:
         ModelError: as :func:`inspect`.
     """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ModelError(f"NeMo model {path} cannot be read ({error.strerror}).") from error
+    facts, config = _described(path, found.st_size, found.st_mtime_ns)
+    return facts, copy.deepcopy(config)
+
+
+@lru_cache(maxsize=8)
+def _described(path: Path, _size: int, _changed: int) -> tuple[ArchiveFacts, dict[str, Any]]:
+    """Judge an archive once for as long as it stays the same: old ones are gzipped, and reading them takes seconds."""
     with _opened(path) as archive:
         members = _members(path, archive)
         for name in (CONFIG, WEIGHTS):
@@ -184,7 +197,7 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]
             raise ModelError(
                 f"NeMo model {path} is refused: its {size} bytes would unpack to more than {_LARGEST_RATIO} times that."
             )
-        if archive.fileobj is not None and count >= _MOST_MEMBERS:
+        if count >= _MOST_MEMBERS:
             raise ModelError(f"NeMo model {path} is refused: it has more than {_MOST_MEMBERS} members.")
         if member.isdir():
             continue
@@ -193,19 +206,9 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]
             raise ModelError(f"NeMo model {path} is refused: it has two members called {name}.")
         seen.add(name.casefold())
         found[name] = member
-    _see_the_end(path, archive, found)
-    return found
-
-
-def _see_the_end(path: Path, archive: tarfile.TarFile, members: dict[str, tarfile.TarInfo]) -> None:
-    """See that the last member's last byte is there: a reader of headers alone passes over what a plain tar lacks."""
-    last = max(members.values(), key=lambda member: member.offset_data, default=None)
-    if last is None:
+    if not found:
         raise ModelError(f"NeMo model {path} is empty; get it anew.")
-    if archive.fileobj is not None and last.size:
-        archive.fileobj.seek(last.offset_data + last.size - 1)
-        if not archive.fileobj.read(1):
-            raise ModelError(f"NeMo model {path} is damaged: it ends inside its member {last.name}; get it anew.")
+    return found
 
 
 def _read(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, most: int | None) -> bytes:
@@ -223,7 +226,9 @@ def _config(path: Path, data: bytes) -> dict[str, Any]:
     try:
         config = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(f"NeMo model {path} is refused: its {CONFIG} is no plain YAML ({_first_line(error)}).") from error
+        raise ModelError(
+            f"NeMo model {path} is refused: its {CONFIG} is no plain YAML ({_first_line(error)})."
+        ) from error
     if isinstance(config, dict) and isinstance(config.get("model"), dict):
         config = config["model"]  # as NeMo does with the config of a whole training
     if not isinstance(config, dict):
@@ -258,7 +263,7 @@ def _walk(config: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
         if isinstance(value, dict):
             waiting += [(f"{where}.{name}" if where else str(name), str(name), part) for name, part in value.items()]
         elif isinstance(value, list):
-            waiting += [(f"{where}.{number}", key if isinstance(part, str) else "", part) for number, part in enumerate(value)]
+            waiting += [(f"{where}.{number}", "", part) for number, part in enumerate(value)]
 
 
 def _is_model(name: str) -> bool:
