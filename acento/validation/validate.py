@@ -48,7 +48,8 @@ def validate(
     key = verdict_key(card, suite, model.digest if model else None)
     cached = store.find(key, verify=True) is not None
     if not cached:
-        limits = label_limits(model, language_of(store, card, list(card.splits))) if model else None
+        filled = [split for split, clips in card.splits.items() if clips]
+        limits = label_limits(model, language_of(store, card, filled)) if model else None
         parameters = limits.parameters if limits else {}
         expectations(suite, parameters)  # a suite that cannot be is said before anything is measured
         measure(store, card, workers=workers)

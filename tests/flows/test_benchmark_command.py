@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from commands import acento, api, command
 from servers import PrefectServer, wait_until
 from staged import staged
 from tiny_whisper import make_whisper
@@ -37,21 +37,11 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
     return shutil.copytree(prepared, tmp_path / "work")
 
 
-def acento(server: PrefectServer, folder: Path, *arguments: str, flags: tuple[str, ...] = ()) -> Any:
-    """Run the command in a folder; its store is there."""
-    return subprocess.run(
-        [sys.executable, *flags, "-m", "flows.cli", *arguments],
-        cwd=folder,
-        env={**server.environment, "ACENTO_STORE": str(folder / "store")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def api(server: PrefectServer, what: str, **body: Any) -> Any:
-    return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
+def imports_of(server: PrefectServer, folder: Path, *arguments: str) -> Any:
+    """Run the command and let Python say what it imports."""
+    started = command(server, folder, *arguments)
+    started["args"].insert(1, "-Ximporttime")
+    return subprocess.run(**started, capture_output=True, timeout=300, check=False)
 
 
 def run_json(folder: Path, run: str) -> Any:
@@ -114,7 +104,7 @@ def test_the_same_again_infers_nothing_imports_no_torch_and_says_cached(
     prefect_server: PrefectServer, folder: Path
 ) -> None:
     first = acento(prefect_server, folder, *BENCHMARK, "--job-id", "a")
-    again = acento(prefect_server, folder, *BENCHMARK, "--job-id", "b", flags=("-X", "importtime"))
+    again = imports_of(prefect_server, folder, *BENCHMARK, "--job-id", "b")
     assert (first.returncode, again.returncode) == (0, 0), again.stderr[-2000:]
     imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines() if line.startswith("import time")}
     assert "prefect" in imported
@@ -235,7 +225,7 @@ def test_looking_needs_no_prefect(prefect_server: PrefectServer, folder: Path) -
         (("leaderboard", "--markdown"), "| model |"),
         (("datasets",), "demo"),
     ):
-        done = acento(prefect_server, folder, *verb, flags=("-X", "importtime"))
+        done = imports_of(prefect_server, folder, *verb)
         assert done.returncode == 0, done.stderr
         assert words in done.stdout
         assert "| prefect\n" not in done.stderr

@@ -2,14 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
+from commands import acento, api
 from servers import PrefectServer
 from staged import staged_splits
 from tiny_whisper import make_whisper
@@ -35,24 +32,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(prepared: Path, tmp_path: Path) -> Path:
     """Copy it, so that each test has a store of its own."""
     return shutil.copytree(prepared, tmp_path / "work")
-
-
-def acento(server: PrefectServer, folder: Path, *arguments: str) -> Any:
-    """Run the command in a folder; its store is there."""
-    environment = {**server.environment, "ACENTO_STORE": str(folder / "store")}
-    return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
-        cwd=folder,
-        env=environment,
-        text=True,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def api(server: PrefectServer, what: str, **body: Any) -> Any:
-    return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
 
 
 def test_every_clip_is_tested_once_by_both_models(prefect_server: PrefectServer, folder: Path) -> None:

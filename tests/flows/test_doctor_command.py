@@ -1,16 +1,15 @@
 """``acento validate --doctor`` beside a real Prefect server, and its findings given to ``acento datasets mend``."""
 
 import csv
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from commands import acento
 from made_up import clip, good, make_set
 from servers import PrefectServer
 from tiny_whisper import make_whisper
@@ -38,19 +37,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(prepared: Path, tmp_path: Path) -> Path:
     """Copy it, so that each test has a store of its own."""
     return shutil.copytree(prepared, tmp_path / "work")
-
-
-def acento(server: PrefectServer, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder; its store is there."""
-    return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
-        cwd=folder,
-        env={**os.environ, **server.environment, "ACENTO_STORE": str(folder / "store"), "COLUMNS": "300"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def printed(done: subprocess.CompletedProcess[str], name: str) -> str:

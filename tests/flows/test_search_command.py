@@ -4,12 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
+from commands import acento, api, command
 from servers import PrefectServer, wait_until
 from staged import staged_splits
 from tiny_whisper import make_whisper
@@ -43,20 +41,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(prepared: Path, tmp_path: Path) -> Path:
     """Copy it, so that each test has a store of its own."""
     return shutil.copytree(prepared, tmp_path / "work")
-
-
-def command(server: PrefectServer, folder: Path, *arguments: str) -> dict[str, Any]:
-    environment = {**server.environment, "ACENTO_STORE": str(folder / "store")}
-    return {"args": [sys.executable, "-m", "flows.cli", *arguments], "cwd": folder, "env": environment, "text": True}
-
-
-def acento(server: PrefectServer, folder: Path, *arguments: str) -> Any:
-    """Run the command in a folder; its store is there."""
-    return subprocess.run(**command(server, folder, *arguments), capture_output=True, timeout=300, check=False)
-
-
-def api(server: PrefectServer, what: str, **body: Any) -> Any:
-    return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
 
 
 def trained(folder: Path) -> set[str]:

@@ -1,16 +1,14 @@
 """``acento validate`` beside a real Prefect server: what it prints and shows, and what a failed set may be used for."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from commands import acento
 from made_up import clip, good, make_set
 from servers import PrefectServer
 from tiny_whisper import make_whisper
@@ -36,19 +34,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(prepared: Path, tmp_path: Path) -> Path:
     """Copy it, so that each test has a store of its own."""
     return shutil.copytree(prepared, tmp_path / "work")
-
-
-def acento(server: PrefectServer | None, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder; its store is there."""
-    return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
-        cwd=folder,
-        env={**(server.environment if server else os.environ), "ACENTO_STORE": str(folder / "store")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def last_run(server: PrefectServer, dataset: str) -> tuple[Any, list[Any], list[Any]]:
@@ -131,10 +116,10 @@ def test_a_failed_set_is_benchmarked_only_when_allowed_and_the_run_says_so(
 
 
 def test_the_suite_can_be_copied_and_changed(prefect_server: PrefectServer, folder: Path) -> None:
-    written = acento(None, folder, "validate", "--write-suite", "my.yaml")
+    written = acento(prefect_server, folder, "validate", "--write-suite", "my.yaml")
     assert written.returncode == 0, written.stderr
-    assert "is there already" in acento(None, folder, "validate", "--write-suite", "my.yaml").stderr
-    assert "snr_db" in acento(None, folder, "validate", "--columns").stdout
+    assert "is there already" in acento(prefect_server, folder, "validate", "--write-suite", "my.yaml").stderr
+    assert "snr_db" in acento(prefect_server, folder, "validate", "--columns").stdout
     suite = folder / "my.yaml"
     suite.write_text(suite.read_text(encoding="utf-8").replace("severity: error", "severity: warning"), "utf-8")
     done = acento(prefect_server, folder, "validate", "bad", "--suite", "my.yaml")

@@ -94,7 +94,7 @@ def serving(home: Path, **variables: str) -> Iterator[tuple[PrefectServer, runni
         "PREFECT_API_URL": url,
         "PREFECT_UI_ENABLED": "false",
         "PREFECT_CLI_COLORS": "false",
-        "COLUMNS": "200",
+        "COLUMNS": "300",
     }
     command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
     with running(*command, env={**environment, **variables}) as server:

@@ -1,0 +1,84 @@
+"""``acento`` as a person runs it, beside a Prefect server and in a folder with a store; and what Prefect shows of it."""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import httpx
+import warm
+from servers import PrefectServer
+
+
+def acento(
+    server: PrefectServer, folder: Path, *arguments: str, timeout: float = 300, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder, in which its store is."""
+    environment = {**server.environment, "ACENTO_STORE": str(folder / "store"), **variables}
+    return _forks(tuple(sorted(server.environment.items()))).run(arguments, folder, environment, timeout)
+
+
+def command(server: PrefectServer, folder: Path, *arguments: str) -> dict[str, Any]:
+    """Return what ``subprocess.Popen`` takes to start the command in a folder, for those that are to be killed."""
+    environment = {**server.environment, "ACENTO_STORE": str(folder / "store")}
+    return {"args": [sys.executable, "-m", "flows.cli", *arguments], "cwd": folder, "env": environment, "text": True}
+
+
+def api(server: PrefectServer, what: str, **body: Any) -> Any:
+    """Ask the server's API for a filtered list, such as of ``flow_runs``."""
+    return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
+
+
+class _Forks:
+    """The process that forks for each command; see :mod:`warm`."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(warm.__file__)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        atexit.register(self._end)
+        if self._said() != "ready":
+            raise RuntimeError("the process that forks for each command did not start; its output says why")
+
+    def run(
+        self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; kill it when it takes too long."""
+        with tempfile.TemporaryDirectory(prefix="acento-tests-") as scratch:
+            out, err = Path(scratch) / "out", Path(scratch) / "err"
+            asked = {"arguments": arguments, "cwd": str(folder), "env": environment, "out": str(out), "err": str(err)}
+            assert self._process.stdin is not None
+            print(json.dumps(asked), file=self._process.stdin, flush=True)
+            child = int(self._said())
+            late = Timer(timeout, os.kill, (child, signal.SIGKILL))
+            late.start()
+            try:
+                code = int(self._said())
+            finally:
+                late.cancel()
+            said = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (out, err)]
+        return subprocess.CompletedProcess(["acento", *arguments], code, *said)
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@cache
+def _forks(environment: tuple[tuple[str, str], ...]) -> _Forks:
+    return _Forks(dict(environment))
