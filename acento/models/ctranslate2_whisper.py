@@ -6,6 +6,7 @@ arithmetic of the model only.
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ CONVERSION = "conversion.json"
 """How the weights are held, under ``quantization``; and what made them so."""
 
 _INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
+_UNLOADING_TRIES = 500
 _NEEDED = (SOURCE_CONFIG, "generation_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
@@ -124,8 +126,12 @@ class CTranslate2Whisper(Recognizer):
         return isinstance(error, RuntimeError) and any(words in str(error) for words in ("out of memory", "bad_alloc"))
 
     def close(self) -> None:
-        """See :meth:`Recognizer.close`."""
-        self._model.unload_model()
+        """See :meth:`Recognizer.close`; a worker that has just answered may hold the model for a moment longer."""
+        for _ in range(_UNLOADING_TRIES):
+            self._model.unload_model()
+            if not self._model.model_is_loaded:
+                return
+            time.sleep(0.01)
 
     def _decode(self, features: Tensor, positions: int) -> list[list[int]]:
         """Write greedily until the end token, or until this many positions are taken, the prompt's among them."""

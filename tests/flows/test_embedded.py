@@ -208,6 +208,7 @@ def alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_an_interrupt_that_python_drops_while_a_session_begins_still_ends_it(
     prefect_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

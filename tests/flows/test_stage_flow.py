@@ -56,6 +56,7 @@ def client(_session: None) -> Iterator[SyncPrefectClient]:
         yield client
 
 
+@pytest.mark.slow
 def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> None:
     reference = stage_source.fn(str(source), "santiago", language="es")
     card = load_card(open_store(str(tmp_path / "store")), "santiago")

@@ -49,6 +49,7 @@ def table(first: int, last: int) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hub")
 def test_the_task_tells_the_source_what_it_was_told(tmp_path: Path) -> None:
     options = SourceOptions(revision="v1", config="es", source_split="test", audio_column="sound", text_column="said")

@@ -1,4 +1,4 @@
-"""``acento`` as a person runs it, beside a Prefect server and in a folder with a store; and what Prefect shows of it."""
+"""``acento`` as a person runs it, beside a Prefect server and in a folder with a store; and what Prefect shows."""
 
 import atexit
 import json

@@ -367,6 +367,7 @@ def test_a_folder_packed_by_hand_is_read_too(here: LocalStore, there: LocalStore
 # Kills
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["out", "out.tar"])
 def test_an_export_killed_at_any_write_leaves_nothing_and_is_made_again(
     here: LocalStore, tmp_path: Path, name: str

@@ -158,6 +158,7 @@ def test_a_source_of_which_nothing_can_be_staged_is_one_sentence_with_reasons(st
 # The same end by any way
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_any_number_of_workers_leaves_the_same_bytes(tmp_path, folder, workers):
@@ -502,6 +503,7 @@ def crashing_decoder(tmp_path, monkeypatch):
     monkeypatch.setattr("acento.data.staging_pool._PRELUDE", "import crashing; ")
 
 
+@pytest.mark.slow
 def test_a_file_that_crashes_the_decoder_is_rejected_and_the_others_stage(store, folder, tmp_path, monkeypatch):
     crashing_decoder(tmp_path, monkeypatch)
     put(folder, "killer", 80)
@@ -539,6 +541,7 @@ def test_workers_import_no_models_and_no_orchestrator():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux which processes live")
 def test_workers_end_when_the_parent_is_killed(tmp_path, folder):
     for n in range(30):

@@ -40,6 +40,7 @@ from acento.training.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

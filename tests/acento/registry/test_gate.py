@@ -269,6 +269,7 @@ def test_a_candidate_that_errs_more_on_the_test_never_turns_a_refusal_into_a_pas
     assert as_is.passed or not quick(evidence([*before], [new + more for new in after])).passed
 
 
+@pytest.mark.slow
 def test_equal_models_pass_in_at_most_one_of_twenty_tests() -> None:
     passed = 0
     for trial in range(200):

@@ -38,6 +38,7 @@ def test_a_law_that_is_there_is_found() -> None:
     assert [one.wer for one in found.predicted] == pytest.approx([0.1707, 0.15], abs=0.0005)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_what_comes_most_of_the_time() -> None:
     held = 0
     for trial in range(40):

@@ -120,6 +120,7 @@ def test_a_version_that_was_removed_is_published_again(store: LocalStore, planne
     assert find_version(store, "tuned").version == first.version
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

@@ -133,6 +133,7 @@ def test_a_multilingual_model_must_be_told_the_language(folder: Path) -> None:
         load_labeler(folder, "xx")
 
 
+@pytest.mark.slow
 def test_the_end_is_learned_although_it_is_also_the_padding(folder: Path, tmp_path: Path) -> None:
     trainable, rows = learner(folder, strategy="full"), labels(folder)
     losses = learn(trainable, rows, 150, learning_rate=3e-3)
@@ -274,6 +275,7 @@ def test_a_large_v3_shape_with_128_mel_bins_trains_a_step(tmp_path: Path, strate
     assert losses[1] < losses[0]
 
 
+@pytest.mark.slow
 def test_an_english_only_shape_trains_and_has_no_language(tmp_path: Path) -> None:
     folder = make_whisper(tmp_path / "m", multilingual=False, window_s=2)
     for language in ("en", None):

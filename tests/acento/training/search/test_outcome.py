@@ -23,6 +23,7 @@ def by_dropout(_: int, recipe: Recipe, __: Report) -> TrialOutcome:
     return TrialOutcome(0.2 + recipe.dropout + 0.01 * (recipe.strategy == "full"), minutes=1.0)
 
 
+@pytest.mark.slow
 def test_importance_is_greatest_for_what_made_the_difference(tmp_path: Path) -> None:
     outcome = search(tmp_path, plan(space=SPACE, sampler="grid"), by_dropout, None)
     assert outcome.importance is not None
@@ -31,6 +32,7 @@ def test_importance_is_greatest_for_what_made_the_difference(tmp_path: Path) -> 
     assert sum(outcome.importance.values()) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_importance_is_not_guessed_from_few_trials_or_from_none_that_differ(tmp_path: Path) -> None:
     made = plan(space=SPACE, sampler="grid")
     assert search(tmp_path / "few", made, by_dropout, 7).importance is None
@@ -80,6 +82,7 @@ def test_nothing_finished_is_no_best(tmp_path: Path) -> None:
     assert [file.name for file in write_outcome(outcome, tmp_path)] == ["trials.csv", "history.png"]
 
 
+@pytest.mark.slow
 def test_of_equals_the_first_is_the_best(tmp_path: Path) -> None:
     def same(_: int, __: Recipe, ___: Report) -> TrialOutcome:
         return TrialOutcome(0.2, minutes=1.0)
