@@ -25,6 +25,7 @@ from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.nemo_archive import WEIGHTS, Kind, describe, find, unpack
 from acento.models.nemo_tokens import Writing, read_writing
+from acento.models.nemo_weights import tensors_in
 from acento.models.pretrained import TorchRecognizer, explained
 
 WINDOW_S = {"multitask": 40.0}
@@ -261,7 +262,7 @@ def _connector() -> Any:
                 calling_cls._set_model_restore_state(is_being_restored=True, folder=folder)
                 try:
                     model = calling_cls.from_config_dict(config=override_config_path)
-                    weights = _tensors(Path(restore_path), Path(folder) / WEIGHTS)
+                    weights = tensors_in(Path(restore_path), Path(folder) / WEIGHTS)
                 finally:
                     calling_cls._set_model_restore_state(is_being_restored=False)
             return override_config_path, model, weights
@@ -285,23 +286,3 @@ def _connector() -> Any:
             torch.save({name: tensor.detach().cpu() for name, tensor in state_dict.items()}, filepath)
 
     return Connector()
-
-
-def _tensors(path: Path, file: Path) -> dict[str, Tensor]:
-    """Read a pickle of weights, and of nothing else: no class in it is looked for, no code is run.
-
-    Raises:
-        ModelError: it holds anything but tensors, or is damaged.
-    """
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"The weights in NeMo model {path} are damaged or hold more than tensors ({reason})."
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise ModelError(f"The weights in NeMo model {path} are no table of tensors; get the file anew.")
-    return state

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acento.errors import InputError, ModelError
+from acento.models.weights import NEMO_SUFFIX
 from acento.scoring.counts import ErrorCounts
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def interpolate(base: Path, tuned: Path, ratio: float, out: Path) -> None:
     from safetensors.torch import save_file
 
     _check(ratio)
+    if tuned.is_dir() and any(tuned.glob(f"*{NEMO_SUFFIX}")):
+        _interpolate_archives(base, tuned, ratio, out)
+        return
     if out.resolve() in (base.resolve(), tuned.resolve()):
         raise InputError(f"The interpolated model cannot be written over {out}; name another folder.")
     with _opened(base) as old, _opened(tuned) as new:
@@ -68,6 +72,23 @@ def interpolate(base: Path, tuned: Path, ratio: float, out: Path) -> None:
     for path in sorted(tuned.iterdir()):
         if path.is_file() and path.suffix in _BESIDE and not path.name.startswith((".", "_")):
             shutil.copyfile(path, out / path.name)
+
+
+def _interpolate_archives(base: Path, tuned: Path, ratio: float, out: Path) -> None:
+    """Write a NeMo model between two: the archive of the tuned one, but for the weights' values."""
+    from acento.models.nemo_archive import find
+    from acento.models.nemo_weights import weights_of, write_with_weights
+
+    source = find(tuned)
+    old, new = weights_of(find(base)), weights_of(source)
+    odd = sorted(old.keys() ^ new.keys()) or sorted(name for name in new if old[name].shape != new[name].shape)
+    if odd:
+        raise ModelError(
+            f"{tuned} was not tuned from {base}: {len(odd)} tensors differ in name or shape (such as {odd[0]}); only a "
+            "model and its own base can be interpolated."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_with_weights(source, {name: blend(old[name], new[name], ratio) for name in new}, out / source.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,6 +13,10 @@ from tiny_whisper import make_whisper
 from torch import Tensor
 
 from acento.errors import InputError, ModelError
+from acento.models.base import DecodeOptions
+from acento.models.families import FAMILIES
+from acento.models.nemo_archive import inspect
+from acento.models.nemo_weights import weights_of
 from acento.registry.interpolation import blend, choose, interpolate
 from acento.scoring.counts import ErrorCounts
 
@@ -220,3 +225,20 @@ def test_dev_clips_without_a_word_choose_nothing() -> None:
         choose([0.5], lambda _: ErrorCounts())
     with pytest.raises(InputError, match="There is no ratio"):
         choose([], lambda _: counts(1))
+
+
+@pytest.mark.nemo
+def test_a_nemo_model_between_two_is_an_archive_like_the_tuned_one(tmp_path: Path) -> None:
+    from tiny_nemo import make_nemo
+
+    base, tuned = (make_nemo(tmp_path / name, seed=seed) for seed, name in enumerate(("base", "tuned")))
+    interpolate(base / "model.nemo", tuned, 0.5, tmp_path / "out")
+    old, new, between = (weights_of(folder / "model.nemo") for folder in (base, tuned, tmp_path / "out"))
+    assert between.keys() == new.keys()
+    assert all(torch.equal(tensor, blend(old[name], new[name], 0.5)) for name, tensor in between.items())
+    assert inspect(tmp_path / "out" / "model.nemo") == inspect(tuned / "model.nemo")
+    recognizer = FAMILIES["nemo"].load(tmp_path / "out", DecodeOptions(language="es"))
+    audio = [np.zeros(16000, np.float32)]
+    assert recognizer.finish(recognizer.infer(recognizer.prepare(audio)))
+    with pytest.raises(ModelError, match="was not tuned from"):
+        interpolate(make_nemo(tmp_path / "wide", width=64), tuned, 0.5, tmp_path / "odd")
