@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $@
 
-demo: env  ## the main job: speak the demo set, stage it, benchmark two models, print the leaderboard
+demo: env  ## the main job: speak the demo set, benchmark four models on it, specialize one, print the proof
 	$(BIN)/acento demo
 
 check: env  ## the fast part of the tests: format, lint, types, import arrows, unit tests (under 2 minutes)
@@ -39,7 +39,7 @@ test-real: env  ## what a machine may lack: installs it as root on Debian, and s
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo]' -c constraints.txt
 	$(BIN)/python -m pytest -q -m 'browser or postgres or nemo'
 
-demo-models: env  ## train the two shipped models anew (about an hour on 2 cores)
+demo-models: env  ## train the shipped models anew (about two hours on 2 cores)
 	$(BIN)/python -m acento.training.demo_models
 
 clean:  ## remove the virtual environment and what the tools left (never your store)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from acento.errors import DamagedError, InputError
+from acento.errors import DamagedError, InputError, StoreError
 
 MARKER = "_complete.json"
 """The file, written last, that says that an artifact is whole and lists its files."""
@@ -103,6 +103,18 @@ class Store(ABC):
             StoreError: there is no such artifact or file.
             DamagedError: the bytes are not those that were published.
         """
+
+    def local_folder(self, key: str) -> Path:
+        """Return the local folder of an artifact that has no folders inside, its checksums verified; read-only.
+
+        Raises:
+            StoreError: there is no such artifact.
+            DamagedError: the bytes are not those that were published.
+        """
+        artifact = self.find(key)
+        if artifact is None or not artifact.files:
+            raise StoreError(f"{key} is not in the store {self.url}; run again the step that makes it.")
+        return {self.local_path(key, file).parent for file in artifact.files}.pop()
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[str]:

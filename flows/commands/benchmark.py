@@ -93,7 +93,7 @@ def benchmark(
         published = benchmark_flow(**asked)
     print_run(published.run, published.folder, by or [])
     if published.left_out:
-        terminal.err.print(*(f"Left out: {name}. {why}" for name, why in published.left_out.items()), sep="\n")
+        print_left_out(published.left_out)
         raise typer.Exit(1)
 
 
@@ -101,7 +101,7 @@ def demo(
     num_requests: Annotated[int, typer.Option("--num-requests", "--shards", help="Placements sharing the work.")] = 2,
     verbose: terminal.Verbose = False,
 ) -> None:
-    """Speak Chilean Spanish, stage it, benchmark two shipped models, specialize one to the accent. Needs nothing."""
+    """Speak Chilean Spanish, stage it, benchmark the shipped models, specialize one to the accent. Needs nothing."""
     from acento.settings import settings
     from acento.store import LocalStore, open_store
     from flows.commands.training import print_specialized
@@ -113,6 +113,7 @@ def demo(
 
         done = demo_flow(str(folder), num_requests=num_requests)
     print_run(done.shipped.run, done.shipped.folder, ["accent"])
+    print_left_out(done.shipped.left_out)
     terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on the accented training clips:\n")
     print_specialized(done.specialized)
     terminal.out.print(
@@ -200,6 +201,12 @@ def leaderboard(
         typer.echo(board.to_markdown())
     else:
         _print_board(board, by or [])
+
+
+def print_left_out(models: dict[str, str]) -> None:
+    """Say on standard error which models could not be run here, and what is missing."""
+    for name, why in models.items():
+        terminal.err.print(f"Left out: {name}. {why}", soft_wrap=True, markup=False)
 
 
 def print_run(run: str, folder: str, by: list[str]) -> None:

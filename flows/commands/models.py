@@ -89,7 +89,7 @@ def show(name: Which) -> None:
             *[(name, value) for name, value in about.provenance.items() if isinstance(value, str | int | float)],
             ("versions", ", ".join(one.version for one in versions(store, version.name))),
             ("exports", ", ".join(_exports(store, version)) or "none"),
-            ("path", store.local_path(version.key, "config.json").parent),
+            ("path", store.local_folder(version.key)),
             ("card", card_path(store, version)),
         ]
     )
@@ -182,7 +182,7 @@ def export(
             ("exported", f"{done.id} (there already)" if done.cached else done.id),
             ("size", f"{done.size / 1e6:.1f} MB"),
             ("dev WER", f"{percent(done.wer)} %, the model's own {percent(done.wer_before)} %"),
-            ("path", folder or store.local_path(done.key, "config.json").parent),
+            ("path", folder or store.local_folder(done.key)),
         ]
     )
 

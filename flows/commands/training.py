@@ -193,7 +193,7 @@ def print_training(model: str) -> None:
 
     store = open_store(settings().store)
     version = find_version(store, model.removeprefix("registry:"))
-    terminal.print_facts([("model", version.id), ("path", store.local_path(version.key, "config.json").parent)])
+    terminal.print_facts([("model", version.id), ("path", store.local_folder(version.key))])
 
 
 def print_specialized(done: "Specialized") -> None:

@@ -1,1 +1,1 @@
-"""The recipe of the two small Whisper models that ship with Acento: `python -m acento.training.demo_models`."""
+"""The recipes of the small models that ship with Acento: `python -m acento.training.demo_models`."""

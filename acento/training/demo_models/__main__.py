@@ -15,10 +15,13 @@ from rich.console import Console
 
 from acento.data.demo import demo_clips
 from acento.data.demo.sentences import vocabulary
+from acento.errors import ModelError
+from acento.models.families import FAMILIES
 from acento.training.demo_models import checkpoint, corpus
-from acento.training.demo_models.card import model_card
+from acento.training.demo_models.card import converted_card, model_card
+from acento.training.demo_models.family import family_of
 from acento.training.demo_models.measure import word_error_rate
-from acento.training.demo_models.recipe import RECIPES, Recipe
+from acento.training.demo_models.recipe import CONVERTED, RECIPES, Recipe
 from acento.training.demo_models.train import train
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "assets" / "models"
@@ -46,7 +49,7 @@ def make(recipe: Recipe, out: Path, console: Console, first: int = 1, smoke: boo
     """
     import torch
 
-    tokenizer, extractor = checkpoint.build_tokenizer(), checkpoint.build_extractor()
+    family = family_of(recipe)
     cover = frozenset() if smoke else vocabulary(clip.text for clip in demo_clips())
     folder, start = out / recipe.name, time.monotonic()
     for number, phase in enumerate(recipe.phases, start=1):
@@ -55,14 +58,38 @@ def make(recipe: Recipe, out: Path, console: Console, first: int = 1, smoke: boo
         seed = recipe.seed + number - 1
         torch.manual_seed(seed)
         say = f"{recipe.name}, phase {number} of {len(recipe.phases)}"
-        clips = corpus.build(recipe.clips, seed, cover, extractor, _spoken(say, console))
-        model = checkpoint.load(folder) if number > 1 else checkpoint.build_model(recipe, tokenizer)
-        train(model, tokenizer, clips, phase, recipe.batch, seed, _trained(say, phase.steps, console))
-        checkpoint.save(model, tokenizer, extractor, folder, f"{say}, not measured.\n")
+        clips = corpus.build(recipe.clips, seed, cover, family.featurize, _spoken(say, console))
+        model = family.load(folder) if number > 1 else family.fresh()
+        train(family.learner(model, clips), clips, phase, recipe.batch, seed, _trained(say, phase.steps, console))
+        checkpoint.save(model, family.parts(), folder, f"{say}, not measured.\n")
     minutes = (time.monotonic() - start) / 60
     rates = measure(folder, 4 if smoke else None)
-    checkpoint.write_card(folder, model_card(recipe, rates, checkpoint.parameters(folder)))
+    parameters = sum(parameter.numel() for parameter in family.load(folder).parameters())
+    checkpoint.write_card(folder, model_card(recipe, rates, parameters))
     console.print(f"{recipe.name}: WER {rates}, {minutes:.1f} min, in {folder}")
+    return rates
+
+
+@one_thread()
+def convert(name: str, out: Path, console: Console, smoke: bool = False) -> dict[str, float]:
+    """Write one model's weights in the files of another into `out/<name>`, measure that, and write its card.
+
+    Returns the WER in percent by accent.
+
+    Raises:
+        ModelError: NeMo is not installed, or the model to convert is not in `out`.
+    """
+    if (sentence := FAMILIES["nemo"].missing()) is not None:
+        raise ModelError(sentence)
+    from acento.training.demo_models.nemo import convert as to_nemo
+
+    source, folder = out / CONVERTED[name], out / name
+    if not source.is_dir():
+        raise ModelError(f"{name} is made from {source.name}, which is not in {out}: make it first (--only).")
+    to_nemo(source, folder, f"{name}, not measured.\n")
+    rates = measure(folder, 4 if smoke else None)
+    checkpoint.write_card(folder, converted_card(name, RECIPES[source.name], rates))
+    console.print(f"{name}: WER {rates}, in {folder}")
     return rates
 
 
@@ -101,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, and make the models it asks for."""
     parser = argparse.ArgumentParser(prog="python -m acento.training.demo_models", description=__doc__)
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the model folders go (default: the package)")
-    parser.add_argument("--only", choices=tuple(RECIPES), help="one of the two models")
+    parser.add_argument("--only", choices=(*RECIPES, *CONVERTED), help="one of the models")
     parser.add_argument("--phase", type=int, default=1, help="begin with this phase, from the checkpoint in --out")
     parser.add_argument("--smoke", action="store_true", help="a few steps on a few clips, to see that it runs")
     options = parser.parse_args(arguments)
@@ -110,6 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, recipe in RECIPES.items():
         if options.only in (None, name):
             make(recipe.smoke() if options.smoke else recipe, options.out, console, options.phase, options.smoke)
+    for name in CONVERTED:
+        if options.only == name or (options.only is None and FAMILIES["nemo"].missing() is None):
+            convert(name, options.out, console, options.smoke)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The word error rate of a model folder on the demo's clips, by plain transformers and jiwer."""
+"""The word error rate of a model folder on the demo's clips, as Acento hears them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acento.models.base import DecodeOptions
 from acento.training.demo_models.corpus import Audio, spoken
-from acento.training.demo_models.recipe import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from acento.data.demo import DemoClip
@@ -15,19 +15,15 @@ if TYPE_CHECKING:
 
 def transcribe(folder: Path, audios: Sequence[Audio], batch: int = 16) -> list[str]:
     """What a checkpoint folder hears in float32, mono, 16 kHz clips, each no longer than its window."""
-    import torch
-    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+    from acento.models.checkpoint import resolve
 
-    model = WhisperForConditionalGeneration.from_pretrained(folder).eval()
-    processor = WhisperProcessor.from_pretrained(folder)
+    model = resolve(str(folder))
+    recognizer = model.family.load(model.folder, DecodeOptions(language="es"))
     texts: list[str] = []
     for start in range(0, len(audios), batch):
-        features = processor(
-            list(audios[start : start + batch]), sampling_rate=SAMPLE_RATE, return_tensors="pt"
-        ).input_features
-        with torch.inference_mode():
-            ids = model.generate(features, language="es", task="transcribe")
-        texts += processor.batch_decode(ids, skip_special_tokens=True)
+        tokens = recognizer.infer(recognizer.prepare(audios[start : start + batch]))
+        texts += [transcript.text for transcript in recognizer.finish(tokens)]
+    recognizer.close()
     return texts
 
 

@@ -1,11 +1,11 @@
-"""What the two shipped models are: their shape, their data, and how long they learn."""
+"""What the shipped models are: their shape, their data, and how long they learn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
-WINDOW_S: Final = 6  # seconds of audio that the models hear at once
+WINDOW_S: Final = 6  # seconds of audio that a clip has at most, and that the Whispers hear at once
 SAMPLE_RATE: Final = 16_000  # Hz
 MEL_BINS: Final = 80
 FRAMES: Final = 100 * WINDOW_S  # mel frames, 10 ms each
@@ -13,6 +13,8 @@ MAX_TOKENS: Final = 128  # positions of the decoder: prompt, text and end
 # Only Spanish is learned. These are the first of the real list, in its order, because `WhisperTokenizer` takes a
 # language's place in that list for its token's distance from <|startoftranscript|>.
 LANGUAGES: Final = ("en", "zh", "de", "es", "ru", "ko", "fr")
+
+FamilyName = Literal["whisper", "moonshine", "parakeet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Phase:
     The learning rate rises over `warmup` steps and then falls to nothing along half a cosine. `short_first` is
     the share of the steps that see short clips only, on which the decoder finds out soonest where to look;
     `replaced` the share of the letters before the one to be written that are other letters, so that it listens
-    rather than guesses; `ctc` the share of the loss that is CTC; `altered` scales how often features are altered.
+    rather than guesses; `ctc` the share of the loss that is CTC, all of it where there is no decoder; `altered`
+    scales how often features are altered.
     """
 
     steps: int
@@ -47,6 +50,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch: int = 16
     seed: int = 20261120
+    family: FamilyName = "whisper"
 
     def smoke(self) -> Recipe:
         """The same recipe on a handful of clips: whether it runs, not what it learns."""
@@ -76,4 +80,26 @@ MICRO: Final = Recipe(
     clips=5_000,
     phases=(replace(_LOOK, steps=2400, learning_rate=2e-3), replace(_WRITE, steps=1800, learning_rate=1.2e-3)),
 )
-RECIPES: Final = {recipe.name: recipe for recipe in (MINI, MICRO)}
+MOONSHINE: Final = Recipe(
+    name="moonshine-mini",
+    family="moonshine",
+    width=128,
+    heads=4,
+    encoder_layers=4,
+    decoder_layers=2,
+    clips=6_000,
+    phases=(Phase(steps=3000, learning_rate=1.5e-3, warmup=200, short_first=0.1, replaced=0.1, ctc=0.4),),
+)
+PARAKEET: Final = Recipe(
+    name="parakeet-mini",
+    family="parakeet",
+    width=128,
+    heads=4,
+    encoder_layers=4,
+    decoder_layers=0,
+    clips=6_000,
+    phases=(Phase(steps=1600, learning_rate=2e-3, warmup=150, short_first=0.1, ctc=1.0),),
+)
+RECIPES: Final = {recipe.name: recipe for recipe in (MINI, MICRO, MOONSHINE, PARAKEET)}
+CONVERTED: Final = {"nemo-mini": "parakeet-mini"}
+"""Models that are another one's weights in other files: the name of each, and of the one that it is made from."""

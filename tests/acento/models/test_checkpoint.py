@@ -65,7 +65,9 @@ def test_a_model_that_is_nowhere_is_said_to_be(name: str) -> None:
 
 
 def test_a_shipped_model_that_is_not_there_is_said_to_be() -> None:
-    with pytest.raises(ModelError, match="There is no shipped model 'demo:whisper-giant'; there is demo:whisper-micro"):
+    with pytest.raises(
+        ModelError, match="There is no shipped model 'demo:whisper-giant'; there is demo:moonshine-mini, "
+    ):
         resolve("demo:whisper-giant")
 
 
@@ -104,4 +106,5 @@ def test_a_hub_model_is_named_by_its_commit(model: Path, tmp_path: Path, monkeyp
 
 
 def test_shipped_models_are_listed() -> None:
-    assert checkpoint.shipped() == ["demo:whisper-micro", "demo:whisper-mini"]
+    names = ("moonshine-mini", "nemo-mini", "parakeet-mini", "whisper-micro", "whisper-mini")
+    assert checkpoint.shipped() == [f"demo:{name}" for name in names]

@@ -97,6 +97,13 @@ def test_reading_what_is_not_there_is_one_sentence(store):
         store.read_bytes("jobs/a", "other.txt")
 
 
+def test_the_folder_of_an_artifact_is_found_whatever_its_files_are_called(store):
+    put(store)
+    assert store.local_folder("jobs/a") == store.local_path("jobs/a", "text.txt").parent
+    with pytest.raises(StoreError, match="jobs/b is not in the store"):
+        store.local_folder("jobs/b")
+
+
 def test_listing_gives_whole_artifacts_sorted(store):
     for key in ("runs/b/1", "runs/a", "other/c"):
         put(store, key)
@@ -208,6 +215,7 @@ def test_the_first_write_sweeps_the_scratch_of_dead_processes_and_no_others(stor
     assert {path.name for path in scratch(store)} == {name for name, stays in names.items() if stays}
 
 
+@pytest.mark.slow
 def test_killed_at_any_write_and_run_again_the_store_is_as_if_never_killed(tmp_path):
     def action(root):
         store = LocalStore(root)

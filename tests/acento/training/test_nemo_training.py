@@ -411,13 +411,3 @@ def test_options_of_decoding_reach_the_trainables_recognizer(models: Made) -> No
     loaded: Any = checkpoint.family.load(checkpoint.folder, DecodeOptions(language="es"))
     found = [one.text for one in loaded.finish(loaded.infer(loaded.prepare(eight_clips())))]
     assert texts(learner(models("canary"))) == found
-
-
-def test_the_recipe_of_a_small_model_from_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from acento.training.demo_models.nemo_recipe import NemoRecipe, main
-
-    main(["--smoke", "--out", str(tmp_path)])
-    assert "WER {'neutral'" in capsys.readouterr().out
-    trainable = learner(tmp_path / NemoRecipe().name)
-    assert sum(parameter.numel() for parameter in trainable.model.parameters()) < 1_500_000
-    assert load_labeler(tmp_path / NemoRecipe().name, "es").labels("ají") == [1, 10, 29]
