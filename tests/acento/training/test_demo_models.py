@@ -17,7 +17,6 @@ from acento.data.demo import DemoClip, demo_clips
 from acento.errors import ModelError
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import resolve, shipped
-from acento.models.families import FAMILIES
 from acento.training.demo_models.__main__ import SHIPPED, main
 from acento.training.demo_models.recipe import CONVERTED, RECIPES, WINDOW_S
 
@@ -187,7 +186,7 @@ def test_the_nemo_model_is_made_from_the_parakeet_and_writes_the_same_texts(tmp_
     assert transcribe(SHIPPED / "nemo-mini", audios) == texts
 
 
-@pytest.mark.skipif(FAMILIES["nemo"].missing() is not None, reason="NeMo is not installed, which another test is for")
+@nemo
 def test_a_nemo_model_without_its_parakeet_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="made from parakeet-mini, which is not in"):
         main(["--only", "nemo-mini", "--out", str(tmp_path)])
