@@ -29,15 +29,15 @@ check: env  ## the fast part of the tests: format, lint, types, import arrows, u
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not browser and not postgres and not nemo'
+	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not browser and not postgres and not nemo and not eightbit'
 
 test: check  ## everything that needs nothing but this machine (under 20 minutes)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m '(slow or server) and not browser and not postgres and not nemo'
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m '(slow or server) and not browser and not postgres and not nemo and not eightbit'
 
 test-real: env  ## what a machine may lack: installs it as root on Debian, and says what it left out
 	.ci/install-real
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo]' -c constraints.txt
-	$(BIN)/python -m pytest -q -m 'browser or postgres or nemo'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo,eight-bit]' -c constraints.txt
+	$(BIN)/python -m pytest -q -m 'browser or postgres or nemo or eightbit'
 
 demo-models: env  ## train the shipped models anew (about two hours on 2 cores)
 	$(BIN)/python -m acento.training.demo_models

@@ -19,6 +19,7 @@ from acento.training.state import TrainingState
 
 _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 _PLAIN = "plain"
+_WITHIN = "/"
 
 
 class Checkpoints:
@@ -76,10 +77,10 @@ class Checkpoints:
         with safe_open(path, framework="pt") as file:
             state: dict[int, dict[str, Any]] = {}
             for index, name, value in json.loads(file.metadata()[_PLAIN]):
-                state.setdefault(index, {})[name] = value
+                _put(state.setdefault(index, {}), name, value)
             for key in file.keys():  # noqa: SIM118 - not a mapping
                 index, _, name = key.partition(".")
-                state.setdefault(int(index), {})[name] = file.get_tensor(key)
+                _put(state.setdefault(int(index), {}), name, file.get_tensor(key))
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
     def _key(self, step: int) -> str:
@@ -87,15 +88,37 @@ class Checkpoints:
 
 
 def _flat(state: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Tensor], list[tuple[int, str, Any]]]:
-    """Return an optimizer's state as tensors by name, and what in it is no tensor."""
-    tensors, plain = {}, []
-    for index, values in state.items():
+    """Return an optimizer's state as tensors by name, and what in it is no tensor.
+
+    A table within it, as bitsandbytes has one, gives names such as ``table/state1``.
+    """
+    tensors: dict[str, Tensor] = {}
+    plain: list[tuple[int, str, Any]] = []
+    seen: set[int] = set()
+
+    def take(index: int, values: Mapping[str, Any], above: str = "") -> None:
         for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"{index}.{name}"] = value.detach().cpu().contiguous()
+            if isinstance(value, Mapping):
+                take(index, value, f"{above}{name}{_WITHIN}")
+            elif isinstance(value, Tensor):
+                held = value.detach().cpu().contiguous()
+                # a table of 8-bit values is one for all parameters; safetensors wants each tensor in memory of its own
+                tensors[f"{index}.{above}{name}"] = held.clone() if held.data_ptr() in seen else held
+                seen.add(held.data_ptr())
             else:
-                plain.append((index, name, value))
+                plain.append((index, above + name, value))
+
+    for index, values in state.items():
+        take(index, values)
     return tensors, plain
+
+
+def _put(values: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value back to where :func:`_flat` found it."""
+    *tables, last = name.split(_WITHIN)
+    for table in tables:
+        values = values.setdefault(table, {})
+    values[last] = value
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], key: str, metadata: dict[str, str] | None = None) -> None:

@@ -36,5 +36,5 @@ def _eight_bit() -> Any:
     except ImportError as error:
         raise ModelError(
             "optimizer=adamw-8bit needs the package bitsandbytes, which cannot be imported here "
-            f"({error}): pip install bitsandbytes, or take optimizer=adamw."
+            f"({error}): pip install 'acento[eight-bit]', or take optimizer=adamw."
         ) from error

@@ -126,6 +126,7 @@ def test_a_version_that_was_removed_is_published_again(store: LocalStore, planne
     [
         {"strategy": "encoder", "dropout": 0.2},
         {"strategy": "decoder"},
+        pytest.param({"strategy": "full", "optimizer": "adamw-8bit"}, marks=pytest.mark.eightbit),
         {"strategy": "lora", "lora_dropout": 0.3},
         {"strategy": "full", "average": 0.9, "interpolate": 0.5, "balance": "speaker"},
         {"strategy": "last-n", "augmentation": {"gain": 1.0, "noise": 0.5, "time_masks": 1}},
