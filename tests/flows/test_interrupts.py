@@ -4,9 +4,12 @@ import contextlib
 import os
 import signal
 import threading
+import time
+import weakref
 from pathlib import Path
 
 import pytest
+from prefect.exceptions import TerminationSignal
 from typer.testing import CliRunner
 
 from flows import interrupts, terminal
@@ -41,6 +44,30 @@ def test_one_that_was_swallowed_is_in_the_list(sign: signal.Signals) -> None:
             send(sign)
         with interrupts.noticing() as inner:
             assert inner == noticed == [sign]
+
+
+@SIGNALS
+def test_one_that_python_drops_is_sent_again(sign: signal.Signals) -> None:
+    class Thing:
+        pass
+
+    def drop_one() -> None:
+        thing = Thing()
+        kept = weakref.ref(thing, lambda _: send(sign))
+        del thing  # the handler raises within the callback, where nothing can be raised
+        assert kept() is None
+        for _ in range(600):
+            time.sleep(0.1)
+
+    with pytest.raises(KeyboardInterrupt), interrupts.noticing() as noticed:
+        drop_one()
+    assert noticed == [sign, sign]
+
+
+def test_what_prefects_own_handler_raised_is_sent_again() -> None:
+    error = TerminationSignal(signal=signal.SIGTERM)
+    assert interrupts._signal_of(error, []) == signal.SIGTERM
+    assert interrupts._signal_of(ValueError(), [signal.SIGINT]) is None
 
 
 def test_an_error_without_one_stays_what_it_is() -> None:
