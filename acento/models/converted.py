@@ -11,14 +11,12 @@ from acento.models.checkpoint import Checkpoint, in_artifact
 from acento.models.conversion import convert
 from acento.models.formats import Quantization
 from acento.models.naming import parse
-from acento.models.weights import PICKLED, is_pickled, without_pickles
+from acento.models.weights import BESIDE, PICKLED, is_pickled, without_pickles
 from acento.settings import settings
 from acento.store import open_store
 
 _VERSION = 1
 """Raised by hand whenever the same weights would be converted to others."""
-_BESIDE = (".json", ".txt", ".model", ".jinja")
-"""Files of a checkpoint besides its weights."""
 
 
 def for_ctranslate2(name: str, source: Checkpoint, quantization: Quantization) -> Checkpoint:
@@ -57,7 +55,7 @@ def unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Che
     def make(out: Path) -> None:
         without_pickles(folder, out)
         for path in folder.iterdir():
-            if path.is_file() and path.suffix in _BESIDE and not is_pickled(path.name):
+            if path.is_file() and path.suffix in BESIDE and not is_pickled(path.name):
                 shutil.copyfile(path, out / path.name)
 
     return _made(name, revision, f"converted/{fingerprint([_VERSION, digest, 'safetensors'])}", make)

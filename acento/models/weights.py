@@ -9,6 +9,8 @@ SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 CTRANSLATE2 = ("model.bin",)
 NEMO_SUFFIX = ".nemo"
+BESIDE = (".json", ".txt", ".model", ".jinja")
+"""Suffixes of a checkpoint's files besides its weights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acento.errors import InputError, ModelError
-from acento.models.weights import NEMO_SUFFIX
+from acento.models.weights import BESIDE, NEMO_SUFFIX
 from acento.scoring.counts import ErrorCounts
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 RATIOS = (0.2, 0.4, 0.6, 0.8)
 _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_BESIDE = (".json", ".txt", ".model", ".jinja")
-"""Files of a checkpoint besides its weights."""
 
 
 def blend(base: "Tensor", tuned: "Tensor", ratio: float) -> "Tensor":
@@ -70,7 +68,7 @@ def interpolate(base: Path, tuned: Path, ratio: float, out: Path) -> None:
             tensors = {one: blend(old.read(sources[one]), new.read(one), ratio).contiguous() for one in own}
             save_file(tensors, out / name, metadata={"format": "pt"})
     for path in sorted(tuned.iterdir()):
-        if path.is_file() and path.suffix in _BESIDE and not path.name.startswith((".", "_")):
+        if path.is_file() and path.suffix in BESIDE and not path.name.startswith((".", "_")):
             shutil.copyfile(path, out / path.name)
 
 

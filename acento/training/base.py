@@ -99,10 +99,11 @@ class Trainable(ABC):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Tell whether an error says that the batch was too large for the device."""
-        return isinstance(error, MemoryError)
+        return self.recognizer().is_out_of_memory(error)
 
-    def release_memory(self) -> None:  # noqa: B027 - most frameworks cache nothing
+    def release_memory(self) -> None:
         """Give back what the framework caches, after an error for lack of memory."""
+        self.recognizer().release_memory()
 
     def learned(self) -> "dict[str, torch.nn.Parameter]":
         """Return the parameters that learn, by name, in a fixed order."""

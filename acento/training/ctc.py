@@ -4,7 +4,6 @@ The loss is that of Graves et al. 2006, over frames that were heard and in float
 pre-training: those of a batch would let padding and neighbors into a clip's loss, and change frozen layers.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,8 @@ from acento.training.ctc_labels import CtcLabeler
 from acento.training.ctc_labels import load as load_labeler
 from acento.training.recipe import Recipe
 from acento.training.strategies import add_adapters, plain_state
+from acento.training.tokenizer_files import copy_unchanged
 
-_COPIED = (
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "added_tokens.json",
-    "special_tokens_map.json",
-    "alphabet.json",
-)
-"""Files of a checkpoint that training does not change."""
 _OTHER_NAMES = {
     "q_proj": ("linear_q", "query_proj"),
     "k_proj": ("linear_k", "key_proj"),
@@ -146,19 +135,9 @@ class CtcTrainable(Trainable):
         """
         state = plain_state(self.model)
         self.model.save_pretrained(folder, state_dict=state)
-        for name in _COPIED:
-            if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, folder / name)
+        copy_unchanged(self._folder, folder)
         if (language := self._recognizer.tokenizer.adapter) is not None:
             save_language(state, self._folder, folder, language)
-
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Trainable.is_out_of_memory`."""
-        return self._recognizer.is_out_of_memory(error)
-
-    def release_memory(self) -> None:
-        """See :meth:`Trainable.release_memory`."""
-        self._recognizer.release_memory()
 
     @property
     def _device(self) -> torch.device:

@@ -4,7 +4,6 @@ Encoder and decoder are called apart from each other, so that a frozen encoder's
 """
 
 import copy
-import shutil
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,25 +12,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from acento.models.pretrained import TorchRecognizer, is_out_of_memory, release_memory
+from acento.models.pretrained import TorchRecognizer
 from acento.training.base import Trainable
 from acento.training.prepare import Needs
 from acento.training.recipe import Recipe
 from acento.training.sequence_loss import sequence_loss
 from acento.training.strategies import choose, frozen_layers, plain_state
-
-_COPIED = (
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "normalizer.json",
-    "added_tokens.json",
-    "special_tokens_map.json",
-)
-"""Files of a checkpoint that training does not change."""
+from acento.training.tokenizer_files import copy_unchanged
 
 
 class SequenceLabeler(Protocol):
@@ -117,17 +104,7 @@ class EncoderDecoderTrainable(Trainable):
         self._tell(generation)
         self.model.save_pretrained(folder, state_dict=plain_state(self.model))
         generation.save_pretrained(folder)
-        for name in _COPIED:
-            if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, folder / name)
-
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Trainable.is_out_of_memory`."""
-        return is_out_of_memory(error)
-
-    def release_memory(self) -> None:
-        """See :meth:`Trainable.release_memory`."""
-        release_memory(self._device)
+        copy_unchanged(self._folder, folder)
 
     def _tell(self, generation: Any) -> None:
         """Write into a copy of the generation config what the model has been taught."""

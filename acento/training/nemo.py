@@ -167,14 +167,6 @@ class NemoTrainable(Trainable):
             finally:
                 self.model._cfg = used
 
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Trainable.is_out_of_memory`."""
-        return self._recognizer.is_out_of_memory(error)
-
-    def release_memory(self) -> None:
-        """See :meth:`Trainable.release_memory`."""
-        self._recognizer.release_memory()
-
     @property
     def _device(self) -> torch.device:
         return next(self.model.encoder.parameters()).device

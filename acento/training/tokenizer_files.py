@@ -1,5 +1,6 @@
-"""The tokenizer's files of a checkpoint, by which labels are named."""
+"""The files of a checkpoint beside its weights: those that name labels, and those that training does not change."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,22 @@ _FILES = (
     "added_tokens.json",
     "special_tokens_map.json",
 )
+_UNCHANGED = (
+    *_FILES,
+    "preprocessor_config.json",
+    "processor_config.json",
+    "normalizer.json",
+    "alphabet.json",
+    "chat_template.jinja",
+    "tekken.json",
+)
+
+
+def copy_unchanged(base: Path, out: Path) -> None:
+    """Copy the files of a base model that every model tuned from it has too, as far as there are any."""
+    for name in _UNCHANGED:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, out / name)
 
 
 def tokenizer_digest(folder: Path) -> str:

@@ -3,7 +3,6 @@
 Clips are at most one chunk (30 s) long, so that what a frozen encoder makes of them can be kept.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,14 @@ from torch.nn.utils.rnn import pad_sequence
 
 from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, DeviceType
-from acento.models.tekken import FILE
 from acento.models.voxtral import VoxtralRecognizer
 from acento.models.voxtral import load as load_recognizer
 from acento.training.base import Trainable
 from acento.training.recipe import Recipe
 from acento.training.strategies import add_adapters, plain_state
+from acento.training.tokenizer_files import copy_unchanged
 from acento.training.voxtral_labels import VoxtralLabeler
 from acento.training.voxtral_labels import load as load_labeler
-
-_COPIED = (
-    FILE,
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
-"""Files of a checkpoint that training does not change."""
 
 
 def load(folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType) -> "VoxtralTrainable":
@@ -111,17 +99,7 @@ class VoxtralTrainable(Trainable):
     def save(self, folder: Path) -> None:
         """See :meth:`Trainable.save`; a request names the language, so the checkpoint says nothing of it."""
         self.model.save_pretrained(folder, state_dict=plain_state(self.model))
-        for name in _COPIED:
-            if (self._folder / name).is_file():
-                shutil.copyfile(self._folder / name, folder / name)
-
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Trainable.is_out_of_memory`."""
-        return self._recognizer.is_out_of_memory(error)
-
-    def release_memory(self) -> None:
-        """See :meth:`Trainable.release_memory`."""
-        self._recognizer.release_memory()
+        copy_unchanged(self._folder, folder)
 
     def _choose(self, recipe: Recipe) -> None:
         """Freeze all but what the recipe's strategy names.
