@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # pip asked for a plain torch would fetch the newest build with several GB of CUDA: so torch comes first, pinned.
 TORCH  := torch==2.13.0
+# the markers of tests that need what a machine may lack
+REAL   := browser or postgres or nemo or eightbit or docker or spark
 
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
@@ -29,15 +31,15 @@ check: env  ## the fast part of the tests: format, lint, types, import arrows, u
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not browser and not postgres and not nemo and not eightbit'
+	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not ($(REAL))'
 
 test: check  ## everything that needs nothing but this machine (under 20 minutes)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m '(slow or server) and not browser and not postgres and not nemo and not eightbit'
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m '(slow or server) and not ($(REAL))'
 
 test-real: env  ## what a machine may lack: installs it as root on Debian, and says what it left out
 	.ci/install-real
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo,eight-bit]' -c constraints.txt
-	$(BIN)/python -m pytest -q -m 'browser or postgres or nemo or eightbit'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo,eight-bit,spark]' -c constraints.txt
+	$(BIN)/python -m pytest -q -m '$(REAL)'
 
 demo-models: env  ## train the shipped models anew (about two hours on 2 cores)
 	$(BIN)/python -m acento.training.demo_models

@@ -1,12 +1,15 @@
 """What a user sets once for all commands: by environment variable (``ACENTO_…``) or in a ``.env`` file."""
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from acento.errors import InputError
+
+ComputeName: TypeAlias = Literal["inline", "work-pool", "modal", "spark"]
+"""The compute backends: what ``--compute`` and ``ACENTO_COMPUTE`` may say."""
 
 
 class Settings(BaseSettings):
@@ -14,9 +17,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ACENTO_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    store: str = Field(".acento", description="where artifacts live: a folder")
+    store: str = Field(".acento", description="where artifacts live: a folder, s3://bucket/prefix, or modal://volume")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
-    compute: Literal["inline"] = Field("inline", description="which backend carries placements out")
+    compute: ComputeName = Field("inline", description="which backend carries placements out")
+    work_pool: str = Field("acento-local", description="the Prefect work pool of the backend work-pool")
+    job_variables: dict[str, Any] = Field(
+        default_factory=dict, description="of the work pool's placements, as JSON, such as an image or a GPU"
+    )
+    gpu_type: str = Field("", description="GPUs to ask a remote backend for, the first choice first: L40S,A100")
+    spark_master: str = Field("local[2]", description="the Spark session of the backend spark")
     threads: int = Field(1, ge=1, description="CPU threads of each placement: part of the work, as it moves digits")
     workers: int | None = Field(None, ge=1, description="processes that stage audio; default: one for each core")
     study: SecretStr | None = Field(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
 from acento.runs import BenchmarkRequest
+from acento.settings import ComputeName
 from tasks.plan import plan_run
 from tasks.policy import take
 from tasks.score import PublishedRun, publish_run, score
@@ -42,7 +43,7 @@ def benchmark(
     device: Literal["auto", "cpu", "cuda", "mps"] | None = None,
     dtype: Literal["float32", "bfloat16", "float16"] | None = None,
     threads: Positive | None = None,
-    compute: Literal["inline"] | None = None,
+    compute: ComputeName | None = None,
     engine: Literal["transformers", "ctranslate2"] | None = None,
     quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = None,
     allow_invalid: bool = False,

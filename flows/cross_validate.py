@@ -7,6 +7,7 @@ from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
 from acento.data.splits import SplitBy
+from acento.settings import ComputeName
 from acento.training.partial_request import FoldsRequest
 from flows.finetune import Device, NonEmpty, Positive, Strategy, asked_for, train_to_the_end
 from tasks.cross_validate import CrossValidated, plan_cross_validation, pool_cross_validation
@@ -35,7 +36,7 @@ def cross_validate(
     language: NonEmpty | None = None,
     device: Device | None = None,
     threads: Positive | None = None,
-    compute: Literal["inline"] | None = None,
+    compute: ComputeName | None = None,
     allow_invalid: bool = False,
 ) -> CrossValidated:
     """Train once for each fold and test base and tuned model on it; errors are pooled and no model is kept.

@@ -8,6 +8,7 @@ from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
 from acento.errors import AcentoError
+from acento.settings import ComputeName
 from acento.training.job import FinetuneResult
 from acento.training.request import FinetuneRequest
 from tasks.continuation import continue_later
@@ -62,7 +63,7 @@ def finetune(
     device: Device | None = None,
     threads: Positive | None = None,
     max_minutes: Annotated[float, Field(gt=0)] | None = None,
-    compute: Literal["inline"] | None = None,
+    compute: ComputeName | None = None,
     allow_invalid: bool = False,
 ) -> FinetuneResult:
     """Fine-tune a base model on a data set's train split, its dev split steering; killed, it goes on where it was.

@@ -1,11 +1,12 @@
 """The flow ``learning-curve``: the same training on growing shares of a data set, and what more clips may bring."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
+from acento.settings import ComputeName
 from acento.training.partial import SHARES, check_shares, plan_shares
 from acento.training.partial_request import CurveRequest
 from flows.finetune import Device, NonEmpty, Positive, Strategy, asked_for, train_to_the_end
@@ -34,7 +35,7 @@ def learning_curve(
     language: NonEmpty | None = None,
     device: Device | None = None,
     threads: Positive | None = None,
-    compute: Literal["inline"] | None = None,
+    compute: ComputeName | None = None,
     allow_invalid: bool = False,
 ) -> DrawnCurve:
     """Train on shares of the train split, each within the next, and score each on dev; no model is kept.

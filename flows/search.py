@@ -7,6 +7,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
+from acento.settings import ComputeName
 from acento.training.request import FinetuneRequest
 from acento.training.search.request import SearchRequest
 from flows.finetune import Device, NonEmpty, Positive
@@ -40,7 +41,7 @@ def search(
     language: NonEmpty | None = None,
     device: Device | None = None,
     threads: Positive | None = None,
-    compute: Literal["inline"] | None = None,
+    compute: ComputeName | None = None,
     allow_invalid: bool = False,
 ) -> Searched:
     """Try recipes, each a training steered by dev, and publish the best one's model; killed, it goes on where it was.

@@ -1,6 +1,6 @@
 """The flow ``specialize``: from recordings to a better model with its proof, in one chain that the gate closes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
 from acento.errors import AcentoError
+from acento.settings import ComputeName
 from acento.training.request import FinetuneRequest
 from flows.benchmark import benchmark
 from flows.finetune import Device, NonEmpty, Positive, Strategy, finetune, with_strategy
@@ -59,7 +60,7 @@ def specialize(
     threads: Positive | None = None,
     num_requests: Positive | None = None,
     max_minutes: Annotated[float, Field(gt=0)] | None = None,
-    compute: Literal["inline"] | None = None,
+    compute: ComputeName | None = None,
     allow_invalid: bool = False,
 ) -> Specialized:
     """Stage, validate, benchmark the base, fine-tune, benchmark the tuned model, and let the gate decide.

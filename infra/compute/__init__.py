@@ -1,11 +1,23 @@
 """Compute backends: the same jobs, carried out in this process or elsewhere, by changing one setting."""
 
+from importlib import import_module
+from typing import get_args
+
 from acento.errors import InputError
+from acento.settings import ComputeName
 from acento.store import Store
 from infra.compute.base import Compute, Outcome
 from infra.compute.inline import InlineCompute
 
 __all__ = ["Compute", "InlineCompute", "Outcome", "open_compute"]
+
+_BACKENDS: dict[str, str] = {
+    "inline": "infra.compute.inline:InlineCompute",
+    "work-pool": "infra.compute.work_pool:WorkPoolCompute",
+    "modal": "infra.compute.modal:ModalCompute",
+    "spark": "infra.compute.spark:SparkCompute",
+}
+"""Where each backend is; an engine is imported when it is asked for."""
 
 
 def open_compute(name: str, store: Store) -> Compute:
@@ -14,6 +26,8 @@ def open_compute(name: str, store: Store) -> Compute:
     Raises:
         InputError: there is none.
     """
-    if name == InlineCompute.name:
-        return InlineCompute(store)
-    raise InputError(f"There is no compute backend {name!r}; there is {InlineCompute.name}.")
+    if name not in _BACKENDS:
+        raise InputError(f"There is no compute backend {name!r}; there are {', '.join(get_args(ComputeName))}.")
+    module, _, kind = _BACKENDS[name].partition(":")
+    backend: Compute = getattr(import_module(module), kind)(store)
+    return backend

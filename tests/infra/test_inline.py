@@ -91,5 +91,5 @@ def test_it_says_how_much_audio_was_heard(tmp_path: Path) -> None:
 
 
 def test_a_backend_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no compute backend 'cloud'; there is inline"):
+    with pytest.raises(InputError, match="no compute backend 'cloud'; there are inline"):
         open_compute("cloud", LocalStore(tmp_path))
