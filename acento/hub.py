@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from acento.errors import AcentoError, DataError, ModelError, TransientError
 from acento.settings import settings
@@ -63,6 +64,28 @@ def hub_error(
     if isinstance(error, OSError) and not isinstance(error, errors.LocalEntryNotFoundError):
         return kind(f"{title} cannot be read or kept here ({error.strerror or said}).")
     return TransientError(f"{title} cannot be downloaded whole from the Hugging Face hub ({said}).")
+
+
+def fetch_beside(folder: Path, name: str) -> None:
+    """Download one more file of the hub model whose snapshot a folder is; do nothing where it is none, or is there.
+
+    Raises:
+        ModelError: access is refused.
+        TransientError: the hub does not answer.
+    """
+    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub.utils import httpx
+
+    kind, *repo = folder.parent.parent.name.split("--")  # models--OWNER--NAME/snapshots/COMMIT
+    if (folder / name).exists() or folder.parent.name != "snapshots" or kind != "models":
+        return
+    model = "/".join(repo)
+    try:
+        hf_hub_download(model, name, revision=folder.name, token=hub_token())
+    except errors.RemoteEntryNotFoundError:
+        return
+    except (httpx.HTTPError, OSError) as error:
+        raise hub_error(error, "model", model, folder.name, ModelError) from error
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

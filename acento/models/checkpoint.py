@@ -18,8 +18,8 @@ from acento.store.base import MARKER, Store
 
 _SHIPPED_FOLDER = Path(__file__).parent.parent / "assets" / "models"
 _HUB_FILES = ["*.json", "*.txt", "*.safetensors", "*.model", "*.jinja"]
-_HUB_COPIES = ["consolidated*.safetensors"]
-"""The same weights once more, in their authors' own layout."""
+_HUB_LEFT = ["consolidated*.safetensors", "adapter.*.safetensors"]
+"""The same weights once more, in their authors' own layout; and MMS's thousand languages, fetched one by one."""
 _HUB_PICKLES = ["pytorch_model*.bin"]
 _NOT_LOADED = frozenset({MARKER, "recipe.json", "history.jsonl", "curve.png"})
 """What may lie beside a checkpoint and says how it came to be: no text depends on it."""
@@ -245,7 +245,7 @@ def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
     try:
         return Path(
             snapshot_download(
-                name, revision=revision, allow_patterns=patterns, ignore_patterns=_HUB_COPIES, token=hub_token()
+                name, revision=revision, allow_patterns=patterns, ignore_patterns=_HUB_LEFT, token=hub_token()
             )
         )
     except (HFValidationError, httpx.HTTPError, OSError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acento.errors import ModelError
+from acento.hub import fetch_beside
 
 _SHOWN = 20
 """Languages that an error lists."""
@@ -82,11 +83,13 @@ def adapter_language(known: Collection[str], language: str | None, folder: Path)
 
 
 def load_adapter(model: Any, language: str, folder: Path) -> None:
-    """Put a language's adapter and head into a loaded model, in place.
+    """Put a language's adapter and head into a loaded model, in place; a hub's model gets its file only now.
 
     Raises:
         ModelError: there are no weights for the language.
+        TransientError: the hub that has them does not answer.
     """
+    fetch_beside(folder, adapter_file(folder, language).name)
     if not adapter_file(folder, language).is_file():
         have = [path.name.split(".")[1] for path in folder.glob("adapter.*.safetensors")]
         raise ModelError(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from acento.errors import ModelError
+from acento.errors import AcentoError, ModelError
 from acento.models.base import DecodeOptions, Recognizer
 
 
@@ -64,14 +64,14 @@ def load_part(title: str, load: Callable[..., Any], folder: Path) -> Any:
 
 @contextmanager
 def explained(title: str, folder: Path) -> Iterator[None]:
-    """Turn whatever a framework raises while it loads into one sentence; lack of memory passes as it is.
+    """Turn whatever a framework raises while it loads into one sentence; Acento's own and lack of memory pass.
 
     Raises:
         ModelError: the block failed.
     """
     try:
         yield
-    except (ModelError, MemoryError, torch.OutOfMemoryError):
+    except (AcentoError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]

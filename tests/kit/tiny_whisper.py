@@ -16,10 +16,11 @@ def make_whisper(
     multilingual: bool = True,
     seed: int = 4,
     letters: str = _LETTERS,
+    layers: tuple[int, int] = (1, 2),
 ) -> Path:
     """Write a random Whisper into ``folder`` and return it; the same arguments make the same weights.
 
-    It writes nothing but ``letters``, and the default ones never with an ``a`` first.
+    ``layers`` are those of the encoder and the decoder. It writes nothing but ``letters``, and the default ones never with an ``a`` first.
     """
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
@@ -31,8 +32,8 @@ def make_whisper(
         vocab_size=len(ids),
         num_mel_bins=mel_bins,
         d_model=32,
-        encoder_layers=1,
-        decoder_layers=2,
+        encoder_layers=layers[0],
+        decoder_layers=layers[1],
         encoder_attention_heads=2,
         decoder_attention_heads=2,
         encoder_ffn_dim=64,

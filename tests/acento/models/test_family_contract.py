@@ -79,6 +79,8 @@ ADAPTERS = {"lora_rank": 32, "lora_dropout": 0, "lora_sites": ("q_proj", "k_proj
 CASES = (
     WHISPER,
     replace(WHISPER, name="whisper-ctranslate2", exported=True),
+    # as distil-whisper has them: a whole encoder, a decoder of few layers
+    replace(WHISPER, name="distil-whisper", made_with={**WHISPER.made_with, "layers": (3, 1)}, marks=SLOW),
     Case("moonshine", "tiny_moonshine:make_moonshine", by_heart={"learning_rate": 3e-3}, refused=None),
     Case("moonshine-streaming", "tiny_moonshine:make_moonshine", {"streaming": True}, refused=None, marks=SLOW),
     Case("ctc", "tiny_ctc:make_ctc", by_heart={"learning_rate": 3e-3}, refused=None),
@@ -97,6 +99,9 @@ CASES = (
     ),
     Case("nemo-ctc", "tiny_nemo:make_nemo", {"kind": "ctc"}, {"learning_rate": 3e-3}, refused=None, marks=NEMO),
     Case("nemo-tdt", "tiny_nemo:make_nemo", {"kind": "tdt"}, {"learning_rate": 3e-3}, refused=None, marks=NEMO),
+    Case("nemo-rnnt", "tiny_nemo:make_nemo", {"kind": "rnnt"}, {"learning_rate": 3e-3}, refused=None, marks=NEMO),
+    Case("nemo-hybrid", "tiny_nemo:make_nemo", {"kind": "hybrid"}, {"learning_rate": 3e-3}, refused=None, marks=NEMO),
+    Case("nemo-canary-v1", "tiny_nemo:make_nemo", {"kind": "canary"}, {"learning_rate": 3e-3}, marks=NEMO),
     Case("nemo-canary", "tiny_nemo:make_nemo", {"kind": "canary2"}, {"learning_rate": 3e-3}, marks=NEMO),
 )
 LEARNING = tuple(case for case in CASES if case.by_heart is not None and not case.exported)

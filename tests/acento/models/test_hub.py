@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from hub import Files, Hub, serving
+from tiny_ctc import make_mms
 from tiny_whisper import make_whisper
 
 from acento.errors import ModelError, TransientError
+from acento.models.base import DecodeOptions
 from acento.models.checkpoint import resolve
 from acento.settings import settings
 
@@ -69,6 +71,29 @@ def test_only_what_loading_reads_is_downloaded(hub: Hub, first: Files) -> None:
     assert not {"pytorch_model.bin", "modeling_x.py", "a", "consolidated.safetensors"} & {
         path.name for path in resolve(ID).folder.iterdir()
     }
+
+
+def test_of_a_thousand_languages_the_one_that_is_asked_for_is_downloaded_when_it_is_loaded(
+    hub: Hub, tmp_path: Path
+) -> None:
+    files = read(make_mms(tmp_path / "mms"))
+    del files["adapter.eng.safetensors"]
+    hub.repo(ID, files)
+    found = resolve(ID)
+    assert not list(found.folder.glob("adapter.*"))
+    found.family.load(found.folder, DecodeOptions(language="es")).close()
+    assert [path.name for path in found.folder.glob("adapter.*")] == ["adapter.spa.safetensors"]
+    with pytest.raises(ModelError, match=r"has no adapter\.eng\.safetensors"):
+        found.family.load(found.folder, DecodeOptions(language="en"))
+
+
+def test_a_language_that_is_not_here_needs_the_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.repo(ID, read(make_mms(tmp_path / "mms")))
+    found = resolve(ID)
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    hub.fail("adapter", 503, times=100)
+    with pytest.raises(TransientError, match="hub"):
+        found.family.load(found.folder, DecodeOptions(language="es"))
 
 
 def test_a_private_model_needs_a_token_that_may_read_it(
