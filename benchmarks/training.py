@@ -11,10 +11,11 @@ threads wait asleep (``--waiting passive``): where other work holds a core, thre
 to five times the CPU seconds of the training itself, and what is measured is that.
 
 Features are made beforehand on both sides, as ``datasets.map`` does it for the recipe; the seconds are printed and not
-counted. The recipe's are arrays in memory, its best case: ``--features arrow`` reads them as a data set's nested lists,
-as the usual notebooks do. What frozen layers make of them Acento keeps from the first epoch on, within its time. The
-recipe freezes the encoder's positions as Acento does; ``from_pretrained`` of transformers 5 makes them learn, although
-Whisper's are fixed sinusoids, and then the two would not train the same model.
+counted. The recipe reads them as the usual notebooks do, from a data set's nested lists; ``--features memory`` gives it
+arrays in memory instead, its best case, in which it never waits for its data. What frozen layers make of them Acento
+keeps from the first epoch on, within its time. The recipe freezes the encoder's positions as Acento does;
+``from_pretrained`` of transformers 5 makes them learn, although Whisper's are fixed sinusoids, and then the two would
+not train the same model.
 
 Prints for each strategy the turns, steps a second, peak memory, the largest difference of the loss in any step,
 ``ratio STRATEGY: N`` (all steps of a side by all seconds of it), and where Acento's time goes (a profile of one more
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--features", choices=["memory", "arrow"], default="memory", help="of the recipe")
+    parser.add_argument("--features", choices=["arrow", "memory"], default="arrow", help="of the recipe")
     parser.add_argument(
         "--waiting", choices=["passive", "active"], default="passive", help="OpenMP's threads, both sides"
     )
