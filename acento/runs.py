@@ -168,7 +168,7 @@ def finish(store: Store, run: str, scored: Sequence[tuple[Transcription, Scored]
     artifact = store.find(f"runs/{run}")
     if artifact is None:
         raise InputError(f"Run {run} is not in {store.url}; was it removed just now?")
-    return Finished(artifact, store.local_path(artifact.key, _RUN).parent, board)
+    return Finished(artifact, store.local_folder(artifact.key), board)
 
 
 def runs(store: Store) -> list[RunInfo]:

@@ -166,7 +166,7 @@ def in_artifact(store: Store, name: str, key: str) -> Checkpoint:
     artifact = store.find(key)
     if artifact is None:
         raise StoreError(f"{key} is not in the store {store.url}.")
-    folder = {store.local_path(key, file).parent for file in artifact.files}.pop()
+    folder = store.local_folder(key)
     files = checkpoint_files(name, folder)
     digest = fingerprint({file: artifact.files[file].sha256 for file in files})
     return Checkpoint(name, None, folder, digest, _check(name, folder))

@@ -1,19 +1,23 @@
 """The artifact store: one place, addressed by URL, for data sets, jobs, runs and models."""
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from acento.errors import InputError
-from acento.store.base import MARKER, Artifact, Draft, FileEntry, Store
+from acento.store.base import MARKER, Artifact, Draft, FileEntry, Store, Stored
 from acento.store.local import LocalStore
 
-__all__ = ["MARKER", "Artifact", "Draft", "FileEntry", "LocalStore", "Store", "open_store"]
+__all__ = ["MARKER", "Artifact", "Draft", "FileEntry", "LocalStore", "Store", "Stored", "open_store"]
+
+PLUGINS = "acento.stores"
+"""The entry-point group in which other packages announce stores: the URL's scheme, and what opens such a URL."""
 
 
 def open_store(url: str) -> Store:
-    """Open the store at a URL: a folder's path or ``file://`` URL.
+    """Open the store at a URL: a folder's path or ``file://`` URL, ``s3://bucket/prefix``, or one of an entry point.
 
     Raises:
-        InputError: no store is known for the URL's scheme.
+        InputError: no store is known for the URL's scheme, or the URL names none.
         StoreError: it cannot be written.
     """
     scheme, separator, rest = url.partition("://")
@@ -21,4 +25,14 @@ def open_store(url: str) -> Store:
         return LocalStore(Path(url).expanduser())
     if scheme == "file":
         return LocalStore(Path(rest))
-    raise InputError(f"ACENTO_STORE={url!r}: no store is known for {scheme}://; use the path of a folder.")
+    if scheme == "s3":
+        from acento.store.objects import ObjectStore
+        from acento.store.s3 import S3Objects
+
+        return ObjectStore(S3Objects(url))
+    for entry in entry_points(group=PLUGINS, name=scheme):
+        opened: Store = entry.load()(url)
+        return opened
+    raise InputError(
+        f"ACENTO_STORE={url!r}: no store is known for {scheme}://; use the path of a folder, or s3://bucket/prefix."
+    )

@@ -7,7 +7,7 @@ then the marker; the local folder renames. Whoever reads sees either nothing or 
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +25,20 @@ class FileEntry:
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One file as it lies in the store, whatever it is part of."""
+
+    key: str
+    """Its name below the store's root."""
+    size: int
+    """Bytes."""
+    modified: float
+    """When it was written, in seconds since 1970 by the store's clock."""
+    tag: str | None = None
+    """What the store itself says of the bytes and changes with them (S3: the ETag); None if it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class Artifact:
         """
         try:
             body = json.loads(data)
-            files = {name: FileEntry(**entry) for name, entry in body["files"].items()}
+            files = {inside(name): FileEntry(**entry) for name, entry in body["files"].items()}
             return cls(key, files, body["info"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedError(f"The marker of {key} is damaged ({error}).") from error
@@ -105,7 +119,7 @@ class Store(ABC):
         """
 
     def local_folder(self, key: str) -> Path:
-        """Return the local folder of an artifact that has no folders inside, its checksums verified; read-only.
+        """Return a local folder with all files of an artifact, their checksums verified; treat it as read-only.
 
         Raises:
             StoreError: there is no such artifact.
@@ -114,7 +128,7 @@ class Store(ABC):
         artifact = self.find(key)
         if artifact is None or not artifact.files:
             raise StoreError(f"{key} is not in the store {self.url}; run again the step that makes it.")
-        return {self.local_path(key, file).parent for file in artifact.files}.pop()
+        return {self.local_path(key, file).parents[file.count("/")] for file in artifact.files}.pop()
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[str]:
@@ -140,9 +154,39 @@ class Store(ABC):
     def refresh(self) -> None:
         """Make what other machines wrote visible here; a local folder need do nothing."""
 
+    @abstractmethod
+    def discard(self, keys: Iterable[str]) -> None:
+        """Delete single files, as ``walk`` names them, that belong to nothing that is whole."""
+
+    def unfinished(self, before: float) -> Sequence[str]:  # noqa: ARG002 - for stores that have such writes
+        """Return the names of writes, begun before a time and never ended, that ``walk`` does not show."""
+        return []
+
+    def abandon(self, writes: Iterable[str]) -> None:  # noqa: B027 - for stores that have such writes
+        """Clear away what such writes left."""
+
+    def writer_of(self, key: str) -> str | None:  # noqa: ARG002 - for stores whose writers have folders of their own
+        """Return which writer's files an artifact's marker means, where several can have left some; else None."""
+        return None
+
+    @abstractmethod
+    def walk(self, folder: str = "") -> Iterator[Stored]:
+        """Yield every file that lies below a folder, or in the whole store: markers and leftovers of the dead too."""
+
     def read_bytes(self, key: str, name: str) -> bytes:
         """Return the bytes of one file of an artifact, checksum verified; raises as ``local_path`` does."""
         return self.local_path(key, name).read_bytes()
+
+
+def inside(name: str) -> str:
+    """Return the name of an artifact's file if it stays inside the artifact.
+
+    Raises:
+        ValueError: it is empty, absolute, or climbs out.
+    """
+    if not name or name.startswith("/") or ".." in name.split("/") or "\0" in name:
+        raise ValueError(f"{name!r} is no name of a file")
+    return name
 
 
 def check_key(key: str) -> str:

@@ -3,16 +3,14 @@
 import errno
 import os
 import shutil
-import socket
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from acento.errors import DamagedError, StoreError
 from acento.fingerprint import sha256_file
-from acento.processes import alive
-from acento.store.base import MARKER, Artifact, Draft, FileEntry, Store, check_key
+from acento.store.base import MARKER, Artifact, Draft, FileEntry, Store, Stored, check_key, inside
+from acento.store.scratch import Scratch, discard
 
 _TMP = "tmp"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -25,6 +23,7 @@ class LocalStore(Store):
         """Name the folder; it is made when something is written first."""
         self.root = root.absolute()
         self.url = str(self.root)
+        self._scratch_folder = Scratch(self.root / _TMP)
         self._verified: set[tuple[str, str]] = set()
         self._ready = False
 
@@ -132,6 +131,40 @@ class LocalStore(Store):
     def refresh(self) -> None:
         """See :meth:`Store.refresh`: a local folder is always current."""
 
+    def discard(self, keys: Iterable[str]) -> None:
+        """See :meth:`Store.discard`; folders that are empty by then go too."""
+        with self._writing():
+            for key in keys:
+                path = self.root / inside(key)
+                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    for folder in path.parents:
+                        if folder == self.root:
+                            break
+                        folder.rmdir()
+
+    def unfinished(self, before: float) -> Sequence[str]:
+        """See :meth:`Store.unfinished`: scratch of processes that died, also on machines that nobody can ask."""
+        self._scratch_folder.sweep()
+        return self._scratch_folder.older(before)
+
+    def abandon(self, writes: Iterable[str]) -> None:
+        """See :meth:`Store.abandon`."""
+        for name in writes:
+            discard(self.root / _TMP / Path(name).name)
+
+    def walk(self, folder: str = "") -> Iterator[Stored]:
+        """See :meth:`Store.walk`; what is removed meanwhile is left out, and so is scratch."""
+        for place, folders, files in os.walk(self.root / check_key(folder) if folder else self.root):
+            if Path(place) == self.root:
+                folders[:] = [name for name in folders if name != _TMP]
+            folders.sort()
+            for name in sorted(files):
+                path = Path(place) / name
+                with suppress(FileNotFoundError):
+                    stat = path.stat()
+                    yield Stored(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime)
+
     def _make(self) -> None:
         """Make the folder where it is not there, and clear away what killed processes left."""
         if self._ready:
@@ -140,13 +173,13 @@ class LocalStore(Store):
         scratch.mkdir(parents=True, exist_ok=True)
         if not os.access(scratch, os.W_OK):
             raise PermissionError(errno.EACCES, "no permission to write")
-        self._sweep()
+        self._scratch_folder.sweep()
         self._ready = True
 
     def _scratch(self) -> Path:
-        """Return a new path for work in progress, named for its process so that it can be swept when that dies."""
+        """Return a new path for work in progress."""
         self._make()
-        return self.root / _TMP / f"{socket.gethostname()}~{os.getpid()}~{uuid.uuid4().hex}"
+        return self._scratch_folder.new()
 
     def _seal(self, draft: Draft, key: str) -> None:
         """Sync every file of the draft, then write the marker that lists them."""
@@ -172,19 +205,11 @@ class LocalStore(Store):
                 with suppress(FileNotFoundError):
                     aside = self._scratch()
                     rename(final, aside)
-                    _discard(aside)
+                    discard(aside)
             else:
                 sync_folder(final.parent)
                 return True
         raise StoreError(f"{final} cannot be written: others keep changing it.")
-
-    def _sweep(self) -> None:
-        """Remove scratch of processes of this host that no longer live."""
-        for path in (self.root / _TMP).iterdir():
-            host, _, rest = path.name.partition("~")
-            if host != socket.gethostname() or alive(int(rest.partition("~")[0] or 0)):
-                continue
-            _discard(path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -224,11 +249,3 @@ def sync_folder(path: Path) -> None:
 def rename(source: Path, target: Path) -> None:
     """Give a folder its final name; fails if something with content has that name."""
     source.rename(target)
-
-
-def _discard(path: Path) -> None:
-    """Remove scratch, whatever it is."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

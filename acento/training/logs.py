@@ -1,7 +1,5 @@
 """Where TensorBoard finds how a model learned: live while it trains, and from its history afterwards."""
 
-import hashlib
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from acento.errors import InputError
 from acento.store import LocalStore, Store
+from acento.store.cache import cache_folder
 from acento.training.board import LiveBoard, write_events
 from acento.training.checkpoints import Checkpoints
 from acento.training.state import Row
 
 if TYPE_CHECKING:
+    from acento.registry.versions import ModelVersion
     from acento.training.job import FinetuneJob
 
 _LOGS = "logs"
@@ -24,7 +24,7 @@ def live_log(store: Store, job: "FinetuneJob") -> Iterator[Callable[[Row], None]
     """Yield what takes each new row of a history and shows it in TensorBoard; the file is made with the first one.
 
     A store that is no local folder keeps what it is given only when that is whole: there the rows go to a folder of
-    this machine, and the store has them in the model's history at the end.
+    this machine beside its copies, and the store has them in the model's history at the end.
     """
     board: LiveBoard | None = None
     folder = _live(store, job.name, job.key)
@@ -50,17 +50,25 @@ def log_folder(store: Store, model: str | None) -> Path:
         InputError: nothing has been trained yet.
         ModelError: there is no such model.
     """
-    from acento.registry.learned import read_history
-    from acento.registry.versions import find_version
+    from acento.registry.versions import find_version, versions
 
     if model is None:
         every = _root(store)
+        if not isinstance(store, LocalStore):
+            for version in versions(store):  # trained elsewhere, perhaps
+                _from_history(store, version)
         if not every.is_dir():
             raise InputError(
                 f"No training has left a log in {store.url} yet: acento finetune --dataset … --base-model …"
             )
         return every
-    version = find_version(store, model)
+    return _from_history(store, find_version(store, model))
+
+
+def _from_history(store: Store, version: "ModelVersion") -> Path:
+    """Return the folder of a model's training, filled from its history where nothing was written live."""
+    from acento.registry.learned import read_history
+
     folder = _live(store, version.name, version.about.job)
     if not any(folder.glob("events.*")):
         write_events(read_history(store, version), folder)
@@ -72,6 +80,4 @@ def _live(store: Store, name: str, job: str) -> Path:
 
 
 def _root(store: Store) -> Path:
-    if isinstance(store, LocalStore):
-        return store.root / _LOGS
-    return Path(tempfile.gettempdir()) / f"acento-{_LOGS}-{hashlib.sha256(store.url.encode()).hexdigest()[:12]}"
+    return (store.root if isinstance(store, LocalStore) else cache_folder(store.url)) / _LOGS

@@ -44,8 +44,6 @@ def stage(
     verbose: terminal.Verbose = False,
 ) -> None:
     """Turn a source of recordings into a staged data set, or add what is new to one."""
-    from pathlib import Path
-
     from acento.duration import duration
 
     with working("stage", name):
@@ -75,6 +73,6 @@ def stage(
         ("clips", f"{staged.clips}, {duration(staged.seconds)}"),
         ("splits", ", ".join(f"{split} {clips}" for split, clips in staged.splits.items())),
         *(("splits written to", path) for path in staged.split_lists),
-        ("path", Path(staged.store) / staged.key),
+        ("path", f"{staged.store}/{staged.key}"),
     ]
     terminal.print_facts(facts)

@@ -6,7 +6,6 @@ import typer
 
 from flows import terminal
 from flows.commands.training import (
-    Backend,
     Balance,
     Base,
     Batch,
@@ -23,7 +22,7 @@ from flows.commands.training import (
     Threads,
     asked_recipe,
 )
-from flows.commands.working import working
+from flows.commands.working import Backend, GpuType, WorkPool, working
 
 if TYPE_CHECKING:
     from tasks.cross_validate import CrossValidated
@@ -49,6 +48,8 @@ def learning_curve(
     device: Device = None,
     threads: Threads = None,
     compute: Backend = None,
+    work_pool: WorkPool = None,
+    gpu_type: GpuType = None,
     allow_invalid: Invalid = False,
     verbose: terminal.Verbose = False,
 ) -> None:
@@ -57,7 +58,7 @@ def learning_curve(
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
     percents = check_shares(_numbers(shares))
-    with working("learning-curve", dataset):
+    with working("learning-curve", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.learning_curve import learning_curve as learning_curve_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
@@ -100,13 +101,15 @@ def cross_validate(
     device: Device = None,
     threads: Threads = None,
     compute: Backend = None,
+    work_pool: WorkPool = None,
+    gpu_type: GpuType = None,
     allow_invalid: Invalid = False,
     verbose: terminal.Verbose = False,
 ) -> None:
     """Test every clip by a model that never heard its speaker: would the gain hold for new ones?"""
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    with working("cross-validate", dataset):
+    with working("cross-validate", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.cross_validate import cross_validate as cross_validate_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
@@ -141,12 +144,11 @@ def print_cross_validation(validated: "CrossValidated") -> None:
     """Print the table by fold and pooled, and the answer."""
     from acento.settings import settings
     from acento.store import open_store
-    from acento.training.folds_report import REPORT
     from tasks.cross_validate import HEADER, fold_rows
 
     report = validated.report
     _print(report.title, HEADER, fold_rows(report))
-    folder = open_store(settings().store).local_path(validated.key, REPORT).parent
+    folder = open_store(settings().store).local_folder(validated.key)
     terminal.out.print(f"{report.sentence}\n\nTuned: {report.tuned.sentence}\n", markup=False, soft_wrap=True)
     terminal.print_facts([("files", folder)])
 

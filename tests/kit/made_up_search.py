@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from acento.store import Store
 from acento.training.recipe import Recipe
 from acento.training.search.budget import Budget
 from acento.training.search.outcome import SearchOutcome
@@ -27,8 +28,10 @@ def plan(**given: Any) -> SearchPlan:
     return SearchPlan(**{"name": "s", "space": RATES, "base": BASE, "sampler": "random", "pruner": "none", **given})
 
 
-def search(folder: Path, made: SearchPlan, objective: Objective, trials: int | None, **given: Any) -> SearchOutcome:
-    """Open a study in a folder, run it, and close it."""
+def search(
+    folder: Path | Store, made: SearchPlan, objective: Objective, trials: int | None, **given: Any
+) -> SearchOutcome:
+    """Open a study in a folder or a store, run it, and close it."""
     budget = given.pop("budget", Budget(trials=trials))
     with open_study(made, folder) as study:
         return run_study(study, objective, budget=budget, **given)

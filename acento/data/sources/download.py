@@ -122,7 +122,7 @@ class Downloads:
     def _failure(self, error: Exception, address: str) -> Exception:
         """Return what went wrong as one sentence that holds no secret, as the class that tells whether it may pass."""
         import aiohttp
-        from botocore import exceptions as aws  # type: ignore[import-untyped]
+        from botocore import exceptions as aws
 
         shown = self._shown(address)
         if isinstance(error, AcentoError):
@@ -158,7 +158,7 @@ def without_secrets(url: str) -> str:
 
 def _s3_options() -> dict[str, Any]:
     """Return how S3 is asked: with the credentials that AWS tools find, else anonymously."""
-    import botocore.session  # type: ignore[import-untyped]
+    import botocore.session
 
     try:
         anonymous = botocore.session.get_session().get_credentials() is None

@@ -1,4 +1,4 @@
-"""A study: the plan of a search, and the database that remembers what was tried, in a file or on a server."""
+"""A study: the plan of a search, and what remembers what was tried: a file, a database server, or a store's journal."""
 
 import os
 import uuid
@@ -18,7 +18,7 @@ from acento.training.search.space import Space
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.storages import RDBStorage
+    from optuna.storages import JournalStorage, RDBStorage
 
 SamplerName = Literal["grid", "tpe", "random"]
 PrunerName = Literal["median", "halving", "none"]
@@ -66,7 +66,12 @@ class Study:
     """An open study. Close it, or use it as a context, so that its database is let go."""
 
     def __init__(
-        self, plan: SearchPlan, trials: "optuna.Study", claims: "optuna.Study", storage: "RDBStorage", place: str
+        self,
+        plan: SearchPlan,
+        trials: "optuna.Study",
+        claims: "optuna.Study",
+        storage: "RDBStorage | JournalStorage",
+        place: str,
     ) -> None:
         """Take the plan, Optuna's studies of the trials and of the claims, their storage, and where it is."""
         self.plan, self.trials, self.claims, self.place = plan, trials, claims, place
@@ -95,13 +100,13 @@ def study_folder(store: Store, name: str) -> Path | None:
     return store.root / key if isinstance(store, LocalStore) else None
 
 
-def open_study(plan: SearchPlan, place: Path | str) -> Study:
+def open_study(plan: SearchPlan, place: Path | str | Store) -> Study:
     """Open a study, or begin it where there is none of that name.
 
     Args:
         plan: what is searched; if the study has begun, this must be the plan it was begun with.
         place: a local folder, in which the study is ``study.db``, or a database server's URL
-            (``postgresql://user:password@host/database``).
+            (``postgresql://user:password@host/database``), or a store, in which it is a journal of small files.
 
     Raises:
         InputError: the study was begun with another plan, or the URL is of no database that can be used.
@@ -112,6 +117,13 @@ def open_study(plan: SearchPlan, place: Path | str) -> Study:
 
     # its warnings are about parameters that not every trial has (LoRA's): drawn one by one, as they should
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if isinstance(place, Store):
+        from optuna.storages import JournalStorage
+
+        from acento.training.search.journal import StoreJournal
+
+        journal = JournalStorage(StoreJournal(place, check_key(f"searches/{plan.name}/journal")))
+        return Study(plan, *_studies(plan, journal), journal, f"{place.url}/searches/{plan.name}")
     url, shown = _address(place)
     with storage_errors(shown):
         if isinstance(place, Path):
@@ -125,7 +137,7 @@ def open_study(plan: SearchPlan, place: Path | str) -> Study:
     return Study(plan, trials, claims, storage, shown)
 
 
-def _studies(plan: SearchPlan, storage: "RDBStorage") -> "tuple[optuna.Study, optuna.Study]":
+def _studies(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "tuple[optuna.Study, optuna.Study]":
     """Load or create the two studies of a plan, and see that the plan is the one it was begun with."""
     import optuna
 
@@ -242,7 +254,10 @@ def storage_errors(shown: str) -> Iterator[None]:
         raise StoreError(f"The study at {shown} cannot be read or written ({reason}).") from error
 
 
-def _dispose(storage: "RDBStorage") -> None:
-    """Close a storage's connections."""
-    storage.remove_session()
-    storage.engine.dispose()
+def _dispose(storage: "RDBStorage | JournalStorage") -> None:
+    """Close a storage's connections; a journal has none."""
+    from optuna.storages import RDBStorage
+
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()

@@ -11,7 +11,7 @@ import pytest
 
 from acento.errors import TransientError
 from acento.store import LocalStore, Store
-from acento.training.lease import HOLD_S, Holder, born, held
+from acento.training.lease import HOLD_S, Holder, born, held, release_of
 
 FOLDER = "jobs/x/lease"
 
@@ -90,6 +90,19 @@ def test_another_host_is_taken_over_when_its_time_is_up(store: Store) -> None:
     clock.now += HOLD_S
     with held(store, FOLDER, "work", clock):
         pass
+
+
+def test_it_is_given_back_for_a_machine_that_is_known_to_be_gone_and_for_no_other(store: Store) -> None:
+    clock = Clock()
+    write(store, 1, Holder("x", "container-1", 7, "1", clock.now, clock.now + HOLD_S))
+    assert not release_of(store, FOLDER, "container-1", 8)
+    assert not release_of(store, FOLDER, "container-2", 7)
+    with pytest.raises(TransientError), held(store, FOLDER, "whisper on demo", clock):
+        pass
+    assert release_of(store, FOLDER, "container-1", 7)
+    with held(store, FOLDER, "whisper on demo", clock):
+        pass
+    assert not release_of(store, FOLDER, "container-1", 7)
 
 
 def test_renewed_it_holds_for_longer(store: Store) -> None:

@@ -1,0 +1,309 @@
+"""A real server of the S3 protocol (moto's), and a proxy before it that makes the faults of networks and servers."""
+
+import json
+import os
+import random
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import httpx
+from servers import free_port, running
+
+_ERROR = "<?xml version='1.0'?><Error><Code>{0}</Code><Message>{0}</Message></Error>"
+_WAIT_S = 60
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running server: its address, and whose credentials are used."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    reading_key: tuple[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a process finds it; AWS's own files are out of sight."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self) -> Any:
+        """Return a plain client of it, to make and look into buckets beside the store."""
+        return _client("s3", self.endpoint, self.access_key, self.secret_key)
+
+    def bucket(self) -> str:
+        """Make an empty bucket and return its name."""
+        name = f"acento-{uuid.uuid4().hex[:12]}"
+        self.client().create_bucket(Bucket=name)
+        return name
+
+    def reader(self) -> "S3Server":
+        """Return the same server for somebody who may read and not write."""
+        return replace(self, access_key=self.reading_key[0], secret_key=self.reading_key[1])
+
+    def through(self, proxy: "FaultProxy") -> "S3Server":
+        """Return the same server as it is seen through a proxy."""
+        return replace(self, endpoint=proxy.endpoint)
+
+
+@contextmanager
+def s3_serving() -> Iterator[S3Server]:
+    """Run a server on a free port."""
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MOTO_PORT": str(port)}
+    with running("python", __file__, str(port), env=environment) as process:
+        process.ready(lambda: _listens(port), 60)
+        yield _with_users(f"http://127.0.0.1:{port}")
+
+
+@cache
+def _client(service: str, endpoint: str, access_key: str, secret_key: str) -> Any:
+    import botocore.session
+
+    return botocore.session.Session().create_client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+    )
+
+
+def _with_users(endpoint: str) -> S3Server:
+    """Make two users, and let the server look at signatures and permissions from then on."""
+    iam = _client("iam", endpoint, "nobody", "nobody")
+    keys = []
+    for name, actions in (("writer", ["s3:*"]), ("reader", ["s3:Get*", "s3:List*"])):
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="its", PolicyDocument=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        keys.append((key["AccessKeyId"], key["SecretAccessKey"]))
+    said = httpx.post(f"{endpoint}/moto-api/reset-auth", content=b"0", headers={"Content-Type": "text/plain"})
+    said.raise_for_status()
+    return S3Server(endpoint, *keys[0], reading_key=keys[1])
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
+
+
+@dataclass
+class Faults:
+    """Which faults a proxy makes: drawn for each request from the seed, each with its share of requests."""
+
+    seed: int = 0
+    error: float = 0.0
+    """Answered 500 or 503 SlowDown, the request not passed on."""
+    lost: float = 0.0
+    """Passed on, but answered 500: what was done is done."""
+    cut_request: float = 0.0
+    """The connection is cut in the middle of the request."""
+    cut_response: float = 0.0
+    """The connection is cut in the middle of the answer."""
+    delay: float = 0.0
+    """Waits for 0.05 s first."""
+    flip: float = 0.0
+    """One bit of the answer's last byte is flipped, where the answer is a file's."""
+    answer: tuple[int, str] | None = None
+    """Every request that writes is answered with this status and code."""
+
+    def draw(self, number: int) -> str:
+        """Return the fault of the request of this number, or ``""``."""
+        drawn = random.Random(f"{self.seed}/{number}").random()
+        for name in ("error", "lost", "cut_request", "cut_response", "delay", "flip"):
+            share = getattr(self, name)
+            if drawn < share:
+                return name
+            drawn -= share
+        return ""
+
+
+@dataclass
+class FaultProxy:
+    """A proxy that carries one request a connection, counts them, and does to them what its faults say."""
+
+    target: int
+    faults: Faults = field(default_factory=Faults)
+    before: Callable[[int], None] = lambda _: None
+    """Called with a request's number, from 1, before it is passed on."""
+    after: Callable[[int], None] = lambda _: None
+    """Called with a request's number when it was done, before it is answered."""
+    requests: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    """The faults that were made."""
+    most: float = float("inf")
+    """How many faults are made at most."""
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.endpoint = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                connection.settimeout(_WAIT_S)
+                threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        with client, suppress(OSError, EOFError):
+            head, body = _message(client)
+            line = head.partition(b"\r\n")[0].decode()
+            with self._lock:
+                self.requests.append(line)
+                number = len(self.requests)
+            self.before(number)
+            fault = "" if len(self.made) >= self.most else self.faults.draw(number)
+            if fault == "flip" and "/_files/" not in line.partition("?")[0]:
+                fault = ""
+            if self.faults.answer and line.startswith(("PUT", "POST")):
+                fault = "refused"
+            if fault:
+                self.made.append(fault)
+            if fault == "delay":
+                time.sleep(0.05)
+            if fault == "refused":
+                _say(client, *(self.faults.answer or (500, "InternalError")))
+            elif fault == "error":
+                _say(client, *((503, "SlowDown") if number % 2 else (500, "InternalError")))
+            else:
+                self._pass_on(client, head, body, fault, number)
+
+    def _pass_on(self, client: socket.socket, head: bytes, body: bytes, fault: str, number: int) -> None:
+        with socket.create_connection(("127.0.0.1", self.target), timeout=_WAIT_S) as server:
+            if fault == "cut_request":
+                server.sendall((_closing(head) + b"\r\n\r\n" + body)[: len(head) + 4 + len(body) // 2])
+                return
+            server.sendall(_closing(head) + b"\r\n\r\n" + body)
+            answer = bytearray()
+            while block := server.recv(1 << 16):
+                answer += block
+        self.after(number)
+        if fault == "flip":
+            answer[-1] ^= 1
+        if fault == "lost":
+            _say(client, 500, "InternalError")
+        else:
+            client.sendall(answer[: len(answer) // 2] if fault == "cut_response" else answer)
+
+
+@contextmanager
+def fault_proxy(server: S3Server, faults: Faults | None = None) -> Iterator[FaultProxy]:
+    """Run a proxy before a server."""
+    proxy = FaultProxy(int(server.endpoint.rpartition(":")[2]), faults or Faults())
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def _message(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Read one request: its head and its body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        block = connection.recv(1 << 16)
+        if not block:
+            raise EOFError
+        data += block
+    head, _, body = data.partition(b"\r\n\r\n")
+    fields = _fields(head)
+    if fields.get("expect") == "100-continue":
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    rest = bytearray(body)
+    while len(rest) < int(fields.get("content-length", 0)):
+        block = connection.recv(1 << 16)
+        if not block:
+            raise EOFError
+        rest += block
+    return head, bytes(rest)
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in head.decode().split("\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in lines}
+
+
+def _is(line: bytes, *names: str) -> bool:
+    """Tell whether a line of a request's head is a header of one of these names."""
+    return line.partition(b":")[0].decode().lower() in names
+
+
+def _closing(head: bytes) -> bytes:
+    """Return the head of a request that asks for a connection of its own."""
+    kept = [line for line in head.split(b"\r\n") if not _is(line, "connection", "expect")]
+    return b"\r\n".join([*kept, b"Connection: close"])
+
+
+def _say(client: socket.socket, number: int, code: str) -> None:
+    body = _ERROR.format(code).encode()
+    head = f"HTTP/1.1 {number} {code}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
+    client.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
+
+
+class _RealManners:
+    """What S3 does and moto's server does not: a body that was cut is refused, and one of many creates an object."""
+
+    def __init__(self, app: Any) -> None:
+        self._app, self._lock = app, threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        import io
+
+        announced = int(environ.get("CONTENT_LENGTH") or 0)
+        try:
+            body = environ["wsgi.input"].read(announced) if announced else b""
+        except Exception:  # of the server's own kinds: the client is gone
+            body = b""
+        if len(body) != announced:
+            start("400 Bad Request", [("Content-Type", "application/xml")])
+            return [_ERROR.format("IncompleteBody").encode()]
+        environ["wsgi.input"] = io.BytesIO(body)
+        if "HTTP_IF_NONE_MATCH" not in environ:
+            return list(self._app(environ, start))
+        with self._lock:
+            return list(self._app(environ, start))
+
+
+def _serve(port: int) -> None:
+    """Run moto's server until it is ended."""
+    import logging
+    import signal
+
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import run_simple
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # it keeps nothing, and so can end at once
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = DomainDispatcherApplication(create_backend_app)
+    run_simple("127.0.0.1", port, _RealManners(app), threaded=True)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
