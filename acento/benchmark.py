@@ -4,6 +4,7 @@ What travels between steps is small: a plan's key, hashes, counts. All else is f
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pyarrow.parquet as pq
@@ -26,6 +27,9 @@ from acento.text import normalizer as find_normalizer
 SCORING_VERSION = 1
 """Raised by hand when the same hypotheses may give another score."""
 UTTERANCES = "utterances.parquet"
+_LOOKS = 8
+"""Jobs that are looked for in the store at a time: in one that is elsewhere most of the time is waiting."""
+
 _SCORE = "score.json"
 
 
@@ -119,8 +123,9 @@ def jobs(store: Store, transcription: Transcription) -> list[TranscribeJob]:
 
 def unfinished(store: Store, all_jobs: Sequence[TranscribeJob]) -> list[TranscribeJob]:
     """Return the jobs that are not done, or have clips that failed and may do better now."""
-    found = ((job, state(store, job)) for job in all_jobs)
-    return [job for job, done in found if done is None or done.failed]
+    with ThreadPoolExecutor(_LOOKS, thread_name_prefix="look") as threads:
+        found = [*threads.map(lambda job: state(store, job), all_jobs)]
+    return [job for job, done in zip(all_jobs, found, strict=True) if done is None or done.failed]
 
 
 def predictions(store: Store, transcription: Transcription) -> Iterator[Prediction]:

@@ -1,5 +1,7 @@
 """What a compute backend is asked to do: a small spec in, an artifact out, safe to run twice and safe to kill."""
 
+import os
+import socket
 import threading
 import uuid
 from collections import OrderedDict
@@ -54,6 +56,10 @@ class TranscribeJob(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Name what is computed: the clips in their batches, the model's bytes, the options, the decoding code."""
+        return self.fingerprint_at(FAMILIES[self.model.family].decoding_version)
+
+    def fingerprint_at(self, decoding_version: int) -> str:
+        """Name what was computed when the family's decoding code had another version."""
         return fingerprint(
             {
                 "kind": self.kind,
@@ -61,7 +67,7 @@ class TranscribeJob(BaseModel):
                 "batch_size": self.batch_size,
                 "model": self.model.digest,
                 "family": self.model.family,
-                "decoding": FAMILIES[self.model.family].decoding_version,
+                "decoding": decoding_version,
                 "options": self.options.model_dump(),
             }
         )
@@ -104,6 +110,10 @@ class Measurement(BaseModel):
     batch_size: int
     placements: int
     backend: str
+    placement: str = ""
+    """Which of them did it; what was measured before placements had names does not say."""
+    host: str = ""
+    pid: int = 0
     timings: Timings
     load_s: float
     """Loading the model, if this job was the first to need it; else 0."""
@@ -156,6 +166,8 @@ class Placement:
     """Asked between a training's steps: a reason ends it with a checkpoint."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Once it is set, a job ends after the batch it is at, and nothing of it is kept."""
+    name: str = ""
+    """Which placement this is, where they have names."""
 
     def stopped(self) -> str | None:
         """Say why a training is to end at its next step, with a checkpoint; None: it goes on."""
@@ -245,6 +257,9 @@ class Runner:
             batch_size=job.batch_size,
             placements=placement.count,
             backend=placement.backend,
+            placement=placement.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
             timings=decoded.timings,
             load_s=load_s,
             warm_up_s=warm_up_s,

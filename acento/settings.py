@@ -18,6 +18,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ACENTO_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     store: str = Field(".acento", description="where artifacts live: a folder, s3://bucket/prefix, or modal://volume")
+    cache: str = Field(
+        "", description="the folder for copies of what is in a store elsewhere; default: acento in the user's cache"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
     compute: ComputeName = Field("inline", description="which backend carries placements out")
     work_pool: str = Field("acento-local", description="the Prefect work pool of the backend work-pool")
@@ -25,11 +28,14 @@ class Settings(BaseSettings):
         default_factory=dict, description="of the work pool's placements, as JSON, such as an image or a GPU"
     )
     gpu_type: str = Field("", description="GPUs to ask a remote backend for, the first choice first: L40S,A100")
+    start_share: float = Field(
+        0.05, gt=0, description="what starting placements may cost, as a part of the work: bounds how many there are"
+    )
     spark_master: str = Field("local[2]", description="the Spark session of the backend spark")
     threads: int = Field(1, ge=1, description="CPU threads of each placement: part of the work, as it moves digits")
     workers: int | None = Field(None, ge=1, description="processes that stage audio; default: one for each core")
     study: SecretStr | None = Field(
-        None, description="the URL of a database server that keeps what searches tried; default: a file in the store"
+        None, description="the URL of a database server that keeps what searches tried; default: the store"
     )
     trust: str = Field("", description="models, with commas between, whose pickled weights may be read")
     trust_code: str = Field("", description="models, with commas between, whose own code may be run")

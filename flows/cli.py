@@ -3,7 +3,7 @@
 import typer
 
 from flows import terminal
-from flows.commands import datasets, models
+from flows.commands import datasets, models, store
 from flows.commands.benchmark import benchmark, demo, leaderboard, results, runs
 from flows.commands.data import stage
 from flows.commands.honesty import cross_validate, learning_curve
@@ -57,6 +57,7 @@ for verb in (
     app.command()(verb)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
+app.add_typer(store.app, name="store")
 
 
 def main() -> None:

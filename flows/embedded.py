@@ -102,13 +102,14 @@ class EmbeddedServer:
 
 
 @contextmanager
-def session(*, tags: Iterable[str] = (), verbose: bool = False) -> Iterator[None]:
+def session(*, tags: Iterable[str] = (), verbose: bool = False, shared: bool = False) -> Iterator[None]:
     """Make the block a place where flows run well; runs made in it carry ``tags``.
 
-    Prefect's logs go to its API, and also to the screen if ``verbose``.
+    Prefect's logs go to its API, and also to the screen if ``verbose``. With ``shared`` no server is started here, as
+    workers would not know of it.
 
     Raises:
-        InputError: ``PREFECT_API_URL`` is set and no Prefect server answers there.
+        InputError: ``PREFECT_API_URL`` is set and no Prefect server answers there, or ``shared`` and it is not set.
         AcentoError: the embedded server does not start.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")  # read by Prefect when it is imported
@@ -122,6 +123,11 @@ def session(*, tags: Iterable[str] = (), verbose: bool = False) -> Iterator[None
         current = get_current_settings()
         if current.api.url:
             check_server(current.api.url)
+        elif shared:
+            raise InputError(
+                "A work pool needs a Prefect server that its worker can reach: start one with `prefect server start`, "
+                "and set PREFECT_API_URL, such as http://127.0.0.1:4200/api, here and for the worker."
+            )
         else:
             stack.enter_context(_server_of_our_own(current))
         stack.callback(_send_what_is_left)
@@ -177,7 +183,12 @@ def _server_of_our_own(current: "Settings") -> Iterator[None]:
             server.stop()
             raise
     unproxied = ",".join(filter(None, (os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1")))
-    environment = {"PREFECT_API_URL": server.url, "NO_PROXY": unproxied, "no_proxy": unproxied}
+    environment = {
+        "PREFECT_API_URL": server.url,
+        "ACENTO_EMBEDDED_SERVER": server.url,  # says that no worker knows of it
+        "NO_PROXY": unproxied,
+        "no_proxy": unproxied,
+    }
     before = {name: os.environ.get(name) for name in environment}
     try:
         os.environ.update(environment)

@@ -4,11 +4,14 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
+
+from acento.store import LocalStore, Store
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +47,15 @@ def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> s
     """
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def page_link(store: Store, name: str, path: str) -> str:
+    """Return a link to a page of an artifact, as it stands in a store that is a folder; else the page's name.
+
+    >>> page_link(LocalStore(Path("/store")), "index.html", "/store/a/index.html")
+    '[index.html](file:///store/a/index.html)'
+    """
+    return f"[{name}]({Path(path).as_uri()})" if isinstance(store, LocalStore) else f"`{name}`"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from acento.training.partial_request import FoldsRequest
 from acento.training.planning import recipe_of_model
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.finetune import PlannedTraining, options_of, usable_card
+from tasks.plan import check_compute
 from tasks.policy import say, step
 from tasks.progress import progress_artifact
 
@@ -34,7 +35,7 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
     store = open_store(settings().store)
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
-    options = options_of(request)
+    options = options_of(request, check_compute(request.compute))
     clips = sum(card.splits[split] for split in check_splits(card, request.splits))
     recipe = recipe_of_model(checkpoint, learned_clips(clips, request.folds), options.device_type, request.recipe)
     name = f"prepare {request.title}"

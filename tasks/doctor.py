@@ -1,7 +1,6 @@
 """The tasks of the data doctor: plan what its model is to hear, and find the outliers in what it heard."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +12,7 @@ from acento.models.checkpoint import resolve
 from acento.settings import settings
 from acento.store import Store, open_store
 from acento.validation.doctor import FINDINGS, PAGE, DoctorReport, examine, load_findings, plan_examination
-from tasks.artifacts import artifact_key, markdown_table, show_markdown
+from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
 from tasks.plan import default_placements
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact
@@ -91,7 +90,7 @@ def _show(store: Store, found: DoctorReport, reference: DoctorReference) -> None
         f"# {found.title}: {found.findings} suspicious clips",
         f"Of {found.clips} clips, as {found.model} heard them{f': {kinds}' if kinds else ''}.",
         *([markdown_table(rows, header=[name.replace("_", " ") for name in columns])] if rows else []),
-        f"To listen and decide: [{PAGE}]({Path(reference.page).as_uri()}); all findings are in "
+        f"To listen and decide: {page_link(store, PAGE, reference.page)}; all findings are in "
         f"`{store.url}/{found.key}/{FINDINGS}`. Give it back: `acento datasets mend "
         f"{found.dataset.partition('@')[0]} --from {FINDINGS}`.",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from acento.data.dataset import Card, load_card
-from acento.devices import pick_device
+from acento.devices import Elsewhere, pick_device
 from acento.errors import AcentoError
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import resolve
@@ -23,7 +23,7 @@ from acento.training.request import FinetuneRequest
 from acento.training.sampling import shares, weights_for
 from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
-from tasks.plan import default_placements
+from tasks.plan import check_compute, default_placements
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact
 from tasks.transcribe import open_backend
@@ -45,9 +45,10 @@ class PlannedTraining(BaseModel):
 def plan_training(request: FinetuneRequest) -> PlannedTraining:
     """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it."""
     store = open_store(settings().store)
+    elsewhere = check_compute(request.compute)
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
-    options = options_of(request)
+    options = options_of(request, elsewhere)
     recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.recipe)
     name = f"prepare {request.title}"
     with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
@@ -80,10 +81,11 @@ def usable_card(store: Store, request: FinetuneRequest) -> Card:
     return card
 
 
-def options_of(request: FinetuneRequest) -> DecodeOptions:
+def options_of(request: FinetuneRequest, elsewhere: Elsewhere | None = None) -> DecodeOptions:
     """Return where a training computes: a training is one placement, so on the CPU it has every core."""
     return DecodeOptions(
-        device_type=pick_device(request.device), threads=request.threads or default_placements("cpu", 1)
+        device_type=pick_device(request.device, elsewhere),
+        threads=request.threads or default_placements("cpu", 1, elsewhere),
     )
 
 

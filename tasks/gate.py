@@ -1,7 +1,6 @@
 """The tasks around the gate: what is asked of a candidate, the verdict, a smaller step, the promotion."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,7 +14,7 @@ from acento.registry.versions import CARD, find_version
 from acento.scoring.score import Rate
 from acento.settings import settings
 from acento.store import Store, open_store
-from tasks.artifacts import artifact_key, markdown_table, show_markdown
+from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
 from tasks.policy import say, step
 
 
@@ -67,7 +66,7 @@ def judge_candidate(run: str, candidate: str, question: Question) -> Judged:
         offer=verdict.offer,
         card=card_path(store, version),
         run=run,
-        folder=str(store.local_path(f"runs/{run}", "run.json").parent),
+        folder=str(store.local_folder(f"runs/{run}")),
     )
     for sentence in verdict.sentences:
         say(sentence)
@@ -89,7 +88,7 @@ def _already(store: Store, candidate: str, run: str) -> Judged:
         offer=None,
         card=card_path(store, version),
         run=run,
-        folder=str(store.local_path(f"runs/{run}", "run.json").parent),
+        folder=str(store.local_folder(f"runs/{run}")),
     )
 
 
@@ -123,7 +122,7 @@ def _show(judged: Judged, verdict: Verdict) -> None:
         f"# {judged.model}: {'passed' if judged.passed else 'refused'}",
         markdown_table(rows, header=["set", "role", "clips", f"WER of {verdict.against}", "WER of it", "holds"]),
         *(f"- {sentence}" for sentence in judged.sentences),
-        f"Model card: [{CARD}]({Path(judged.card).as_uri()}).",
+        f"Model card: {page_link(open_store(settings().store), CARD, judged.card)}.",
     ]
     show_markdown(artifact_key("gate", judged.model), "\n\n".join(parts), f"The gate on {judged.model}")
 

@@ -1,13 +1,13 @@
 """The task that plans a benchmark: everything named is found, and all work fixed, before anything is computed."""
 
 import logging
-import os
+from contextlib import closing
 
 from pydantic import BaseModel, ConfigDict
 
 from acento.benchmark import Transcription, plan_transcription
 from acento.data.dataset import load_card
-from acento.devices import default_dtype, pick_device
+from acento.devices import Elsewhere, cores, default_dtype, pick_device
 from acento.errors import InputError, ModelError
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint, resolve
@@ -18,6 +18,7 @@ from acento.settings import settings
 from acento.store import open_store
 from acento.text import normalizer
 from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+from infra.compute import open_compute
 from tasks.policy import step
 
 _log = logging.getLogger(__name__)
@@ -41,11 +42,12 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     """Find every model and data set, plan each transcription, and write down that the run was asked for."""
     store = open_store(settings().store)
     normalizer(request.normalizer)
-    device = pick_device(request.device)
+    elsewhere = check_compute(request.compute)
+    device = pick_device(request.device, elsewhere)
     options = DecodeOptions(
         language=request.language,
         device_type=device,
-        dtype=request.dtype or default_dtype(device),
+        dtype=request.dtype or default_dtype(device, elsewhere),
         threads=request.threads or settings().threads,
     )
     # a set named twice, by its name and by its latest version, is one
@@ -54,7 +56,7 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     for name, outcome in validation.items():
         if outcome == USED_ALL_THE_SAME:
             _log.warning("Data set %s failed validation and is used all the same.", name)
-    checkpoints, left_out = _found(request)
+    checkpoints, left_out = _found(request, elsewhere)
     transcriptions = [
         plan_transcription(
             store,
@@ -72,15 +74,31 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     run = begin(store, request, inputs, job_id, utc_now(), validation)
     return PlannedRun(
         run=run,
-        placements=request.num_requests or default_placements(device, options.threads),
+        placements=request.num_requests or default_placements(device, options.threads, elsewhere),
         compute=request.compute or settings().compute,
         transcriptions=transcriptions,
         left_out=left_out,
     )
 
 
-def _found(request: BenchmarkRequest) -> tuple[list[Checkpoint], dict[str, str]]:
-    """Return the models that can be run here, and of the others, by name, what is not installed for them.
+def check_compute(name: str | None) -> Elsewhere | None:
+    """See that the backend that was asked for could begin, before work is planned for it.
+
+    Returns:
+        What is known of its machines; None where they are this one.
+
+    Raises:
+        InputError: it could not; the sentence says what to set up.
+    """
+    with closing(open_compute(name or settings().compute, open_store(settings().store))) as backend:
+        return backend.check()
+
+
+def _found(request: BenchmarkRequest, elsewhere: Elsewhere | None = None) -> tuple[list[Checkpoint], dict[str, str]]:
+    """Return the models that can be run, and of the others, by name, what is not installed for them.
+
+    What is installed elsewhere cannot be asked: there every model is tried, and one that lacks something fails with a
+    sentence of the machine that lacks it.
 
     Raises:
         InputError: a quantization without an engine that takes one.
@@ -94,7 +112,7 @@ def _found(request: BenchmarkRequest) -> tuple[list[Checkpoint], dict[str, str]]
         if request.engine is not None and checkpoint.family.name == WHISPER:
             named = with_engine(name, request.engine, request.quantization)
             checkpoint = checkpoint if named == name else resolve(named)
-        if (missing := checkpoint.family.missing()) is None:
+        if elsewhere is not None or (missing := checkpoint.family.missing()) is None:
             checkpoints.append(checkpoint)
         else:
             left_out[name] = missing
@@ -104,7 +122,7 @@ def _found(request: BenchmarkRequest) -> tuple[list[Checkpoint], dict[str, str]]
     return checkpoints, left_out
 
 
-def default_placements(device: str, threads: int) -> int:
+def default_placements(device: str, threads: int, elsewhere: Elsewhere | None = None) -> int:
     """Return how many placements share the work where nobody says: one on a GPU, on the CPU what its cores can hold.
 
     Each CPU placement computes on ``threads`` threads, by default 1: many clips at a time use cores better than many
@@ -112,5 +130,4 @@ def default_placements(device: str, threads: int) -> int:
     """
     if device != "cpu":
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // threads)
+    return max(1, cores(elsewhere) // threads)

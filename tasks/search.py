@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from acento.data.dataset import load_card
 from acento.devices import pick_device
 from acento.errors import AcentoError, InputError
+from acento.fingerprint import fingerprint
 from acento.models.checkpoint import resolve
 from acento.progress import report as report_progress
 from acento.settings import settings
@@ -30,7 +31,7 @@ from acento.training.state import Row
 from infra.compute import Compute
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.finetune import PlannedTraining
-from tasks.plan import default_placements
+from tasks.plan import check_compute, default_placements
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact
 from tasks.transcribe import open_backend
@@ -77,7 +78,8 @@ def plan_search(request: SearchRequest) -> SearchPlan:
     card = load_card(open_store(settings().store), asked.dataset)
     clips = card.splits.get("train", 0)
     checkpoint = resolve(asked.base_model)
-    recipe = recipe_of_model(checkpoint, clips, pick_device(asked.device), asked.recipe)
+    device = pick_device(asked.device, check_compute(asked.compute))
+    recipe = recipe_of_model(checkpoint, clips, device, asked.recipe)
     if request.space is None:
         space = default_space(recipe, clips, checkpoint.family)
     else:
@@ -175,21 +177,15 @@ def threads_of_trial(parallel: int) -> int:
     return max(1, default_placements("cpu", 1) // parallel)
 
 
-def _place(store: Store, name: str) -> Path | str:
-    """Return where the study is kept: at the server that the settings name, else in a file of the store."""
+def _place(store: Store, name: str) -> Path | str | Store:
+    """Return where the study is kept: at the server that the settings name, else in the store, if it can in a file."""
     server = settings().study
-    if server is not None:
-        return server.get_secret_value()
-    folder = study_folder(store, name)
-    if folder is None:
-        raise InputError(f"A search in {store.url} needs a database server to remember its trials; set ACENTO_STUDY.")
-    return folder
+    return server.get_secret_value() if server is not None else study_folder(store, name) or store
 
 
 def _searched(store: Store, study: Study, outcome: SearchOutcome, trials: _Trials) -> Searched:
     """Write down what a search came to, and return it."""
-    folder = study_folder(store, study.plan.name) or Path("searches") / study.plan.name
-    files = write_outcome(outcome, folder)
+    files = _write(store, outcome)
     winner = None if outcome.best is None else trials.job(outcome.best)
     losers = [trials.job(recipe) for recipe in outcome.ended(study.plan)]
     for job in losers:
@@ -204,6 +200,18 @@ def _searched(store: Store, study: Study, outcome: SearchOutcome, trials: _Trial
         files=[str(path) for path in files],
         winner=winner,
     )
+
+
+def _write(store: Store, outcome: SearchOutcome) -> list[Path]:
+    """Write the table, the best recipe and the pictures into the store, and return where they are on this machine."""
+    folder = study_folder(store, outcome.name)
+    if folder is not None:
+        return write_outcome(outcome, folder)
+    key = f"searches/{outcome.name}/outcomes/{fingerprint([outcome.to_csv(), outcome.best_trial])[:12]}"
+    with store.publish(key) as draft:
+        names = [path.relative_to(draft.folder) for path in write_outcome(outcome, draft.folder)]
+    copies = store.local_folder(key)
+    return [copies / name for name in names]
 
 
 def _lines(outcome: SearchOutcome) -> list[TrialLine]:

@@ -12,7 +12,7 @@ from acento.settings import settings
 from acento.store import Store, open_store
 from acento.validation.validate import validate
 from acento.validation.verdict import PAGE, Verdict, expected
-from tasks.artifacts import artifact_key, in_run, markdown_table, optional, show_markdown
+from tasks.artifacts import artifact_key, in_run, markdown_table, optional, page_link, show_markdown
 from tasks.policy import cached, step
 from tasks.progress import progress_artifact
 
@@ -83,6 +83,6 @@ def _show(store: Store, verdict: Verdict, reference: VerdictReference) -> None:
         f"# {verdict.title}: {outcome}",
         f"{len(verdict.checks)} checks, {reference.errors} errors, {reference.warnings} warnings.",
         *([markdown_table(failed, header=["result", "check", "what"])] if failed else []),
-        f"Data docs with histograms: [{PAGE}]({Path(reference.page).as_uri()}), in `{store.url}/{verdict.key}`.",
+        f"Data docs with histograms: {page_link(store, PAGE, reference.page)}, in `{store.url}/{verdict.key}`.",
     ]
     show_markdown(artifact_key("validate", verdict.dataset), "\n\n".join(parts), f"{verdict.title} as validated")

@@ -8,18 +8,25 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from s3 import S3Server, s3_serving
 from servers import BIN, PrefectServer, serving
+
+if TYPE_CHECKING:
+    from modal_service import ModalService
 
 # Before anything imports Prefect or reads settings: no test reads or writes what belongs to the user.
 _HOME = Path(tempfile.mkdtemp(prefix="acento-tests-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith(("PREFECT_", "ACENTO_"))]:
+for _name in [name for name in os.environ if name.startswith(("PREFECT_", "ACENTO_", "AWS_", "MODAL_"))]:
     del os.environ[_name]
 os.environ["PREFECT_HOME"] = str(_HOME / "prefect")
+os.environ["ACENTO_CACHE"] = str(_HOME / "cache")
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
+os.environ["MODAL_CONFIG_PATH"] = str(_HOME / "modal.toml")
 
 
 # A shell that runs tests in the background lets them ignore Ctrl-C, and all that they start would inherit it.
@@ -61,3 +68,35 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, _prefect_database: 
     shutil.copy(_prefect_database, home)
     with serving(home) as (server, _):
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """Start a server of the S3 protocol on a free port for the whole session."""
+    with s3_serving() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """Let this process and those it starts find the S3 server and its credentials."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+@pytest.fixture(scope="session")
+def modal_api() -> Iterator["ModalService"]:
+    """Run a stand-in for Modal's service for the whole session."""
+    from modal_service import modal_service
+
+    with modal_service() as service:
+        yield service
+
+
+@pytest.fixture
+def modal(modal_api: "ModalService", monkeypatch: pytest.MonkeyPatch) -> "ModalService":
+    """Let this process and those it starts find the stand-in for Modal's service and its token."""
+    for name, value in modal_api.environment.items():
+        monkeypatch.setenv(name, value)
+    return modal_api

@@ -101,6 +101,18 @@ def held(store: Store, folder: str, what: str, clock: Callable[[], float] = time
         lease.release()
 
 
+def release_of(store: Store, folder: str, host: str, pid: int) -> bool:
+    """Give back the lease of a process that is known to be dead, such as one of a container; tell whether it had it.
+
+    A host that cannot be asked would else keep it until its time is up.
+    """
+    store.refresh()
+    number, holder = _current(store, folder)
+    if holder is None or holder.released or (holder.host, holder.pid) != (host, pid):
+        return False
+    return store.create_exclusive(_key(folder, number + 1), _data(replace(holder, released=True)))
+
+
 def born(pid: int) -> str | None:
     """Return when a process of this machine began, in ticks or words of its system; None if there is no such process.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.working import working
+from flows.commands.working import Backend, GpuType, WorkPool, working
 
 if TYPE_CHECKING:
     from acento.scoring.leaderboard import Leaderboard
@@ -35,7 +35,6 @@ Rule = Annotated[str, typer.Option("--normalizer", help="none, basic or chilean-
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of each placement.")]
-Backend = Annotated[str | None, typer.Option("--compute", help="The backend that carries placements out: inline.")]
 Engine = Annotated[
     str | None,
     typer.Option("--engine", help="What runs the Whispers: transformers or ctranslate2."),
@@ -61,6 +60,8 @@ def benchmark(
     dtype: Dtype = None,
     threads: Threads = None,
     compute: Backend = None,
+    work_pool: WorkPool = None,
+    gpu_type: GpuType = None,
     engine: Engine = None,
     quantization: Quantization = None,
     allow_invalid: Invalid = False,
@@ -69,7 +70,7 @@ def benchmark(
 ) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
 
-    with working("benchmark", *datasets):
+    with working("benchmark", *datasets, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.benchmark import benchmark as benchmark_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
@@ -167,7 +168,7 @@ def results(
             raise InputError(f"Run {artifact.key} has no file {name!r}; it has {', '.join(sorted(artifact.files))}.")
     if download is None:
         terminal.print_table(None, ["file", "bytes"], [(name, artifact.files[name].size) for name in names])
-        terminal.print_facts([("path", store.local_path(artifact.key, names[0]).parents[names[0].count("/")])])
+        terminal.print_facts([("path", store.local_folder(artifact.key))])
         return
     for name in names:
         target = download / name

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.training import Backend, Base, Dataset, Device, Invalid, Language, RecipeFile, Setting
-from flows.commands.working import working
+from flows.commands.training import Base, Dataset, Device, Invalid, Language, RecipeFile, Setting
+from flows.commands.working import Backend, GpuType, WorkPool, working
 
 if TYPE_CHECKING:
     from tasks.search import Searched
@@ -46,6 +46,8 @@ def search(
         int | None, typer.Option("--threads", help="CPU threads of each trial; default: every core, shared.")
     ] = None,
     compute: Backend = None,
+    work_pool: WorkPool = None,
+    gpu_type: GpuType = None,
     allow_invalid: Invalid = False,
     verbose: terminal.Verbose = False,
 ) -> None:
@@ -56,7 +58,7 @@ def search(
 
     values = settle({} if recipe is None else read_recipe(recipe), settings_ or [])
     said = None if space is None else read_file(space)
-    with working("search", dataset):
+    with working("search", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.search import search as search_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.working import working
+from flows.commands.working import Backend, GpuType, WorkPool, working
 
 if TYPE_CHECKING:
     from flows.specialize import Specialized
@@ -45,7 +45,6 @@ Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of t
 Minutes = Annotated[
     float | None, typer.Option("--max-minutes", help="Of one sitting: then a checkpoint is left, and the next begins.")
 ]
-Backend = Annotated[str | None, typer.Option("--compute", help="The backend that trains: inline.")]
 Invalid = Annotated[bool, typer.Option("--allow-invalid", help="Also use data that failed its last validation.")]
 
 
@@ -66,13 +65,15 @@ def finetune(
     threads: Threads = None,
     max_minutes: Minutes = None,
     compute: Backend = None,
+    work_pool: WorkPool = None,
+    gpu_type: GpuType = None,
     allow_invalid: Invalid = False,
     verbose: terminal.Verbose = False,
 ) -> None:
     """Fine-tune a model on a data set; killed or interrupted, the same command goes on where it was."""
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    with working("finetune", dataset):
+    with working("finetune", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.finetune import finetune as finetune_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
@@ -130,13 +131,15 @@ def specialize(
     ] = None,
     max_minutes: Minutes = None,
     compute: Backend = None,
+    work_pool: WorkPool = None,
+    gpu_type: GpuType = None,
     allow_invalid: Invalid = False,
     verbose: terminal.Verbose = False,
 ) -> None:
     """Specialize a model, and prove it: stage, validate, benchmark, fine-tune, benchmark again, gate."""
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    with working("specialize", dataset):
+    with working("specialize", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.specialize import specialize as specialize_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
+from acento.devices import Elsewhere
 from acento.jobs import Job, Result
 from acento.training.state import Row
 
@@ -21,6 +22,17 @@ class Compute(ABC):
     """A place where jobs are executed by the same ``Runner`` everywhere. Between runs it may keep models loaded."""
 
     name: str
+
+    def check(self) -> Elsewhere | None:
+        """See that work could begin, before any is planned, and say what is known of the machines that would do it.
+
+        Returns:
+            None where they are this machine, whose devices can be asked.
+
+        Raises:
+            InputError: something has to be set up first: a server, a pool, a worker, a token; the sentence says what.
+        """
+        return None
 
     @abstractmethod
     def run(

@@ -90,6 +90,9 @@ def test_the_deployments_say_what_they_are(deployed: PrefectServer) -> None:
         "learning-curve",
         "cross-validate",
     }
+    placement = found["run-placement", POOL]
+    assert placement["entrypoint"] == "flows.run_placement.run_placement"
+    assert placement["work_pool_name"] == POOL
     for flow in deployments:
         module = flow.replace("-", "_")
         assert deployments[flow]["entrypoint"] == f"flows.{module}.{module}"
@@ -209,6 +212,31 @@ def test_a_worker_benchmarks_and_shows_the_leaderboard(worker: PrefectServer, st
     artifacts = {a["key"]: a for a in find(worker, "artifacts", flow_runs={"id": {"any_": [flow_run["id"]]}})}
     assert str(model) in artifacts["leaderboard-deployed-test"]["data"].replace("\\", "")
     assert (store / "runs" / "by-worker" / "results" / "results_by-worker.csv").is_file()
+
+
+def test_a_deployed_run_hands_its_work_to_its_own_pool_which_must_have_room_for_both(
+    worker: PrefectServer, store: Path, tmp_path: Path
+) -> None:
+    staged(LocalStore(store), tmp_path / "clips", 8, name="pooled")
+    model = make_whisper(tmp_path / "pooled-model", seed=9)
+    command = ("prefect", "deployment", "run", "benchmark/local", "--watch", "-p", "compute=work-pool")
+    asked = ("-p", f'models=["{model}"]', "-p", 'datasets=["pooled"]')
+    worker.run("prefect", "work-pool", "set-concurrency-limit", POOL, "1")
+    try:
+        refused = worker.run(*command, *asked, "-p", "job_id=refused", timeout=300)
+    finally:
+        worker.run("prefect", "work-pool", "clear-concurrency-limit", POOL)
+    assert refused.returncode != 0
+    name = {"any_": ["benchmark pooled-model on pooled/test (refused)"]}
+    (flow_run,) = find(worker, "flow_runs", flow_runs={"name": name})
+    assert "its placements would wait for ever" in flow_run["state"]["message"]
+
+    run = worker.run(*command, *asked, "-p", "job_id=pooled", timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    names = {"any_": ["placement 1 of 1: transcribe pooled-model on pooled v1/test"]}
+    (placement,) = find(worker, "flow_runs", flow_runs={"name": names})
+    assert placement["work_pool_name"] == POOL
+    wait_until(lambda: get(worker, f"flow_runs/{placement['id']}")["state_type"] == "COMPLETED", "its end", 30)
 
 
 def test_a_worker_specializes_and_the_gate_has_its_say(worker: PrefectServer, store: Path, tmp_path: Path) -> None:

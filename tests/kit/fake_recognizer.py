@@ -1,6 +1,8 @@
 """A recognizer for tests of the engine: it hears how loud a window is, and does as it is told."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,8 +26,10 @@ class FakeRecognizer(Recognizer):
         prepare_s: float = 0.0,
         infer_s: float = 0.0,
         fits: int | None = None,
+        deadly: int | None = None,
         refuse: Callable[[Audio], bool] = lambda _: False,
     ) -> None:
+        self.deadly = deadly  # a window of so many samples ends the process, as a kernel does that is out of memory
         self.window_s = window_s
         self.prepare_s, self.infer_s, self.fits, self.refuse = prepare_s, infer_s, fits, refuse
         self.batches: list[int] = []
@@ -40,6 +44,8 @@ class FakeRecognizer(Recognizer):
         if self.fits is not None and len(features) > self.fits:
             raise MemoryError(f"{len(features)} windows")
         for window in features:
+            if len(window) == self.deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
             if self.refuse(window):
                 raise ValueError("cannot hear this")
         return [len(window) for window in features]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -73,9 +73,15 @@ class running:  # noqa: N801  (reads as a verb: `with running("prefect", "worker
                 pytest.fail(f"{' '.join(self._command)} is not ready:\n{self.output()}")
             time.sleep(0.2)
 
+    def kill(self) -> None:
+        """Kill it and its children, as a machine does that loses its power."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def __exit__(self, *_: object) -> None:
         """Interrupt it, as Ctrl-C does; kill what remains of it."""
-        os.killpg(self._process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGINT)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -84,9 +90,14 @@ class running:  # noqa: N801  (reads as a verb: `with running("prefect", "worker
 
 
 @contextmanager
-def serving(home: Path, **variables: str) -> Iterator[tuple[PrefectServer, running]]:
-    """Run ``prefect server start`` on a free port, ``home`` its home, ``variables`` added to its environment."""
-    port = free_port()
+def serving(
+    home: Path, *, host: str = "127.0.0.1", port: int | None = None, **variables: str
+) -> Iterator[tuple[PrefectServer, running]]:
+    """Run ``prefect server start`` on a free port, ``home`` its home, ``variables`` added to its environment.
+
+    ``host`` is the address at which it listens: containers reach ``0.0.0.0`` through their network's gateway.
+    """
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     environment = {
         **os.environ,
@@ -96,7 +107,7 @@ def serving(home: Path, **variables: str) -> Iterator[tuple[PrefectServer, runni
         "PREFECT_CLI_COLORS": "false",
         "COLUMNS": "300",
     }
-    command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    command = ("prefect", "server", "start", "--host", host, "--port", str(port))
     with running(*command, env={**environment, **variables}) as server:
         server.ready(lambda: answers(port), 180)
         yield PrefectServer(url, home, environment), server

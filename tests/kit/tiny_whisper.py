@@ -20,7 +20,8 @@ def make_whisper(
 ) -> Path:
     """Write a random Whisper into ``folder`` and return it; the same arguments make the same weights.
 
-    ``layers`` are those of the encoder and the decoder. It writes nothing but ``letters``, and the default ones never with an ``a`` first.
+    ``layers`` are those of the encoder and the decoder. It writes nothing but ``letters``, and the default ones never
+    with an ``a`` first.
     """
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration

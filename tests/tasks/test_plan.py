@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_whisper import make_whisper
 
+from acento.devices import Elsewhere
 from acento.errors import InputError, ModelError
 from acento.models import families
 from acento.runs import BenchmarkRequest
@@ -61,3 +62,16 @@ def test_what_is_not_installed_leaves_out_only_the_models_that_need_it(
     assert [one.id for one in found] == [models[0]]
     assert list(left_out) == [converted]
     assert "pip install 'acento[nemo]'" in left_out[converted]
+
+
+def test_elsewhere_every_model_is_tried_as_what_is_installed_there_cannot_be_asked(
+    models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted = f"{models[1]}:ctranslate2-int8"
+    _found(request([converted]))
+    monkeypatch.setattr(families.Family, "missing", lambda _: "not installed here")
+    with pytest.raises(ModelError, match="not installed here"):
+        _found(request([models[0], converted]))
+    found, left_out = _found(request([models[0], converted]), Elsewhere())
+    assert [one.id for one in found] == [models[0], converted]
+    assert left_out == {}

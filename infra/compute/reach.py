@@ -1,0 +1,148 @@
+"""Which backend reaches which store, in one table: what cannot be reached is refused before any work, with a sentence.
+
+A backend's machines are on this one or elsewhere, and so is a store. ``deployments/README.md`` shows this table; a
+test keeps the two alike.
+"""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from acento.errors import InputError
+
+Way = Literal["works", "uploads first", "refused"]
+Kind = Literal["folder", "s3", "modal"]
+
+KINDS: dict[Kind, str] = {"folder": "a folder", "s3": "`s3://…`", "modal": "`modal://…`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How one backend gets to one kind of store."""
+
+    way: Way
+    note: str = ""
+    """What has to be so, or what to set instead."""
+
+
+_OK = Reach("works")
+_SET_S3 = "set ACENTO_STORE to s3://bucket/prefix"
+
+TABLE: dict[str, dict[Kind, Reach]] = {
+    "inline": {"folder": _OK, "s3": _OK, "modal": _OK},
+    "work-pool/process": {
+        "folder": Reach("works", "the worker is on this machine, or has the same folder at the same path"),
+        "s3": _OK,
+        "modal": _OK,
+    },
+    "work-pool/docker": {
+        "folder": Reach("works", "the pool's volumes mount it"),
+        "s3": _OK,
+        "modal": _OK,
+    },
+    "work-pool/modal": {"folder": Reach("refused", f"{_SET_S3} or modal://volume"), "s3": _OK, "modal": _OK},
+    "work-pool/other": {"folder": Reach("refused", _SET_S3), "s3": _OK, "modal": _OK},
+    "modal": {
+        "folder": Reach("uploads first", "what the work needs, and downloads what it makes"),
+        "s3": _OK,
+        "modal": _OK,
+    },
+    "spark/local": {"folder": _OK, "s3": _OK, "modal": _OK},
+    "spark/cluster": {"folder": Reach("refused", _SET_S3), "s3": _OK, "modal": _OK},
+}
+"""Backend, and the type of its pool or master where that matters, and kind of store."""
+
+_ON_THIS_HOST = {"inline", "work-pool/process", "work-pool/docker", "spark/local"}
+_POOLS = {"process", "docker", "modal"}
+
+
+def row_of(backend: str, type_: str | None) -> str:
+    """Return a backend's row of the table.
+
+    >>> row_of("work-pool", "kubernetes"), row_of("spark", "spark://master:7077"), row_of("modal", None)
+    ('work-pool/other', 'spark/cluster', 'modal')
+    """
+    if backend == "work-pool":
+        return f"work-pool/{type_ if type_ in _POOLS else 'other'}"
+    if backend == "spark":
+        return "spark/local" if (type_ or "local").startswith("local") else "spark/cluster"
+    return backend
+
+
+def kind_of(store_url: str) -> Kind:
+    """Return what kind of store a URL names; stores of other packages count as reachable from everywhere, as S3 is.
+
+    >>> kind_of("/data/store"), kind_of("file:///data/store"), kind_of("s3://bucket/prefix"), kind_of("modal://results")
+    ('folder', 'folder', 's3', 'modal')
+    """
+    scheme = store_url.partition("://")[0] if "://" in store_url else "file"
+    if scheme == "file":
+        return "folder"
+    return "modal" if scheme == "modal" else "s3"
+
+
+def check_reach(backend: str, type_: str | None, store_url: str, api_url: str | None = None) -> Reach:
+    """Return how a backend gets to a store.
+
+    Args:
+        backend: ``inline``, ``work-pool``, ``modal`` or ``spark``.
+        type_: the work pool's type, or the Spark master; None for backends without one.
+        store_url: the store's.
+        api_url: the Prefect API's, where placements report to it.
+
+    Raises:
+        InputError: it cannot get there, or its machines cannot get to the Prefect API; the sentence says what to set.
+    """
+    row = row_of(backend, type_)
+    found = TABLE[row][kind_of(store_url)]
+    what = _words(backend, type_)
+    if found.way == "refused":
+        raise InputError(f"{what} cannot reach the store {store_url}, a folder of this machine: {found.note}.")
+    if row in _ON_THIS_HOST or _modal_is_here(row):
+        return found
+    if backend == "work-pool" and api_url is not None and _is_local(api_url):
+        raise InputError(
+            f"{what} cannot reach the Prefect server at {api_url}, which is known to this network only: start one that "
+            "can be reached from there, and set PREFECT_API_URL to its address, also for the worker."
+        )
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if kind_of(store_url) == "s3" and endpoint and _is_local(endpoint):
+        raise InputError(
+            f"{what} cannot reach the S3 endpoint {endpoint}, which is known to this network only: "
+            "set AWS_ENDPOINT_URL_S3 to an address that can be reached from there."
+        )
+    return found
+
+
+def reach_table() -> str:
+    """Return the table in markdown, as the docs show it."""
+    lines = ["| backend | " + " | ".join(KINDS.values()) + " |", "| --- " * (len(KINDS) + 1) + "|"]
+    for row, reaches in TABLE.items():
+        cells = [f"{r.way}: {r.note}" if r.note else r.way for r in (reaches[kind] for kind in KINDS)]
+        lines.append(f"| `{row}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _words(backend: str, type_: str | None) -> str:
+    """Say a backend in a sentence."""
+    if backend == "work-pool":
+        return f"A work pool of type {type_}"
+    return f"The Spark cluster {type_}" if backend == "spark" else f"The backend {backend}"
+
+
+def _is_local(url: str) -> bool:
+    """Tell whether a URL's host is this machine, or an address that only this network knows."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local")) or "." not in host
+    return address.is_private or address.is_loopback
+
+
+def _modal_is_here(row: str) -> bool:
+    """Tell whether Modal's API is one on this machine, whose sandboxes are this machine's processes."""
+    server = os.environ.get("MODAL_SERVER_URL", "")
+    return row in ("modal", "work-pool/modal") and bool(server) and _is_local(server)

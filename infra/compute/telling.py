@@ -1,0 +1,52 @@
+"""What came of a job, as JSON that one process writes and another reads: a result, or an error with its sentence."""
+
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from acento import errors
+from acento.errors import AcentoError, TransientError, may_pass
+from acento.jobs import Job, JobResult, Result
+from acento.training.job import FinetuneResult
+
+
+def tell_result(result: Result) -> dict[str, Any]:
+    """Return a result for another process to read."""
+    return {"result": result.model_dump(mode="json")}
+
+
+def tell_error(error: BaseException) -> dict[str, Any]:
+    """Return an error for another process to read: its sentence; of one that nobody foresaw, where it came from."""
+    if isinstance(error, AcentoError):
+        return {"error": type(error).__name__, "sentence": str(error), "passes": may_pass(error)}
+    trace = "".join(traceback.format_exception(error))
+    return {"error": type(error).__name__, "sentence": trace, "passes": may_pass(error)}
+
+
+def tell_deaths(job: Job, why: Sequence[str]) -> dict[str, Any]:
+    """Return the error of a job over which one placement after another died, each for a reason that may be empty."""
+    last = next((f" The last one: {reason.rstrip('.')}." for reason in reversed(why) if reason), "")
+    return tell_error(
+        AcentoError(
+            f"{job.title[:1].upper()}{job.title[1:]} ended its process {len(why)} times; memory may be short for it: "
+            f"give placements more, or make batches smaller.{last}"
+        )
+    )
+
+
+def read_outcome(job: Job, told: dict[str, Any]) -> tuple[Result | None, BaseException | None]:
+    """Return the result or the error that another process told of a job.
+
+    An error of a class that Acento raises on purpose is of that class here too; any other one that may pass is a
+    ``TransientError``, and one that may not a ``RuntimeError`` with the traceback.
+    """
+    if "result" in told:
+        kind: type[FinetuneResult] | type[JobResult] = FinetuneResult if job.kind == "finetune" else JobResult
+        return kind.model_validate(told["result"]), None
+    name, sentence = str(told.get("error", "")), str(told.get("sentence", "its end was not written down"))
+    known = getattr(errors, name, None)
+    if isinstance(known, type) and issubclass(known, AcentoError):
+        return None, known(sentence)
+    if told.get("passes"):
+        return None, TransientError(sentence.strip().splitlines()[-1])
+    return None, RuntimeError(sentence)

@@ -1,0 +1,118 @@
+"""A store of this machine, carried to a Modal volume for as long as jobs need it there, and what they leave, back.
+
+What was uploaded is deleted afterwards, also when the work failed. Only a process that is killed leaves it; then the
+next upload from anywhere deletes it when it is older than any work can be.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+
+import modal
+from modal.exception import NotFoundError
+
+from acento.carried import Carried, inputs, outputs
+from acento.errors import TransientError
+from acento.jobs import Job
+from acento.store import Store
+from acento.store.objects import FILES, ObjectStore
+from acento.store.transfer import copy_artifacts
+from infra.modal.access import explain
+from infra.modal.machine import DAY_S
+from infra.modal.store import SCHEME, open_volume
+
+VOLUME, FOLDER = "acento-datasets", "uploads"
+"""Where uploads are, each in a folder of its own that is named for when it was made."""
+
+_OLD_S = 2 * DAY_S
+_ATTEMPTS = 5
+
+
+class Upload:
+    """What some jobs need, in a volume, while the block runs."""
+
+    def __init__(self, store: Store, jobs: Sequence[Job]) -> None:
+        """Take the store of this machine, and the jobs."""
+        self._home, self._jobs = store, jobs
+        self._prefix = f"{FOLDER}/{int(time.time())}-{uuid.uuid4().hex}"
+        self._brought: set[str] = set()
+        self.store: ObjectStore = open_volume(f"{SCHEME}{VOLUME}/{self._prefix}")
+        """The store that the jobs' containers are to use."""
+
+    def __enter__(self) -> "Upload":
+        """Upload.
+
+        Raises:
+            StoreError: something that a job needs is not in the store here.
+            TransientError: Modal does not answer.
+        """
+        _sweep()
+        try:
+            needed = sum((inputs(self._home, job) for job in self._jobs), Carried(()))
+            copy_artifacts(self._home, self.store, needed.artifacts, needed.files)
+        except BaseException:
+            self._delete()
+            raise
+        return self
+
+    def bring(self, job: Job) -> None:
+        """Bring home what there is of a job, every byte's checksum verified."""
+        self.store.refresh()
+        left = outputs(self.store, job)
+        copy_artifacts(self.store, self._home, left.artifacts, left.files)
+        if job.kind == "finetune" and left.artifacts:
+            for key in [*self._home.list(f"{job.key}/checkpoints")]:
+                if key not in left.artifacts:  # the training has gone on from it
+                    self._home.remove(key)
+        self._brought.add(job.key)
+
+    def __exit__(self, *_: object) -> None:
+        """Bring home what was not yet, such as the checkpoint of a training that was called off; delete the upload.
+
+        Raises:
+            TransientError: the upload could not be deleted; the sentence says how to do it by hand.
+        """
+        try:
+            for job in self._jobs:
+                if job.key not in self._brought:
+                    self.bring(job)
+        finally:
+            self._delete()
+
+    def _delete(self) -> None:
+        """Delete the upload, and the entries that say who made its small files."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self.store.objects.delete([each.key for each in self.store.walk() if f"/{FILES}/" not in each.key])
+                _remove(self._prefix)
+            except Exception as error:
+                if attempt == _ATTEMPTS:
+                    raise TransientError(
+                        f"What was uploaded to Modal could not be deleted ({explain(error, 'delete it')}); delete it "
+                        f"by: modal volume rm -r {VOLUME} {self._prefix}"
+                    ) from error
+            else:
+                return
+
+
+def _sweep() -> None:
+    """Delete uploads of processes that were killed."""
+    try:
+        found = _volume().listdir(FOLDER)
+    except (NotFoundError, FileNotFoundError):
+        return
+    for entry in found:
+        name = entry.path.strip("/").rpartition("/")[2]
+        made = name.partition("-")[0]
+        if made.isdigit() and time.time() - int(made) > _OLD_S:
+            _remove(f"{FOLDER}/{name}")
+
+
+def _remove(folder: str) -> None:
+    with suppress(NotFoundError, FileNotFoundError):
+        _volume().remove_file(folder, recursive=True)
+
+
+def _volume() -> modal.Volume:
+    return modal.Volume.from_name(VOLUME, create_if_missing=True, version=2)

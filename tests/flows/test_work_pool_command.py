@@ -1,0 +1,161 @@
+"""``--compute work-pool`` on the command line: what Prefect shows of it, Ctrl-C and cancelling, trials, bad input."""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from commands import acento, api, command
+from elsewhere import pool_with_worker
+from fake_recognizer import fake_model
+from servers import PrefectServer, wait_until
+from staged import staged, staged_splits
+from tiny_whisper import make_whisper
+
+from acento.store import LocalStore
+
+pytestmark = pytest.mark.server
+
+POOL = "commanded"
+ENDED = ("COMPLETED", "CANCELLED", "CRASHED", "FAILED")
+
+
+@pytest.fixture(scope="module")
+def working(prefect_server: PrefectServer) -> Iterator[PrefectServer]:
+    """Run a worker of a process pool for all tests of this file."""
+    with pool_with_worker(prefect_server, POOL):
+        yield prefect_server
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with models and a store with data sets."""
+    root = tmp_path_factory.mktemp("work-pool")
+    make_whisper(root / "models" / "one", seed=4, window_s=2)
+    fake_model(root / "models" / "slow", infer_s=1.0)
+    staged(LocalStore(root / "store"), root / "clips", 12)
+    staged_splits(LocalStore(root / "store"), root / "splits", train=4, dev=2, test=2)
+    return root
+
+
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    """Copy it, so that each test has a store of its own."""
+    return shutil.copytree(prepared, tmp_path / "work")
+
+
+def placements(server: PrefectServer, folder: Path) -> list[Any]:
+    """Return the placements that worked for a folder's store."""
+    store = str(folder / "store")
+    found = api(server, "flow_runs", sort="START_TIME_ASC", limit=200)
+    return [run for run in found if run["job_variables"].get("env", {}).get("ACENTO_STORE") == store]
+
+
+def running(folder: Path) -> bool:
+    """Tell whether a placement is at its first job."""
+    return any('"job": 0' in _read(beat) for beat in (folder / "store/boards").glob("*/beats/*"))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: PrefectServer, folder: Path) -> None:
+    done = acento(
+        working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
+    )
+    assert done.returncode == 0, done.stderr
+    (placement,) = placements(working, folder)
+    assert placement["name"] == "placement 1 of 1: transcribe one on demo v1/test"
+    assert {"acento", "placement"} <= set(placement["tags"])
+    (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [placement["parent_task_run_id"]]}})
+    (run,) = api(working, "flow_runs", flow_runs={"id": {"any_": [parent["flow_run_id"]]}})
+    assert run["name"] == "benchmark one on demo/test"
+    wait_until(lambda: placements(working, folder)[0]["state_type"] == "COMPLETED", "its end", 30)
+    artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [placement["id"]]}})
+    assert [artifact["type"] for artifact in artifacts] == ["progress"]
+    assert artifacts[0]["data"] == 100
+    assert list(LocalStore(folder / "store").list("boards")) == []
+
+    again = acento(
+        working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
+    )
+    assert again.returncode == 0
+    assert len(placements(working, folder)) == 1, "what is in the store needs no placement"
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "cancel"])
+def test_a_run_that_is_called_off_leaves_no_placement(working: PrefectServer, folder: Path, how: str) -> None:
+    asked = ("benchmark", "-m", "models/slow", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL)
+    started = command(working, folder, *asked, "--job-id", how)
+    started["env"]["PYTHONPATH"] = str(working.home / "knows-the-fake")
+    process = subprocess.Popen(**started, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: running(folder), "a placement at work", 90)
+        if how == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+        else:
+            (placement,) = placements(working, folder)
+            state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+            httpx.post(
+                f"{working.url}/flow_runs/{placement['id']}/set_state", json=state, timeout=30
+            ).raise_for_status()
+            wait_until(lambda: placements(working, folder)[0]["state_type"] in ENDED, "the placement's end", 60)
+            process.send_signal(signal.SIGTERM)  # as a worker does to the run that it is told to cancel
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, said
+    wait_until(lambda: all(r["state_type"] in ENDED for r in placements(working, folder)), "no placement", 60)
+    assert list(LocalStore(folder / "store").list("boards")) == []
+    assert not any((folder / "store/boards").iterdir())
+
+
+def test_trials_of_a_search_run_side_by_side_on_the_pool(working: PrefectServer, folder: Path) -> None:
+    (folder / "space.yaml").write_text("learning_rate: {low: 1e-4, high: 1e-2, log: true}\n")
+    short = ("--set", "max_steps=2", "--set", "eval_every=1", "--set", "batch_size=2", "--threads", "1")
+    asked = ("search", "-d", "small", "-b", "models/one", "--space", "space.yaml", "--sampler", "random", *short)
+    done = acento(
+        working, folder, *asked, "--trials", "2", "--parallel", "2", "--compute", "work-pool", "--work-pool", POOL
+    )
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: all(r["state_type"] == "COMPLETED" for r in placements(working, folder)), "their end", 30)
+    assert len(placements(working, folder)) == 3, "two trials, and the best one's model"
+    assert all(run["parent_task_run_id"] for run in placements(working, folder))
+
+
+def test_without_a_server_of_ones_own_it_says_what_to_start(prefect_server: PrefectServer, folder: Path) -> None:
+    asked = ("benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool")
+    started = command(prefect_server, folder, *asked)
+    del started["env"]["PREFECT_API_URL"]
+    done = subprocess.run(**started, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "prefect server start" in done.stderr
+    assert "PREFECT_API_URL" in done.stderr
+    assert not (prefect_server.home / "acento-server.log").exists()
+
+
+def test_an_unknown_pool_is_said_before_anything_is_planned(prefect_server: PrefectServer, folder: Path) -> None:
+    asked = ("benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", "nowhere")
+    done = acento(prefect_server, folder, *asked)
+    assert done.returncode == 1
+    assert "There is no work pool 'nowhere'" in done.stderr
+    assert not (folder / "store/plans").exists()
+
+
+def test_a_secret_is_not_written_into_the_server(working: PrefectServer, folder: Path) -> None:
+    secret = '{"env": {"HF_TOKEN": "hf_abc"}}'
+    asked = ("benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL)
+    done = acento(working, folder, *asked, ACENTO_JOB_VARIABLES=secret)
+    assert done.returncode == 1
+    assert "HF_TOKEN" in done.stderr
+    assert "hf_abc" not in done.stderr
+    assert placements(working, folder) == []

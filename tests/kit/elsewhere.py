@@ -1,0 +1,42 @@
+"""Placements in processes of a real worker that know the fake model family: their Python is told of it as it starts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from servers import PrefectServer, running
+
+_KIT = Path(__file__).resolve().parent
+_CUSTOMIZE = """\
+import sys
+sys.path.append({kit!r})
+if any("prefect" in argument or "flows.cli" in argument for argument in sys.orig_argv):
+    from acento.models.families import FAMILIES
+    from fake_recognizer import FAKE
+    FAMILIES["fake"] = FAKE
+"""
+
+
+@contextmanager
+def pool_with_worker(server: PrefectServer, pool: str, *, fake: bool = True, name: str = "one") -> Iterator[running]:
+    """Make a process pool and run a worker of it; its placements know the fake family if ``fake``."""
+    made = httpx.post(f"{server.url}/work_pools/", json={"name": pool, "type": "process"}, timeout=30)
+    assert made.status_code in (201, 409), made.text
+    with worker(server, pool, fake=fake, name=name) as started:
+        yield started
+
+
+@contextmanager
+def worker(server: PrefectServer, pool: str, *, fake: bool = True, name: str = "one") -> Iterator[running]:
+    """Run a worker of a pool that is there."""
+    environment = {**server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    if fake:
+        folder = server.home / "knows-the-fake"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(_CUSTOMIZE.format(kit=str(_KIT)), encoding="utf-8")
+        environment["PYTHONPATH"] = str(folder)
+    command = ("prefect", "worker", "start", "--pool", pool, "--name", name)
+    with running(*command, env=environment) as started:
+        started.ready(lambda: "started!" in started.output(), 120)
+        yield started

@@ -1,0 +1,61 @@
+"""Placements as real processes on a board, to be killed: children forked from the test, whose fake models they have."""
+
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+
+from acento.jobs import Runner
+from acento.store import Store
+from infra.compute.board import Board
+
+
+@contextmanager
+def placement(open_store: Callable[[], Store], board: str, name: str) -> Iterator[int]:
+    """Serve a board in a child process, and yield its number; SIGTERM gives it notice, and the end of the block kills.
+
+    The test must run no threads of its own when it calls this.
+    """
+    child = os.fork()
+    if child == 0:
+        _serve(open_store, board, name)
+    try:
+        yield child
+    finally:
+        if not _ended(child):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def ended(child: int) -> int:
+    """Wait until a child ends; return its exit code, negative where a signal ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill(child: int) -> None:
+    """Kill a child as a machine that is lost would, and see that it is gone."""
+    os.kill(child, signal.SIGKILL)
+    assert ended(child) == -signal.SIGKILL
+
+
+def _ended(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
+
+
+def _serve(open_store: Callable[[], Store], board: str, name: str) -> None:
+    code = 1
+    try:
+        ending = Event()
+        signal.signal(signal.SIGTERM, lambda *_: ending.set())
+        store = open_store()
+        Board(store, board).serve(Runner(store), name, "work-pool", 2, ending=ending)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
