@@ -2,8 +2,10 @@
 
 import importlib
 import os
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +33,23 @@ class Finding:
 def great_expectations() -> Any:
     """Import Great Expectations, which takes seconds, and let it send nothing to anybody."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_spark():
         warnings.simplefilter("ignore")
         return importlib.import_module("great_expectations")
+
+
+@contextmanager
+def _without_spark() -> Iterator[None]:
+    """Let it import nothing of Spark, which it would if it could: Spark's part for clients may end the process."""
+    hidden = "pyspark.sql.connect" if "pyspark" in sys.modules else "pyspark"
+    if hidden in sys.modules:
+        yield
+        return
+    sys.modules[hidden] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[hidden]
 
 
 def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, float]) -> list[Finding]:

@@ -242,7 +242,7 @@ def test_a_gpu_is_asked_for_in_the_words_of_the_pools_type(monkeypatch: pytest.M
     assert _gpu_variables(containers, "L40S,A100") == {
         "device_requests": [{"count": -1, "capabilities": [["gpu"]]}],
     }
-    assert _gpu_variables(Pool("m", "modal", ("gpu",), {}, None), "L40S,A100") == {"gpu": "L40S"}
+    assert _gpu_variables(Pool("m", "modal", ("gpu",), {}, None), "L40S,A100") == {"gpu": "L40S,A100"}
     assert _gpu_variables(Pool("p", "process", ("env",), {}, None), "L40S") == {}
     with pytest.raises(InputError, match="no job variable for a GPU"):
         _gpu_variables(Pool("k", "kubernetes", ("image",), {}, None), "L40S")

@@ -104,7 +104,11 @@ def test_a_truncated_file_is_damaged(tmp_path: Path, mode: str, share: float) ->
         inspect(path)
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04 a zip", b"\x1f\x8b but no gzip", gzip.compress(b"no tar" * 1000)])
+@pytest.mark.parametrize(
+    "data",
+    [b"PK\x03\x04 a zip", b"\x1f\x8b but no gzip", gzip.compress(b"no tar" * 1000)],
+    ids=["zip", "no gzip", "gzip of no tar"],
+)
 def test_what_is_no_tar_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "m.nemo").write_bytes(data)
     with pytest.raises(ModelError, match=r"damaged or no \.nemo file"):

@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -309,3 +311,13 @@ def test_killed_at_any_write_and_run_again_it_ends_as_one_that_never_was(tmp_pat
     for where, root in killed_at_every_write(run, make_root):
         assert what_it_left(root) == what_it_left(straight), where
         shutil.rmtree(root)
+
+
+def test_its_library_leaves_spark_alone() -> None:
+    # where Spark's client part lacks a package it ends a process that was started by `python -c`
+    code = (
+        "import sys; from acento.validation.checking import great_expectations; great_expectations();"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'pyspark'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr

@@ -1,0 +1,1 @@
+"""Spark as a place for placements: the session, what its executors run, and files for those who have a cluster."""

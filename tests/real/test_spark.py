@@ -1,0 +1,220 @@
+"""A real Spark with two executor processes: the texts of inline, an executor killed, a training, calling off."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import acento
+from lessons import lesson_job, lessons
+from local_cluster import no_folders_left
+from recordings import put
+from servers import PrefectServer
+from staged import staged
+from tiny_whisper import make_whisper
+
+from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.data.dataset import Card
+from acento.data.staging import stage
+from acento.inference.predictions import digest
+from acento.jobs import Measurement, TranscribeJob
+from acento.models.base import DecodeOptions
+from acento.models.checkpoint import resolve
+from acento.settings import settings
+from acento.store import LocalStore
+from acento.training.checkpoints import Checkpoints
+from acento.training.job import FinetuneResult, state
+from acento.training.state import Row
+from infra.compute import Compute, InlineCompute
+from infra.compute.spark import SparkCompute
+from infra.spark.placement import Errand, place
+from infra.spark.session import Session, open_session
+
+pytestmark = pytest.mark.spark
+
+MASTER = "local-cluster[2,1,1024]"
+"""Two executors, each a process with one core and 1024 MB."""
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Session]:
+    with no_folders_left(), closing(open_session(MASTER, gpu=False)) as session:
+        yield session
+
+
+@pytest.fixture(autouse=True)
+def _master(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACENTO_SPARK_MASTER", MASTER)
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_whisper(tmp_path_factory.mktemp("model") / "base", window_s=2)
+
+
+def benchmark(
+    root: Path, model: Path, monkeypatch: pytest.MonkeyPatch, *, clips: int, part_s: float
+) -> tuple[LocalStore, Transcription]:
+    """Stage clips of two seconds in a new store, and plan to transcribe them in parts of about so many seconds."""
+    store = LocalStore(root / "store")
+    folder = root / "clips"
+    rows = ["uid,file_name,text,speaker,accent,language"]
+    for number in range(clips):
+        put(folder, f"c{number:03d}", number, seconds=2.0)
+        rows.append(f"c{number:03d},c{number:03d}.wav,uno dos {number},s,chilean,es-CL")
+    (folder / "test_files.csv").write_text("\n".join(rows) + "\n")
+    card: Card = stage(store, str(folder), "demo", workers=0).card
+    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", part_s)
+    options = DecodeOptions(threads=1)
+    what = plan_transcription(store, card, resolve(str(model)), split="test", options=options, batch_size=2)
+    return store, what
+
+
+def parent(pid: int) -> int:
+    """Return the number of a process's parent."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def executor(pid: int) -> int:
+    """Return the Java process of an executor, from one of its Python workers: between them is Spark's daemon."""
+    found = parent(parent(pid))
+    assert "CoarseGrainedExecutorBackend" in Path(f"/proc/{found}/cmdline").read_text()
+    return found
+
+
+def test_two_executors_share_the_work_and_write_what_this_process_would(
+    spark: Session, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, what = benchmark(tmp_path / "inline", model, monkeypatch, clips=16, part_s=4.0)
+    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    there, same = benchmark(tmp_path / "spark", model, monkeypatch, clips=16, part_s=4.0)
+    heard: list[float] = []
+    with closing(SparkCompute(there)) as compute:
+        outcomes = list(compute.run(jobs(there, same), placements=2, heard=heard.append))
+    assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
+    assert digest(predictions(there, same)) == digest(predictions(here, what))
+    notes = clock(there, same)
+    executors = {executor(note.pid) for note in notes}
+    assert len(executors) == 2
+    assert os.getpid() not in {note.pid for note in notes} | executors
+    assert {note.backend for note in notes} == {"spark"}
+    assert sum(heard) == pytest.approx(same.seconds)
+    assert not list(there.list("boards"))
+    assert not spark.context._jsc.sc().isStopped()  # it was there before, and is not the backend's to stop
+
+
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize("how", ["its executor is killed", "it hangs"])
+def test_a_placement_that_is_lost_in_the_middle_of_a_part_loses_nothing(
+    how: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SparkCompute, "beat_s", 0.5)
+    here, what = benchmark(tmp_path / "inline", model, monkeypatch, clips=60, part_s=30.0)
+    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    there, same = benchmark(tmp_path / "spark", model, monkeypatch, clips=60, part_s=30.0)
+    with closing(SparkCompute(there)) as compute, ThreadPoolExecutor(1) as aside:
+        killing = aside.submit(lose_one, there, jobs(there, same), kill=how != "it hangs")
+        outcomes = list(compute.run(jobs(there, same), placements=2))
+        dead, part = killing.result(60)
+    assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
+    assert digest(predictions(there, same)) == digest(predictions(here, what))
+    (again,) = [note for note in clock(there, same) if note.job == part.key]
+    assert again.pid != dead
+
+
+def lose_one(store: LocalStore, todo: Sequence[TranscribeJob], *, kill: bool) -> tuple[int, TranscribeJob]:
+    """Stop the first placement that is caught with a part it has not finished, or kill its executor; return both."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+        for board in store.list("boards"):
+            for claim in store.list_files(f"{board}/claims"):
+                pid = process(store, board, json.loads(store.read_file(claim) or b"{}").get("by", ""))
+                if pid is None:
+                    continue
+                os.kill(pid, signal.SIGSTOP)  # so that what is seen now is still so when it is killed
+                part = todo[int(claim.rpartition("/")[2].partition(".")[0])]
+                if unfinished(store, [part]):
+                    if kill:
+                        os.kill(executor(pid), signal.SIGKILL)
+                        os.kill(pid, signal.SIGKILL)
+                    return pid, part
+                os.kill(pid, signal.SIGCONT)
+    raise AssertionError("no placement was caught at work")
+
+
+def process(store: LocalStore, board: str, name: str) -> int | None:
+    """Return the process of a placement, as it says itself."""
+    for beat in store.list_files(f"{board}/beats"):
+        if beat.rpartition("/")[2].rpartition(".")[0] == name:
+            return json.loads(store.read_file(beat) or b"{}").get("pid")
+    return None
+
+
+@pytest.mark.usefixtures("spark")
+def test_a_training_makes_the_weights_that_this_process_would(model: Path, tmp_path: Path) -> None:
+    def trained(
+        name: str, backend: Callable[[LocalStore], Compute]
+    ) -> tuple[FinetuneResult, dict[str, Any], list[Row]]:
+        store = LocalStore(tmp_path / name)
+        card = lessons(store, tmp_path / f"{name}-clips", train=4, dev=2)
+        job = lesson_job(store, card, model, max_steps=4, dropout=0.1, eval_every=1)
+        rows: list[Row] = []
+        with closing(backend(store)) as compute:
+            (outcome,) = compute.run([job], placements=1, noted=rows.append)
+        assert isinstance(outcome.result, FinetuneResult), outcome.error
+        return outcome.result, Checkpoints(store, job.key).weights(outcome.result.step), rows
+
+    here, ours, noted = trained("inline", InlineCompute)
+    there, theirs, told = trained("spark", SparkCompute)
+    assert (there.why, there.step, there.dev_wer) == ("finished", 4, here.dev_wer)
+    assert there.model is not None
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    assert [row["step"] for row in told] == [row["step"] for row in noted]
+
+
+def test_interrupted_it_leaves_a_checkpoint_and_no_task_running(spark: Session, model: Path, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    card = lessons(store, tmp_path / "clips", train=4, dev=2)
+    job = lesson_job(store, card, model, epochs=10_000, max_steps=None, checkpoint_every=10_000, eval_every=10_000)
+
+    def interrupt(row: Row) -> None:
+        if row["step"] > 2:
+            raise KeyboardInterrupt
+
+    with closing(SparkCompute(store)) as compute, pytest.raises(KeyboardInterrupt):
+        list(compute.run([job], placements=1, noted=interrupt))
+    assert not spark.context.statusTracker().getActiveJobsIds()
+    assert not list(store.list("boards"))
+    assert state(store, job) is None
+    found = Checkpoints(store, job.key).latest()
+    assert found is not None
+    assert found.step > 2
+
+
+def test_executors_that_do_not_see_the_store_say_so(spark: Session, tmp_path: Path) -> None:
+    errand = Errand(str(tmp_path / "nowhere"), "0" * 16, 1, {})
+    (placed,) = spark.context.parallelize([0], 1).mapPartitionsWithIndex(lambda n, _: place(errand, n)).collect()
+    assert "a Spark executor, does not see the store" in placed.refused
+    assert placed.done == 0
+
+
+def test_the_command_runs_placements_in_a_session_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    staged(store, tmp_path / "clips", 6)
+    make_whisper(tmp_path / "model", window_s=2)
+    command = ["benchmark", "-m", "model", "-d", "demo", "--compute", "spark", "--job-id", "on-spark"]
+    done = acento(prefect_server, tmp_path, *command, ACENTO_SPARK_MASTER="local[2]")
+    assert done.returncode == 0, done.stdout + done.stderr
+    notes = [Measurement.model_validate_json(file.read_bytes()) for file in store.root.glob("measurements/*/*.json")]
+    assert {note.backend for note in notes} == {"spark"}
+    assert all(note.placement.startswith("spark-") for note in notes)
