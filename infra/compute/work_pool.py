@@ -6,7 +6,6 @@ placement had taken goes to others. A server that is away for a while stops noth
 """
 
 import contextvars
-import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from infra.compute.base import Compute, Outcome
 from infra.compute.board import BEAT_S, Board
 from infra.compute.crew import Crew
 from infra.compute.pool import Pool
-from infra.compute.portable import model_folder, portable
+from infra.compute.portable import model_folder, passed_on, portable
 from infra.compute.reach import check_reach, kind_of
 from infra.compute.sizing import Size, size
 
@@ -32,7 +31,6 @@ QUIT_S = 15.0
 """Seconds that placements may take to end by themselves, once they are told or nothing is left for them."""
 _LOOK_S = (0.2, 2.0)
 """Seconds between two looks at the board: at first and after news, and at most."""
-_PASSED_ON = ("trust", "trust_code", "cache")
 
 
 class WorkPoolCompute(Compute):
@@ -199,14 +197,9 @@ class WorkPoolCompute(Compute):
             env["ACENTO_STORE"] = folder
             if pool.type == "docker":
                 env["ACENTO_STORE"] = _mounted(pool, folder)
-        for name in _PASSED_ON:
-            value = str(getattr(settings(), name, ""))
-            if value and not (name == "cache" and pool.type != "process"):
-                env[f"ACENTO_{name.upper()}"] = value
-        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
-            if name in os.environ:
-                env[name] = os.environ[name]
-        return env
+        if pool.type == "process" and settings().cache:
+            env["ACENTO_CACHE"] = settings().cache
+        return env | passed_on()
 
 
 def _model(job: Job) -> str:

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, ValidationError
 from acento.errors import InputError
 from acento.jobs import Job
 from acento.settings import settings
+from infra.compute.portable import passed_on
 from infra.modal.container import COUNT, QUEUE, Container
 from infra.modal.image import build, with_this_project
 from infra.modal.machine import Machine
@@ -27,7 +28,6 @@ APP = "acento-jobs"
 _LOOK_S = 1.0
 _IDLE_S = 60
 _RETRIES = 3
-_PASSED_ON = ("trust", "trust_code")
 
 
 class Options(Machine):
@@ -129,7 +129,7 @@ def describe(jobs: Sequence[Job], placements: int, store: str, news: str) -> tup
     models = next((path for path, name in volumes.items() if name.endswith("-models")), None)
     if models is not None:
         env["HF_HOME"] = f"{models}/huggingface"
-    env |= {f"ACENTO_{name.upper()}": value for name in _PASSED_ON if (value := str(getattr(settings(), name)))}
+    env |= passed_on()
     environment = options.modal_environment
     app = modal.App(APP, include_source=False)
     decorate = app.cls(

@@ -75,6 +75,7 @@ def answering(code: int) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_said_at_once() -> None:
     with pytest.raises(InputError, match=r"No Prefect server answers at .*`prefect server start`.*unset"):
         embedded.check_server("http://127.0.0.1:9/api")
@@ -110,6 +111,7 @@ def test_the_server_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
     embedded_server.wait_until_recorded(limit_s=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["working directory", "PYTHONPATH"])
 def test_a_stranger_called_tasks_is_refused(tmp_path: Path, where: str) -> None:
     (tmp_path / "tasks.py").write_text("", encoding="utf-8")

@@ -68,6 +68,7 @@ def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> Non
     assert StagedReference.model_validate_json(reference.model_dump_json()) == reference
 
 
+@pytest.mark.slow
 def test_what_is_there_already_is_a_state_named_cached(source: Path) -> None:
     first = stage_source.fn(str(source), "santiago")
     state: Any = stage_source.fn(str(source), "santiago")

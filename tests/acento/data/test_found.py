@@ -89,6 +89,7 @@ class Long(Source):
             yield SourceItem(name[:-4], Path("/corpus") / name, text, name, None, "es", f"speaker {n % 50}")
 
 
+@pytest.mark.slow
 def test_a_clip_takes_little_memory(monkeypatch):
     monkeypatch.setattr(found, "_hash", lambda path: SourceFile(sha256(str(path).encode()), 1 << 20, 1 << 60))
     tracemalloc.start()

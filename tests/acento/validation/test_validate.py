@@ -313,6 +313,7 @@ def test_killed_at_any_write_and_run_again_it_ends_as_one_that_never_was(tmp_pat
         shutil.rmtree(root)
 
 
+@pytest.mark.slow
 def test_its_library_leaves_spark_alone() -> None:
     # where Spark's client part lacks a package it ends a process that was started by `python -c`
     code = (

@@ -43,6 +43,7 @@ def test_importance_is_not_guessed_from_few_trials_or_from_none_that_differ(tmp_
     assert search(tmp_path / "same", made, same, 8).importance is None
 
 
+@pytest.mark.slow
 def test_what_is_written_can_be_read_trained_with_and_looked_at(tmp_path: Path) -> None:
     made = plan(space=SPACE, sampler="grid")
     outcome = search(tmp_path, made, failing(ModelError("Too hot."), lambda number: number == 4), None)
