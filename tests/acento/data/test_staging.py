@@ -6,10 +6,6 @@ import multiprocessing
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -28,22 +24,9 @@ from acento.data.sources import open_source
 from acento.data.staging import stage
 from acento.data.staging_chunk import Candidate, StagingOptions, pack
 from acento.data.utterance import REJECTED_SCHEMA, SCHEMA
-from acento.errors import AcentoError, DataError, StoreError, TransientError
+from acento.errors import DataError, StoreError
 from acento.progress import listening
 from acento.store import LocalStore
-
-
-@pytest.fixture
-def store(tmp_path):
-    return LocalStore(tmp_path / "store")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "recordings"
-    for n in range(5):
-        put(folder, f"clip{n}", n)
-    return folder
 
 
 @pytest.fixture
@@ -470,7 +453,7 @@ def test_progress_counts_clips_up_to_the_total(store, folder):
     assert [(p.step, p.done, p.total, p.unit) for p in seen] == [("stage demo", d, 5, "clips") for d in (0, 2, 4, 5)]
 
 
-# Chunks and workers
+# Chunks
 
 
 def candidates(folder, sizes):
@@ -486,98 +469,3 @@ def test_chunks_are_bounded_in_clips_and_bytes_and_hold_each_clip_once_in_order(
     chunks = list(pack(reversed(given), StagingOptions()))
     assert [clip for chunk in chunks for clip in chunk.candidates] == given
     assert [len(chunk.candidates) for chunk in chunks] == [200, 200, 51, 1, 1, 1, 3]
-
-
-def crashing_decoder(tmp_path, monkeypatch):
-    """Make workers, and only them, die of recordings named ``killer``."""
-    hooks = tmp_path / "hooks"
-    hooks.mkdir()
-    (hooks / "crashing.py").write_text(
-        "import os\nfrom acento.data import staging_chunk\nreal = staging_chunk.decode\n"
-        "def decode(path, **options):\n"
-        "    if 'killer' in path.name: os.abort()\n"
-        "    return real(path, **options)\n"
-        "staging_chunk.decode = decode\n"
-    )
-    monkeypatch.setattr("sys.path", [str(hooks), *sys.path])
-    monkeypatch.setattr("acento.data.staging_pool._PRELUDE", "import crashing; ")
-
-
-@pytest.mark.slow
-def test_a_file_that_crashes_the_decoder_is_rejected_and_the_others_stage(store, folder, tmp_path, monkeypatch):
-    crashing_decoder(tmp_path, monkeypatch)
-    put(folder, "killer", 80)
-    result = staged(store, folder, workers=2)
-    assert result.staged_now == 5
-    (row,) = read_rejected(store, result.card).to_pylist()
-    assert (row["id"], row["reason"]) == ("killer", "unreadable")
-    assert "crash" in row["detail"]
-    monkeypatch.undo()
-    assert staged(store, folder, workers=1).card.clips == 6
-
-
-def test_workers_that_die_without_a_file_to_blame_may_be_tried_again(store, folder, monkeypatch):
-    from acento.data import staging_pool
-
-    def ask(_, request):
-        if not isinstance(request, tuple):
-            raise staging_pool._CrashError
-
-    monkeypatch.setattr(staging_pool._Worker, "_ask", ask)
-    with pytest.raises(TransientError, match="memory"):
-        staged(store, folder, workers=1)
-
-
-def test_a_worker_that_cannot_start_says_why(store, folder, monkeypatch):
-    monkeypatch.setattr("acento.data.staging_pool._PRELUDE", "raise SystemExit('no such thing'); ")
-    with pytest.raises(AcentoError, match=r"cannot start.*no such thing"):
-        staged(store, folder, workers=1)
-
-
-def test_workers_import_no_models_and_no_orchestrator():
-    code = (
-        "import sys, acento.data.staging_pool; print([m for m in ('torch', 'prefect', 'datasets') if m in sys.modules])"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux which processes live")
-def test_workers_end_when_the_parent_is_killed(tmp_path, folder):
-    for n in range(30):
-        put(folder, f"more{n}", 100 + n, seconds=20.0)
-    code = (
-        "import acento.data.staging_chunk as c; c.CHUNK_CLIPS = 5\n"
-        "from acento.data.staging import stage; from acento.store import LocalStore; from pathlib import Path\n"
-        f"stage(LocalStore(Path({str(tmp_path / 'store')!r})), {str(folder)!r}, 'demo', workers=2)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 60
-    while not list((tmp_path / "store").glob("parts/*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    children = _children(parent.pid)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    assert children
-    while any(map(_lives, children)):
-        assert time.monotonic() < deadline, "a worker outlives its parent"
-        time.sleep(0.01)
-    straight = LocalStore(tmp_path / "straight")
-    again = LocalStore(tmp_path / "store")
-    assert stage(straight, str(folder), "demo", workers=0).card.fingerprint == (
-        stage(again, str(folder), "demo", workers=2).card.fingerprint
-    )
-
-
-def _children(pid):
-    """Return the processes that a process, in any of its threads, started."""
-    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(child) for children in lists for child in children]
-
-
-def _lives(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -1,0 +1,19 @@
+"""What the tests of staging begin with: an empty store, and a folder of five recordings."""
+
+import pytest
+from recordings import put
+
+from acento.store import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "recordings"
+    for n in range(5):
+        put(folder, f"clip{n}", n)
+    return folder
