@@ -3,16 +3,16 @@
     python benchmarks/orchestration.py                     # every local backend, about ten minutes of work each time
     python benchmarks/orchestration.py --backend inline work-pool --minutes 1 --placements 1 2
 
-The model is a Whisper with random weights and many layers, the data are noise: the work is real and what is decoded is
-of no interest. There is as much of it as takes ``--minutes`` on one CPU thread. Each measurement begins with a copy of
-the same store, in which no result is. Numbers are printed, and asserted nowhere. A Prefect server and workers are
-started for the purpose; Spark runs in this process and starts its own.
+The model is a Whisper with random weights, as wide and deep as whisper-tiny, and the data are noise: the work is real,
+what is decoded is of no interest. There is as much of it as takes ``--minutes`` on one CPU thread. Each measurement
+begins with a copy of the same store, in which no result is. Numbers are printed, and asserted nowhere. A Prefect server
+and workers are started for the purpose; Spark runs in this process and starts its own.
 
 - **start**: seconds for one clip, less its decoding: what a placement costs before and after its work.
 - **beside**: wall time less the decoding (of several placements: their sum by their number), and its share of the wall
   time. ``used`` is how many placements Acento started: no more than starts may cost (ACENTO_START_SHARE).
 - **cached rerun**: ``acento benchmark`` with everything in the store, beside a running server.
-- **two workers**: the same work by one worker that takes one placement at a time, and by two of them.
+- **two workers**: a quarter of that work by one worker that takes one placement at a time, and by two of them.
 """
 
 import argparse
@@ -72,11 +72,14 @@ def main() -> None:
     parser.add_argument("--backend", nargs="+", default=["inline", "work-pool", "spark"])
     parser.add_argument("--placements", nargs="+", type=int, default=[1, 2, 8])
     parser.add_argument("--minutes", type=float, default=10.0, help="of work for one thread")
-    parser.add_argument("--layers", type=int, default=16, help="of encoder and decoder: more are slower")
+    parser.add_argument("--layers", type=int, default=4, help="of encoder and decoder: more are slower")
+    parser.add_argument("--width", type=int, default=384, help="of encoder and decoder")
     options = parser.parse_args()
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="acento-orchestration-")))
-        model = make_whisper(root / "model", window_s=int(CLIP_S), layers=(options.layers, options.layers))
+        model = make_whisper(
+            root / "model", window_s=int(CLIP_S), layers=(options.layers, options.layers), width=options.width
+        )
         one = prepare(root / "one", model, CLIP_S)
         few = prepare(root / "few", model, 6 * CLIP_S)
         rtfx = 6 * CLIP_S / measure("inline", *few, 1).work_s
@@ -101,7 +104,8 @@ def main() -> None:
                 )
         if "work-pool" in options.backend:
             cached_rerun(server, much[0], model)
-            two_workers(root / "two", *much)
+            some = prepare(root / "some", model, max(4 * 300.0, 60 * options.minutes * rtfx / 4))
+            two_workers(root / "two", *some)
 
 
 def prepare(folder: Path, model: Path, seconds: float) -> tuple[LocalStore, Transcription]:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.benchmark import Transcription, plan_transcription
+from acento.benchmark import Transcription, jobs, plan_transcription, unfinished
 from acento.data.dataset import load_card
 from acento.devices import Elsewhere, cores, default_dtype, pick_device
 from acento.errors import InputError, ModelError
@@ -42,7 +42,7 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     """Find every model and data set, plan each transcription, and write down that the run was asked for."""
     store = open_store(settings().store)
     normalizer(request.normalizer)
-    elsewhere = check_compute(request.compute)
+    elsewhere, hindrance = _asked(request.compute)
     device = pick_device(request.device, elsewhere)
     options = DecodeOptions(
         language=request.language,
@@ -70,6 +70,8 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
         for checkpoint in checkpoints  # the outer loop, so that each model is loaded once
         for card in cards
     ]
+    if hindrance is not None and any(unfinished(store, jobs(store, one)) for one in transcriptions):
+        raise hindrance
     inputs = {card.title: card.fingerprint for card in cards} | {model.id: model.digest for model in checkpoints}
     run = begin(store, request, inputs, job_id, utc_now(), validation)
     return PlannedRun(
@@ -81,8 +83,12 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     )
 
 
-def check_compute(name: str | None) -> Elsewhere | None:
+def check_compute(name: str | None, *, begin: bool = True) -> Elsewhere | None:
     """See that the backend that was asked for could begin, before work is planned for it.
+
+    Args:
+        name: the backend; None: the settings' one.
+        begin: False: see only that the work could be planned.
 
     Returns:
         What is known of its machines; None where they are this one.
@@ -91,7 +97,21 @@ def check_compute(name: str | None) -> Elsewhere | None:
         InputError: it could not; the sentence says what to set up.
     """
     with closing(open_compute(name or settings().compute, open_store(settings().store))) as backend:
-        return backend.check()
+        return backend.check(begin=begin)
+
+
+def _asked(name: str | None) -> tuple[Elsewhere | None, InputError | None]:
+    """Return what is known of a backend's machines, and why they could not begin now, which what is done needs not.
+
+    Raises:
+        InputError: not even the plan could be made.
+    """
+    try:
+        return check_compute(name), None
+    except InputError as hindrance:
+        elsewhere = check_compute(name, begin=False)
+        _log.warning("%s What is in the store already does without.", hindrance)
+        return elsewhere, hindrance
 
 
 def _found(request: BenchmarkRequest, elsewhere: Elsewhere | None = None) -> tuple[list[Checkpoint], dict[str, str]]:

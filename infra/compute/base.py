@@ -23,8 +23,11 @@ class Compute(ABC):
 
     name: str
 
-    def check(self) -> Elsewhere | None:
+    def check(self, *, begin: bool = True) -> Elsewhere | None:  # noqa: ARG002 - here nothing can be lacking
         """See that work could begin, before any is planned, and say what is known of the machines that would do it.
+
+        Args:
+            begin: False: the work may all have been done, so see only that it could be planned.
 
         Returns:
             None where they are this machine, whose devices can be asked.

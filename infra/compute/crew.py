@@ -27,6 +27,9 @@ SILENT_BEATS = 6
 """A placement that missed so many beats is dead."""
 START_LIMIT_S = 1800.0
 """Seconds in which the first placement has to begin: a machine is found, an image is pulled."""
+PENDING_LIMIT_S = {"process": 120.0}
+"""Seconds from being taken by a worker to the first beat, by the pool's type, after which that worker must have died in
+between; where images and machines have to be fetched, ``START_LIMIT_S``."""
 WAITING_S = 60.0
 """After so many seconds without a placement that begins, it is said why that may be."""
 AWAY_LIMIT_S = 1800.0
@@ -44,6 +47,8 @@ class _Member:
     state: State[Any] | None = None
     began: float | None = None
     """When its first beat was seen."""
+    taken: float | None = None
+    """When it was first seen that a worker had taken it."""
     ended: bool = False
 
     @property
@@ -170,6 +175,8 @@ class Crew:
     def _judge(self, member: _Member, state: State[Any]) -> None:
         """Take what the server says of a placement into account."""
         member.state = state
+        if member.taken is None and not state.is_scheduled():
+            member.taken = time.monotonic()
         if not state.is_final():
             return
         member.ended = True
@@ -183,12 +190,19 @@ class Crew:
 
     def _check_life(self, member: _Member, beats: dict[str, float], now: float) -> None:
         """Give up a placement that has gone silent: its worker died with it, or its machine was taken away."""
-        if member.ended or member.began is None:
+        if member.ended:
             return
-        last = max(when for name, when in beats.items() if name.startswith(member.prefix))
-        if now - last <= SILENT_BEATS * self._board.beat_s:
-            return
-        why = f"it gave no sign of life for {now - last:.0f} s"
+        if member.began is not None:
+            last = max(when for name, when in beats.items() if name.startswith(member.prefix))
+            if now - last > SILENT_BEATS * self._board.beat_s:
+                self._give_up(member, f"it gave no sign of life for {now - last:.0f} s")
+        elif member.taken is not None:
+            limit = PENDING_LIMIT_S.get(self._pool.type, START_LIMIT_S)
+            if now - member.taken > limit:
+                self._give_up(member, f"a worker took it {now - member.taken:.0f} s ago and it has not begun")
+
+    def _give_up(self, member: _Member, why: str) -> None:
+        """Count a placement among the dead, whose jobs go to others, and tell the server so."""
         self.say(f"A placement of {self.title} is given up: {why}.", warn=True)
         member.ended = True
         self._deaths.append(why)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from acento.devices import cores
 from acento.jobs import Job, Placement, Result, Runner
 from acento.store import Store
 from acento.training.state import Row
@@ -35,6 +36,7 @@ class InlineCompute(Compute):
         stop: Callable[[], str | None] = lambda: None,
     ) -> Generator[Outcome, None, None]:
         """See :meth:`Compute.run`."""
+        placements = _useful(jobs, placements)
         placement = Placement(self.name, placements, heard, noted, stop)
         todo = iter(jobs)
         running: dict[Future[Result], Job] = {}
@@ -69,3 +71,14 @@ class InlineCompute(Compute):
             return self._runner.execute(job, placement)
         finally:
             self._training.release()
+
+
+def _useful(jobs: Sequence[Job], placements: int) -> int:
+    """Return how many placements share some work: of threads that decode on the CPU no more than its cores hold.
+
+    Others would wait for a core, each with the memory of a batch, and end later than the rest.
+    """
+    first = jobs[0] if jobs else None
+    if first is None or first.kind == "finetune" or first.options.device_type != "cpu":
+        return placements
+    return min(placements, max(1, cores() // first.options.threads))

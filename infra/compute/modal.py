@@ -44,11 +44,12 @@ class ModalCompute(Compute):
         """Take the store that jobs read from and write to; Modal is not asked yet."""
         self._store = store
 
-    def check(self) -> Elsewhere:
+    def check(self, *, begin: bool = True) -> Elsewhere:
         """See :meth:`Compute.check`: a token that counts, options that can be, a store that can be reached."""
         options = options_asked()
         check_reach(self.name, None, self._store.url)
-        _connected()
+        if begin:
+            _connected()
         build(with_this_project(options))
         cores = max(1, int(options.cpu_limit or options.cpu or Elsewhere().cores))
         return Elsewhere(options.gpus[0] if options.gpus else None, cores)

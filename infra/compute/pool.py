@@ -73,8 +73,8 @@ def api_url() -> str:
     return url
 
 
-def find_pool(name: str) -> Pool:
-    """Find a work pool with somebody who works for it.
+def find_pool(name: str, *, at_work: bool = True) -> Pool:
+    """Find a work pool, unless ``at_work`` is False one with somebody who works for it.
 
     Raises:
         InputError: no server, no such pool, it is paused, no worker is online, or this run takes its only place.
@@ -90,14 +90,8 @@ def find_pool(name: str) -> Pool:
             )
     except httpx.HTTPError as error:
         raise _away(url, error) from error
-    if pool.is_paused:
-        raise InputError(f"Work pool {name!r} is paused: `prefect work-pool resume {name}` lets it take work again.")
-    if not online:
-        raise InputError(
-            f"No worker is online for work pool {name!r}: start one where its work is to be done, with "
-            f"`prefect worker start --pool {name}`."
-        )
-    _check_places(pool)
+    if at_work:
+        _check_at_work(pool, online)
     properties = pool.base_job_template.get("variables", {}).get("properties", {})
     defaults = {key: value["default"] for key, value in properties.items() if value.get("default") is not None}
     return Pool(pool.name, pool.type, tuple(properties), defaults, pool.concurrency_limit)
@@ -265,8 +259,17 @@ def _away(url: str, error: httpx.HTTPError) -> TransientError:
     return TransientError(f"The Prefect server at {url} does not answer now ({error or type(error).__name__}).")
 
 
-def _check_places(pool: WorkPool) -> None:
-    """Refuse a pool in which this very run takes the last place: its placements would wait for it for ever."""
+def _check_at_work(pool: WorkPool, online: bool) -> None:
+    """Refuse a pool in which placements would wait: for somebody, or for this very run, which has its last place."""
+    if pool.is_paused:
+        raise InputError(
+            f"Work pool {pool.name!r} is paused: `prefect work-pool resume {pool.name}` lets it take work again."
+        )
+    if not online:
+        raise InputError(
+            f"No worker is online for work pool {pool.name!r}: start one where its work is to be done, with "
+            f"`prefect worker start --pool {pool.name}`."
+        )
     flow = FlowRunContext.get()
     mine = flow.flow_run.work_pool_name if flow is not None and flow.flow_run is not None else None
     if pool.concurrency_limit == 0 or (mine == pool.name and pool.concurrency_limit == 1):

@@ -48,9 +48,10 @@ class SparkCompute(Compute):
         self._session: Session | None = None
         self._lock = threading.Lock()
 
-    def check(self) -> Elsewhere | None:
+    def check(self, *, begin: bool = True) -> Elsewhere | None:
         """See :meth:`Compute.check`; starts nothing yet."""
-        check_spark()
+        if begin:
+            check_spark()
         master = current_master()
         check_reach(self.name, master, self._store.url)
         if is_local(master):

@@ -48,9 +48,9 @@ class WorkPoolCompute(Compute):
         self._rtfx: dict[str, float] = {}
         self._start_s: float | None = None
 
-    def check(self) -> Elsewhere:
-        """See :meth:`Compute.check`: a server, the pool, a worker, and a store that placements reach."""
-        pool = self._pool()
+    def check(self, *, begin: bool = True) -> Elsewhere:
+        """See :meth:`Compute.check`: a server, the pool, a worker to begin, and a store that placements reach."""
+        pool = prefect_pool.find_pool(settings().work_pool, at_work=begin)
         self._environment(pool)
         return Elsewhere(_gpu(pool), cores() if pool.type == "process" else Elsewhere().cores)
 

@@ -8,7 +8,7 @@ from fake_recognizer import FAKE, FakeRecognizer, fake_model
 from staged import staged
 
 from acento import jobs as job_module
-from acento.benchmark import Transcription, jobs, plan_transcription, predictions, unfinished
+from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
 from acento.data.dataset import load_card
 from acento.errors import InputError, ModelError
 from acento.inference.predictions import digest
@@ -32,7 +32,8 @@ def planned(tmp_path: Path, name: str = "store", **arguments: float) -> tuple[Lo
     return store, plan_transcription(store, load_card(store, card.name), model, split="test", options=DecodeOptions())
 
 
-def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path) -> None:
+def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.compute.inline.cores", lambda: 8)
     digests, keys = [], []
     for placements in (1, 2, 5):
         store, what = planned(tmp_path, f"store{placements}")
@@ -42,6 +43,17 @@ def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path) ->
     assert len(keys[0]) > 1
     assert keys[0] == keys[1] == keys[2]
     assert digests[0] == digests[1] == digests[2]
+
+
+@pytest.mark.parametrize(("cores", "threads", "used"), [(2, 1, 2), (2, 4, 1), (8, 1, 5)])
+def test_on_the_cpu_no_more_placements_run_than_cores_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, used: int
+) -> None:
+    monkeypatch.setattr("infra.compute.inline.cores", lambda: cores)
+    store, what = planned(tmp_path)
+    what = what.model_copy(update={"options": DecodeOptions(threads=threads)})
+    list(InlineCompute(store).run(jobs(store, what), placements=5))
+    assert {one.placements for one in clock(store, what)} == {used}
 
 
 def test_the_model_is_loaded_once_for_all_placements_and_closed(

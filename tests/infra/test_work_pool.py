@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from commands import api
@@ -14,6 +15,7 @@ from elsewhere import pool_with_worker
 from fake_recognizer import FAKE, fake_model
 from lessons import lesson_job, lessons
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Pending
 from servers import PrefectServer, answers, free_port, serving, wait_until
 from staged import staged
 from tiny_whisper import make_whisper
@@ -21,6 +23,7 @@ from tiny_whisper import make_whisper
 from acento import jobs as job_module
 from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions
 from acento.data.dataset import load_card
+from acento.devices import Elsewhere, cores
 from acento.errors import AcentoError, InputError
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
@@ -29,7 +32,8 @@ from acento.settings import settings
 from acento.store import LocalStore
 from acento.training.checkpoints import Checkpoints
 from acento.training.job import FinetuneResult
-from infra.compute import InlineCompute, open_compute
+from infra.compute import InlineCompute, crew, open_compute
+from infra.compute import pool as prefect_pool
 from infra.compute.pool import Pool
 from infra.compute.work_pool import WorkPoolCompute, _gpu, _gpu_variables, _mounted
 
@@ -140,6 +144,34 @@ def test_a_placement_that_dies_in_a_part_is_found_and_nothing_is_lost(
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     assert digest(predictions(store, what)) == inline_digest(tmp_path, 12, infer_s=1.0)
     assert "CRASHED" in [run["state_type"] for run in runs(working, store)]
+    none_left(working, store)
+
+
+def test_a_placement_whose_worker_died_before_it_began_is_replaced(
+    working: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[str] = []
+    really = prefect_pool.submit
+
+    def submit(pool: Pool, name: str, *more: Any) -> UUID:
+        if lost:
+            monkeypatch.setattr(crew, "PENDING_LIMIT_S", {})
+            return really(pool, name, *more)
+        with prefect_pool.client() as ask:
+            assert pool.deployment is not None
+            run = ask.create_flow_run_from_deployment(pool.deployment, name=name, state=Pending())
+        lost.append(str(run.id))
+        return run.id
+
+    monkeypatch.setattr(crew, "PENDING_LIMIT_S", {"process": 3.0})
+    monkeypatch.setattr(prefect_pool, "submit", submit)
+    store, what = planned(tmp_path)
+    with closing(open_compute("work-pool", store)) as compute:
+        outcomes = list(compute.run(jobs(store, what), placements=1))
+    assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
+    (given_up,) = api(working, "flow_runs", flow_runs={"id": {"any_": lost}})
+    assert given_up["state_type"] == "CRASHED"
+    assert "a worker took it" in given_up["state"]["message"]
     none_left(working, store)
 
 
@@ -279,6 +311,7 @@ def test_a_pool_without_a_worker_is_said(
     settings.cache_clear()
     with pytest.raises(InputError, match=r"No worker is online.*prefect worker start --pool idle"):
         open_compute("work-pool", LocalStore(tmp_path)).check()
+    assert open_compute("work-pool", LocalStore(tmp_path)).check(begin=False) == Elsewhere(None, cores())
     prefect_server.run("prefect", "work-pool", "pause", "idle")
     with pytest.raises(InputError, match="is paused"):
         open_compute("work-pool", LocalStore(tmp_path)).check()

@@ -17,11 +17,12 @@ def make_whisper(
     seed: int = 4,
     letters: str = _LETTERS,
     layers: tuple[int, int] = (1, 2),
+    width: int = 32,
 ) -> Path:
     """Write a random Whisper into ``folder`` and return it; the same arguments make the same weights.
 
-    ``layers`` are those of the encoder and the decoder. It writes nothing but ``letters``, and the default ones never
-    with an ``a`` first.
+    ``layers`` are those of the encoder and the decoder, ``width`` the size of their states. It writes nothing but
+    ``letters``, and the default ones never with an ``a`` first.
     """
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
@@ -32,13 +33,13 @@ def make_whisper(
     config = WhisperConfig(
         vocab_size=len(ids),
         num_mel_bins=mel_bins,
-        d_model=32,
+        d_model=width,
         encoder_layers=layers[0],
         decoder_layers=layers[1],
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=64,
-        decoder_ffn_dim=64,
+        encoder_attention_heads=max(2, width // 64),
+        decoder_attention_heads=max(2, width // 64),
+        encoder_ffn_dim=2 * width,
+        decoder_ffn_dim=2 * width,
         max_source_positions=50 * window_s,
         max_target_positions=40,
         decoder_start_token_id=ids["<|startoftranscript|>"],

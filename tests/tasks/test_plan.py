@@ -1,17 +1,21 @@
-"""Which models a benchmark runs: each by its engine, and none that this machine lacks the framework for."""
+"""Planning a benchmark: each model by its engine, none that this machine lacks the framework for; and what is done."""
 
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from staged import staged
 from tiny_whisper import make_whisper
 
+from acento.benchmark import jobs
 from acento.devices import Elsewhere
 from acento.errors import InputError, ModelError
 from acento.models import families
 from acento.runs import BenchmarkRequest
 from acento.settings import settings
-from tasks.plan import _found
+from acento.store import LocalStore
+from infra.compute import InlineCompute
+from tasks.plan import _found, plan_run
 
 
 @pytest.fixture
@@ -75,3 +79,23 @@ def test_elsewhere_every_model_is_tried_as_what_is_installed_there_cannot_be_ask
     found, left_out = _found(request([models[0], converted]), Elsewhere())
     assert [one.id for one in found] == [models[0], converted]
     assert left_out == {}
+
+
+def test_what_is_in_the_store_needs_no_backend_that_could_begin(
+    models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "store")
+    staged(store, tmp_path / "clips", 2)
+
+    def check(_: str | None, *, begin: bool = True) -> Elsewhere:
+        if begin:
+            raise InputError("No worker is online.")
+        return Elsewhere()
+
+    here = plan_run.fn(request(models[:1]))
+    monkeypatch.setattr("tasks.plan.check_compute", check)
+    with pytest.raises(InputError, match="No worker is online"):
+        plan_run.fn(request(models[:1], compute="work-pool"))
+    for transcription in here.transcriptions:
+        list(InlineCompute(store).run(jobs(store, transcription), placements=1))
+    assert plan_run.fn(request(models[:1], compute="work-pool")).transcriptions == here.transcriptions

@@ -1,6 +1,7 @@
 """Jobs mapped over Modal's containers: real processes that run Modal's own container runtime, at a stand-in."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 from lessons import lesson_job, lessons
 from modal_service import ModalService
 from registered import registered
+from s3 import S3Server
 from servers import wait_until
 from staged import staged
 from tiny_whisper import make_whisper
@@ -128,6 +130,22 @@ def test_a_container_that_is_taken_away_costs_no_job_and_no_job_is_given_twice(
     assert len({outcome.job.key for outcome in seen}) == len(todo)
     assert digest(predictions(store, what)) == inline(tmp_path)
     assert len({one.placement for one in clock(store, what)}) == 2
+
+
+def test_a_store_on_s3_is_used_in_place_with_credentials_from_a_secret(
+    there: ModalService, s3: S3Server, tmp_path: Path
+) -> None:
+    there.secrets["s3"] = s3.environment
+    store = open_store(f"s3://{s3.bucket()}/acento")
+    what = planned(store, tmp_path / "clips")
+    uploads = len(there.book.of("VolumePutFiles2"))
+    with closing(open_compute("modal", store)) as compute:
+        outcomes = list(compute.run(jobs(store, what), placements=1))
+    assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
+    assert digest(predictions(store, what)) == inline(tmp_path)
+    assert os.getpid() not in {one.pid for one in clock(store, what)}
+    assert len(there.book.of("VolumePutFiles2")) == uploads
+    assert s3.secret_key not in "\n".join(str(call.request) for call in there.book.calls)
 
 
 def test_errors_come_home_as_what_they_are_and_closing_the_outcomes_ends_the_containers(

@@ -22,7 +22,7 @@ def test_a_sandbox_whose_run_was_cancelled_before_it_began_is_overdue_at_once() 
 
 
 @pytest.mark.parametrize("kind", [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED])
-def test_a_sandbox_whose_run_goes_on_is_neveroverdue(kind: StateType) -> None:
+def test_a_sandbox_whose_run_goes_on_is_never_overdue(kind: StateType) -> None:
     assert not overdue(_in(kind, seconds=100_000))
 
 

@@ -8,13 +8,16 @@ from uuid import uuid4
 
 import pytest
 from commands import api
+from lessons import lesson_job, lessons
 from modal_pool import PASSWORD, PREFECT_KEY, VARIABLES, ModalPool
 from modal_proto import api_pb2
 from modal_service import ModalService
 from modal_service.refusing import TOKEN_SECRET, Caller
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from registered import registered
 from servers import PrefectServer, running
 from staged import staged
+from tiny_whisper import make_whisper
 
 from acento.benchmark import clock, jobs, plan_transcription, predictions
 from acento.data.dataset import load_card
@@ -23,6 +26,7 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoint import resolve
 from acento.settings import settings
 from acento.store import open_store
+from acento.training.checkpoints import Checkpoints
 from infra.compute import open_compute
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
@@ -189,15 +193,26 @@ async def _stray(modal_api: ModalService, tags: dict[str, str]) -> str:
     return str((await modal_api.SandboxCreateV2(request, Caller(None))).sandbox_id)
 
 
-def test_placements_of_the_work_pool_backend_run_in_sandboxes(pool, worker, modal, monkeypatch, tmp_path):
-    modal.secrets["modal-token"] = modal.environment  # a sandbox reaches a volume by Modal's API, with a token
-    asked = {"image": "registry.example/acento:1", "secrets": ["modal-token"], "check_api_url": False}
-    monkeypatch.setenv("ACENTO_JOB_VARIABLES", json.dumps(asked))
+@pytest.fixture
+def parent(pool, modal, monkeypatch, tmp_path):
+    """Be a parent of placements in that pool's sandboxes, which reach their store by a secret."""
+
+    def using(**secrets):
+        modal.secrets.update(secrets)
+        asked = {"image": "registry.example/acento:1", "secrets": [*secrets], "check_api_url": False}
+        monkeypatch.setenv("ACENTO_JOB_VARIABLES", json.dumps(asked))
+        settings.cache_clear()
+
     monkeypatch.setenv("ACENTO_WORK_POOL", pool.name)
     monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
     monkeypatch.setenv("ACENTO_CACHE", str(tmp_path / "cache"))
+    with temporary_settings({PREFECT_API_URL: pool.server.url}):
+        yield using
+
+
+def test_placements_of_the_work_pool_backend_run_in_sandboxes(parent, worker, modal, monkeypatch, tmp_path):
+    parent(**{"modal-token": modal.environment})  # a sandbox reaches a volume by Modal's API, with a token
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.6)  # several parts
-    settings.cache_clear()
     digests = {}
     for compute, url in {"inline": str(tmp_path / "store"), "work-pool": "modal://benchmarks/all"}.items():
         store = open_store(url)
@@ -207,7 +222,7 @@ def test_placements_of_the_work_pool_backend_run_in_sandboxes(pool, worker, moda
             store, card, resolve("demo:whisper-micro"), split="test", options=options, batch_size=2
         )
         before = set(modal.sandboxes)
-        with temporary_settings({PREFECT_API_URL: pool.server.url}), closing(open_compute(compute, store)) as backend:
+        with closing(open_compute(compute, store)) as backend:
             outcomes = list(backend.run(jobs(store, what), placements=1))
         assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what)), worker.output()
         digests[compute] = digest(predictions(store, what))
@@ -216,6 +231,29 @@ def test_placements_of_the_work_pool_backend_run_in_sandboxes(pool, worker, moda
     assert os.getpid() not in {one.pid for one in done_by}
     assert len(set(modal.sandboxes) - before) == 1
     assert digests["work-pool"] == digests["inline"]
+
+
+def test_a_training_in_a_sandbox_leaves_the_weights_that_inline_leaves_on_s3(
+    parent, worker, modal, s3, monkeypatch, tmp_path
+):
+    parent(s3=s3.environment)
+    model, weights = make_whisper(tmp_path / "model", window_s=2), []
+    before = set(modal.sandboxes)
+    for compute, url in {"inline": str(tmp_path / "store"), "work-pool": f"s3://{s3.bucket()}/acento"}.items():
+        monkeypatch.setenv("ACENTO_STORE", url)
+        settings.cache_clear()
+        store = open_store(url)
+        base = registered(store, model)  # a folder of this machine no sandbox would see
+        job = lesson_job(store, lessons(store, tmp_path / compute, train=4, dev=2), base.id, max_steps=4, eval_every=2)
+        with closing(open_compute(compute, store)) as backend:
+            (outcome,) = backend.run([job], placements=1)
+        assert outcome.error is None, worker.output()
+        weights.append(Checkpoints(store, job.key).weights(outcome.result.best_step or 0))
+    here, there = weights
+    assert here.keys() == there.keys()
+    assert all(here[name].equal(there[name]) for name in here)
+    assert len(set(modal.sandboxes) - before) == 1
+    assert s3.secret_key not in "\n".join(str(call.request) for call in modal.book.calls)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
-"""A Modal worker that was killed: the next one goes on where it left off, and nothing runs twice."""
+"""A Modal worker that was killed, a Prefect server that went away: what was begun goes on, and nothing runs twice."""
+
+from pathlib import Path
 
 import pytest
 from modal_pool import ModalPool
 from modal_service import ModalService
-from servers import PrefectServer, wait_until
+from servers import PrefectServer, answers, free_port, serving, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
@@ -33,4 +35,28 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_goes_on(pool, tmp_path
     logs = pool.logs(going)
     assert sum("errand wait in process" in line for line in logs) == 1
     assert sum("errand saw the file" in line for line in logs) == 1
+    assert len((tmp_path / "going.began").read_text().splitlines()) == 1
+
+
+def test_what_ends_while_the_prefect_server_is_away_is_told_when_it_is_back(
+    prefect_home: Path, modal_api: ModalService, tmp_path: Path
+):
+    port = free_port()
+    with serving(prefect_home, port=port) as (server, process):
+        pool = ModalPool.made("on-modal-away", server, modal_api, tmp_path)
+        with pool.worker() as worker:
+            worker.ready(lambda: "started!" in worker.output(), 120)
+            going, gone = (pool.run("wait", tmp_path / name) for name in ("going", "gone"))
+            for name in ("going", "gone"):
+                worker.ready((tmp_path / f"{name}.began").exists, 60)
+            sandbox = pool.sandbox(gone)
+            wait_until(lambda: pool.flow_run(gone)["state"]["type"] == "RUNNING", "the run to be running", 60)
+            process.kill()
+            wait_until(lambda: not answers(port), "the end of the server", 60)
+            pool.modal.do(pool.modal.take_away(sandbox.id, out_of_memory=True))
+            wait_until(lambda: sandbox.result is not None, "the sandbox to end", 30)
+            with serving(prefect_home, port=port):
+                assert "for lack of memory" in pool.end(gone, worker)[1]
+                (tmp_path / "going").touch()
+                assert pool.end(going, worker) == ("COMPLETED", "")
     assert len((tmp_path / "going.began").read_text().splitlines()) == 1
