@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # pip asked for a plain torch would fetch the newest build with several GB of CUDA: so torch comes first, pinned.
 TORCH  := torch==2.13.0
 # the markers of tests that need what a machine may lack
-REAL   := browser or postgres or nemo or eightbit or docker or spark
+REAL   := browser or postgres or nemo or eightbit or docker or spark or mount
 
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1

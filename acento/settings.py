@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     start_share: float = Field(
         0.05, gt=0, description="what starting placements may cost, as a part of the work: bounds how many there are"
     )
+    store_shared: bool = Field(
+        False, description="a folder as the store is mounted at the same path on the machines of a cluster"
+    )
     spark_master: str = Field("local[2]", description="the Spark session of the backend spark")
     threads: int = Field(1, ge=1, description="CPU threads of each placement: part of the work, as it moves digits")
     workers: int | None = Field(None, ge=1, description="processes that stage audio; default: one for each core")

@@ -138,8 +138,7 @@ def measure(backend: str, prepared: LocalStore, what: Transcription, placements:
         if failed:
             raise failed[0]
         measured = clock(store, what)
-        used = placements if backend == "inline" else len({one.placement for one in measured})
-        used = min(used, len(work))
+        used = measured[0].placements if backend == "inline" else len({one.placement for one in measured})
         decoding = sum(one.timings.wall_s for one in measured)
         processes = len({(one.host, one.pid) for one in measured})
         return Measured(wall, decoding, used, processes, digest(predictions(store, what)))

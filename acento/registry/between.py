@@ -2,22 +2,27 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from acento.benchmark import SCORING_VERSION
 from acento.data.dataset import load_card
+from acento.fingerprint import fingerprint
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import in_artifact, resolve
+from acento.models.checkpoint import Checkpoint, in_artifact, resolve
 from acento.progress import report
 from acento.registry.interpolation import choose, interpolate
 from acento.registry.versions import RECIPE, ModelVersion, publish_model
-from acento.scoring.counts import ErrorCounts
 from acento.store import Store
 from acento.training.evaluate import DevScore, evaluate
 from acento.training.prepare import load_prepared, prepare
 
 RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
-_STEP = "try smaller steps"
+_SCORES = "scores.json"
+_TABLE = TypeAdapter(list[tuple[float, DevScore]])
 
 
 def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tuple[ModelVersion | None, str]:
@@ -43,34 +48,8 @@ def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tup
     about = version.about
     base = resolve(about.base["id"], about.base["revision"])
     tuned = in_artifact(store, version.id, version.key)
-    labeler = base.family.load_labeler(base.folder, about.language)
-    card = load_card(store, about.dataset)
-    prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
-    dev = load_prepared(store, prepared.key)
-    normalizer = about.recipe.get("normalizer", "chilean-leaderboard")
-    options = DecodeOptions(language=about.language, threads=int(about.provenance.get("threads", 1)))
-    scores: dict[float, DevScore] = {}
-
-    def score(ratio: float) -> ErrorCounts:
-        with tempfile.TemporaryDirectory(prefix="acento-between-") as folder:
-            interpolate(base.folder, tuned.folder, ratio, Path(folder))
-            recognizer = base.family.load(Path(folder), options)
-            try:
-                scores[ratio] = evaluate(
-                    recognizer,
-                    dev,
-                    normalizer=normalizer,
-                    batch_size=base.family.batch_size[options.device_type],
-                    language=about.language,
-                )
-            finally:
-                recognizer.close()
-        report(_STEP, len(scores), len(RATIOS) + 1, "ratios")
-        return scores[ratio].counts
-
-    whole = score(1.0)
-    best = min([score(ratio) for ratio in RATIOS] + [whole], key=lambda counts: counts.rate or 0.0)
-    lowest = next(one for one in scores.values() if one.counts == best)
+    scores = _scores(store, version, base, tuned)
+    lowest = min(scores.values(), key=lambda one: one.counts.rate or 0.0)
     choice = choose((*RATIOS, 1.0), lambda ratio: scores[ratio].counts, tolerance=_standard_error(lowest))
     ratio, sentence = choice.ratio or 1.0, choice.sentence
     if ratio >= below:
@@ -102,6 +81,46 @@ def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tup
         fill,
     )
     return made, sentence
+
+
+def _scores(store: Store, version: ModelVersion, base: Checkpoint, tuned: Checkpoint) -> dict[float, DevScore]:
+    """Return what dev says of each ratio; it is asked once, and the answer kept beside the version."""
+    about = version.about
+    labeler = base.family.load_labeler(base.folder, about.language)
+    card = load_card(store, about.dataset)
+    prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
+    normalizer = about.recipe.get("normalizer", "chilean-leaderboard")
+    options = DecodeOptions(language=about.language, threads=int(about.provenance.get("threads", 1)))
+    asked = [base.digest, prepared.key, normalizer, options.model_dump(mode="json"), RATIOS, SCORING_VERSION]
+    key = f"{version.folder_key}/steps/{fingerprint(asked)}"
+    if store.find(key) is None:
+        found = [*_decoded(store, prepared.key, base, tuned, normalizer, options)]
+        with store.publish(key) as draft:
+            (draft.folder / _SCORES).write_bytes(_TABLE.dump_json(found))
+    return dict(_TABLE.validate_json(store.read_bytes(key, _SCORES)))
+
+
+def _decoded(
+    store: Store, prepared: str, base: Checkpoint, tuned: Checkpoint, normalizer: str, options: DecodeOptions
+) -> Iterator[tuple[float, DevScore]]:
+    """Decode dev with weights between the base's and the tuned ones, ratio by ratio."""
+    dev = load_prepared(store, prepared)
+    for number, ratio in enumerate((*RATIOS, 1.0), 1):
+        with tempfile.TemporaryDirectory(prefix="acento-between-") as folder:
+            interpolate(base.folder, tuned.folder, ratio, Path(folder))
+            recognizer = base.family.load(Path(folder), options)
+            try:
+                score = evaluate(
+                    recognizer,
+                    dev,
+                    normalizer=normalizer,
+                    batch_size=base.family.batch_size[options.device_type],
+                    language=options.language,
+                )
+            finally:
+                recognizer.close()
+        report("try smaller steps", number, len(RATIOS) + 1, "ratios")
+        yield ratio, score
 
 
 def _standard_error(score: DevScore) -> float:

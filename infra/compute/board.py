@@ -18,7 +18,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
@@ -230,6 +230,11 @@ class Board:
     def progress(self) -> float:
         """Return the audio seconds that placements have heard in all, as far as ``beats`` has seen."""
         return sum(self._heard.values())
+
+    @property
+    def heard(self) -> Mapping[str, float]:
+        """The audio seconds that each placement has heard, as far as ``beats`` has seen."""
+        return self._heard
 
     def rows(self) -> list[Row]:
         """Return new rows of trainings, each row once, those of a training in their order."""

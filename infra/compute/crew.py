@@ -4,7 +4,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from infra.compute import pool as prefect_pool
 from infra.compute.board import Board
 from infra.compute.endings import in_plain_words
 from infra.compute.pool import Pool
+from infra.compute.sizing import Pace
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ PENDING_LIMIT_S = {"process": 120.0}
 between; where images and machines have to be fetched, ``START_LIMIT_S``."""
 WAITING_S = 60.0
 """After so many seconds without a placement that begins, it is said why that may be."""
+AWAY_SAID_S = 10.0
+"""Seconds after which it is said that the Prefect server does not answer; a busy one misses a request now and then."""
 AWAY_LIMIT_S = 1800.0
 """Seconds that the Prefect server may be away while placements work on."""
 
@@ -50,6 +53,7 @@ class _Member:
     taken: float | None = None
     """When it was first seen that a worker had taken it."""
     ended: bool = False
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def prefix(self) -> str:
@@ -77,10 +81,10 @@ class Crew:
         """Seconds from a submission to the first beat, as last measured."""
         self._members: list[_Member] = []
         self._deaths: list[str] = []
-        self._asked = self._away_since = float("-inf")
-        self._said_waiting = False
+        self._asked = float("-inf")
+        self._away_since: float | None = None
+        self._said_away = self._said_waiting = False
         self._posted = time.monotonic()
-        self._audio: list[tuple[float, float]] = []
 
     def say(self, sentence: str, *, warn: bool = False) -> None:
         """Log a sentence where Prefect's UI shows it, if there is a run."""
@@ -92,19 +96,14 @@ class Crew:
 
     @property
     def rtfx(self) -> float | None:
-        """Seconds of audio that a placement hears in a second of its life after the start; None: not known yet."""
-        if len(self._audio) < 2:
-            return None
-        (first, before), (last, after) = self._audio[0], self._audio[-1]
-        lived = sum(last - max(m.began, first) for m in self._members if m.began is not None and m.began < last)
-        return (after - before) / lived if lived > 5.0 and after > before else None
+        """Seconds of audio that the fastest placement hears in a second; None: not known yet."""
+        return max((member.pace.rtfx for member in self._members if member.pace.rtfx is not None), default=None)
 
-    def look(self, beats: dict[str, float], audio: float, wanted: int, news: bool) -> None:
+    def look(self, beats: dict[str, float], wanted: int, news: bool) -> None:
         """See who lives, give up who does not, and submit what is missing.
 
         Args:
             beats: when something new was last seen of each placement.
-            audio: seconds heard in all.
             wanted: how many placements the work justifies.
             news: whether the work came forward since the last look.
 
@@ -117,13 +116,12 @@ class Crew:
         self.wanted = wanted
         if news:
             self._deaths.clear()
-        if audio > 0 and (not self._audio or audio > self._audio[-1][1]):
-            self._audio.append((now, audio))
         for member in self._members:
             seen = [when for name, when in beats.items() if name.startswith(member.prefix)]
             if seen and member.began is None:
                 member.began = now
                 self.start_s = now - member.submitted
+            member.pace.see(now, sum(s for name, s in self._board.heard.items() if name.startswith(member.prefix)))
         if now - self._asked < ASK_S:
             return
         self._asked = now
@@ -271,19 +269,30 @@ class Crew:
             refused = prefect_pool.refusal(error)
             if refused is not None:
                 raise InputError(f"The Prefect server refuses a placement of {self._pool.name!r}: {refused}") from error
-            now = time.monotonic()
-            if self._away_since == float("-inf"):
-                self._away_since = now
-                _log.warning("The Prefect server does not answer (%s); the placements go on.", error or type(error))
-            if now - self._away_since > AWAY_LIMIT_S:
-                raise TransientError(
-                    f"The Prefect server has not answered for {(now - self._away_since) / 60:.0f} minutes ({error})."
-                ) from error
+            self._bear(error)
             return None
-        if self._away_since != float("-inf"):
+        if self._said_away:
             _log.warning("The Prefect server answers again.")
-            self._away_since = float("-inf")
+        self._away_since, self._said_away = None, False
         return answer
+
+    def _bear(self, error: Exception) -> None:
+        """Note that the server did not answer; say so after a while, and give up after a long one."""
+        now = time.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        away, why = now - self._away_since, _reason(error)
+        if away > AWAY_LIMIT_S:
+            raise TransientError(f"The Prefect server has not answered for {away / 60:.0f} minutes ({why}).") from error
+        if away > AWAY_SAID_S and not self._said_away:
+            self._said_away = True
+            _log.warning("The Prefect server does not answer (%s); the placements go on.", why)
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why the server did not answer."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"{error.response.status_code} {error.response.reason_phrase}".strip()
+    return str(error) or type(error).__name__
 
 
 class _tolerant:  # noqa: N801  (reads as a word: `with _tolerant():`)
@@ -295,6 +304,6 @@ class _tolerant:  # noqa: N801  (reads as a word: `with _tolerant():`)
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         """Pass over what the server does wrong."""
         if isinstance(error, httpx.HTTPError | PrefectException):
-            _log.warning("The Prefect server could not be told: %s", error)
+            _log.warning("The Prefect server could not be told: %s", _reason(error))
             return True
         return False

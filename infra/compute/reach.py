@@ -11,6 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from acento.errors import InputError
+from acento.settings import settings
 
 Way = Literal["works", "uploads first", "refused"]
 Kind = Literal["folder", "s3", "modal"]
@@ -29,6 +30,7 @@ class Reach:
 
 _OK = Reach("works")
 _SET_S3 = "set ACENTO_STORE to s3://bucket/prefix"
+_OR_SHARED = f"{_SET_S3}, or ACENTO_STORE_SHARED=1 if the folder is mounted there at the same path"
 
 TABLE: dict[str, dict[Kind, Reach]] = {
     "inline": {"folder": _OK, "s3": _OK, "modal": _OK},
@@ -43,18 +45,20 @@ TABLE: dict[str, dict[Kind, Reach]] = {
         "modal": _OK,
     },
     "work-pool/modal": {"folder": Reach("refused", f"{_SET_S3} or modal://volume"), "s3": _OK, "modal": _OK},
-    "work-pool/other": {"folder": Reach("refused", _SET_S3), "s3": _OK, "modal": _OK},
+    "work-pool/other": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
     "modal": {
         "folder": Reach("uploads first", "what the work needs, and downloads what it makes"),
         "s3": _OK,
         "modal": _OK,
     },
     "spark/local": {"folder": _OK, "s3": _OK, "modal": _OK},
-    "spark/cluster": {"folder": Reach("refused", _SET_S3), "s3": _OK, "modal": _OK},
+    "spark/cluster": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
 }
 """Backend, and the type of its pool or master where that matters, and kind of store."""
 
 _ON_THIS_HOST = {"inline", "work-pool/process", "work-pool/docker", "spark/local"}
+_MOUNTING = {"work-pool/other", "spark/cluster"}
+"""Machines elsewhere that may have a folder in common with this one, and its network."""
 _POOLS = {"process", "docker", "modal"}
 
 
@@ -98,19 +102,22 @@ def check_reach(backend: str, type_: str | None, store_url: str, api_url: str | 
     row = row_of(backend, type_)
     found = TABLE[row][kind_of(store_url)]
     what = _words(backend, type_)
+    if found.way == "refused" and row in _MOUNTING and settings().store_shared:
+        found = _OK
     if found.way == "refused":
         raise InputError(f"{what} cannot reach the store {store_url}, a folder of this machine: {found.note}.")
     if row in _ON_THIS_HOST or _modal_is_here(row):
         return found
-    if backend == "work-pool" and api_url is not None and _is_local(api_url):
+    known = "this machine" if row in _MOUNTING else "this network"
+    if backend == "work-pool" and api_url is not None and _is_known_here_only(api_url, row):
         raise InputError(
-            f"{what} cannot reach the Prefect server at {api_url}, which is known to this network only: start one that "
+            f"{what} cannot reach the Prefect server at {api_url}, which is known to {known} only: start one that "
             "can be reached from there, and set PREFECT_API_URL to its address, also for the worker."
         )
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if kind_of(store_url) == "s3" and endpoint and _is_local(endpoint):
+    if kind_of(store_url) == "s3" and endpoint and _is_known_here_only(endpoint, row):
         raise InputError(
-            f"{what} cannot reach the S3 endpoint {endpoint}, which is known to this network only: "
+            f"{what} cannot reach the S3 endpoint {endpoint}, which is known to {known} only: "
             "set AWS_ENDPOINT_URL_S3 to an address that can be reached from there."
         )
     return found
@@ -130,6 +137,14 @@ def _words(backend: str, type_: str | None) -> str:
     if backend == "work-pool":
         return f"A work pool of type {type_}"
     return f"The Spark cluster {type_}" if backend == "spark" else f"The backend {backend}"
+
+
+def _is_known_here_only(url: str, row: str) -> bool:
+    """Tell whether machines elsewhere cannot know a URL's host: this machine, and for a cloud's also this network."""
+    host = urlsplit(url).hostname or ""
+    if row in _MOUNTING:
+        return host == "localhost" or host.startswith("127.") or host == "::1"
+    return _is_local(url)
 
 
 def _is_local(url: str) -> bool:

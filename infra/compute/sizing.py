@@ -5,8 +5,43 @@ from dataclasses import dataclass
 
 START_S = 12.0
 """What a start costs where none was measured: to be noticed by a worker, a new Python, Prefect, torch, a model."""
-RTFX = {"cpu": 8.0, "mps": 30.0, "cuda": 100.0}
-"""Seconds of audio that a placement hears in a second, where it has not been measured: a usual model on that device."""
+RTFX = {"cpu": 60.0, "mps": 150.0, "cuda": 400.0}
+"""Seconds of audio that a placement hears in a second, where it has not been measured: what small models do on that
+device, so that no more placements start on a guess than are worth it; more follow when it has been measured."""
+MEASURED_S = 15.0
+"""Seconds for which a placement is watched before its speed counts, as it tells what it heard batch by batch."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast one placement hears, by what it tells now and then; its start and the loading of its model are left out.
+
+    >>> pace = Pace()
+    >>> for when, heard in ((100.0, 0.0), (112.0, 40.0), (122.0, 440.0)):
+    ...     pace.see(when, heard)
+    >>> pace.rtfx is None
+    True
+    >>> pace.see(132.0, 840.0)
+    >>> pace.rtfx
+    40.0
+    """
+
+    first: tuple[float, float] | None = None
+    """When something was first heard, in seconds, and how many seconds of audio."""
+    last: tuple[float, float] = (0.0, 0.0)
+
+    def see(self, when: float, heard: float) -> None:
+        """Note how many seconds of audio were heard until then."""
+        if heard > self.last[1]:
+            self.last = (when, heard)
+            self.first = self.first or self.last
+
+    @property
+    def rtfx(self) -> float | None:
+        """Seconds of audio in a second; None: too little is known yet."""
+        if self.first is None or self.last[0] - self.first[0] < MEASURED_S:
+            return None
+        return (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])
 
 
 @dataclass(frozen=True, slots=True)

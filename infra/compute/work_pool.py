@@ -124,7 +124,7 @@ class WorkPoolCompute(Compute):
             wanted = self._size(board, jobs, most, audio)
             if wanted.placements > crew.wanted:
                 crew.say(f"{wanted.why}.")
-            crew.look(beats, audio, max(crew.wanted, wanted.placements), news)
+            crew.look(beats, max(crew.wanted, wanted.placements), news)
             pause = _LOOK_S[0] if news else min(pause * 1.3, _LOOK_S[1])
             time.sleep(pause)
 
@@ -150,7 +150,8 @@ class WorkPoolCompute(Compute):
         if crew.start_s is not None:
             self._start_s = crew.start_s
         if crew.rtfx is not None and jobs:
-            self._rtfx[_model(jobs[0])] = crew.rtfx
+            # the most that was seen: placements that take each other's cores away are no reason for more of them
+            self._rtfx[_model(jobs[0])] = max(crew.rtfx, self._rtfx.get(_model(jobs[0]), 0.0))
 
     def _end(self, board: Board, crew: Crew, called_off: bool) -> None:
         """Leave nothing behind: no placement that goes on, no board."""

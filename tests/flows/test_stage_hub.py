@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from hub import Hub, serving
 from recordings import RATE, noise
-from servers import BIN
+from servers import BIN, PrefectServer
 from tiny_whisper import make_whisper
 
 from acento.data.dataset import load_card, read_clips
@@ -60,32 +60,35 @@ def test_the_task_tells_the_source_what_it_was_told(tmp_path: Path) -> None:
     assert texts == {f"sentence number {number}" for number in (4, 5, 6)}
 
 
-@pytest.mark.slow
-def test_a_data_set_and_a_model_are_named_by_id_and_revision_on_the_command_line(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.server
+def test_a_data_set_and_a_model_are_named_by_id_and_revision_on_the_command_line(
+    hub: Hub, prefect_server: PrefectServer, tmp_path: Path
+) -> None:
+    def acento(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the command as a person does: libraries read where the hub is when they are imported."""
+        environment = {**os.environ, "PREFECT_API_URL": prefect_server.url, **variables}
+        command = [str(BIN / "acento"), *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
     model = make_whisper(tmp_path / "model")
     weights = {path.name: path.read_bytes() for path in model.iterdir()}
     commit = hub.repo("anna/tiny", weights, private=True, readers={"hf_mine"}).commit(weights, "v1")
     hub.repos["anna/tiny"].commit({"README.md": b"gone\n"})
     options = ["--revision", "v1", "--config", "es", "--audio-column", "sound", "--text-column", "said"]
-    staged = acento(tmp_path, "stage", ID, "--name", "santiago", "--language", "es", *options)
+    staged = acento("stage", ID, "--name", "santiago", "--language", "es", *options)
     assert staged.returncode == 0, staged.stderr
     assert "train 4, dev 0, test 3" in staged.stdout
-    refused = acento(tmp_path, "stage", ID, "--name", "x", "--revision", "v1")
+    refused = acento("stage", ID, "--name", "x", "--revision", "v1")
     assert "has several configurations: name one with --config, of es, sv" in " ".join(refused.stderr.split())
     assert refused.returncode == 1
     command = ("benchmark", "--model", "anna/tiny@v1", "--dataset", "santiago")
-    measured = acento(tmp_path, *command, HF_TOKEN="hf_mine")
+    measured = acento(*command, HF_TOKEN="hf_mine")
     assert measured.returncode == 0, measured.stderr
     assert "hf_mine" not in measured.stdout + measured.stderr
-    refused = acento(tmp_path, "benchmark", "--model", "anna/other", "--dataset", "santiago", HF_TOKEN="hf_mine")
+    refused = acento("benchmark", "--model", "anna/other", "--dataset", "santiago", HF_TOKEN="hf_mine")
     assert "There is no model 'anna/other'" in " ".join(refused.stderr.split())
     written = [path.read_text(errors="replace") for path in (tmp_path / "store").rglob("*.json")]
     assert any(commit in text for text in written)
     assert not any("hf_mine" in text for text in written)
-
-
-def acento(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run ``acento`` as a person does, with a Prefect home of its own."""
-    environment = {**os.environ, "PREFECT_HOME": str(folder / "prefect"), **variables}
-    command = [str(BIN / "acento"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)

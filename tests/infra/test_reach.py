@@ -45,6 +45,29 @@ def test_a_folder_of_this_machine_is_refused_to_machines_elsewhere(backend: str,
         check_reach(backend, type_, "/data/store", FAR)
 
 
+@pytest.mark.parametrize(("backend", "type_"), [("work-pool", "kubernetes"), ("spark", "spark://master:7077")])
+def test_a_folder_that_is_mounted_on_a_cluster_works_and_sandboxes_never_have_it(
+    backend: str, type_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACENTO_STORE_SHARED", "1")
+    assert check_reach(backend, type_, "/data/store", FAR).way == "works"
+    with pytest.raises(InputError, match="cannot reach the store"):
+        check_reach("work-pool", "modal", "/data/store", FAR)
+
+
+@pytest.mark.parametrize(("url", "reached"), [(NEAR, False), ("http://10.0.0.7:4200/api", True)])
+def test_a_cluster_is_in_this_network_and_not_on_this_machine(
+    url: str, reached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+    for backend, type_, api in (("work-pool", "kubernetes", url), ("spark", "spark://master:7077", None)):
+        if reached:
+            assert check_reach(backend, type_, "s3://bucket/prefix", api).way == "works"
+        else:
+            with pytest.raises(InputError, match="is known to this machine only"):
+                check_reach(backend, type_, "s3://bucket/prefix", api)
+
+
 @pytest.mark.parametrize(
     "url", [NEAR, "http://localhost:4200/api", "http://192.168.1.7:4200/api", "http://box:4200/api"]
 )

@@ -15,6 +15,7 @@ from commands import acento
 from lessons import lesson_job, lessons
 from local_cluster import no_folders_left
 from recordings import put
+from s3 import S3Server
 from servers import PrefectServer
 from staged import staged
 from tiny_whisper import make_whisper
@@ -26,8 +27,9 @@ from acento.inference.predictions import digest
 from acento.jobs import Measurement, TranscribeJob
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import resolve
+from acento.runs import find_run
 from acento.settings import settings
-from acento.store import LocalStore
+from acento.store import LocalStore, open_store
 from acento.training.checkpoints import Checkpoints
 from acento.training.job import FinetuneResult, state
 from acento.training.state import Row
@@ -218,3 +220,21 @@ def test_the_command_runs_placements_in_a_session_of_its_own(prefect_server: Pre
     notes = [Measurement.model_validate_json(file.read_bytes()) for file in store.root.glob("measurements/*/*.json")]
     assert {note.backend for note in notes} == {"spark"}
     assert all(note.placement.startswith("spark-") for note in notes)
+
+
+def test_executors_share_the_work_on_a_store_on_s3(prefect_server: PrefectServer, s3: S3Server, tmp_path: Path) -> None:
+    make_whisper(tmp_path / "model", window_s=2)
+    texts = {}
+    for compute, url in {"inline": str(tmp_path / "store"), "spark": f"s3://{s3.bucket()}/acento"}.items():
+        store = open_store(url)
+        staged(store, tmp_path / "clips", 6)
+        command = ["benchmark", "-m", "model", "-d", "demo", "--compute", compute, "--job-id", "one", "--threads", "1"]
+        variables = {**s3.environment, "ACENTO_STORE": url, "ACENTO_CACHE": str(tmp_path / "cache")}
+        with no_folders_left():
+            done = acento(prefect_server, tmp_path, *command, **variables, ACENTO_SPARK_MASTER=MASTER)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (result,) = json.loads(store.read_bytes(find_run(store, "one").key, "run.json"))["results"]
+        texts[compute] = result["texts_sha256"]
+    notes = [Measurement.model_validate_json(store.read_file(file.key) or b"") for file in store.walk("measurements")]
+    assert {note.backend for note in notes} == {"spark"}
+    assert texts["spark"] == texts["inline"]

@@ -1,0 +1,64 @@
+"""A smaller step: chosen on dev, asked of dev once, the next smaller one where that was refused."""
+
+from pathlib import Path
+
+import pytest
+from lessons import lessons
+from registered import registered
+from tiny_whisper import make_whisper
+
+from acento.models.checkpoint import resolve
+from acento.registry import between
+from acento.registry.between import RATIOS, smaller_step
+from acento.registry.versions import ModelVersion
+from acento.store import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def learned(store: LocalStore, folder: Path, dev_wer_before: float | None = None) -> ModelVersion:
+    """Publish a model that differs from its base in all weights."""
+    card = lessons(store, folder / "lessons", train=2, dev=2)
+    base = resolve(str(make_whisper(folder / "base", window_s=2)))
+    about = {"id": base.id, "revision": None, "digest": base.digest, "family": "whisper"}
+    tuned = make_whisper(folder / "tuned", seed=5, window_s=2)
+    facts = {"dataset": f"{card.name}@{card.version}", "dev_wer_before": dev_wer_before}
+    return registered(store, tuned, base=about, **facts)
+
+
+def test_dev_is_asked_once_and_the_same_step_is_the_same_version(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = learned(store, tmp_path)
+    first, why = smaller_step(store, tuned, below=1.0)
+    assert first is not None
+    assert first.about.parent == tuned.version
+    assert first.about.recipe["interpolate"] in RATIOS
+
+    def evaluate(*_: object, **__: object) -> None:
+        pytest.fail("dev was decoded again")
+
+    monkeypatch.setattr(between, "evaluate", evaluate)
+    assert smaller_step(store, tuned, below=1.0) == (first, why)
+
+
+def test_where_a_step_was_refused_the_next_smaller_one_is_tried_until_none_is_left(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    tuned = learned(store, tmp_path)
+    below, taken = 1.0, []
+    while (made := smaller_step(store, tuned, below)[0]) is not None:
+        below = made.about.recipe["interpolate"]
+        taken.append(below)
+    assert taken == sorted(taken, reverse=True)
+    assert taken[-1] == RATIOS[0]
+    assert "No step smaller than 0.3 is left" in smaller_step(store, tuned, below)[1]
+
+
+def test_a_step_that_is_no_better_on_dev_than_the_base_is_none(store: LocalStore, tmp_path: Path) -> None:
+    made, why = smaller_step(store, learned(store, tmp_path, dev_wer_before=0.0))
+    assert made is None
+    assert "no better on dev than the base (0.0%)" in why

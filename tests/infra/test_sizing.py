@@ -1,0 +1,48 @@
+"""How many placements a work pool is asked for: few on a guess, more once it was measured what one does."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from fake_recognizer import FAKE, fake_model
+from staged import staged
+
+from acento import jobs as job_module
+from acento.benchmark import jobs, plan_transcription
+from acento.data.dataset import load_card
+from acento.models.base import DecodeOptions
+from acento.models.checkpoint import resolve
+from acento.store import LocalStore
+from infra.compute.board import Board
+from infra.compute.work_pool import WorkPoolCompute
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what tells how many of eight placements are wanted for an hour of audio, after what was measured."""
+    monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
+    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.3)
+    store = LocalStore(tmp_path / "store")
+    card = load_card(store, staged(store, tmp_path / "clips", 12).name)
+    model = resolve(str(fake_model(tmp_path / "model")))
+    planned = jobs(store, plan_transcription(store, card, model, split="test", options=DecodeOptions()))
+    todo = [job.model_copy(update={"seconds": 3600 / len(planned)}) for job in planned]
+    board, compute = Board.post(store, todo), WorkPoolCompute(store)
+
+    def ask(*, rtfx: float | None = None, start_s: float | None = None) -> int:
+        compute._learn(todo, cast(Any, SimpleNamespace(rtfx=rtfx, start_s=start_s)))
+        return compute._size(board, todo, 8, 0.0).placements
+
+    return ask
+
+
+def test_on_a_guess_it_is_one_and_more_when_one_was_measured_to_be_slow(wanted: Any) -> None:
+    assert wanted() == 1
+    assert wanted(rtfx=6.0, start_s=10.0) == 3  # 600 s of work, of which 5 % are three starts
+    assert wanted(rtfx=0.5, start_s=10.0) == 3, "the first ones were faster: these take each other's cores away"
+    assert wanted(start_s=2.0) > 3
+
+
+def test_a_model_that_was_measured_to_be_quick_has_one_placement(wanted: Any) -> None:
+    assert wanted(rtfx=200.0, start_s=10.0) == 1
