@@ -34,7 +34,7 @@ check: env  ## the fast part of the tests: format, lint, types, import arrows, u
 	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not ($(REAL))'
 
 test: check  ## everything that needs nothing but this machine (under 20 minutes)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m '(slow or server) and not ($(REAL))'
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m '(slow or server) and not ($(REAL))'
 
 test-real: env  ## what a machine may lack: installs it as root on Debian, and says what it left out
 	.ci/install-real

@@ -33,6 +33,31 @@ os.environ["MODAL_CONFIG_PATH"] = str(_HOME / "modal.toml")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Files that take a minute or more, the longest first.
+_LONG = (
+    "test_demo_command.py",
+    "test_deployments.py",
+    "test_work_pool.py",
+    "test_finetune_command.py",
+    "test_benchmark_command.py",
+    "test_worker.py",
+    "test_embedded.py",
+    "test_s3_store.py",
+    "test_work_pool_command.py",
+    "test_worker_restart.py",
+    "test_search_command.py",
+    "test_functions.py",
+    "test_finetune_killed.py",
+    "test_stage_hub.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: where several processes share the tests, none is what all wait for at the end."""
+    order = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(autouse=True)
 def _fresh_settings() -> Iterator[None]:
     """Read the settings anew in each test."""

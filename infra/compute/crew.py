@@ -77,8 +77,6 @@ class Crew:
         self.title = title
         self.wanted = 0
         """How many placements are to be alive."""
-        self.start_s: float | None = None
-        """Seconds from a submission to the first beat, as last measured."""
         self._members: list[_Member] = []
         self._deaths: list[str] = []
         self._asked = float("-inf")
@@ -98,6 +96,12 @@ class Crew:
     def rtfx(self) -> float | None:
         """Seconds of audio that the fastest placement hears in a second; None: not known yet."""
         return max((member.pace.rtfx for member in self._members if member.pace.rtfx is not None), default=None)
+
+    @property
+    def start_s(self) -> float | None:
+        """Seconds from a submission until something was heard, the least that was measured; None: not known yet."""
+        heard = [(member.pace.first[0], member.submitted) for member in self._members if member.pace.first]
+        return min((first - submitted for first, submitted in heard), default=None)
 
     def look(self, beats: dict[str, float], wanted: int, news: bool) -> None:
         """See who lives, give up who does not, and submit what is missing.
@@ -120,7 +124,6 @@ class Crew:
             seen = [when for name, when in beats.items() if name.startswith(member.prefix)]
             if seen and member.began is None:
                 member.began = now
-                self.start_s = now - member.submitted
             member.pace.see(now, sum(s for name, s in self._board.heard.items() if name.startswith(member.prefix)))
         if now - self._asked < ASK_S:
             return

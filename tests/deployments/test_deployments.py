@@ -261,7 +261,7 @@ def test_a_time_limit_makes_the_deployment_submit_its_own_continuation(
 ) -> None:
     staged_splits(LocalStore(store), tmp_path / "clips", name="long")
     model = make_whisper(tmp_path / "student", window_s=2)
-    recipe = '{"epochs": 90, "eval_every": 90, "checkpoint_every": 9, "learning_rate": 0.001}'
+    recipe = '{"epochs": 120, "eval_every": 120, "checkpoint_every": 12, "learning_rate": 0.001}'
     asked = ("-p", "dataset=long", "-p", f"base_model={model}", "-p", f"recipe={recipe}", "-p", "max_minutes=0.04")
     run = worker.run("prefect", "deployment", "run", "finetune/local", "--watch", *asked, timeout=400)
     assert run.returncode == 0, run.stdout + run.stderr

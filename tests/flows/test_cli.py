@@ -177,6 +177,7 @@ def test_staging_works_beside_a_running_server(prefect_server: PrefectServer, so
     assert "beside v1" in shown.stdout
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_said(source: Path) -> None:
     shown = acento_command("stage", str(source), "--name", "x", PREFECT_API_URL="http://127.0.0.1:9/api")
     assert (shown.returncode, shown.stdout) == (1, "")

@@ -126,6 +126,7 @@ def test_placements_share_a_board_on_s3_and_one_that_is_killed_is_replaced(
     assert list(store.list_files(f"{board.key}/claims")) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_had_taken_is_free_once_it_is_given_up(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.1)
     alone, _ = planned(tmp_path, "alone", infer_s=0.1)
@@ -175,6 +176,7 @@ def test_a_job_that_ends_one_process_after_another_becomes_an_error_and_the_othe
     assert set(outcomes.values()) == {None}
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_taken_away_in_order_is_nobodys_fault(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.3)
     board = Board.post(store, jobs(store, what), beat_s=0.05)

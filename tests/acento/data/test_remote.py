@@ -192,6 +192,7 @@ def test_a_prefix_may_hold_common_voice(bucket):
     assert {(item.id, item.split) for item in read("s3://clips/cv/es")[0].values()} == {("a", "train")}
 
 
+@pytest.mark.slow
 def test_without_credentials_what_is_public_is_read_and_what_is_not_is_one_sentence(bucket, monkeypatch):
     bucket("public.zip", zipped("a"), ACL="public-read")
     bucket("private.zip", zipped("a"))

@@ -104,6 +104,7 @@ def rtfx(recognizer: FakeRecognizer, read_s: float = 0.0) -> float:
     return timings.audio_s / timings.inference_s
 
 
+@pytest.mark.slow
 def test_slow_reading_does_not_move_rtfx_and_slow_features_lower_it() -> None:
     plain = rtfx(FakeRecognizer(infer_s=0.03))
     slow_reading = rtfx(FakeRecognizer(infer_s=0.03), read_s=0.1)

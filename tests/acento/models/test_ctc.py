@@ -86,6 +86,7 @@ def theirs(folder: Path, audio: Audio) -> str:
     return re.sub("<[^>]*>", "", text).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_it_writes_what_transformers_writes_for_one_clip(root: Path, name: str) -> None:
     folder = made(root, name)

@@ -158,6 +158,7 @@ def test_weights_that_are_missing_are_named(folders: dict[str, Path], tmp_path: 
         load(folder)
 
 
+@pytest.mark.slow
 def test_a_streaming_model_learns_three_clips_by_heart(folders: dict[str, Path]) -> None:
     """By transformers' loss on one clip at a time: its batches let convolutions hear padding as speech."""
     recognizer, written = load(folders["streaming"]), ["adiós", "qué tal", "una luz"]

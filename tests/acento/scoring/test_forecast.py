@@ -129,6 +129,7 @@ def test_points_that_cannot_be_compared_are_refused() -> None:
         quick([exact(0, 0.3), exact(50, 0.2), exact(100, 0.1)])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=4))
 def test_a_forecast_never_rises_with_clips_and_never_falls_below_nothing(rates: list[float]) -> None:
@@ -139,6 +140,7 @@ def test_a_forecast_never_rises_with_clips_and_never_falls_below_nothing(rates: 
     assert all(one.low - 1e-12 <= one.wer <= one.high + 1e-12 for one in found.predicted)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=4))
 def test_no_law_on_the_grid_fits_better(rates: list[float]) -> None:

@@ -23,6 +23,7 @@ def lines(rows: list[Row], axes: int, **options: Any) -> dict[str, Any]:
     return {line.get_label(): line for line in figure.axes[axes].get_lines()}
 
 
+@pytest.mark.slow
 def test_it_is_a_png_and_the_same_one_for_the_same_history(tmp_path: Path) -> None:
     draw(history(), tmp_path / "one.png", title="demo")
     draw(history(), tmp_path / "two.png", title="demo")

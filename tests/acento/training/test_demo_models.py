@@ -166,6 +166,7 @@ def test_moonshines_encoder_learns_from_a_padded_batch_what_it_hears_of_each_cli
             torch.testing.assert_close(row[:count], alone, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whisper-micro", "moonshine-mini", "parakeet-mini"])
 def test_a_recipe_runs_and_leaves_a_whole_checkpoint(name: str, tmp_path: Path) -> None:
     main(["--smoke", "--only", name, "--out", str(tmp_path)])

@@ -172,6 +172,7 @@ def test_a_part_leaves_texts_and_no_model_and_no_checkpoint(store: LocalStore, t
         assert sorted(table["id"].to_pylist()) == [example.id for example in clips_of(store, job).dev.examples]
 
 
+@pytest.mark.slow
 def test_stopped_while_it_decodes_it_goes_on_and_says_the_same(store: LocalStore, tmp_path: Path, folder: Path) -> None:
     job = shares_of(store, tmp_path, folder)[0]
     asked = 0

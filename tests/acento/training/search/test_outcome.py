@@ -61,6 +61,7 @@ def test_what_is_written_can_be_read_trained_with_and_looked_at(tmp_path: Path) 
     assert yaml.safe_load(files[1].read_text())["strategy"] == outcome.best.strategy  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_pictures_are_pictures(tmp_path: Path) -> None:
     outcome = search(tmp_path, plan(space=SPACE, sampler="grid"), by_dropout, None)
     files = write_outcome(outcome, tmp_path)
