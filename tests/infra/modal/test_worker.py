@@ -70,6 +70,7 @@ def runs(pool: ModalPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 def test_a_flow_run_runs_in_a_sandbox_and_what_it_prints_is_in_its_logs_once(pool, worker, runs):
     assert pool.end(runs["well"], worker) == ("COMPLETED", "")
     pool.logged(runs["well"], "errand return in process")
+    pool.logged(runs["well"], "Finished in state Completed()")
     logs = pool.logs(runs["well"])
     assert sum("errand return" in line for line in logs) == 1
     assert sum("Finished in state Completed()" in line for line in logs) == 1
