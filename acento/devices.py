@@ -114,3 +114,8 @@ def cores(elsewhere: Elsewhere | None = None) -> int:
     if elsewhere is not None:
         return elsewhere.cores
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def held_by_cores(threads: int, elsewhere: Elsewhere | None = None) -> int:
+    """Return how many placements of so many threads each a machine's cores hold; at least one."""
+    return max(1, cores(elsewhere) // threads)

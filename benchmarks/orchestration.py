@@ -10,7 +10,7 @@ and workers are started for the purpose; Spark runs in this process and starts i
 
 - **start**: seconds for one clip, less its decoding: what a placement costs before and after its work.
 - **beside**: wall time less the decoding (of several placements: their sum by their number), and its share of the wall
-  time. ``used`` is how many placements Acento started: no more than starts may cost (ACENTO_START_SHARE).
+  time; with how many placements Acento started: no more than starts may cost (ACENTO_START_SHARE).
 - **cached rerun**: ``acento benchmark`` with everything in the store, beside a running server.
 - **two workers**: a quarter of that work by one worker that takes one placement at a time, and by two of them.
 """

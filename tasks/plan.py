@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from acento.benchmark import Transcription, jobs, plan_transcription, unfinished
 from acento.data.dataset import load_card
-from acento.devices import Elsewhere, cores, default_dtype, pick_device
+from acento.devices import Elsewhere, default_dtype, held_by_cores, pick_device
 from acento.errors import InputError, ModelError
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint, resolve
@@ -42,7 +42,7 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
     """Find every model and data set, plan each transcription, and write down that the run was asked for."""
     store = open_store(settings().store)
     normalizer(request.normalizer)
-    elsewhere, hindrance = _asked(request.compute)
+    elsewhere, hindrance = asked_compute(request.compute)
     device = pick_device(request.device, elsewhere)
     options = DecodeOptions(
         language=request.language,
@@ -100,7 +100,7 @@ def check_compute(name: str | None, *, begin: bool = True) -> Elsewhere | None:
         return backend.check(begin=begin)
 
 
-def _asked(name: str | None) -> tuple[Elsewhere | None, InputError | None]:
+def asked_compute(name: str | None) -> tuple[Elsewhere | None, InputError | None]:
     """Return what is known of a backend's machines, and why they could not begin now, which what is done needs not.
 
     Raises:
@@ -150,4 +150,4 @@ def default_placements(device: str, threads: int, elsewhere: Elsewhere | None = 
     """
     if device != "cpu":
         return 1
-    return max(1, cores(elsewhere) // threads)
+    return held_by_cores(threads, elsewhere)

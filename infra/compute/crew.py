@@ -29,8 +29,8 @@ SILENT_BEATS = 6
 START_LIMIT_S = 1800.0
 """Seconds in which the first placement has to begin: a machine is found, an image is pulled."""
 PENDING_LIMIT_S = {"process": 120.0}
-"""Seconds from being taken by a worker to the first beat, by the pool's type, after which that worker must have died in
-between; where images and machines have to be fetched, ``START_LIMIT_S``."""
+"""Seconds for which a placement that a worker took may stand in one state without a first beat, by the pool's type:
+then that worker died in between. Where images and machines have to be fetched, ``START_LIMIT_S``."""
 WAITING_S = 60.0
 """After so many seconds without a placement that begins, it is said why that may be."""
 AWAY_SAID_S = 10.0
@@ -50,8 +50,8 @@ class _Member:
     state: State[Any] | None = None
     began: float | None = None
     """When its first beat was seen."""
-    taken: float | None = None
-    """When it was first seen that a worker had taken it."""
+    since: float = 0.0
+    """When its state was seen to become what it is."""
     ended: bool = False
     pace: Pace = field(default_factory=Pace)
 
@@ -175,9 +175,9 @@ class Crew:
 
     def _judge(self, member: _Member, state: State[Any]) -> None:
         """Take what the server says of a placement into account."""
+        if member.state is None or member.state.type != state.type:
+            member.since = time.monotonic()
         member.state = state
-        if member.taken is None and not state.is_scheduled():
-            member.taken = time.monotonic()
         if not state.is_final():
             return
         member.ended = True
@@ -197,10 +197,10 @@ class Crew:
             last = max(when for name, when in beats.items() if name.startswith(member.prefix))
             if now - last > SILENT_BEATS * self._board.beat_s:
                 self._give_up(member, f"it gave no sign of life for {now - last:.0f} s")
-        elif member.taken is not None:
-            limit = PENDING_LIMIT_S.get(self._pool.type, START_LIMIT_S)
-            if now - member.taken > limit:
-                self._give_up(member, f"a worker took it {now - member.taken:.0f} s ago and it has not begun")
+        elif member.state is not None and not member.state.is_scheduled():
+            stood = now - member.since
+            if stood > PENDING_LIMIT_S.get(self._pool.type, START_LIMIT_S):
+                self._give_up(member, f"a worker took it, and for {stood:.0f} s it has not begun")
 
     def _give_up(self, member: _Member, why: str) -> None:
         """Count a placement among the dead, whose jobs go to others, and tell the server so."""

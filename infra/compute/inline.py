@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from acento.devices import cores
+from acento.devices import held_by_cores
 from acento.jobs import Job, Placement, Result, Runner
 from acento.store import Store
 from acento.training.state import Row
@@ -81,4 +81,4 @@ def _useful(jobs: Sequence[Job], placements: int) -> int:
     first = jobs[0] if jobs else None
     if first is None or first.kind == "finetune" or first.options.device_type != "cpu":
         return placements
-    return min(placements, max(1, cores() // first.options.threads))
+    return min(placements, held_by_cores(first.options.threads))

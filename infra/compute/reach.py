@@ -108,14 +108,15 @@ def check_reach(backend: str, type_: str | None, store_url: str, api_url: str | 
         raise InputError(f"{what} cannot reach the store {store_url}, a folder of this machine: {found.note}.")
     if row in _ON_THIS_HOST or _modal_is_here(row):
         return found
-    known = "this machine" if row in _MOUNTING else "this network"
-    if backend == "work-pool" and api_url is not None and _is_known_here_only(api_url, row):
+    network = row not in _MOUNTING
+    known = "this network" if network else "this machine"
+    if backend == "work-pool" and api_url is not None and _is_local(api_url, network=network):
         raise InputError(
             f"{what} cannot reach the Prefect server at {api_url}, which is known to {known} only: start one that "
             "can be reached from there, and set PREFECT_API_URL to its address, also for the worker."
         )
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if kind_of(store_url) == "s3" and endpoint and _is_known_here_only(endpoint, row):
+    if kind_of(store_url) == "s3" and endpoint and _is_local(endpoint, network=network):
         raise InputError(
             f"{what} cannot reach the S3 endpoint {endpoint}, which is known to {known} only: "
             "set AWS_ENDPOINT_URL_S3 to an address that can be reached from there."
@@ -139,22 +140,15 @@ def _words(backend: str, type_: str | None) -> str:
     return f"The Spark cluster {type_}" if backend == "spark" else f"The backend {backend}"
 
 
-def _is_known_here_only(url: str, row: str) -> bool:
-    """Tell whether machines elsewhere cannot know a URL's host: this machine, and for a cloud's also this network."""
-    host = urlsplit(url).hostname or ""
-    if row in _MOUNTING:
-        return host == "localhost" or host.startswith("127.") or host == "::1"
-    return _is_local(url)
-
-
-def _is_local(url: str) -> bool:
-    """Tell whether a URL's host is this machine, or an address that only this network knows."""
+def _is_local(url: str, *, network: bool = True) -> bool:
+    """Tell whether a URL's host is this machine, or with ``network`` an address that only this network knows."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local")) or "." not in host
-    return address.is_private or address.is_loopback
+        here = host == "localhost" or host.endswith(".localhost")
+        return here or (network and (host.endswith(".local") or "." not in host))
+    return address.is_loopback or address.is_unspecified or (network and address.is_private)
 
 
 def _modal_is_here(row: str) -> bool:

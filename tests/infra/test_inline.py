@@ -33,7 +33,7 @@ def planned(tmp_path: Path, name: str = "store", **arguments: float) -> tuple[Lo
 
 
 def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.compute.inline.cores", lambda: 8)
+    monkeypatch.setattr("acento.devices.cores", lambda _=None: 8)
     digests, keys = [], []
     for placements in (1, 2, 5):
         store, what = planned(tmp_path, f"store{placements}")
@@ -49,7 +49,7 @@ def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path, mo
 def test_on_the_cpu_no_more_placements_run_than_cores_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, used: int
 ) -> None:
-    monkeypatch.setattr("infra.compute.inline.cores", lambda: cores)
+    monkeypatch.setattr("acento.devices.cores", lambda _=None: cores)
     store, what = planned(tmp_path)
     what = what.model_copy(update={"options": DecodeOptions(threads=threads)})
     list(InlineCompute(store).run(jobs(store, what), placements=5))
