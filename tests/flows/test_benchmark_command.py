@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import acento, api, command
+from commands import acento, api, command, newest_run
 from servers import PrefectServer, wait_until
 from staged import staged
 from tiny_whisper import make_whisper
@@ -80,11 +80,8 @@ def test_it_prints_a_leaderboard_and_leaves_a_run_with_its_origin(prefect_server
 
 def test_what_prefect_shows_can_be_read_by_a_person(prefect_server: PrefectServer, folder: Path) -> None:
     acento(prefect_server, folder, *BENCHMARK, "--job-id", "shown")
-    (run,) = [
-        run
-        for run in api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=5)
-        if "benchmark" in run["tags"] and run["parameters"].get("job_id") == "shown"
-    ]
+    run = newest_run(prefect_server, "benchmark")
+    assert "benchmark" in run["tags"]
     assert run["name"] == "benchmark one, two on demo/test (shown)"
     tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})
     assert {task["name"] for task in tasks} == {
@@ -109,11 +106,8 @@ def test_the_same_again_infers_nothing_imports_no_torch_and_says_cached(
     imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines() if line.startswith("import time")}
     assert "prefect" in imported
     assert not imported & {"torch", "transformers"}
-    (run,) = [
-        run
-        for run in api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=5)
-        if run["parameters"].get("job_id") == "b"
-    ]
+    run = newest_run(prefect_server, "benchmark")
+    assert run["parameters"]["job_id"] == "b"
     states = {
         task["name"].partition(" ")[0]: task["state_name"]
         for task in api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from commands import acento, api
+from commands import acento, api, newest_run
 from servers import PrefectServer
 from staged import staged_splits
 from tiny_whisper import make_whisper
@@ -37,7 +37,7 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
 def test_every_clip_is_tested_once_by_both_models(prefect_server: PrefectServer, folder: Path) -> None:
     done = acento(prefect_server, folder, *FOLDS, "--folds", "3", "--by", "prompt")
     assert done.returncode == 0, done.stderr
-    (run,) = api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=1)
+    run = newest_run(prefect_server, "cross-validate")
     assert run["name"] == "3 folds of base on small"
     (file,) = (folder / "store/crossvalidations").glob("*/folds.json")
     report = json.loads(file.read_text())
@@ -60,7 +60,7 @@ def test_every_clip_is_tested_once_by_both_models(prefect_server: PrefectServer,
 
     again = acento(prefect_server, folder, *FOLDS, "--folds", "3", "--by", "prompt")
     assert again.stdout == done.stdout
-    (run,) = api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=1)
+    run = newest_run(prefect_server, "cross-validate")
     tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})
     assert [task["state_name"] for task in tasks if task["name"].startswith("finetune")] == ["Cached"] * 3
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import acento, api, command
+from commands import acento, api, command, newest_run
 from servers import PrefectServer, wait_until
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
@@ -59,7 +59,7 @@ def test_it_leaves_a_version_shows_its_curve_and_does_nothing_twice(
     )
     assert list((folder / "store/logs/base-small").rglob("events.out.*"))
 
-    (run,) = api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=1)
+    run = newest_run(prefect_server, "finetune")
     assert run["name"] == "finetune base on small"
     assert {"acento", "finetune", "small"} <= set(run["tags"])
     artifacts = {a["key"]: a for a in api(prefect_server, "artifacts", flow_runs={"id": {"any_": [run["id"]]}})}
@@ -70,7 +70,7 @@ def test_it_leaves_a_version_shows_its_curve_and_does_nothing_twice(
 
     again = acento(prefect_server, folder, *asked)
     assert again.returncode == 0, again.stderr
-    (run,) = api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=1)
+    run = newest_run(prefect_server, "finetune")
     tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})
     assert {task["name"]: task["state_name"] for task in tasks}["finetune base on small"] == "Cached"
     assert len(versions(store, "base-small")) == 1
@@ -122,7 +122,7 @@ def test_a_time_limit_makes_more_sittings_and_the_same_model(
     other = shutil.copytree(folder, tmp_path / "straight")
     done = acento(prefect_server, folder, *asked, "--max-minutes", "0.02")
     assert done.returncode == 0, done.stderr
-    (run,) = api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=1)
+    run = newest_run(prefect_server, "finetune")
     tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}}, limit=200)
     assert sum(task["name"] == "finetune base on small" for task in tasks) > 1
     straight = acento(prefect_server, other, *asked)

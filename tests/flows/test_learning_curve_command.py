@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import acento, api, command
+from commands import acento, api, command, newest_run
 from servers import PrefectServer, wait_until
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
@@ -67,7 +67,7 @@ def test_killed_half_way_the_same_command_goes_on_to_the_same_curve(
 
     done = acento(prefect_server, folder, *asked)
     assert done.returncode == 0, done.stderr
-    (run,) = api(prefect_server, "flow_runs", sort="START_TIME_DESC", limit=1)
+    run = newest_run(prefect_server, "learning-curve")
     assert run["name"] == "learning curve of base on small"
     assert {"acento", "learning-curve", "small"} <= set(run["tags"])
     tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}})

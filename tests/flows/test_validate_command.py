@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from commands import acento
+from commands import acento, api, newest_run
 from made_up import clip, good, make_set
 from servers import PrefectServer
 from tiny_whisper import make_whisper
@@ -38,17 +37,11 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
 
 def last_run(server: PrefectServer, dataset: str) -> tuple[Any, list[Any], list[Any]]:
     """Return the latest flow run that validated a data set, with its task runs and artifacts."""
-
-    def ask(what: str, **body: Any) -> Any:
-        return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
-
-    run = next(
-        run
-        for run in ask("flow_runs", sort="START_TIME_DESC", limit=10)
-        if "validate" in run["tags"] and run["parameters"].get("dataset") == dataset
-    )
+    run = newest_run(server, "validate")
+    assert "validate" in run["tags"]
+    assert run["parameters"]["dataset"] == dataset
     mine = {"id": {"any_": [run["id"]]}}
-    return run, ask("task_runs", flow_runs=mine), ask("artifacts", flow_runs=mine)
+    return run, api(server, "task_runs", flow_runs=mine), api(server, "artifacts", flow_runs=mine)
 
 
 def test_a_set_that_passes_is_judged_once_and_found_the_second_time(

@@ -5,11 +5,10 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from commands import acento, api, command
+from commands import acento, api, command, newest_run, placements
 from elsewhere import pool_with_worker
 from fake_recognizer import fake_model
 from servers import PrefectServer, wait_until
@@ -48,13 +47,6 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
     return shutil.copytree(prepared, tmp_path / "work")
 
 
-def placements(server: PrefectServer, folder: Path) -> list[Any]:
-    """Return the placements that worked for a folder's store."""
-    store = str(folder / "store")
-    found = api(server, "flow_runs", sort="START_TIME_ASC", limit=200)
-    return [run for run in found if run["job_variables"].get("env", {}).get("ACENTO_STORE") == store]
-
-
 def running(folder: Path) -> bool:
     """Tell whether a placement is at its first job."""
     return any('"job": 0' in _read(beat) for beat in (folder / "store/boards").glob("*/beats/*"))
@@ -72,13 +64,13 @@ def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: Pr
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert done.returncode == 0, done.stderr
-    (placement,) = placements(working, folder)
+    (placement,) = placements(working, str(folder / "store"))
     assert placement["name"] == "placement 1 of 1: transcribe one on demo v1/test"
     assert {"acento", "placement"} <= set(placement["tags"])
     (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [placement["parent_task_run_id"]]}})
     (run,) = api(working, "flow_runs", flow_runs={"id": {"any_": [parent["flow_run_id"]]}})
     assert run["name"] == "benchmark one on demo/test"
-    wait_until(lambda: placements(working, folder)[0]["state_type"] == "COMPLETED", "its end", 30)
+    wait_until(lambda: placements(working, str(folder / "store"))[0]["state_type"] == "COMPLETED", "its end", 30)
     artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [placement["id"]]}})
     assert [artifact["type"] for artifact in artifacts] == ["progress"]
     assert artifacts[0]["data"] == 100
@@ -88,7 +80,7 @@ def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: Pr
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert again.returncode == 0
-    assert len(placements(working, folder)) == 1, "what is in the store needs no placement"
+    assert len(placements(working, str(folder / "store"))) == 1, "what is in the store needs no placement"
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "cancel"])
@@ -102,19 +94,23 @@ def test_a_run_that_is_called_off_leaves_no_placement(working: PrefectServer, fo
         if how == "Ctrl-C":
             process.send_signal(signal.SIGINT)
         else:
-            (placement,) = placements(working, folder)
+            (placement,) = placements(working, str(folder / "store"))
             state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
             httpx.post(
                 f"{working.url}/flow_runs/{placement['id']}/set_state", json=state, timeout=30
             ).raise_for_status()
-            wait_until(lambda: placements(working, folder)[0]["state_type"] in ENDED, "the placement's end", 60)
+            wait_until(
+                lambda: placements(working, str(folder / "store"))[0]["state_type"] in ENDED, "the placement's end", 60
+            )
             process.send_signal(signal.SIGTERM)  # as a worker does to the run that it is told to cancel
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 130, said
-    wait_until(lambda: all(r["state_type"] in ENDED for r in placements(working, folder)), "no placement", 60)
+    wait_until(
+        lambda: all(r["state_type"] in ENDED for r in placements(working, str(folder / "store"))), "no placement", 60
+    )
     assert list(LocalStore(folder / "store").list("boards")) == []
     assert not any((folder / "store/boards").iterdir())
 
@@ -127,9 +123,30 @@ def test_trials_of_a_search_run_side_by_side_on_the_pool(working: PrefectServer,
         working, folder, *asked, "--trials", "2", "--parallel", "2", "--compute", "work-pool", "--work-pool", POOL
     )
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: all(r["state_type"] == "COMPLETED" for r in placements(working, folder)), "their end", 30)
-    assert len(placements(working, folder)) == 3, "two trials, and the best one's model"
-    assert all(run["parent_task_run_id"] for run in placements(working, folder))
+    wait_until(
+        lambda: all(r["state_type"] == "COMPLETED" for r in placements(working, str(folder / "store"))), "their end", 30
+    )
+    assert len(placements(working, str(folder / "store"))) == 3, "two trials, and the best one's model"
+    assert all(run["parent_task_run_id"] for run in placements(working, str(folder / "store")))
+
+
+def test_a_training_that_has_ended_needs_no_worker_and_one_that_has_not_prepares_nothing_without(
+    prefect_server: PrefectServer, folder: Path
+) -> None:
+    pool = {"name": "nobody-works", "type": "process"}
+    httpx.post(f"{prefect_server.url}/work_pools/", json=pool, timeout=30).raise_for_status()
+    short = ("--set", "max_steps=2", "--set", "eval_every=1", "--set", "batch_size=2", "--threads", "1")
+    asked = ("finetune", "-d", "small", "-b", "models/one", *short)
+    on_pool = (*asked, "--compute", "work-pool", "--work-pool", "nobody-works")
+    refused = acento(prefect_server, folder, *on_pool)
+    assert refused.returncode == 1
+    assert "No worker is online for work pool 'nobody-works'" in refused.stderr
+    assert not (folder / "store/prepared").exists()
+    here, there = acento(prefect_server, folder, *asked), acento(prefect_server, folder, *on_pool)
+    assert (here.returncode, there.returncode) == (0, 0), there.stderr
+    task = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [newest_run(prefect_server, "finetune")["id"]]}})
+    assert "Cached" in [one["state_name"] for one in task]
+    assert placements(prefect_server, str(folder / "store")) == []
 
 
 def test_without_a_server_of_ones_own_it_says_what_to_start(prefect_server: PrefectServer, folder: Path) -> None:
@@ -158,4 +175,4 @@ def test_a_secret_is_not_written_into_the_server(working: PrefectServer, folder:
     assert done.returncode == 1
     assert "HF_TOKEN" in done.stderr
     assert "hf_abc" not in done.stderr
-    assert placements(working, folder) == []
+    assert placements(working, str(folder / "store")) == []

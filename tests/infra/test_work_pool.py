@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from commands import api
+from commands import api, placements
 from elsewhere import pool_with_worker
 from fake_recognizer import FAKE, fake_model
 from lessons import lesson_job, lessons
@@ -77,16 +77,12 @@ def inline_digest(tmp_path: Path, clips: int = 8, **arguments: float) -> str:
     return digest(predictions(alone, what))
 
 
-def runs(server: PrefectServer, store: LocalStore) -> list[Any]:
-    """Return the placements of a store."""
-    found = api(server, "flow_runs", sort="START_TIME_ASC", limit=200)
-    return [run for run in found if run["job_variables"].get("env", {}).get("ACENTO_STORE") == store.url]
-
-
 def none_left(server: PrefectServer, store: LocalStore) -> None:
     """See that every placement has ended and the board is gone."""
     ended = ("COMPLETED", "CANCELLED", "CRASHED", "FAILED")
-    wait_until(lambda: all(run["state_type"] in ended for run in runs(server, store)), "the end of placements", 60)
+    wait_until(
+        lambda: all(run["state_type"] in ended for run in placements(server, store.url)), "the end of placements", 60
+    )
     assert list(store.list("boards")) == []
 
 
@@ -119,8 +115,10 @@ def test_two_placements_share_the_parts_and_the_texts_are_those_of_inline(
     assert {(one.backend, one.placements) for one in measured} == {("work-pool", 2)}
     assert sum(heard) <= what.seconds + 0.001
     none_left(working, store)
-    assert [run["state_type"] for run in runs(working, store)] == ["COMPLETED"] * 2
-    assert all("placement" in run["tags"] and run["name"].startswith("placement ") for run in runs(working, store))
+    assert [run["state_type"] for run in placements(working, store.url)] == ["COMPLETED"] * 2
+    assert all(
+        "placement" in run["tags"] and run["name"].startswith("placement ") for run in placements(working, store.url)
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -143,7 +141,7 @@ def test_a_placement_that_dies_in_a_part_is_found_and_nothing_is_lost(
     assert lost
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     assert digest(predictions(store, what)) == inline_digest(tmp_path, 12, infer_s=1.0)
-    assert "CRASHED" in [run["state_type"] for run in runs(working, store)]
+    assert "CRASHED" in [run["state_type"] for run in placements(working, store.url)]
     none_left(working, store)
 
 
@@ -263,7 +261,7 @@ def test_a_job_variable_that_the_pool_does_not_take_is_refused(
     settings.cache_clear()
     with closing(open_compute("work-pool", store)) as compute, pytest.raises(InputError, match=r"stream_output|often"):
         list(compute.run(jobs(store, what), placements=1))
-    assert runs(working, store) == []
+    assert placements(working, store.url) == []
     assert list(store.list("boards")) == []
 
 

@@ -36,6 +36,20 @@ def api(server: PrefectServer, what: str, **body: Any) -> Any:
     return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
 
 
+def newest_run(server: PrefectServer, flow: str) -> Any:
+    """Return the run of a flow that began last; other files' tests have runs on the server too."""
+    (run,) = api(server, "flow_runs", flows={"name": {"any_": [flow]}}, sort="START_TIME_DESC", limit=1)
+    return run
+
+
+def placements(server: PrefectServer, store_url: str) -> list[Any]:
+    """Return the placements that worked for a store, the first that began first."""
+    found = api(server, "flow_runs", flows={"name": {"any_": ["run-placement"]}}, sort="START_TIME_DESC", limit=200)
+    variables = [(run["job_variables"] or {}).get("env", {}) for run in found]
+    mine = [run for run, env in zip(found, variables, strict=True) if env.get("ACENTO_STORE") == store_url]
+    return mine[::-1]
+
+
 class _Forks:
     """The process that forks for each command; see :mod:`warm`."""
 
