@@ -23,7 +23,7 @@ from acento.training.request import FinetuneRequest
 from acento.training.sampling import shares, weights_for
 from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
-from tasks.plan import check_compute, default_placements
+from tasks.plan import asked_compute, default_placements
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact
 from tasks.transcribe import open_backend
@@ -45,12 +45,18 @@ class PlannedTraining(BaseModel):
 def plan_training(request: FinetuneRequest) -> PlannedTraining:
     """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it."""
     store = open_store(settings().store)
-    elsewhere = check_compute(request.compute)
+    elsewhere, hindrance = asked_compute(request.compute)
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
     options = options_of(request, elsewhere)
     recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.recipe)
     name = f"prepare {request.title}"
+
+    def heard(done: int, total: int) -> None:
+        if hindrance is not None:  # what is only now prepared was never learned from
+            raise hindrance
+        report(name, done, total, "clips")
+
     with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
         job = plan_finetune(
             store,
@@ -60,8 +66,10 @@ def plan_training(request: FinetuneRequest) -> PlannedTraining:
             name=request.model_name,
             options=options,
             language=request.language,
-            heard=lambda done, total: report(name, done, total, "clips"),
+            heard=heard,
         ).model_copy(update={"minutes": request.max_minutes})
+    if hindrance is not None and state(store, job) is None:
+        raise hindrance
     say(f"{request.title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
     balanced = _shares(store, job)
     rows = [(key, value) for key, value in sorted(job.recipe.model_dump(mode="json").items())]
