@@ -56,7 +56,8 @@ def client(_session: None) -> Iterator[SyncPrefectClient]:
         yield client
 
 
-@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.usefixtures("_session")
 def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> None:
     reference = stage_source.fn(str(source), "santiago", language="es")
     card = load_card(open_store(str(tmp_path / "store")), "santiago")
@@ -68,7 +69,8 @@ def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> Non
     assert StagedReference.model_validate_json(reference.model_dump_json()) == reference
 
 
-@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.usefixtures("_session")
 def test_what_is_there_already_is_a_state_named_cached(source: Path) -> None:
     first = stage_source.fn(str(source), "santiago")
     state: Any = stage_source.fn(str(source), "santiago")
