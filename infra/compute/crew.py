@@ -4,7 +4,7 @@ import contextvars
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -46,14 +46,13 @@ class _Member:
     """One submitted placement."""
 
     run: UUID
-    submitted: float
+    pace: Pace
     state: State[Any] | None = None
     began: float | None = None
     """When its first beat was seen."""
     since: float = 0.0
     """When its state was seen to become what it is."""
     ended: bool = False
-    pace: Pace = field(default_factory=Pace)
 
     @property
     def prefix(self) -> str:
@@ -93,15 +92,9 @@ class Crew:
         (logger.warning if warn else logger.info)(sentence)
 
     @property
-    def rtfx(self) -> float | None:
-        """Seconds of audio that the fastest placement hears in a second; None: not known yet."""
-        return max((member.pace.rtfx for member in self._members if member.pace.rtfx is not None), default=None)
-
-    @property
-    def start_s(self) -> float | None:
-        """Seconds from a submission until something was heard, the least that was measured; None: not known yet."""
-        heard = [(member.pace.first[0], member.submitted) for member in self._members if member.pace.first]
-        return min((first - submitted for first, submitted in heard), default=None)
+    def paces(self) -> list[Pace]:
+        """What was measured of each placement, those that have ended with them."""
+        return [member.pace for member in self._members]
 
     def look(self, beats: dict[str, float], wanted: int, news: bool) -> None:
         """See who lives, give up who does not, and submit what is missing.
@@ -229,7 +222,7 @@ class Crew:
             run = self._patiently(lambda name=name: self._submit(name))  # type: ignore[misc]
             if run is None:
                 return
-            self._members.append(_Member(run, time.monotonic()))
+            self._members.append(_Member(run, Pace(time.monotonic())))
 
     def _submit(self, name: str) -> UUID:
         parameters = {"board": self._board.id, "title": self.title, "placements": self.wanted}
@@ -241,7 +234,7 @@ class Crew:
         alive = [m for m in self._members if not m.ended and m.began is not None]
         if alive or not waiting:
             return
-        waited = now - min(m.submitted for m in waiting)
+        waited = now - min(m.pace.submitted for m in waiting)
         if waited < WAITING_S:
             return
         if not self._said_waiting:

@@ -1,7 +1,11 @@
 """How many placements a piece of work justifies: each costs a start, and starts stay a small part of the whole."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from acento.jobs import Job
+from acento.settings import settings
 
 START_S = 12.0
 """What a start costs where none was measured: to be noticed by a worker, a new Python, Prefect, torch, a model."""
@@ -16,16 +20,18 @@ MEASURED_S = 15.0
 class Pace:
     """How fast one placement hears, by what it tells now and then; its start and the loading of its model are left out.
 
-    >>> pace = Pace()
+    >>> pace = Pace(90.0)
     >>> for when, heard in ((100.0, 0.0), (112.0, 40.0), (122.0, 440.0)):
     ...     pace.see(when, heard)
     >>> pace.rtfx is None
     True
     >>> pace.see(132.0, 840.0)
-    >>> pace.rtfx
-    40.0
+    >>> pace.rtfx, pace.start_s
+    (40.0, 22.0)
     """
 
+    submitted: float
+    """When it was asked for, in seconds of the same clock."""
     first: tuple[float, float] | None = None
     """When something was first heard, in seconds, and how many seconds of audio."""
     last: tuple[float, float] = (0.0, 0.0)
@@ -35,6 +41,11 @@ class Pace:
         if heard > self.last[1]:
             self.last = (when, heard)
             self.first = self.first or self.last
+
+    @property
+    def start_s(self) -> float | None:
+        """Seconds until something was heard; None: nothing was."""
+        return None if self.first is None else self.first[0] - self.submitted
 
     @property
     def rtfx(self) -> float | None:
@@ -93,3 +104,53 @@ def size(
         f"time), and a start costs {start:.0f} s"
     )
     return Size(placements, f"{why}: {placements} of at most {most} placements")
+
+
+class Sizer:
+    """What one backend's placements were measured to do, and how many of them a piece of work therefore justifies."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._rtfx: dict[str, float] = {}
+        self._start_s: float | None = None
+
+    def learn(self, jobs: Sequence[Job], paces: Iterable[Pace]) -> None:
+        """Keep what is known of the placements of some jobs, for what is left of these and for those after them."""
+        paces = list(paces)
+        starts = [pace.start_s for pace in paces if pace.start_s is not None]
+        rtfx = [pace.rtfx for pace in paces if pace.rtfx is not None]
+        if starts:
+            self._start_s = min(starts)
+        if rtfx and jobs:
+            # the most that was seen: placements that take each other's cores away are no reason for more of them
+            self._rtfx[_model(jobs[0])] = max(*rtfx, self._rtfx.get(_model(jobs[0]), 0.0))
+
+    def wanted(self, jobs: Sequence[Job], left: int, most: int, audio_s: float) -> Size:
+        """Return how many placements what is left justifies; of trainings, each is a placement's work.
+
+        Args:
+            jobs: all of them.
+            left: how many have not ended.
+            most: what was asked for.
+            audio_s: seconds of audio that were heard already.
+        """
+        first = jobs[0]
+        if first.kind == "finetune":
+            count = min(most, left)
+            return Size(count, f"{count} placements for {left} trainings")
+        total = sum(job.seconds for job in jobs if job.kind == "transcribe")
+        return size(
+            max(0.0, total - audio_s),
+            left,
+            most,
+            device=first.options.device_type,
+            rtfx=self._rtfx.get(_model(first)),
+            start_s=self._start_s,
+            share=settings().start_share,
+        )
+
+
+def _model(job: Job) -> str:
+    """Name what decides how fast a placement is."""
+    model = job.base if job.kind == "finetune" else job.model
+    return f"{model.digest} {job.options.device_type} {job.options.dtype} {job.options.threads}"

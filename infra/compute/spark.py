@@ -1,14 +1,15 @@
 """Compute on Spark: a placement is a Spark task, and jobs and outcomes go through the store.
 
-A Spark job has as many tasks as there are placements. Each takes parts from a board until none is free, so that a slow
-executor holds nobody up; one that Spark tries again goes on where its dead attempt was.
+A Spark job has as many tasks as placements are worth their starts; when those are measured to be slow, another one adds
+to them. Each takes parts from a board until none is free, so that a slow executor holds nobody up; one that Spark tries
+again goes on where its dead attempt was.
 """
 
 import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,8 @@ from infra.compute.base import Compute, Outcome
 from infra.compute.board import BEAT_S, Board
 from infra.compute.portable import passed_on, portable
 from infra.compute.reach import check_reach
-from infra.spark.placement import Errand, Placed, place, task_of
+from infra.compute.sizing import Pace, Sizer
+from infra.spark.placement import Errand, Placed, place, placement_prefix, task_of
 from infra.spark.session import Session, check_spark, current_master, is_alive, is_local, open_session
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class SparkCompute(Compute):
         self._store = store
         self._session: Session | None = None
         self._lock = threading.Lock()
+        self._sizer = Sizer()
 
     def check(self, *, begin: bool = True) -> Elsewhere | None:
         """See :meth:`Compute.check`; starts nothing yet."""
@@ -80,17 +83,21 @@ class SparkCompute(Compute):
         context = self._context(gpu=any(job.options.device_type == "cuda" for job in jobs))
         board = Board.post(self._store, [portable(job) for job in jobs], beat_s=self.beat_s)
         board.jobs = list(jobs)  # outcomes are of what the caller knows
-        errand = Errand(self._store.url, board.id, placements, passed_on(), self.beat_s)
-        work = _Work(context, errand, ", ".join(sorted({job.kind for job in jobs})))
+        work = _Work(context, self._store.url, board, ", ".join(sorted({job.kind for job in jobs})))
         left = list(jobs)
         told, stopped = 0.0, False
         try:
             while left:
+                self._sizer.learn(jobs, work.paces)
+                wanted = self._sizer.wanted(jobs, len(left), placements, told)
+                if work.grow(wanted.placements):
+                    _log.info("%s.", wanted.why)
                 over = work.over  # asked first: what was said until then is all on the board
                 outcomes = board.outcomes()
                 for row in board.rows():
                     noted(row)
                 self._end_silent(board, work)
+                work.see()
                 if board.progress() > told:
                     heard(board.progress() - told)
                     told = board.progress()
@@ -139,28 +146,56 @@ class SparkCompute(Compute):
 
 
 class _Work:
-    """The Spark job of one run, in a thread of its own; it can be called off."""
+    """The Spark jobs of one run, each in a thread of its own; they can be called off."""
 
-    def __init__(self, context: Any, errand: Errand, what: str) -> None:
-        from pyspark import InheritableThread
-
-        self._context, self._errand, self._what = context, errand, what
-        self._group = f"acento-{errand.board}"
+    def __init__(self, context: Any, store_url: str, board: Board, what: str) -> None:
+        self._context, self._store_url, self._board, self._what = context, store_url, board, what
+        self._group = f"acento-{board.id}"
+        self._threads: list[threading.Thread] = []
+        self._paces: dict[str, Pace] = {}
         self._placed: list[Placed] = []
         self._failure: BaseException | None = None
-        self._done = threading.Event()
         self._killed: set[str] = set()
-        self._thread = InheritableThread(target=self._run, name=self._group, daemon=True)
-        self._thread.start()
+
+    def grow(self, wanted: int) -> int:
+        """See that so many placements were begun in all, if there is something for them to take; return how many more.
+
+        A Spark job has a fixed number of tasks, so those that are added are another one's.
+        """
+        from pyspark import InheritableThread
+
+        begun = len(self._paces)
+        more = min(wanted - begun, len(self._board.free())) if wanted > begun else 0
+        if more > 0:
+            numbers = range(begun, begun + more)
+            self._paces |= {placement_prefix(number): Pace(time.monotonic()) for number in numbers}
+            errand = Errand(self._store_url, self._board.id, wanted, passed_on(), self._board.beat_s)
+            thread = InheritableThread(target=self._run, args=(errand, numbers), name=self._group, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return max(0, more)
+
+    @property
+    def paces(self) -> list[Pace]:
+        """What was measured of each placement."""
+        return list(self._paces.values())
+
+    def see(self) -> None:
+        """Note what each placement has heard, as far as the board has seen."""
+        now = time.monotonic()
+        for prefix, pace in self._paces.items():
+            pace.see(now, sum(s for name, s in self._board.heard.items() if name.startswith(prefix)))
 
     @property
     def over(self) -> bool:
-        """Whether the Spark job has ended, well or not."""
-        return self._done.is_set()
+        """Whether the Spark jobs have ended, well or not."""
+        return not any(thread.is_alive() for thread in self._threads)
 
     def wait(self, seconds: float) -> None:
-        """Wait until it has ended, but not longer."""
-        self._done.wait(seconds)
+        """Wait until they have ended, but not longer."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def kill(self, placement: str, why: str) -> None:
         """End the task of one placement, once; Spark tries it again."""
@@ -191,28 +226,27 @@ class _Work:
 
     def end(self) -> None:
         """Wait until placements have ended, which were told to; kill those that take too long."""
-        self._done.wait(GRACE_S)
-        if not self._done.is_set():
+        self.wait(GRACE_S)
+        if not self.over:
             self._context.cancelJobGroup(self._group)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
+    def _run(self, errand: Errand, numbers: range) -> None:
         try:
             self._context.setJobGroup(self._group, f"acento: {self._what}", interruptOnCancel=True)
-            tasks = self._context.parallelize(range(self._errand.count), self._errand.count)
-            self._placed = tasks.mapPartitionsWithIndex(partial(_on_executor, self._errand)).collect()
-            for placed in self._placed:
-                _log.info(
-                    "Placement %s on %s (process %d): %d done.", placed.name, placed.host, placed.pid, placed.done
-                )
+            tasks = self._context.parallelize(numbers, len(numbers))
+            placed = tasks.mapPartitions(partial(_on_executor, errand)).collect()
+            self._placed += placed
+            for one in placed:
+                _log.info("Placement %s on %s (process %d): %d done.", one.name, one.host, one.pid, one.done)
         except BaseException as error:
             self._failure = error
-        finally:
-            self._done.set()
 
 
-def _on_executor(errand: Errand, partition: int, _: Any) -> Any:
-    return place(errand, partition)
+def _on_executor(errand: Errand, numbers: Iterator[int]) -> Iterator[Placed]:
+    (number,) = numbers
+    return place(errand, number)
 
 
 def _sentence(error: BaseException) -> str:

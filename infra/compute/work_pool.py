@@ -25,7 +25,7 @@ from infra.compute.crew import Crew
 from infra.compute.pool import Pool
 from infra.compute.portable import model_folder, passed_on, portable
 from infra.compute.reach import check_reach, kind_of
-from infra.compute.sizing import Size, size
+from infra.compute.sizing import Sizer
 
 QUIT_S = 15.0
 """Seconds that placements may take to end by themselves, once they are told or nothing is left for them."""
@@ -45,8 +45,7 @@ class WorkPoolCompute(Compute):
         self._store = store
         self._context = contextvars.copy_context()  # trials of a search run in threads that have none
         self._leaving: list[Crew] = []
-        self._rtfx: dict[str, float] = {}
-        self._start_s: float | None = None
+        self._sizer = Sizer()
 
     def check(self, *, begin: bool = True) -> Elsewhere:
         """See :meth:`Compute.check`: a server, the pool, a worker to begin, and a store that placements reach."""
@@ -117,41 +116,15 @@ class WorkPoolCompute(Compute):
                 told = True
             news = bool(outcomes or rows or audio > before)
             yield from outcomes
+            self._sizer.learn(jobs, crew.paces)
             if board.left == 0:
-                self._learn(jobs, crew)
                 return
-            self._learn(jobs, crew)
-            wanted = self._size(board, jobs, most, audio)
+            wanted = self._sizer.wanted(jobs, board.left, most, audio)
             if wanted.placements > crew.wanted:
                 crew.say(f"{wanted.why}.")
             crew.look(beats, max(crew.wanted, wanted.placements), news)
             pause = _LOOK_S[0] if news else min(pause * 1.3, _LOOK_S[1])
             time.sleep(pause)
-
-    def _size(self, board: Board, jobs: Sequence[Job], most: int, audio: float) -> Size:
-        """Return how many placements what is left justifies; of trainings, each is a placement's work."""
-        first = jobs[0]
-        if first.kind == "finetune":
-            count = min(most, board.left)
-            return Size(count, f"{count} placements for {board.left} trainings")
-        total = sum(job.seconds for job in jobs if job.kind == "transcribe")
-        return size(
-            max(0.0, total - audio),
-            board.left,
-            most,
-            device=first.options.device_type,
-            rtfx=self._rtfx.get(_model(first)),
-            start_s=self._start_s,
-            share=settings().start_share,
-        )
-
-    def _learn(self, jobs: Sequence[Job], crew: Crew) -> None:
-        """Keep what was measured, for the next piece of work: how long a start takes, how fast a placement is."""
-        if crew.start_s is not None:
-            self._start_s = crew.start_s
-        if crew.rtfx is not None and jobs:
-            # the most that was seen: placements that take each other's cores away are no reason for more of them
-            self._rtfx[_model(jobs[0])] = max(crew.rtfx, self._rtfx.get(_model(jobs[0]), 0.0))
 
     def _end(self, board: Board, crew: Crew, called_off: bool) -> None:
         """Leave nothing behind: no placement that goes on, no board."""
@@ -201,12 +174,6 @@ class WorkPoolCompute(Compute):
         if pool.type == "process" and settings().cache:
             env["ACENTO_CACHE"] = settings().cache
         return env | passed_on()
-
-
-def _model(job: Job) -> str:
-    """Name what decides how fast a placement is."""
-    model = job.base if job.kind == "finetune" else job.model
-    return f"{model.digest} {job.options.device_type} {job.options.dtype} {job.options.threads}"
 
 
 def _gpu(pool: Pool) -> str | None:

@@ -43,6 +43,15 @@ class Placed:
     """Why it could not begin, which trying again would not change."""
 
 
+def placement_prefix(number: int) -> str:
+    """Return what the names of one placement's attempts begin with.
+
+    >>> placement_prefix(1)
+    'spark-0001.'
+    """
+    return f"spark-{number:04d}."
+
+
 def task_of(placement: str) -> int:
     """Return the id of the Spark task attempt that is a placement, from its name.
 
@@ -52,8 +61,8 @@ def task_of(placement: str) -> int:
     return int(placement.rpartition(".")[2])
 
 
-def place(errand: Errand, partition: int) -> Iterator[Placed]:
-    """Serve a board as one placement; what ``mapPartitionsWithIndex`` runs on an executor.
+def place(errand: Errand, number: int) -> Iterator[Placed]:
+    """Serve a board as the placement of that number; what a Spark task runs on an executor.
 
     An earlier attempt of this task is dead, as Spark says by trying again: what it had taken is free, and what it had
     finished is in the store.
@@ -68,7 +77,7 @@ def place(errand: Errand, partition: int) -> Iterator[Placed]:
     gpus = see_gpus(context.resources())
     os.environ.update(errand.environment)
     settings.cache_clear()
-    prefix = f"spark-{partition:04d}."
+    prefix = placement_prefix(number)
     name = f"{prefix}{context.taskAttemptId()}"
     where: dict[str, Any] = {
         "name": name,

@@ -5,12 +5,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 import pytest
 from fake_recognizer import FAKE, fake_model
-from placed import ended, kill, placement
+from forked import ended, fork
+from placed import kill, placement
 from s3 import S3Server
 from servers import wait_until
 from staged import staged
@@ -156,14 +158,13 @@ def test_a_job_that_ends_one_process_after_another_becomes_an_error_and_the_othe
             os.kill(os.getpid(), signal.SIGKILL)  # as a kernel does that is out of memory
         return done(job, placement)
 
+    def serve(name: str) -> None:
+        other = LocalStore(store.root)
+        Board(other, board.id).serve(Scripted(other, deadly), name, "work-pool", 1)
+
     for attempt in range(DEATHS):
         assert (0, attempt) in board.free()
-        child = os.fork()
-        if child == 0:
-            other = LocalStore(store.root)
-            Board(other, board.id).serve(Scripted(other, deadly), f"p.{attempt}", "work-pool", 1)
-            os._exit(0)
-        assert ended(child) == -signal.SIGKILL
+        assert ended(fork(partial(serve, f"p.{attempt}"))) == -signal.SIGKILL
         board.void(f"p.{attempt}", "its process was killed (exit code 137)")
     assert board.outcomes()[0].job.title == "part 0"
     Board(store, board.id).serve(Scripted(store, done), "last", "work-pool", 1)

@@ -1,8 +1,7 @@
-"""How many placements a work pool is asked for: few on a guess, more once it was measured what one does."""
+"""How many placements are begun: few on a guess, more once it was measured what one does."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from fake_recognizer import FAKE, fake_model
@@ -14,8 +13,7 @@ from acento.data.dataset import load_card
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import resolve
 from acento.store import LocalStore
-from infra.compute.board import Board
-from infra.compute.work_pool import WorkPoolCompute
+from infra.compute.sizing import Pace, Sizer
 
 
 @pytest.fixture
@@ -28,11 +26,16 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     model = resolve(str(fake_model(tmp_path / "model")))
     planned = jobs(store, plan_transcription(store, card, model, split="test", options=DecodeOptions()))
     todo = [job.model_copy(update={"seconds": 3600 / len(planned)}) for job in planned]
-    board, compute = Board.post(store, todo), WorkPoolCompute(store)
+    sizer = Sizer()
 
     def ask(*, rtfx: float | None = None, start_s: float | None = None) -> int:
-        compute._learn(todo, cast(Any, SimpleNamespace(rtfx=rtfx, start_s=start_s)))
-        return compute._size(board, todo, 8, 0.0).placements
+        pace = Pace(100.0)
+        if start_s is not None:
+            pace.see(100.0 + start_s, 30.0)
+        if start_s is not None and rtfx is not None:
+            pace.see(120.0 + start_s, 30.0 + 20 * rtfx)
+        sizer.learn(todo, [Pace(100.0), pace])
+        return sizer.wanted(todo, len(todo), 8, 0.0).placements
 
     return ask
 

@@ -8,10 +8,10 @@ counted: stage with ``workers=0``, run jobs inline.
 import hashlib
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from forked import Work, ended, fork
 
 from acento.store import local
 
@@ -51,59 +51,51 @@ def tree(root: Path) -> dict[str, str]:
 def _count(action: Action, root: Path) -> list[str]:
     """Return the names of the writes that the action does."""
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
+
+    def work() -> None:
         names: list[str] = []
+        os.close(reading)
+        _watch(lambda name, _: names.append(name))
+        action(root)
+        os.write(writing, "\n".join(names).encode())
 
-        def note(name: str, _: Callable[[], None]) -> None:
-            names.append(name)
-
-        _run(lambda: (_watch(note), action(root), os.write(writing, "\n".join(names).encode())))
+    child = fork(_unsynced(work))
     os.close(writing)
     with os.fdopen(reading) as pipe:
         names = pipe.read().split()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the action fails when nothing kills it"
+    assert ended(child) == 0, "the action fails when nothing kills it"
     return names
 
 
 def _killed(action: Action, root: Path, at: int, half: bool) -> None:
     """Run the action in a child that kills itself before write ``at``, or in the middle of it."""
-    child = os.fork()
-    if child == 0:
-        writes = 0
+    writes = 0
 
-        def perhaps(_: str, write_half: Callable[[], None]) -> None:
-            nonlocal writes
-            if writes == at:
-                if half:
-                    write_half()
-                os.kill(os.getpid(), signal.SIGKILL)
-            writes += 1
+    def perhaps(_: str, write_half: Callable[[], None]) -> None:
+        nonlocal writes
+        if writes == at:
+            if half:
+                write_half()
+            os.kill(os.getpid(), signal.SIGKILL)
+        writes += 1
 
-        _run(lambda: (_watch(perhaps), action(root), os.kill(os.getpid(), signal.SIGKILL)))
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = ended(fork(_unsynced(lambda: (_watch(perhaps), action(root), os.kill(os.getpid(), signal.SIGKILL)))))
     assert status == -signal.SIGKILL, f"the action ended by itself, with {status}, before write {at}"
 
 
 def _unharmed(action: Action, root: Path) -> None:
     """Run the action in a child without faults."""
-    child = os.fork()
-    if child == 0:
-        _run(lambda: action(root))
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status == 0, "the action fails when it is run again after a kill"
+    assert ended(fork(_unsynced(lambda: action(root)))) == 0, "the action fails when it is run again after a kill"
 
 
-def _run(work: Callable[[], object]) -> None:
-    """Do the work and end this forked child, saying what went wrong; pytest must not go on in it."""
-    os.fsync = lambda _: None  # a killed process loses nothing that the kernel has, and a trial need not wait for disks
-    try:
+def _unsynced(work: Work) -> Work:
+    """Return the work for a child, which waits for no disk: what is killed loses nothing that the kernel has."""
+
+    def unsynced() -> None:
+        os.fsync = lambda _: None
         work()
-    except BaseException:
-        traceback.print_exc(file=sys.__stderr__)
-        os._exit(1)
-    os._exit(0)
+
+    return unsynced
 
 
 def _watch(before: Callable[[str, Callable[[], None]], None]) -> None:

@@ -2,10 +2,11 @@
 
 import os
 import signal
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+
+from forked import ended, fork
 
 from acento.jobs import Runner
 from acento.store import Store
@@ -18,20 +19,13 @@ def placement(open_store: Callable[[], Store], board: str, name: str) -> Iterato
 
     The test must run no threads of its own when it calls this.
     """
-    child = os.fork()
-    if child == 0:
-        _serve(open_store, board, name)
+    child = fork(lambda: _serve(open_store, board, name))
     try:
         yield child
     finally:
         if not _ended(child):
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-
-
-def ended(child: int) -> int:
-    """Wait until a child ends; return its exit code, negative where a signal ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def kill(child: int) -> None:
@@ -48,14 +42,7 @@ def _ended(child: int) -> bool:
 
 
 def _serve(open_store: Callable[[], Store], board: str, name: str) -> None:
-    code = 1
-    try:
-        ending = Event()
-        signal.signal(signal.SIGTERM, lambda *_: ending.set())
-        store = open_store()
-        Board(store, board).serve(Runner(store), name, "work-pool", 2, ending=ending)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
+    ending = Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    store = open_store()
+    Board(store, board).serve(Runner(store), name, "work-pool", 2, ending=ending)

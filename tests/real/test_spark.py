@@ -52,7 +52,9 @@ def spark() -> Iterator[Session]:
 
 @pytest.fixture(autouse=True)
 def _master(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use that master, and as many placements as are asked for, however short the work."""
     monkeypatch.setenv("ACENTO_SPARK_MASTER", MASTER)
+    monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
     settings.cache_clear()
 
 
@@ -111,6 +113,28 @@ def test_two_executors_share_the_work_and_write_what_this_process_would(
     assert sum(heard) == pytest.approx(same.seconds)
     assert not list(there.list("boards"))
     assert not spark.context._jsc.sc().isStopped()  # it was there before, and is not the backend's to stop
+
+
+@pytest.mark.usefixtures("spark")
+def test_a_placement_that_is_slower_than_was_guessed_gets_another_beside_it(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SparkCompute, "beat_s", 0.2)
+    monkeypatch.setattr("infra.compute.sizing.RTFX", {"cpu": 1e9})
+    monkeypatch.setattr("infra.compute.sizing.MEASURED_S", 0.5)
+    here, what = benchmark(tmp_path / "inline", model, monkeypatch, clips=300, part_s=4.0)
+    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    there, same = benchmark(tmp_path / "spark", model, monkeypatch, clips=300, part_s=4.0)
+    with closing(SparkCompute(there)) as compute:
+        outcomes = list(compute.run(jobs(there, same), placements=8))
+    assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
+    assert digest(predictions(there, same)) == digest(predictions(here, what))
+    notes = clock(there, same)
+    first = {note.placement.partition(".")[0] for note in notes if note.placements == 1}
+    later = {note.placement.partition(".")[0] for note in notes if note.placements == 8}
+    assert first == {"spark-0000"}
+    assert "spark-0001" in later
+    assert len({executor(note.pid) for note in notes}) == 2
 
 
 @pytest.mark.usefixtures("spark")

@@ -2,7 +2,6 @@
 
 import io
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from faults import tree
+from forked import all_at_once
 from recordings import RATE, noise, put
 
 from acento.audio import decode_flac
@@ -343,21 +343,14 @@ def test_another_stager_that_is_first_makes_this_one_stage_upon_its_version(stor
     assert (result.card.version, result.card.clips) == (2, 6)
 
 
-def _stage_as(root, source, workers):
-    stage(LocalStore(root), str(source), "demo", workers=workers)
-
-
 def test_two_stagers_at_once_lose_nothing(store, tmp_path):
     for side in ("left", "right"):
         for n in range(6):
             put(tmp_path / side, f"{side}{n}", n + 10 * (side == "right"))
-    context = multiprocessing.get_context("fork")
-    stagers = [context.Process(target=_stage_as, args=(store.root, tmp_path / side, 0)) for side in ("left", "right")]
-    for stager in stagers:
-        stager.start()
-    for stager in stagers:
-        stager.join(60)
-        assert stager.exitcode == 0
+    all_at_once(
+        lambda: stage(LocalStore(store.root), str(tmp_path / "left"), "demo", workers=0),
+        lambda: stage(LocalStore(store.root), str(tmp_path / "right"), "demo", workers=0),
+    )
     card = load_card(store, "demo")
     assert (card.version, len(set(ids(store, card)))) == (2, 12)
 

@@ -1,10 +1,10 @@
 """A study in a store that is no local folder: a journal of small files, shared by processes without a database."""
 
-import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked import all_at_once
 from made_up_search import failing, good, plan, search
 
 from acento.errors import InputError
@@ -49,18 +49,8 @@ def test_a_trial_that_failed_is_remembered_with_its_sentence(tmp_path: Path) -> 
     assert "no luck" in (rows[1].sentence or "")
 
 
-def _work(url: str) -> None:
-    search(open_store(url), plan(), good, 5)
-
-
 def test_processes_at_the_same_search_share_its_trials(url: str) -> None:
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_work, args=(url,)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(200)
-        assert worker.exitcode == 0
+    all_at_once(*2 * [lambda: search(open_store(url), plan(), good, 5)])
     with open_study(plan(), open_store(url)) as study:
         rows = read_outcome(study, "", 5).trials  # one more may have been asked for, and waits for a longer search
     assert [row.number for row in rows] == list(range(5))
