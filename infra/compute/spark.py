@@ -157,23 +157,21 @@ class _Work:
         self._failure: BaseException | None = None
         self._killed: set[str] = set()
 
-    def grow(self, wanted: int) -> int:
-        """See that so many placements were begun in all, if there is something for them to take; return how many more.
+    def grow(self, wanted: int) -> bool:
+        """See that so many placements were begun in all; tell whether some had to be.
 
         A Spark job has a fixed number of tasks, so those that are added are another one's.
         """
         from pyspark import InheritableThread
 
-        begun = len(self._paces)
-        more = min(wanted - begun, len(self._board.free())) if wanted > begun else 0
-        if more > 0:
-            numbers = range(begun, begun + more)
+        numbers = range(len(self._paces), wanted)
+        if numbers:
             self._paces |= {placement_prefix(number): Pace(time.monotonic()) for number in numbers}
             errand = Errand(self._store_url, self._board.id, wanted, passed_on(), self._board.beat_s)
             thread = InheritableThread(target=self._run, args=(errand, numbers), name=self._group, daemon=True)
             thread.start()
             self._threads.append(thread)
-        return max(0, more)
+        return bool(numbers)
 
     @property
     def paces(self) -> list[Pace]:
