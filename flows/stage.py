@@ -1,6 +1,6 @@
 """The flow ``stage``: turn a source of recordings into a staged data set."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from prefect import flow
 from pydantic import Field
@@ -27,6 +27,11 @@ def stage(
     source_split: NonEmpty | None = None,
     audio_column: NonEmpty | None = None,
     text_column: NonEmpty | None = None,
+    encoding: NonEmpty | None = None,
+    channel: Literal["0", "1", "split", "mix"] | None = None,
+    into_split: Literal["train", "dev", "test"] | None = None,
+    max_duration: Annotated[float, Field(gt=0)] | None = None,
+    allow_pipes: bool = False,
 ) -> StagedReference:
     """Stage a source of recordings as a data set; run again, it adds what is new and moves nothing.
 
@@ -42,6 +47,11 @@ def stage(
         source_split: take only this split of the source, by the source's own name for it
         audio_column: column with the recordings, where the usual names are not used
         text_column: column with the transcripts, where the usual names are not used
+        encoding: of lists and transcripts that are not UTF-8 and have no byte order mark, such as latin-1
+        channel: of recordings with several channels, 0 or 1, split (each is a clip of its own) or mix
+        into_split: the split of all clips for which the source names none
+        max_duration: longest recording in seconds; longer ones are left out
+        allow_pipes: run the commands that a Kaldi wav.scp holds instead of paths
     """
     options = SourceOptions(
         revision=revision,
@@ -49,5 +59,9 @@ def stage(
         source_split=source_split,
         audio_column=audio_column,
         text_column=text_column,
+        encoding=encoding,
+        channel=channel,
+        into_split=into_split,
+        allow_pipes=allow_pipes,
     )
-    return take(stage_source, source, name, language, seed, split_by, write_splits, options)
+    return take(stage_source, source, name, language, seed, split_by, write_splits, max_duration, options)

@@ -40,6 +40,8 @@ class StagedReference(BaseModel):
     """Inputs left out this time, by reason code; found = staged_now + already_there + these."""
     rejected_in_all: int
     new_version: bool
+    notes: tuple[str, ...] = ()
+    """What a person should know of the source, a sentence each."""
     split_lists: tuple[str, ...]
     """Files to which the splits were written back."""
 
@@ -57,6 +59,7 @@ def stage_source(
     seed: int | None = None,
     split_by: SplitBy | None = None,
     write_splits: bool = False,
+    max_duration: float | None = None,
     source_options: SourceOptions | None = None,
 ) -> StagedReference:
     """Stage ``source`` as the data set ``name``; ``Cached`` when it held nothing new."""
@@ -69,6 +72,7 @@ def stage_source(
             language=language,
             seed=seed,
             split_by=split_by,
+            max_seconds=max_duration,
             write_splits=write_splits,
             source_options=source_options,
         )
@@ -113,6 +117,7 @@ def _reference(store: Store, result: StageResult) -> StagedReference:
         rejected=result.rejected,
         rejected_in_all=card.rejected,
         new_version=result.new_version,
+        notes=result.notes,
         split_lists=result.split_lists,
     )
 
@@ -133,5 +138,7 @@ def _report(card: Card, reference: StagedReference) -> str:
     if reference.rejected:
         rejected = [[reason, count] for reason, count in reference.rejected.items()]
         parts += ["## Left out", markdown_table(rejected, header=["reason", "inputs"])]
+    if reference.notes:
+        parts += ["## Notes", "\n".join(f"- {note}" for note in reference.notes)]
     parts.append(f"Fingerprint `{card.fingerprint}`, in `{reference.store}/{reference.key}`.")
     return "\n\n".join(parts)

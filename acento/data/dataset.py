@@ -50,6 +50,8 @@ class Card(BaseModel):
     splits: dict[str, int]
     """Clips for each split."""
     rejected: int
+    notes: tuple[str, ...] = ()
+    """What a person should know of the source as it was staged last, such as columns that were not understood."""
 
     @property
     def key(self) -> str:

@@ -83,7 +83,8 @@ class FoundItem(SourceItem):
         facts = (item.split, item.language, item.speaker, item.accent)
         split, language, speaker, accent = (None if fact is None else intern(fact) for fact in facts)
         kept = cls(
-            item.id, item.path, item.text, item.origin, split, language, speaker, accent, item.start_s, item.length_s
+            *(item.id, item.path, item.text, item.origin, split, language, speaker, accent),
+            *(item.start_s, item.length_s, item.channel),
         )
         path, whole = str(item.path), _whole(item.origin)
         if whole and path.endswith(os.sep + whole):
@@ -108,6 +109,8 @@ class Found:
     files: tuple[SourceFile, ...]
     rejections: tuple[Rejection, ...]
     lists: frozenset[str]
+    notes: tuple[str, ...] = ()
+    """What a person should know of the source, a sentence each."""
 
     @property
     def items(self) -> Iterator[tuple[SourceItem, SourceFile]]:
@@ -159,7 +162,7 @@ def find_inputs(source: Source, workers: int) -> Found:
         else:
             kept.append(item)
             hashed.append(file)
-    return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists()))
+    return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists()), tuple(source.notes()))
 
 
 def _usable(entry: SourceItem | Rejection) -> SourceItem | Rejection:

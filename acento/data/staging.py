@@ -48,6 +48,8 @@ class StageResult:
     """Inputs left out, by reason code."""
     new_version: bool
     """False when there was nothing new, and the card is that of the version before."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the source, a sentence each."""
     split_lists: tuple[str, ...] = ()
     """Files that were written because ``write_splits`` asked for it."""
 
@@ -61,6 +63,7 @@ def stage(
     seed: int | None = None,
     split_by: SplitBy | None = None,
     limits: StagingOptions | None = None,
+    max_seconds: float | None = None,
     workers: int | None = None,
     write_splits: bool = False,
     source_options: SourceOptions | None = None,
@@ -78,6 +81,7 @@ def stage(
         seed: decides the splits; 0 at first. Like language, split_by and limits, it is fixed by version 1.
         split_by: "auto" (speaker, else prompt), "speaker" or "prompt".
         limits: which recordings are utterances.
+        max_seconds: the longest recording that is an utterance; part of ``limits``, for those who set only this.
         workers: processes; by default the setting, or one for each core; 0 means in this process.
         write_splits: write the splits back into an audio folder, as CSV files that are not there yet.
         source_options: what the source is told, when it is given by name.
@@ -94,6 +98,8 @@ def stage(
     asked: dict[str, Any] = {"language": language, "seed": seed, "split_by": split_by}
     if limits is not None:
         asked |= {key: float(value) for key, value in asdict(limits).items()}
+    elif max_seconds is not None:
+        asked["max_seconds"] = float(max_seconds)
     if workers is None:
         workers = settings().workers or os.cpu_count() or 1
     _options(store, name, asked)
@@ -151,7 +157,7 @@ def _stage_upon(
     rejected = rejected_table([*still_rejected(before, found), *work.rejections])
     outcome = (found.count, len(accepted), work.already_there, dict(sorted(rejected_now.items())))
     if parent is not None and not accepted and rejected.equals(rejected_table(before)):
-        return StageResult(parent, *outcome, new_version=False)
+        return StageResult(parent, *outcome, new_version=False, notes=found.notes)
 
     version = parent.version + 1 if parent else 1
     parts = [
@@ -177,10 +183,13 @@ def _stage_upon(
         seconds=round(sum(part.seconds for part in parts), 6),
         splits={split: splits[split] for split in SPLITS},
         rejected=rejected.num_rows,
+        notes=found.notes,
     )
     if card.clips != len(now):
         raise AcentoError(f"The parts of {card.title} hold {card.clips} clips instead of {len(now)}. This is a bug.")
-    return StageResult(card, *outcome, new_version=True) if save_card(store, card, rejected) else None
+    if not save_card(store, card, rejected):
+        return None
+    return StageResult(card, *outcome, new_version=True, notes=found.notes)
 
 
 def _parts_left(

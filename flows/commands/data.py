@@ -26,6 +26,23 @@ Config = Annotated[str | None, typer.Option("--config", help="Of a Hugging Face 
 SourceSplit = Annotated[str | None, typer.Option("--source-split", help="Take only this split of the source.")]
 AudioColumn = Annotated[str | None, typer.Option("--audio-column", help="Column with the recordings, of a table.")]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column with the transcripts, of a table.")]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Of lists and transcripts that are not UTF-8, such as latin-1.")
+]
+Channel = Annotated[
+    Literal["0", "1", "split", "mix"] | None,
+    typer.Option("--channel", help="Of stereo recordings: one channel, each as a clip of its own (split), or mix."),
+]
+IntoSplit = Annotated[
+    Literal["train", "dev", "test"] | None,
+    typer.Option("--into-split", help="Split of all clips for which the source names none."),
+]
+MaxDuration = Annotated[
+    float | None, typer.Option("--max-duration", min=0.1, help="Leave out recordings longer than this, in seconds.")
+]
+AllowPipes = Annotated[
+    bool, typer.Option("--allow-pipes", help="Run the commands in a Kaldi wav.scp; without it they are refused.")
+]
 WriteSplits = Annotated[bool, typer.Option("--write-splits", help="Write the splits back as CSV beside the source.")]
 
 
@@ -41,6 +58,11 @@ def stage(
     source_split: SourceSplit = None,
     audio_column: AudioColumn = None,
     text_column: TextColumn = None,
+    encoding: Encoding = None,
+    channel: Channel = None,
+    into_split: IntoSplit = None,
+    max_duration: MaxDuration = None,
+    allow_pipes: AllowPipes = False,
     verbose: terminal.Verbose = False,
 ) -> None:
     """Turn a source of recordings into a staged data set, or add what is new to one."""
@@ -61,6 +83,11 @@ def stage(
             source_split,
             audio_column,
             text_column,
+            encoding,
+            channel,
+            into_split,
+            max_duration,
+            allow_pipes,
         )
 
     left_out = ", ".join(f"{reason} {count}" for reason, count in staged.rejected.items())
@@ -72,6 +99,7 @@ def stage(
         ("rejected", f"{sum(staged.rejected.values())} ({left_out})" if left_out else 0),
         ("clips", f"{staged.clips}, {duration(staged.seconds)}"),
         ("splits", ", ".join(f"{split} {clips}" for split, clips in staged.splits.items())),
+        *(("note", note) for note in staged.notes),
         *(("splits written to", path) for path in staged.split_lists),
         ("path", f"{staged.store}/{staged.key}"),
     ]

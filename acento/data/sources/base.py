@@ -1,11 +1,12 @@
 """What every source gives: utterances to stage, and inputs that cannot be, each with a reason."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -56,6 +57,8 @@ class SourceItem:
     start_s: float = 0.0
     length_s: float | None = None
     """A stretch of the file, in seconds; None means to its end."""
+    channel: int | None = None
+    """Which channel of the file, from 0 on; None: all of them, mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,14 @@ class SourceOptions(BaseModel):
     audio_column: str | None = None
     text_column: str | None = None
     """Columns of a table; where they are not given, the usual names are looked for."""
+    encoding: str | None = None
+    """Of lists and transcripts without a byte order mark; UTF-8 where it is not given."""
+    channel: Literal["0", "1", "split", "mix"] | None = None
+    """Of recordings with several channels: one of them, each as a clip of its own, or all mixed."""
+    into_split: Literal["train", "dev", "test"] | None = None
+    """Put every clip for which the source names no split into this one."""
+    allow_pipes: bool = False
+    """Run the commands that a Kaldi ``wav.scp`` holds instead of paths."""
 
 
 class Source(ABC):
@@ -128,11 +139,19 @@ class Source(ABC):
         """Return the names of the lists that this source reads; row 7 of one has the origin ``NAME:7``."""
         return ()
 
+    def notes(self) -> Collection[str]:
+        """Return what a person should know of the source beside its items, a sentence each; after ``items`` has ended.
+
+        Such as columns that were not understood.
+        """
+        return ()
+
     def folder(self) -> Path | None:
         """Return the folder into which split lists may be written back, or None if this kind has none."""
         return None
 
 
+_PART = re.compile(r"#(?:t=[0-9.,e+-]*(?:&channel=[0-9]+)?|channel=[0-9]+)$")
 _SPLIT_NAMES = {name: name for name in SPLITS} | dict.fromkeys(["validation", "valid", "val", "development"], "dev")
 
 
@@ -161,22 +180,28 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def stretch(start_s: float, length_s: float | None) -> str:
-    """Return what names a stretch of a file in an id and an origin (W3C Media Fragments), "" for the whole.
+def stretch(start_s: float, length_s: float | None, channel: int | None = None) -> str:
+    """Return what names a part of a file in an id and an origin (after W3C Media Fragments), "" for the whole.
 
     >>> stretch(1.5, 2.25), stretch(1.5, None), stretch(0.0, None)
     ('#t=1.5,3.75', '#t=1.5', '')
+    >>> stretch(1.5, 2.25, 0), stretch(0.0, None, 1)
+    ('#t=1.5,3.75&channel=0', '#channel=1')
     """
+    time = ""
     if length_s is not None:
-        return f"#t={start_s:.10g},{start_s + length_s:.10g}"
-    return f"#t={start_s:.10g}" if start_s else ""
+        time = f"t={start_s:.10g},{start_s + length_s:.10g}"
+    elif start_s:
+        time = f"t={start_s:.10g}"
+    parts = [part for part in (time, "" if channel is None else f"channel={channel}") if part]
+    return "#" + "&".join(parts) if parts else ""
 
 
 def stretch_of(origin: str) -> str:
-    """Return the stretch at the end of an origin, or "".
+    """Return the part of a file that the end of an origin names, or "".
 
-    >>> stretch_of("a#t.wav#t=1.5,3.75"), stretch_of("a.wav")
-    ('#t=1.5,3.75', '')
+    >>> stretch_of("a#t.wav#t=1.5,3.75"), stretch_of("a.wav"), stretch_of("a.wav#t=1,2&channel=0")
+    ('#t=1.5,3.75', '', '#t=1,2&channel=0')
     """
-    _, mark, rest = origin.rpartition("#t=")
-    return mark + rest if mark and all(c in "0123456789.,e-+" for c in rest) else ""
+    found = _PART.search(origin)
+    return found[0] if found else ""
