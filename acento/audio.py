@@ -54,14 +54,21 @@ class _Stream:
 
 
 def decode(
-    source: Path | bytes, *, max_seconds: float = 3600.0, start_s: float = 0.0, length_s: float | None = None
+    source: Path | bytes,
+    *,
+    max_seconds: float = 3600.0,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    channel: int | None = None,
 ) -> NDArray[np.int16]:
     """Return a recording, or ``length_s`` seconds of it from ``start_s`` on, as int16, mono, 16 kHz.
 
-    Channels are averaged. Memory grows with the result only, 32 kB for each second.
+    Channels are averaged, unless ``channel`` names one of them (the first is 0). Memory grows with the result only,
+    32 kB for each second.
 
     Raises:
-        AudioError: it is no audio, damaged, cut short, without a single sample, or longer than ``max_seconds``.
+        AudioError: it is no audio, damaged, cut short, without a single sample, without that channel, or longer than
+            ``max_seconds``.
     """
     try:
         with ExitStack() as stack:
@@ -71,7 +78,7 @@ def decode(
             if missing := what_is_missing(file):
                 raise AudioError(f"The file is cut short: {missing}.", "truncated")
             file.seek(0)
-            stream = _by_libsndfile(file, stack, start_s) or _by_ffmpeg(file, stack, start_s)
+            stream = _by_libsndfile(file, stack, start_s, channel) or _by_ffmpeg(file, stack, start_s, channel)
             return _resampled(stream, max_seconds, length_s)
     except (av.FFmpegError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
         what = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
@@ -140,7 +147,18 @@ def _too_long(max_seconds: float) -> AudioError:
     return AudioError(f"The recording is longer than {max_seconds:g} s: cut it into utterances.", "too_long")
 
 
-def _by_libsndfile(file: BinaryIO, stack: ExitStack, start_s: float) -> _Stream | None:
+def _mono(block: NDArray[np.float32], channel: int | None) -> NDArray[np.float32]:
+    """Return one channel of a block (samples, channels), or the mean of all."""
+    channels = block.shape[1]
+    if channel is not None and not 0 <= channel < channels:
+        number = f"{channels} channel{'s'[: channels > 1]}"
+        raise AudioError(f"The file has no channel {channel}: it has {number}, counted from 0.")
+    if channel is not None or channels == 1:
+        return block[:, channel or 0]
+    return block.mean(axis=1, dtype=np.float32)
+
+
+def _by_libsndfile(file: BinaryIO, stack: ExitStack, start_s: float, channel: int | None) -> _Stream | None:
     """Open a file by libsndfile, by its descriptor so that its name plays no part; None if it knows no such format."""
     try:
         opened = soundfile.SoundFile(file if isinstance(file, io.BytesIO) else _descriptor(file))
@@ -157,7 +175,7 @@ def _by_libsndfile(file: BinaryIO, stack: ExitStack, start_s: float) -> _Stream 
     def blocks() -> Iterator[NDArray[np.float32]]:
         frames = max(1, _BLOCK // opened.channels)
         while len(block := opened.read(frames, dtype="float32", always_2d=True)):
-            yield block[:, 0] if opened.channels == 1 else block.mean(axis=1)
+            yield _mono(block, channel)
 
     return _Stream(opened.samplerate, opened.frames - start, 0.1, blocks())
 
@@ -168,7 +186,7 @@ def _descriptor(file: BinaryIO) -> int:
     return os.dup(file.fileno())
 
 
-def _by_ffmpeg(file: BinaryIO, stack: ExitStack, start_s: float) -> _Stream:
+def _by_ffmpeg(file: BinaryIO, stack: ExitStack, start_s: float, channel: int | None) -> _Stream:
     """Open the first audio stream of a file by FFmpeg, which is given no name and hence sees only the content."""
     nameless = file if isinstance(file, io.BytesIO) else stack.enter_context(os.fdopen(os.dup(file.fileno()), "rb"))
     nameless.seek(0)
@@ -187,7 +205,7 @@ def _by_ffmpeg(file: BinaryIO, stack: ExitStack, start_s: float) -> _Stream:
         skip = start
         for frame in container.decode(audio):
             for part in resampler.resample(frame):
-                block = part.to_ndarray().mean(axis=0, dtype=np.float32)
+                block = _mono(part.to_ndarray().T, channel)
                 if len(block) > skip:
                     yield block[skip:]
                 skip = max(0, skip - len(block))
