@@ -11,12 +11,12 @@ import os
 from dataclasses import replace
 from typing import BinaryIO
 
-from acento.containers import boxes, chunks, flac, mpeg, ogg, packets
+from acento.containers import blocks, boxes, chunks, flac, mpeg, ogg
 from acento.containers.layout import Data, Layout, Part, View
 
 __all__ = ["Layout", "Part", "View", "examine"]
 
-_EXAMINERS = (chunks.examine, flac.examine, ogg.examine, boxes.examine, packets.examine, mpeg.examine)
+_EXAMINERS = (chunks.examine, flac.examine, ogg.examine, boxes.examine, blocks.examine, mpeg.examine)
 _remembered: dict[tuple[int, ...], Layout] = {}
 _REMEMBERED = 32
 

@@ -1,17 +1,9 @@
 """Files of nested boxes: MP4 (ISO 14496-12) and Matroska or WebM (RFC 9559)."""
 
-from acento.containers.layout import Data, Layout
+from acento.containers.layout import Data, JoinedError, Layout
 
 _MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp")
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
-
-
-class JoinedError(ValueError):
-    """Another file begins within a file whose decoder would read only the first."""
-
-    def __init__(self, kind: str) -> None:
-        """Say which kind."""
-        super().__init__(f"it holds several {kind} files joined to one: split them")
 
 
 def examine(data: Data) -> Layout | None:

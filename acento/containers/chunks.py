@@ -3,7 +3,7 @@
 import struct
 from typing import Literal
 
-from acento.containers.layout import Data, Layout, Part
+from acento.containers.layout import Data, JoinedError, Layout, Part
 
 _STREAMED = 0x7FFF_0000
 """Sizes from here on are what programs write into a header when they cannot know the length yet."""
@@ -38,20 +38,26 @@ def examine(data: Data) -> Layout | None:
         return _caf(data)
     if head[:4] == b"RIFF" and head[8:] == b"AVI ":
         declared = int.from_bytes(head[4:8], "little")
-        return Layout() if declared >= _STREAMED else _compared(declared + 8, len(data))
+        return Layout() if declared >= _STREAMED else _compared(data, declared + 8, "AVI")
     if head == _W64[:12]:
-        return _compared(int.from_bytes(data[16:24], "little"), len(data), proves=False)
+        return _compared(data, int.from_bytes(data[16:24], "little"), "W64")
     if head == _ASF[:12]:
         start = data[: 1 << 16].find(_ASF_PROPERTIES)
-        return _compared(int.from_bytes(data[start + 40 : start + 48], "little") if start >= 0 else 0, len(data))
+        return _compared(data, int.from_bytes(data[start + 40 : start + 48], "little") if start >= 0 else 0, "WMA")
     return None
 
 
-def _compared(declared: int, size: int, *, proves: bool = True) -> Layout:
+def _compared(data: Data, declared: int, kind: str) -> Layout:
     """Compare the size that a file declares with its own."""
+    size = len(data)
     if size < declared < _STREAMED << 32:
         return Layout(f"its header declares {declared} bytes, {size} are there")
-    return Layout(complete=proves and declared == size)
+    if (
+        0 < declared < size
+        and data[declared : declared + 4] + data[declared + 8 : declared + 12] == data[:4] + data[8:12]
+    ):
+        raise JoinedError(kind)
+    return Layout(complete=declared == size)
 
 
 def _chunks(data: Data, name: bytes, order: Order) -> Layout:
@@ -78,8 +84,8 @@ def _sound(data: Data, place: int, declared: int, tenth_of_a_second: int, order:
     size = len(data)
     there, end = size - place - 8, place + 8 + declared + declared % 2
     true = struct.pack("<I" if order == "little" else ">I", min(there, _STREAMED - 1))
-    if declared - there > tenth_of_a_second:
-        if int.from_bytes(data[4:8], order) + 8 == size:  # all of the file is there, by its outer header
+    if declared > there:
+        if int.from_bytes(data[4:8], order) in (size - 8, size):  # all of the file is there, by its outer header
             return Layout(parts=(Part(0, size, patches=((place + 4, true),)),))
         return Layout(f"its header declares {declared} bytes of sound, {there} are there")
     if data[end : end + 4] == data[:4] and data[end + 8 : end + 11] == data[8:11]:
@@ -112,6 +118,8 @@ def _au(data: Data) -> Layout:
         return Layout()
     if declared > there:
         return Layout(f"its header declares {declared + offset} bytes, {len(data)} are there")
+    if data[offset + declared : offset + declared + 4] == b".snd":
+        return Layout(joined_at=offset + declared)
     if declared < there:
         return Layout(parts=(Part(0, len(data), patches=((8, _TO_THE_END),)),))
     return Layout()
@@ -122,6 +130,8 @@ def _caf(data: Data) -> Layout:
     size, place, sound = len(data), 8, None
     while place + 12 <= size and all(32 <= byte < 127 for byte in data[place : place + 4]):
         kind, declared = data[place : place + 4], int.from_bytes(data[place + 4 : place + 12], "big", signed=True)
+        if kind == b"caff":
+            return Layout(joined_at=place)
         if kind == b"data":
             sound = place
             if declared < 0:  # sound to the end of the file, whose length was not known when it was written

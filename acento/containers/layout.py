@@ -13,6 +13,14 @@ Data = bytes | mmap.mmap
 """The bytes of a file, in memory or mapped."""
 
 
+class JoinedError(ValueError):
+    """Another file begins within a file whose decoder would read only the first."""
+
+    def __init__(self, kind: str) -> None:
+        """Say which kind."""
+        super().__init__(f"it holds several {kind} files joined to one: split them")
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Bytes of a file that are one recording: ``prefix``, then the file from ``start`` to ``end``, with ``patches``.

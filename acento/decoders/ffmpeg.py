@@ -52,7 +52,8 @@ def stream(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> 
             else:
                 place, frames = found
         end: float | None = None
-        for block, end in _samples(frames, rate):  # noqa: B007
+        for block, until in _samples(frames, rate):
+            end = until or end
             if place + len(block) > start:
                 yield block[max(0, start - place) :]
             place += len(block)

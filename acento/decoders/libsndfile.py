@@ -15,6 +15,17 @@ from acento.containers.mpeg import Run
 from acento.decoders.stream import BLOCK, Stream, starts_after_the_end
 
 
+class _File(soundfile.SoundFile):
+    """A file that is read in one go: soundfile seeks after each read of one that it may seek in.
+
+    That costs time, and an MP3 or Opus decoder is not quite the same after it: each block would begin with a click.
+    """
+
+    def seekable(self) -> bool:
+        """Return False."""
+        return False
+
+
 def streams(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> Iterator[Stream] | None:
     """Return the recordings of which a file consists, from ``start_s`` on; None if libsndfile knows no such format."""
     if layout.runs and all(run.layer == 3 for run in layout.runs):
@@ -33,7 +44,7 @@ def _parts(file: BinaryIO, stack: ExitStack, parts: tuple[Part, ...], start_s: f
     for number, part in enumerate(parts):
         opened = _open(file, stack, part)
         if opened is None:
-            raise ValueError(f"its part {number + 1} of {len(parts)} is of no known format")
+            raise ValueError(f"it holds {len(parts)} recordings joined, of a kind that is only read alone: split them")
         if left_s < opened.frames / opened.samplerate or number == len(parts) - 1:
             yield _from(opened, round(left_s * opened.samplerate), start_s)
             left_s = 0.0
@@ -62,7 +73,7 @@ def _runs(file: BinaryIO, stack: ExitStack, runs: tuple[Run, ...], start_s: floa
         left_s = 0.0
 
 
-def _from(opened: soundfile.SoundFile, start: int, start_s: float) -> Stream:
+def _from(opened: _File, start: int, start_s: float) -> Stream:
     """Return a recording from one of its samples on."""
     if start and start >= opened.frames:
         raise starts_after_the_end(start_s)
@@ -71,7 +82,7 @@ def _from(opened: soundfile.SoundFile, start: int, start_s: float) -> Stream:
     return Stream(opened.samplerate, opened.frames - start, _blocks(opened))
 
 
-def _blocks(opened: soundfile.SoundFile, skip: int = 0) -> Iterator[NDArray[np.float32]]:
+def _blocks(opened: _File, skip: int = 0) -> Iterator[NDArray[np.float32]]:
     frames = max(1, BLOCK // opened.channels)
     while len(block := opened.read(frames, dtype="float32", always_2d=True)):
         if skip < len(block):
@@ -79,14 +90,14 @@ def _blocks(opened: soundfile.SoundFile, skip: int = 0) -> Iterator[NDArray[np.f
         skip = max(0, skip - len(block))
 
 
-def _open(file: BinaryIO, stack: ExitStack, part: Part | None = None) -> soundfile.SoundFile | None:
+def _open(file: BinaryIO, stack: ExitStack, part: Part | None = None) -> _File | None:
     """Open a file, or a part of it, by its descriptor so that its name plays no part; None if it is of no format."""
     try:
         if part is not None:
-            opened = soundfile.SoundFile(cast(BinaryIO, View(file, part)))
+            opened = _File(cast(BinaryIO, View(file, part)))
         else:
             file.seek(0)
-            opened = soundfile.SoundFile(file if isinstance(file, io.BytesIO) else _descriptor(file))
+            opened = _File(file if isinstance(file, io.BytesIO) else _descriptor(file))
     except (soundfile.LibsndfileError, TypeError):
         return None
     stack.enter_context(opened)
