@@ -9,7 +9,7 @@ import re
 import struct
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from acento.containers.layout import Data, Layout, Part
@@ -165,7 +165,10 @@ def examine(data: Data) -> Layout | None:
     if not is_mpeg(data):
         return None
     found = tuple(runs(data))
-    return Layout(missing=next((run.missing for run in found if run.missing), None), runs=found)
+    missing = next((run.missing for run in found if run.missing), None)
+    if len(found) > 1:  # at a joint, players leave out nothing, and time stamps are theirs
+        found = tuple(replace(run, delay=0 if number else run.delay, padding=0) for number, run in enumerate(found))
+    return Layout(missing=missing, runs=found)
 
 
 def is_mpeg(data: Data) -> bool:
