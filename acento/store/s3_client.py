@@ -97,7 +97,20 @@ def _connect(process: int, variables: frozenset[tuple[str, str]]) -> "BaseClient
             client = session.create_client("s3", region_name=region, config=styled)
     except (BotoCoreError, ValueError) as error:
         raise InputError(f"The settings for S3 cannot be used: {error}") from error
+    client.meta.events.register("before-parse.s3", _refuse_cut_head)
     return client
+
+
+def _refuse_cut_head(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
+    """See that an answer says how long it is; one that was cut in its head does not, and reads as an empty body.
+
+    Raises:
+        ConnectionError: it does not, where its body means something.
+    """
+    number, method = response_dict["status_code"], operation_model.http["method"]
+    said = any(name in response_dict["headers"] for name in ("content-length", "transfer-encoding"))
+    if not said and method != "HEAD" and number not in (204, 304) and (method == "GET" or number >= 300):
+        raise ConnectionError(f"the answer {number} was cut in its head")
 
 
 def status(error: BaseException) -> int:
