@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acento.errors import AcentoError
+from acento.errors import AcentoError, name_and_line
 from acento.progress import Progress, listening
 from flows import interrupts
 
@@ -84,12 +84,11 @@ def explain(error: BaseException) -> int:
         _say(f"Error: {sentence}")
         return 1
     if verbose():
-        _say(f"Error: unexpected {type(error).__name__}: {error}")
+        _say(f"Error: unexpected {name_and_line(error)}")
     else:
         with tempfile.NamedTemporaryFile("w", prefix="acento-", suffix=".log", delete=False, encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
-        first = (str(error).splitlines() or [""])[0]
-        _say(f"Error: unexpected {type(error).__name__}: {first} (traceback in {log.name}; or run again with -v)")
+        _say(f"Error: unexpected {name_and_line(error)} (traceback in {log.name}; or run again with -v)")
     return BUG
 
 
