@@ -91,6 +91,26 @@ def shipped() -> list[str]:
     )
 
 
+def seen_here(name: str) -> tuple[Path, Family] | None:
+    """Return the folder and the family of a model of this machine, no file hashed or converted; None of any other.
+
+    Raises:
+        ModelError: the name can be none, there is no such folder, or it is no checkpoint of a known family.
+    """
+    base = parse(name).base
+    if base.startswith(REGISTRY):
+        return None
+    folder = Path(base).expanduser()
+    if base.startswith(SHIPPED):
+        folder = resolve(base).folder
+    if folder.is_dir():
+        reader = parse(name).reader if parse(name).quantization is None else None
+        return None if _only_pickled(kinds_in(name, folder)) else (folder, _check(name, folder, reader))
+    if not folder.exists() and not _looks_like_hub_id(base.partition("@")[0]):
+        resolve(base)  # it says what there is
+    return None
+
+
 def _looks_like_hub_id(name: str) -> bool:
     """Tell whether a name is of the form ``owner/model``."""
     parts = name.split("/")

@@ -20,7 +20,7 @@ Models = Annotated[
     ),
 ]
 Datasets = Annotated[list[str], typer.Option("--dataset", "-d", help="A staged set, NAME or NAME@VERSION. Repeatable.")]
-Split = Annotated[str, typer.Option("--split", help="train, dev or test.")]
+Split = Annotated[str, typer.Option("--split", help="train, dev, test, or all of them together.")]
 Requests = Annotated[
     int | None,
     typer.Option("--num-requests", "--shards", help="Placements sharing the work (1 on a GPU, else one a core)."),
@@ -70,6 +70,16 @@ def benchmark(
 ) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
 
+    _say_what_cannot_be_used(
+        models,
+        datasets,
+        split=split,
+        language=language,
+        engine=engine,
+        quantization=quantization,
+        allow_invalid=allow_invalid,
+        compute=compute,
+    )
     with working("benchmark", *datasets, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.benchmark import benchmark as benchmark_flow
 
@@ -204,10 +214,26 @@ def leaderboard(
         _print_board(board, by or [])
 
 
-def print_left_out(models: dict[str, str]) -> None:
-    """Say on standard error which models could not be run here, and what is missing."""
-    for name, why in models.items():
+def print_left_out(left_out: dict[str, str]) -> None:
+    """Say on standard error which models and data sets are not on the leaderboard, and why."""
+    for name, why in left_out.items():
         terminal.err.print(f"Left out: {name}. {why}", soft_wrap=True, markup=False)
+
+
+def _say_what_cannot_be_used(models: list[str], datasets: list[str], *, compute: str | None, **asked: Any) -> None:
+    """Say at once what will be left out, before a server starts or a model loads.
+
+    Raises:
+        InputError: nothing would be left.
+    """
+    from acento.precheck import unusable
+    from acento.settings import settings
+    from acento.store import open_store
+
+    here = (compute or settings().compute) == "inline"
+    found = unusable(open_store(settings().store), models, datasets, installed=here, **asked)
+    for name, why in found.items():
+        terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
 
 
 def print_run(run: str, folder: str, by: list[str]) -> None:
