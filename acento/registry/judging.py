@@ -64,7 +64,8 @@ def ask(
         if foreign_languages(spoken, told):
             raise InputError(
                 f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {told}; "
-                "what they write there says nothing. Name a guard in that language."
+                "what they write there says nothing. Name a guard in that language, or leave --language out: then each "
+                "set is transcribed in its own."
             )
     if any(one.split != "test" for one in sets):
         raise InputError("The gate looks at test splits: leave /SPLIT out of the test set and of the guards.")

@@ -76,7 +76,7 @@ def read_arrays(path: Path) -> Arrays:
     """Return the named arrays of a CTranslate2 ``model.bin``.
 
     The file is a version, the name and revision of a specification, and for each variable its name, its dimensions, its
-    type and its bytes; texts are ended by a zero, and all numbers are little-endian.
+    type and its bytes, then second names of variables that are equal; texts are ended by a zero, numbers little-endian.
 
     Raises:
         InputError: it is of another version of the format.
@@ -108,6 +108,9 @@ def read_arrays(path: Path) -> Arrays:
         kind, size = _TYPES[number("B")], number("I")
         arrays[name] = np.frombuffer(content[place : place + size], dtype=kind).reshape(shape)
         place += size
+    for _ in range(number("I")):
+        alias, name = text(), text()
+        arrays[alias] = arrays[name]
     return arrays
 
 

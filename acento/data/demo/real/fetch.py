@@ -115,7 +115,8 @@ def _own_lists(folder: Path) -> list[str]:
     """Make a state of apt's own in a folder; return the options that let apt-get use it."""
     for name in ("state/lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
-    return ["-o", f"Dir::State={folder / 'state'}", "-o", f"Dir::Cache={folder / 'cache'}"]
+    places = {"Dir::State": "state", "Dir::State::lists": "state/lists", "Dir::Cache": "cache"}
+    return [word for key, place in places.items() for word in ("-o", f"{key}={folder / place}")]
 
 
 def _run(command: Sequence[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
