@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from acento.audio import decode
 from acento.data.dataset import Card, read_clips
 from acento.data.demo.real import WEIGHTS, fetch_speech, fetch_weights
+from acento.data.demo.real.clips import read_demo
 from acento.data.demo.real.weights import CT2, HF
 from acento.data.staging import stage
 from acento.errors import InputError
@@ -57,12 +56,8 @@ def _threads() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def short_clips() -> list[Audio]:
-    """The 20 shortest Dutch test clips of the demo, float32 at 16 kHz."""
-    speech = fetch_speech("nl")
-    with speech.demo.open(encoding="utf-8") as file:
-        paths = [row["path"] for row in csv.DictReader(file) if row["split"] == "test"]
-    heard = [decode(speech.folder / path).astype(np.float32) / 32768 for path in paths]
-    return sorted(heard, key=len)[:20]
+    """The 20 shortest Dutch test clips of the demo."""
+    return sorted((clip.audio for clip in read_demo("nl", "test")), key=len)[:20]
 
 
 def texts(model: str, clips: list[Audio]) -> list[str]:

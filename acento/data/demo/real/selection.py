@@ -37,7 +37,7 @@ class Clip:
 def split_of_level(level: str) -> str:
     """Return the split of all that is said in a level, so that no dialogue is in two.
 
-    >>> split_of_level("airplane"), split_of_level("library")
+    >>> split_of_level("airplane"), split_of_level("briefcase")
     ('train', 'test')
     """
     return split_of(f"level:{level}", shares=SHARES)
