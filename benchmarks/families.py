@@ -13,8 +13,9 @@ length where that is said, one decision for each frame with CTC, and none (blank
 
 Where NeMo is installed, its own ``transcribe`` on files stands beside Acento on the same model and clips.
 
-``--real`` takes whisper-base instead, on Dutch test clips; both are downloaded, and every row has a WER. ``--shapes``
-takes the sizes of published models, on a CUDA device in bfloat16. Without ``--real`` nothing is downloaded.
+``--real`` takes whisper-base on Dutch and whisper-tiny.en on English speech, which are downloaded, and each has a WER.
+``--shapes`` takes the sizes of published models, on a CUDA device in bfloat16. Without ``--real`` nothing is
+downloaded.
 """
 
 import argparse
@@ -42,8 +43,8 @@ LANGUAGE = "es"
 MOST_CLIPS = 8
 """Of random models, on a CPU; they last 20 s each."""
 SHIPPED = ("demo:whisper-mini", "demo:whisper-micro")
-REAL = "demo:whisper-base"
-REAL_LANGUAGE = "nl"
+REAL = {"demo:whisper-base": "nl", "demo:whisper-tiny.en": "en"}
+"""Published weights, and the language of the speech that they are given."""
 ENGINES = ("transformers", "ctranslate2 float32", "ctranslate2 int8")
 NEMO = {"nemo-ctc": "ctc", "nemo-tdt": "tdt"}
 THEIRS = "nemo's transcribe"
@@ -151,7 +152,7 @@ def main() -> None:
     """Read the options and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", action="store_true", help="the sizes of published models, on CUDA")
-    parser.add_argument("--real", action="store_true", help="whisper-base and human speech, which are downloaded")
+    parser.add_argument("--real", action="store_true", help="published weights and human speech, which are downloaded")
     parser.add_argument("--only", nargs="+", help="names of rows, or of models in them")
     parser.add_argument("--clips", type=int)
     parser.add_argument("--rounds", type=int, default=2)
@@ -219,7 +220,7 @@ def with_nemo(options: argparse.Namespace) -> bool:
 def rows(options: argparse.Namespace) -> list[dict[str, str]]:
     """Return what is measured: model and engine."""
     if options.real:
-        return [{"name": REAL, "engine": engine} for engine in ENGINES]
+        return [{"name": name, "engine": engine} for name in REAL for engine in ENGINES]
     shapes = PUBLISHED_SHAPES if options.shapes else CPU_SHAPES
     found = [] if options.shapes else [{"name": name, "engine": engine} for name in SHIPPED for engine in ENGINES]
     found += [{"name": name, "engine": engine} for name, shape in shapes.items() for engine in shape.engines]
@@ -250,7 +251,11 @@ def measure(row: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     shape = (PUBLISHED_SHAPES if options.shapes else CPU_SHAPES).get(row["name"])
     most = MOST_CLIPS if row["name"] in NEMO else shape.most_clips if shape is not None and not options.shapes else None
     count = options.clips if most is None else min(options.clips, most)
-    clips = read_real(count) if options.real else speak(count, 0.0 if row["name"] in SHIPPED else 20.0, window_s)
+    clips = (
+        read_real(row["name"], count)
+        if options.real
+        else speak(count, 0.0 if row["name"] in SHIPPED else 20.0, window_s)
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder, writes = checkpoint_of(row, Path(temporary), options)
         before = host_mb()
@@ -262,7 +267,7 @@ def measure(row: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
             seconds.append(taken)
         memory = torch.cuda.max_memory_allocated() / 1e6 if options.device == "cuda" else host_mb(peak=True) - before
     wer = None
-    if row["name"] in (*SHIPPED, REAL):
+    if row["name"] in (*SHIPPED, *REAL):
         rule = normalizer("chilean-leaderboard")
         pairs = zip(clips, texts, strict=True)
         wer = sum((count_words(rule(said), rule(text)) for (said, _), text in pairs), ErrorCounts()).rate
@@ -282,11 +287,11 @@ Decode = Callable[[list[Clip]], tuple[list[str | None], float]]
 """Returns texts and seconds."""
 
 
-def read_real(count: int) -> list[Clip]:
-    """Return Dutch test clips."""
+def read_real(name: str, count: int) -> list[Clip]:
+    """Return test clips in the language that a model is given."""
     from acento.data.demo.real.clips import read_demo
 
-    return [(clip.text, clip.audio) for clip in read_demo(REAL_LANGUAGE, "test", count)]
+    return [(clip.text, clip.audio) for clip in read_demo(REAL[name], "test", count)]
 
 
 def speak(count: int, least_s: float, window_s: float) -> list[Clip]:
@@ -321,7 +326,7 @@ def checkpoint_of(row: dict[str, str], temporary: Path, options: argparse.Namesp
         model = make_nemo(temporary / "nemo", kind=NEMO[name], width=144, layers=3)
         return model, "whatever random weights write"
     writes, model = "", name
-    if name not in (*SHIPPED, REAL):
+    if name not in (*SHIPPED, *REAL):
         shape = (PUBLISHED_SHAPES if options.shapes else CPU_SHAPES)[name]
         writes, model = shape.writes.format(tokens=options.tokens), str(make(shape, temporary / "random", options))
     if engine.startswith("ctranslate2"):
@@ -405,7 +410,7 @@ def decoder_of(
 
     checkpoint = resolve(str(folder))
     dtype = "float32" if options.device == "cpu" else "bfloat16"
-    spoken = REAL_LANGUAGE if options.real else LANGUAGE
+    spoken = REAL.get(row["name"], LANGUAGE)
     language = None if checkpoint.family.name == "nemo" else spoken
     asked = DecodeOptions(language=language, device_type=options.device, dtype=dtype)
     recognizer = checkpoint.family.load(checkpoint.folder, asked)

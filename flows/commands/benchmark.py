@@ -147,7 +147,7 @@ def _demo_real(num_requests: int) -> None:
         "This downloads 350 MB once and takes up to an hour on 2 cores. Stopped at any time, the same command goes on."
     )
     with working("demo"):
-        from flows.demo import REAL_BASE, demo_real
+        from flows.demo import REAL_BASE, REAL_LANGUAGES, demo_real
 
         done = demo_real(num_requests=num_requests)
     print_run(done.published.run, done.published.folder, ["speaker"])
@@ -157,8 +157,8 @@ def _demo_real(num_requests: int) -> None:
         f"\n{WEIGHTS[REAL_BASE].what}: license {WEIGHTS[REAL_BASE].license}, "
         f"from {' and '.join(WEIGHTS[REAL_BASE].packages)}."
     )
-    for language, corpus in CORPORA.items():
-        speech = fetch_speech(language)
+    for language in REAL_LANGUAGES:
+        corpus, speech = CORPORA[language], fetch_speech(language)
         terminal.out.print(f"{corpus.what}: license {corpus.license}, from Debian's {' and '.join(corpus.packages)}.")
         terminal.out.print(f"Listen to it: {speech.folder}", soft_wrap=True)
         if speech.difference is not None:

@@ -23,7 +23,9 @@ from acento.models.checkpoint import resolve
 from acento.registry.export.exporting import export_model
 from acento.registry.export.scoring import dev_scorer
 from acento.registry.versions import find_version
+from acento.scoring.counts import ErrorCounts, count_words
 from acento.store import LocalStore
+from acento.text import normalizer
 from acento.training.finetune import finetune
 from acento.training.history import FILE, read_history
 from acento.training.planning import plan_finetune
@@ -60,10 +62,10 @@ def short_clips() -> list[Audio]:
     return sorted((clip.audio for clip in read_demo("nl", "test")), key=len)[:20]
 
 
-def texts(model: str, clips: list[Audio]) -> list[str]:
+def texts(model: str, clips: list[Audio], language: str | None = "nl") -> list[str]:
     """Return what Acento's recognizer writes, batch by batch."""
     checkpoint = resolve(model)
-    recognizer = checkpoint.family.load(checkpoint.folder, DecodeOptions(language="nl", threads=2))
+    recognizer = checkpoint.family.load(checkpoint.folder, DecodeOptions(language=language, threads=2))
     written = []
     for start in range(0, len(clips), BATCH):
         features = recognizer.prepare(clips[start : start + BATCH])
@@ -118,9 +120,21 @@ def test_the_texts_are_those_of_ctranslate2(short_clips: list[Audio], ours: list
     assert texts(f"{BASE}:ctranslate2-float32", short_clips) == ours
 
 
+def test_the_english_model_reads_english_prompts() -> None:
+    clips = read_demo("en", "test", 20)
+    rule = normalizer("chilean-leaderboard")
+    written = texts("demo:whisper-tiny.en", [clip.audio for clip in clips], None)
+    pairs = zip(clips, written, strict=True)
+    errors = sum((count_words(rule(clip.text), rule(text)) for clip, text in pairs), ErrorCounts())
+    assert errors.rate is not None
+    assert errors.rate < 0.2
+
+
 @pytest.mark.parametrize(
     ("language", "found", "rejected", "seconds", "speakers", "most"),
     [
+        ("en", 455, {}, 910, 1, [("allison", 455)]),
+        ("es", 414, {}, 1183, 1, [("allison", 414)]),
         ("nl", 1528, {"empty": 2}, 5467, 2, [("small", 783), ("big", 743)]),
         ("cs", 1704, {"duplicate_audio": 7}, 5925, 26, [("small", 730), ("big", 691)]),
     ],

@@ -1,8 +1,8 @@
-"""Which clips of the game's dialogues the demo uses: a rule, fixed before any of them was transcribed."""
+"""Which clips of a corpus the demo uses: a rule, fixed before any of them was transcribed."""
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Self
 
@@ -11,8 +11,6 @@ from acento.data.splits import prompt_of, split_of
 Split = Literal["train", "dev", "test"]
 Counts = Mapping[Split, int]
 
-ACTORS: Final = ("small", "big")
-"""The two fish, who speak nine tenths of the text."""
 LEAST_WORDS: Final = 4
 """Whisper answers shorter calls with whatever comes to mind; they would be most of the errors."""
 SECONDS: Final = (1.0, 8.0)
@@ -21,21 +19,23 @@ SHARES: Final = {"train": 0.65, "dev": 0.1, "test": 0.25}
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A spoken line of a dialogue; ``level`` is where in the game it is said."""
+    """A spoken text; ``level`` names what it belongs together with, such as a dialogue."""
 
     id: str
     text: str
     speaker: str
     level: str
     seconds: float = 0.0
+    file: str = ""
+    """Its recording, within the corpus's folder."""
 
-    def lasting(self, seconds: float) -> Self:
-        """Return the clip with its length."""
-        return replace(self, seconds=seconds)
+    def recorded(self, seconds: float, file: str) -> Self:
+        """Return the clip with its recording."""
+        return replace(self, seconds=seconds, file=file)
 
 
 def split_of_level(level: str) -> str:
-    """Return the split of all that is said in a level, so that no dialogue is in two.
+    """Return the split of all that belongs together, so that no dialogue is in two.
 
     >>> split_of_level("airplane"), split_of_level("briefcase")
     ('train', 'test')
@@ -43,10 +43,10 @@ def split_of_level(level: str) -> str:
     return split_of(f"level:{level}", shares=SHARES)
 
 
-def choose(clips: Iterable[Clip], counts: Counts) -> list[tuple[Clip, str]]:
+def choose(clips: Iterable[Clip], counts: Counts, speakers: Collection[str]) -> list[tuple[Clip, str]]:
     """Return the demo's clips with their splits, in the order of their ids.
 
-    Taken are clips of the two actors with at least ``LEAST_WORDS`` words, of 1 to 8 s, whose text is said in one level
+    Taken are clips of these speakers with at least ``LEAST_WORDS`` words, of 1 to 8 s, whose text is said in one level
     only. Of these each split gets as many as ``counts`` says, drawn by a hash of their ids.
     """
     clips = list(clips)
@@ -55,7 +55,7 @@ def choose(clips: Iterable[Clip], counts: Counts) -> list[tuple[Clip, str]]:
         levels[prompt_of(clip.text)].add(clip.level)
     fitting: dict[str, list[Clip]] = defaultdict(list)
     for clip in sorted(clips, key=_drawn):
-        if _fits(clip) and len(levels[prompt_of(clip.text)]) == 1:
+        if clip.speaker in speakers and _fits(clip) and len(levels[prompt_of(clip.text)]) == 1:
             fitting[split_of_level(clip.level)].append(clip)
     return sorted(_first(fitting, counts), key=lambda row: row[0].id)
 
@@ -68,7 +68,7 @@ def _first(fitting: Mapping[str, Sequence[Clip]], counts: Counts) -> Iterable[tu
 
 def _fits(clip: Clip) -> bool:
     words = len(prompt_of(clip.text).split())
-    return clip.speaker in ACTORS and words >= LEAST_WORDS and SECONDS[0] <= clip.seconds <= SECONDS[1]
+    return words >= LEAST_WORDS and SECONDS[0] <= clip.seconds <= SECONDS[1]
 
 
 def _drawn(clip: Clip) -> str:
