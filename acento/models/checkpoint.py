@@ -60,10 +60,7 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
         return for_ctranslate2(name, resolve(asked.base, revision), asked.quantization)
     base = asked.base
     if base.startswith(SHIPPED):
-        folder = _SHIPPED_FOLDER / base.removeprefix(SHIPPED)
-        if not base.removeprefix(SHIPPED) or not folder.exists():
-            raise ModelError(f"There is no shipped model {base!r}; there is {', '.join(shipped()) or 'none'}.")
-        return _in_folder(name, folder, asked.reader)
+        return _in_folder(name, _demo_folder(base), asked.reader)
     if base.startswith(REGISTRY):
         return _in_registry(base)
     path = Path(base).expanduser()
@@ -78,6 +75,20 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
             f"openai/whisper-small, or a shipped model ({', '.join(shipped())})."
         )
     return _from_hub(owner, revision or tag or None, asked.reader)
+
+
+def _demo_folder(base: str) -> Path:
+    """Return the folder of ``demo:NAME``: one that comes with Acento, or published weights that are fetched."""
+    from acento.data.demo.real.weights import HF, WEIGHTS, fetch_weights
+
+    name = base.removeprefix(SHIPPED)
+    if name in WEIGHTS:
+        return fetch_weights(name) / HF
+    folder = _SHIPPED_FOLDER / name
+    if not name or not folder.exists():
+        there = ", ".join([*shipped(), *(f"{SHIPPED}{one}" for one in WEIGHTS)])
+        raise ModelError(f"There is no model {base!r}; there is {there}.")
+    return folder
 
 
 def shipped() -> list[str]:

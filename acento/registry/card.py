@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from acento.data.demo.real.weights import WEIGHTS
 from acento.models.naming import REGISTRY, SHIPPED
 from acento.registry.versions import CURVE, ModelVersion
 from acento.scoring.table import Grid
@@ -71,7 +72,8 @@ def _front_matter(version: ModelVersion, report: "Report | None") -> str:
     if about.language is not None:
         data["language"] = about.language
     if base.startswith(SHIPPED):
-        data["license"] = _SHIPPED_LICENSE
+        fetched = WEIGHTS.get(base.removeprefix(SHIPPED))
+        data["license"] = _SHIPPED_LICENSE if fetched is None else fetched.license.lower()
     data |= {"library_name": "transformers", "pipeline_tag": _TASK, "tags": [_TASK, "acento"]}
     if _on_hub(base):
         data["base_model"] = base.partition("@")[0]
@@ -175,7 +177,10 @@ def _limits(version: ModelVersion, report: "Report | None") -> list[str]:
         said.append(report.uses.sentence)
     if report.gate is not None and not report.gate.passed:
         said.append("The gate refused it; if it is used all the same, somebody decided so.")
-    if about.base["id"].startswith(SHIPPED):
+    if about.base["id"].removeprefix(SHIPPED) in WEIGHTS:
+        weights = WEIGHTS[about.base["id"].removeprefix(SHIPPED)]
+        said.append(f"Its base is {weights.what}, under the license {weights.license}.")
+    elif about.base["id"].startswith(SHIPPED):
         said.append("Its base knows synthetic speech only: do not use it on real speech.")
     elif not _on_hub(about.base["id"]):
         said.append("Its license is its base's, which is not known here.")
