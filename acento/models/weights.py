@@ -89,8 +89,8 @@ def stored_dtype(folder: Path) -> str:
     return max(sizes, key=sizes.__getitem__, default="float32")
 
 
-def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str) -> None:
-    """Save a transformers model with other weights than it holds, each kept in a precision.
+def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str) -> "dict[str, Tensor]":
+    """Save a transformers model with other weights than it holds, each kept in a precision; return what was saved.
 
     Args:
         model: the model; it is not changed.
@@ -108,6 +108,7 @@ def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str)
     if config.get("dtype") not in (None, dtype):  # transformers writes what the model computes in
         text = json.dumps(config | {"dtype": dtype}, indent=2, sort_keys=True, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
+    return held
 
 
 def without_pickles(folder: Path, out: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 FILE = "generation_config.json"
+SOURCE_CONFIG = "transformers_config.json"
+"""The checkpoint's own ``config.json`` beside a model of CTranslate2, which has one of that name."""
 ENGLISH_VOCABULARY = 51864
 """Tokens of OpenAI's English-only models, whose tokenizer lists the languages too; multilingual ones have more."""
-_TEXT_TOKENS = 50257
+TEXT_TOKENS = 50257
 """Ids below it are text in every Whisper of OpenAI's."""
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 START = "<|startoftranscript|>"
@@ -104,7 +106,7 @@ def spoken(folder: Path) -> frozenset[str] | None:
     generation = _json(folder / FILE)
     if names := generation.get("lang_to_id"):
         return frozenset(token.strip("<|>") for token in names)
-    size = (_json(folder / "transformers_config.json") or _json(folder / "config.json")).get("vocab_size")
+    size = (_json(folder / SOURCE_CONFIG) or _json(folder / "config.json")).get("vocab_size")
     added = _json(folder / "tokenizer.json").get("added_tokens", [])
     tokens = listed_tokens(folder) or [token["content"] for token in added] or [*_json(folder / "added_tokens.json")]
     english = generation.get("is_multilingual") is False or ENGLISH_VOCABULARY in (size, len(tokens))
@@ -133,7 +135,7 @@ def _suppressed(known: Mapping[str, int], size: int) -> Sequence[int]:
         return sorted(known[token] for token in special if token != _END)
     signs = NON_SPEECH_TOKENS if size == ENGLISH_VOCABULARY else NON_SPEECH_TOKENS_MULTI
     special = [f"<|{name}|>" for name in _NEVER if f"<|{name}|>" in known]
-    return sorted({*(one for one in signs if one < _TEXT_TOKENS), *(known[token] for token in special)})
+    return sorted({*(one for one in signs if one < TEXT_TOKENS), *(known[token] for token in special)})
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from acento.errors import DataError, InputError
 from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoint import Checkpoint
 from acento.models.families import Family
+from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.registry.versions import check_name
 from acento.store import Store
@@ -59,7 +60,7 @@ def plan_finetune(
                 f"Data set {card.title} has no {split} split {purpose}; it has {have}. Stage it again with shares "
                 "for train, dev and test, or with a column that says each clip's split."
             )
-    language = language or language_of(store, card, ["train"])
+    language = told(checkpoint, language or language_of(store, card, ["train"]))
     labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
     train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, heard) for split in ("train", "dev"))
     return _job(card, checkpoint, recipe, name, options, language, train, dev)
