@@ -17,6 +17,7 @@ from acento.inference.predictions import Prediction, collect, digest
 from acento.jobs import Measurement, TranscribeJob, measurements, state
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint
+from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.scoring.bootstrap import interval
 from acento.scoring.entry import Conditions, Entry, Speed
@@ -82,10 +83,11 @@ def plan_transcription(
 
     Raises:
         DataError: the split has no clips.
+        ModelError: the model does not know the language.
         InputError: the batch size or the limit is below 1.
     """
-    if options.language is None:
-        options = options.model_copy(update={"language": language_of(store, card, [split])})
+    language = told(checkpoint, options.language or language_of(store, card, [split]))
+    options = options.model_copy(update={"language": language})
     if batch_size is None:
         batch_size = checkpoint.family.batch_size[options.device_type]
     plan = make_plan(store, card, split=split, batch_size=batch_size, limit=limit)

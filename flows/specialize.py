@@ -56,6 +56,7 @@ def specialize(
     strategy: Strategy | None = None,
     recipe: dict[str, Any] | None = None,
     language: NonEmpty | None = None,
+    model_language: NonEmpty | None = None,
     device: Device | None = None,
     threads: Positive | None = None,
     num_requests: Positive | None = None,
@@ -77,7 +78,8 @@ def specialize(
         promote: let ``production`` point to a model that passed
         strategy: what learns; encoder, unless the recipe says otherwise
         recipe: what departs from the recipe that suits the number of clips, such as ``{"epochs": 20}``
-        language: what the models are told to write, such as ``es``; the data set's own
+        language: the language spoken in the source, such as ``es``; models are told it too
+        model_language: what the models are told to write, where they lack the language of the data
         device: cpu, cuda or mps; the best there is
         threads: CPU threads of the training; every core
         num_requests: placements that share the work of a benchmark
@@ -86,12 +88,14 @@ def specialize(
         allow_invalid: also use a data set that fails validation
     """
     request = FinetuneRequest(dataset=dataset, base_model=base_model, name=name)
+    told = model_language or language
     if source is not None:
         staged = stage(source, dataset.partition("@")[0], language=language)
         dataset = f"{staged.name}@{staged.version}"
     if not allow_invalid:
-        dataset = validate(dataset, model=base_model).dataset  # from here on one version, whatever is staged meanwhile
-    asked = take(plan_gate, request.model_name, base_model, test or dataset, guards or [], language, bound)
+        # from here on one version, whatever is staged meanwhile
+        dataset = validate(dataset, model=base_model, language=told).dataset
+    asked = take(plan_gate, request.model_name, base_model, test or dataset, guards or [], told, bound)
 
     def measure(*models: str) -> str:
         """Benchmark models on every set that the gate looks at; return the run.
@@ -103,7 +107,7 @@ def specialize(
             models=list(dict.fromkeys(models)),
             datasets=asked.datasets,
             num_requests=num_requests,
-            language=language,
+            language=told,
             device=device,
             compute=compute,
             allow_invalid=allow_invalid,
@@ -118,7 +122,7 @@ def specialize(
         base_model=base_model,
         name=name,
         recipe=with_strategy(recipe, strategy),
-        language=language,
+        language=told,
         device=device,
         threads=threads,
         max_minutes=max_minutes,

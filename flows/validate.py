@@ -52,11 +52,11 @@ def validate(
         suite: a suite's file; Acento's own if none is named
         model: a folder, Hugging Face id or demo:NAME, whose limits on labels and audio are checked too
         doctor: a base model, which then hears every clip, also of a set that fails, to find and rank the outliers
-        language: what the doctor's model is told, such as ``es``; the data set's own
+        language: what the models are told, such as ``es``; the data set's own
     """
     planned = take(plan_doctor, dataset, doctor, language) if doctor else None
     named = planned.transcriptions[0].dataset if planned else dataset  # one version, whatever is staged meanwhile
-    reference = take(validate_dataset, named, suite, model)
+    reference = take(validate_dataset, named, suite, model, language)
     found = None
     if planned is not None:
         with shared_compute():

@@ -37,12 +37,15 @@ class VerdictReference(BaseModel):
 
 
 @step("validate", run_name="validate {dataset}")
-def validate_dataset(dataset: str, suite: str | None = None, model: str | None = None) -> VerdictReference:
+def validate_dataset(
+    dataset: str, suite: str | None = None, model: str | None = None, language: str | None = None
+) -> VerdictReference:
     """Judge a version of a data set by a suite; ``Cached`` when the same was judged by the same before."""
     store = open_store(settings().store)
     card = load_card(store, dataset)
     with progress_artifact(artifact_key("validate", card.name, "progress"), f"Validating {card.title}"):
-        done = validate(store, card, Path(suite).expanduser() if suite else None, resolve(model) if model else None)
+        path, checkpoint = Path(suite).expanduser() if suite else None, resolve(model) if model else None
+        done = validate(store, card, path, checkpoint, language=language)
     verdict = done.verdict
     for check in verdict.warnings:
         _log.warning("%s, %s: %s", verdict.title, check.name, check.sentence)

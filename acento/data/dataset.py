@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from acento.data.utterance import ALL, META_COLUMNS, SPLITS, Utterance, primary_language
-from acento.errors import DataError
+from acento.errors import DataError, InputError
 from acento.store import Store
+from acento.text.language import resolve_language
 
 CLIPS = "clips.parquet"
 REJECTED = "rejected.parquet"
@@ -144,7 +145,18 @@ def clips_in(card: Card, split: str) -> int:
 
 
 def language_of(store: Store, card: Card, splits: Sequence[str]) -> str | None:
-    """Return the language that every clip of some splits has, without its region (``es`` for ``es-CL``), or None."""
+    """Return the language that every clip of some splits has, or None; regions and scripts are no other languages.
+
+    ``es-CL`` and ``es-AR`` are ``es``. Codes of two kinds, such as ``es`` and ``spa``, are one language too.
+    """
     found = {clip.utterance.language for split in splits for clip in read_clips(store, card, split)}
-    language = found.pop() if len(found) == 1 else None
-    return None if language is None else primary_language(language)
+    primary = {primary_language(language) for language in found if language is not None}
+    if None in found or not primary:
+        return None
+    if len(primary) == 1:
+        return primary.pop()
+    try:
+        bases = {resolve_language(language).base for language in primary}
+    except InputError:
+        return None
+    return bases.pop() if len(bases) == 1 else None

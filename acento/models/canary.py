@@ -18,6 +18,7 @@ from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.greedy import write
 from acento.models.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.self_check import check_pretrained
 
 WINDOW_S: Final = 40.0
 """What NVIDIA cuts long audio into for Canary (``chunk_len_in_secs`` of NeMo's chunked inference)."""
@@ -39,6 +40,7 @@ def load(folder: Path, options: DecodeOptions) -> "CanaryRecognizer":
     processor = load_part("Canary", CanaryProcessor.from_pretrained, folder)
     prompt = read_prompt(processor.tokenizer, options)
     model = load_pretrained("Canary", CanaryForConditionalGeneration, folder, options)
+    check_pretrained(folder, model.config.decoder_config.vocab_size, processor.tokenizer)
     return CanaryRecognizer(model, processor.feature_extractor, processor.tokenizer, prompt)
 
 

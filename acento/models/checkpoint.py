@@ -4,23 +4,21 @@ Its identity is its content: the bytes of every file that loading may read.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acento.errors import ModelError, StoreError
 from acento.fingerprint import fingerprint, sha256_file
-from acento.hub import hub_error, hub_token
-from acento.models.families import FAMILIES, Family, family_of
+from acento.models.downloads import HUB_FILES, HUB_PICKLES, HUB_SMALL, download
+from acento.models.families import FAMILIES, WHISPER, Family, family_of
 from acento.models.naming import REGISTRY, SHIPPED, TRANSFORMERS, parse
-from acento.models.weights import NEMO_SUFFIX, Kinds, is_pickled, kinds_in
+from acento.models.parts import lacking
+from acento.models.weights import ADAPTER, NEMO_SUFFIX, OPENAI_SUFFIX, Kinds, is_adapter, is_pickled, kinds_in
+from acento.models.whisper_generation import is_derived
 from acento.settings import settings
 from acento.store.base import MARKER, Store
 
 _SHIPPED_FOLDER = Path(__file__).parent.parent / "assets" / "models"
-_HUB_FILES = ["*.json", "*.txt", "*.safetensors", "*.model", "*.jinja"]
-_HUB_LEFT = ["consolidated*.safetensors", "adapter.*.safetensors"]
-"""The same weights once more, in their authors' own layout; and MMS's thousand languages, fetched one by one."""
-_HUB_PICKLES = ["pytorch_model*.bin"]
 _NOT_LOADED = frozenset({MARKER, "recipe.json", "history.jsonl", "curve.png"})
 """What may lie beside a checkpoint and says how it came to be: no text depends on it."""
 
@@ -150,14 +148,22 @@ def checkpoint_files(name: str, folder: Path, reader: str | None = None) -> list
 def _in_folder(name: str, folder: Path, reader: str | None = None) -> Checkpoint:
     """Describe the checkpoint in a folder; its digest covers the bytes of every file that loading may read."""
     if _only_pickled(kinds_in(name, folder)):
-        return _unpickled(name, None, folder, fingerprint({one: sha256_file(folder / one) for one in _all(folder)}))
+        digest = fingerprint({one: sha256_file(folder / one) for one in _all(folder)})
+        return _whole(_unpickled(name, None, folder, digest))
+    if is_adapter(folder):
+        digest = fingerprint({file: sha256_file(folder / file) for file in ADAPTER})
+        return _merged(name, None, folder, digest)
     files = checkpoint_files(name, folder, reader)
     digest = fingerprint({file: sha256_file(folder / file) for file in files})
-    return Checkpoint(name, None, folder.absolute(), digest, _check(name, folder, reader))
+    return _whole(Checkpoint(name, None, folder.absolute(), digest, _check(name, folder, reader)))
 
 
 def _in_file(name: str, path: Path) -> Checkpoint:
     """Describe a model that is one file."""
+    if path.suffix == OPENAI_SUFFIX:
+        from acento.models.openai_whisper import from_file
+
+        return from_file(name, path)
     family = next((one for one in FAMILIES.values() if one.archive == path.suffix), None)
     if family is None:
         raise ModelError(f"Model {name} is a file; name the folder that holds its config.json and weights.")
@@ -201,6 +207,45 @@ def in_artifact(store: Store, name: str, key: str) -> Checkpoint:
     files = checkpoint_files(name, folder)
     digest = fingerprint({file: artifact.files[file].sha256 for file in files})
     return Checkpoint(name, None, folder, digest, _check(name, folder))
+
+
+def find_small_files(name: str) -> Path:
+    """Return a folder with a model's files but for its weights, which are not downloaded for it.
+
+    Raises:
+        ModelError: there is no such model, or access to it is refused.
+        TransientError: the hub does not answer and no copy is here.
+    """
+    base = parse(name).base
+    path = Path(base).expanduser()
+    if path.is_dir():
+        return path
+    owner, _, tag = base.partition("@")
+    if base.startswith((SHIPPED, REGISTRY)) or not _looks_like_hub_id(owner):
+        return resolve(base).folder
+    return download(owner, tag or None, HUB_SMALL)
+
+
+def _merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
+    """Return the base of a LoRA adapter with the adapter's weights added to its own."""
+    from acento.models.adapters import merged
+
+    return merged(name, revision, folder, digest)
+
+
+def _whole(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint with what it lacks taken from its base, where it lacks anything.
+
+    What a Whisper is told is part of its content. Where it has no file that says it, the identity says that it was
+    derived, so that texts of before it was are not taken for its own.
+    """
+    if lacking(checkpoint.family.name, checkpoint.folder):
+        from acento.models.completed import completed
+
+        return completed(checkpoint)
+    if checkpoint.family.name == WHISPER and is_derived(checkpoint.folder):
+        return replace(checkpoint, digest=fingerprint([checkpoint.digest, "generation config derived"]))
+    return checkpoint
 
 
 def _unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
@@ -257,27 +302,14 @@ def _from_hub(name: str, revision: str | None, reader: str | None) -> Checkpoint
     said = name if reader is None else f"{name}:{reader}"
     archived = reader in FAMILIES and FAMILIES[reader].archive is not None
     code = ["*.py"] if name in settings().code_trusted else []
-    folder = _download(name, revision, [f"*{NEMO_SUFFIX}"] if archived else [*_HUB_FILES, *code])
+    folder = download(name, revision, [f"*{NEMO_SUFFIX}"] if archived else [*HUB_FILES, *code])
     commit = folder.name
-    if kinds_in(name, folder).rivals == []:
+    if kinds_in(name, folder).rivals == [] and not is_adapter(folder):
         # looked for only where safetensors are missing: a model often has its weights in several files
-        folder = _download(name, commit, [*_HUB_FILES, *_HUB_PICKLES, f"*{NEMO_SUFFIX}"])
+        folder = download(name, commit, [*HUB_FILES, *HUB_PICKLES, "model.bin", f"*{NEMO_SUFFIX}"])
     digest = fingerprint({"hub": name, "commit": commit})
+    if is_adapter(folder):
+        return _merged(said, commit, folder, digest)
     if _only_pickled(kinds_in(name, folder)):
-        return _unpickled(said, commit, folder, digest)
-    return Checkpoint(said, commit, folder, digest, _check(name, folder, reader))
-
-
-def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
-    """Return the folder of a snapshot of a hub model, with the files of these patterns in it."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import HFValidationError, httpx
-
-    try:
-        return Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=patterns, ignore_patterns=_HUB_LEFT, token=hub_token()
-            )
-        )
-    except (HFValidationError, httpx.HTTPError, OSError) as error:
-        raise hub_error(error, "model", name, revision, ModelError) from error
+        return _whole(_unpickled(said, commit, folder, digest))
+    return _whole(Checkpoint(said, commit, folder, digest, _check(name, folder, reader)))

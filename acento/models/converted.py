@@ -25,7 +25,7 @@ def for_ctranslate2(name: str, source: Checkpoint, quantization: Quantization) -
     Raises:
         ModelError: the model is no Whisper, or cannot be converted.
     """
-    return _made(
+    return made(
         name,
         source.revision,
         f"converted/{fingerprint([_VERSION, source.digest, quantization])}",
@@ -58,15 +58,15 @@ def unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Che
             if path.is_file() and path.suffix in BESIDE and not is_pickled(path.name):
                 shutil.copyfile(path, out / path.name)
 
-    return _made(name, revision, f"converted/{fingerprint([_VERSION, digest, 'safetensors'])}", make)
+    return made(name, revision, f"converted/{fingerprint([_VERSION, digest, 'safetensors'])}", make)
 
 
-def _made(name: str, revision: str | None, key: str, make: Callable[[Path], None]) -> Checkpoint:
-    """Return the checkpoint under a key of the store, made first if need be."""
+def made(name: str, revision: str | None, key: str, make: Callable[[Path], None], **facts: str) -> Checkpoint:
+    """Return the checkpoint under a key of the store, made first if need be; ``facts`` are kept beside it."""
     store = open_store(settings().store)
     if store.find(key, verify=True) is None:
         with store.publish(key) as draft:
             make(draft.folder)
             asked = parse(name)
-            draft.info |= {"model": asked.base, "revision": revision, "reader": asked.reader}
+            draft.info |= {"model": asked.base, "revision": revision, "reader": asked.reader} | facts
     return replace(in_artifact(store, name, key), revision=revision)

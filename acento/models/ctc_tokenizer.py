@@ -7,8 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from acento.errors import ModelError
 from acento.models.mms import adapter_language, nested_languages
 from acento.models.pretrained import load_part
+from acento.models.self_check import check_tokenizer
 
 
 class CtcTokenizer:
@@ -62,9 +64,24 @@ def load_tokenizer(folder: Path, config: Any, language: str | None) -> CtcTokeni
     if known:
         adapter = adapter_language(known, language, folder)
         load = partial(Wav2Vec2CTCTokenizer.from_pretrained, target_lang=adapter)
-        return CtcTokenizer(load_part("CTC", load, folder), config, adapter)
+        return checked(CtcTokenizer(load_part("CTC", load, folder), config, adapter), folder)
     load = partial(AutoTokenizer.from_pretrained, trust_remote_code=False)
-    return CtcTokenizer(load_part("CTC", load, folder), config)
+    return checked(CtcTokenizer(load_part("CTC", load, folder), config), folder)
+
+
+def checked(tokenizer: CtcTokenizer, folder: Path) -> CtcTokenizer:
+    """Return a tokenizer that writes text with the ids that its model has, and whose blank is one of them.
+
+    Raises:
+        ModelError: it does not.
+    """
+    if not 0 <= tokenizer.blank < tokenizer.size:
+        raise ModelError(
+            f"The tokenizer of model {folder} pads with token {tokenizer.blank} and the model has {tokenizer.size}; "
+            "copy tokenizer_config.json, which names that token, from the model it was made from."
+        )
+    check_tokenizer(folder, tokenizer.size, tokenizer.text, tokenizer.ids)
+    return tokenizer
 
 
 def collapsed(frames: Sequence[int], blank: int) -> list[int]:

@@ -5,6 +5,7 @@ arithmetic of the model only.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -17,49 +18,36 @@ from torch import Tensor
 from acento.data.utterance import SAMPLE_RATE
 from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
+from acento.models.ctranslate2_vocabulary import read_writing
 from acento.models.log_mel import LogMel
-from acento.models.whisper import Prompt, read_prompt
+from acento.models.whisper import Prompt, load_features, read_prompt
+from acento.models.whisper_generation import SOURCE_CONFIG
 
-SOURCE_CONFIG = "transformers_config.json"
-"""The checkpoint's own ``config.json``; CTranslate2 has one of that name."""
 CONVERSION = "conversion.json"
 """How the weights are held, under ``quantization``; and what made them so."""
 
 _INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
 _UNLOADING_TRIES = 500
-_NEEDED = (SOURCE_CONFIG, "generation_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
-    """Load a Whisper from the folder that ``acento.registry.export`` writes.
+    """Load a Whisper from the folder that ``acento.registry.export`` writes, or that anybody's converter wrote.
+
+    The latter has ``model.bin``, ``config.json`` and a list of its tokens, and often nothing else. Mel bins are the
+    model's own, windows are 30 s, and what it is told and may write follows from its tokens.
 
     Raises:
         ModelError: a file is missing or damaged, the device cannot compute so, or the model lacks the language or task.
     """
-    import ctranslate2
-    from transformers import GenerationConfig
-    from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
-    from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if missing:
-        raise ModelError(f"CTranslate2 model {folder} lacks {missing[0]}; export it again with acento models export.")
     if options.device_type not in ("cpu", "cuda"):
         raise ModelError(f"CTranslate2 does not run on {options.device_type}; choose --device cpu.")
     try:
-        source = json.loads((folder / SOURCE_CONFIG).read_text(encoding="utf-8"))
-        extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
-        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        tokenizer, generation = read_writing(folder)
         prompt = read_prompt(generation, options)
-        model = ctranslate2.models.Whisper(
-            str(folder),
-            device=options.device_type,
-            compute_type=_compute_type(folder, options),
-            # workers share the weights: as many as the placements that may share this model
-            inter_threads=max(1, (os.cpu_count() or 1) // options.threads) if options.device_type == "cpu" else 1,
-            intra_threads=options.threads,
-        )
+        model = _model(folder, options)
+        source = _source(folder, model)
+        extractor = load_features(folder, source["num_mel_bins"])
     except (ModelError, MemoryError):
         raise
     except Exception as error:
@@ -161,7 +149,39 @@ class CTranslate2Whisper(Recognizer):
         return [[prompt.start, self._tokenizer.convert_tokens_to_ids(guess), *prompt.rest] for guess in guesses]
 
 
-def _compute_type(folder: Path, options: DecodeOptions) -> str:
+def _model(folder: Path, options: DecodeOptions) -> Any:
+    """Return the loaded model."""
+    import ctranslate2
+
+    def opened(compute_type: str) -> Any:
+        return ctranslate2.models.Whisper(
+            str(folder),
+            device=options.device_type,
+            compute_type=compute_type,
+            # workers share the weights: as many as the placements that may share this model
+            inter_threads=max(1, (os.cpu_count() or 1) // options.threads) if options.device_type == "cpu" else 1,
+            intra_threads=options.threads,
+        )
+
+    said = folder / CONVERSION
+    if said.is_file():
+        held = json.loads(said.read_text(encoding="utf-8"))["quantization"]
+        return opened(_compute_type(held, options))
+    ctranslate2.set_log_level(logging.ERROR)  # that half precision is not for this processor is no matter
+    model = opened("default")  # only the loaded model tells how its weights are held
+    wanted = _compute_type(model.compute_type, options)
+    return model if wanted == model.compute_type else opened(wanted)
+
+
+def _source(folder: Path, model: Any) -> dict[str, Any]:
+    """Return the sizes of the model; a foreign one has OpenAI's, but for the mel bins, which it says."""
+    if (folder / SOURCE_CONFIG).is_file():
+        found: dict[str, Any] = json.loads((folder / SOURCE_CONFIG).read_text(encoding="utf-8"))
+        return found
+    return {"num_mel_bins": model.n_mels, "max_source_positions": 1500, "max_target_positions": 448}
+
+
+def _compute_type(held: str, options: DecodeOptions) -> str:
     """Return what CTranslate2 computes in: the precision that was asked for, products in int8 where weights are.
 
     Raises:
@@ -169,8 +189,6 @@ def _compute_type(folder: Path, options: DecodeOptions) -> str:
     """
     import ctranslate2
 
-    said = folder / CONVERSION
-    held = json.loads(said.read_text(encoding="utf-8"))["quantization"] if said.is_file() else "float32"
     wanted = _INT8[options.dtype] if held.startswith("int8") else options.dtype
     able = ctranslate2.get_supported_compute_types(options.device_type)
     if wanted not in able:

@@ -249,9 +249,9 @@ FAMILIES = {
             loader="acento.models.ctranslate2_whisper:load",
             decoding_version=1,
             batch_size={"cpu": 8, "cuda": 16, "mps": 8},
-            config_keys=frozenset({"suppress_ids", "suppress_ids_begin", "lang_ids"}),
+            config_keys=frozenset({"suppress_ids", "suppress_ids_begin"}),
             weights=("model.bin",),
-            mending="export it again with acento models export",
+            mending="convert it again",
         ),
     )
 }

@@ -9,28 +9,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from acento.errors import ModelError
+from acento.errors import InputError, ModelError
 from acento.hub import fetch_beside
+from acento.text.language import resolve_language
 
 _SHOWN = 20
 """Languages that an error lists."""
-_CODES = (
-    "aa aar ab abk af afr ak aka am amh an arg ar ara as asm av ava ay aym az aze ba bak be bel bg bul bi bis "
-    "bm bam bn ben bo bod br bre bs bos ca cat ce che ch cha co cos cr cre cs ces cu chu cv chv cy cym da dan "
-    "de deu dv div dz dzo ee ewe el ell en eng eo epo es spa et est eu eus fa fas ff ful fi fin fj fij fo fao "
-    "fr fra fy fry ga gle gd gla gl glg gn grn gu guj gv glv ha hau he heb hi hin ho hmo hr hrv ht hat hu hun "
-    "hy hye hz her ia ina id ind ie ile ig ibo ii iii ik ipk io ido is isl it ita iu iku ja jpn jv jav ka kat "
-    "kg kon ki kik kj kua kk kaz kl kal km khm kn kan ko kor kr kau ks kas ku kur kv kom kw cor ky kir la lat "
-    "lb ltz lg lug li lim ln lin lo lao lt lit lu lub lv lav mg mlg mh mah mi mri mk mkd ml mal mn mon mr mar "
-    "ms msa mt mlt my mya na nau nb nob nd nde ne nep ng ndo nl nld nn nno no nor nr nbl nv nav ny nya oc oci "
-    "oj oji om orm or ori os oss pa pan pi pli pl pol ps pus pt por qu que rm roh rn run ro ron ru rus rw kin "
-    "sa san sc srd sd snd se sme sg sag si sin sk slk sl slv sm smo sn sna so som sq sqi sr srp ss ssw st sot "
-    "su sun sv swe sw swa ta tam te tel tg tgk th tha ti tir tk tuk tl tgl tn tsn to ton tr tur ts tso tt tat "
-    "tw twi ty tah ug uig uk ukr ur urd uz uzb ve ven vi vie vo vol wa wln wo wol xh xho yi yid yo yor za zha "
-    "zh zho zu zul"
-)
-"""ISO 639-1, and behind each its ISO 639-3 (source: the code tables of SIL International)."""
-_ISO_639_3 = dict(zip(_CODES.split()[::2], _CODES.split()[1::2], strict=True))
 _MEMBERS = {
     "az": "azj", "et": "ekk", "ku": "kmr", "ms": "zlm", "ne": "npi", "no": "nob", "or": "ory", "sw": "swh",
     "yi": "ydd", "zh": "cmn",
@@ -72,7 +56,7 @@ def adapter_language(known: Collection[str], language: str | None, folder: Path)
             f"Model {folder} has an adapter for each language and must be told which to take: "
             f"give --language; it knows {_listed(known)}."
         )
-    names = [language, _ISO_639_3.get(language, language), _MEMBERS.get(language, language)]
+    names = [language, *_codes(language)]
     found = [name for name in dict.fromkeys(names) if name in known]
     found = found[:1] or sorted(name for name in known if name.startswith(tuple(f"{one}-script_" for one in names)))
     if not found:
@@ -80,6 +64,17 @@ def adapter_language(known: Collection[str], language: str | None, folder: Path)
     if len(found) > 1:
         raise ModelError(f"Model {folder} knows language {language!r} in several scripts; name one: {_listed(found)}.")
     return found[0]
+
+
+def _codes(language: str) -> list[str]:
+    """Return the ISO 639-3 codes that a language's name means."""
+    import langcodes
+
+    try:
+        base = resolve_language(language).base
+        return [langcodes.Language.make(base).to_alpha3(), _MEMBERS.get(base, base)]
+    except (InputError, LookupError):
+        return []
 
 
 def load_adapter(model: Any, language: str, folder: Path) -> None:

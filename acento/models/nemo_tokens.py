@@ -12,6 +12,7 @@ from typing import Any
 from acento.errors import DataError, ModelError
 from acento.models.base import DecodeOptions
 from acento.models.nemo_archive import PROMPTS, ArchiveFacts, describe, find, read_file
+from acento.models.self_check import check_tokenizer
 
 _END = "<|endoftext|>"
 _NEW_SLOTS = "<|emo:undefined|>{source}{target}<|pnc|><|noitn|><|notimestamp|><|nodiarize|>"
@@ -27,6 +28,15 @@ class Tokens(ABC):
 
     files: dict[str, str]
     """SHA-256 of what the ids depend on, by name."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """One more than the largest id."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids; those of other tokenizers of the same model are no text."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int] | None:
@@ -67,8 +77,18 @@ class LetterTokens(Tokens):
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Take the characters in the order of their ids."""
+        self._labels = list(labels)
         self._ids = {label: number for number, label in enumerate(labels)}
         self.files = {"labels": sha256("\0".join(labels).encode()).hexdigest()}
+
+    @property
+    def size(self) -> int:
+        """See :meth:`Tokens.size`."""
+        return len(self._labels)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See :meth:`Tokens.decode`."""
+        return "".join(self._labels[number] for number in ids)
 
     def encode(self, text: str) -> list[int] | None:
         """See :meth:`Tokens.encode`."""
@@ -99,6 +119,15 @@ class PieceTokens(Tokens):
             raise ModelError(f"The tokenizer {self._name} cannot be loaded: it is no SentencePiece model.") from error
         return processor
 
+    @property
+    def size(self) -> int:
+        """See :meth:`Tokens.size`."""
+        return self.offset + int(self.processor.get_piece_size())
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See :meth:`Tokens.decode`."""
+        return str(self.processor.decode([number - self.offset for number in ids if number >= self.offset]))
+
     def encode(self, text: str) -> list[int] | None:
         """See :meth:`Tokens.encode`."""
         ids = self.processor.encode(text)
@@ -128,7 +157,12 @@ def read_writing(folder: Path, options: DecodeOptions) -> Writing:
         ModelError: the archive is refused, it lacks the language or the task, or has a kind of tokenizer without a
             SentencePiece model.
     """
-    path = find(folder)
+    writing = _read_writing(find(folder), options)
+    check_tokenizer(folder, writing.tokens.size, writing.tokens.decode, lambda text: writing.tokens.encode(text) or ())
+    return writing
+
+
+def _read_writing(path: Path, options: DecodeOptions) -> Writing:
     facts, config = describe(path)
     if facts.kind != "multitask":
         if options.task != "transcribe":

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, Auto
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.ctc import WINDOW_S, refuse_translation
-from acento.models.ctc_tokenizer import CtcTokenizer, collapsed
+from acento.models.ctc_tokenizer import CtcTokenizer, checked, collapsed
 from acento.models.pretrained import TorchRecognizer, load_part, load_pretrained
 
 _SHORTEST = SAMPLE_RATE // 10
@@ -35,7 +35,7 @@ def load(folder: Path, options: DecodeOptions) -> "OwnCodeRecognizer":
     ]
     config, extractor, tokenizer = parts
     model = load_pretrained("CTC", AutoModelForCTC, folder, options, trust_remote_code=True, attn_implementation=None)
-    return OwnCodeRecognizer(model, extractor, CtcTokenizer(tokenizer, config))
+    return OwnCodeRecognizer(model, extractor, checked(CtcTokenizer(tokenizer, config), folder))
 
 
 class OwnCodeRecognizer(TorchRecognizer):

@@ -19,6 +19,7 @@ from acento.models.ctc import WINDOW_S, refuse_translation
 from acento.models.ctc import load as load_ctc
 from acento.models.ctc_features import FeatureMaker, feature_maker
 from acento.models.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+from acento.models.self_check import check_pretrained
 
 _KINDS = {"parakeet_rnnt": ParakeetForRNNT, "parakeet_tdt": ParakeetForTDT}
 
@@ -38,6 +39,7 @@ def load(folder: Path, options: DecodeOptions) -> Recognizer:
     model = load_pretrained("Parakeet", kind, folder, options)
     extractor = load_part("Parakeet", ParakeetFeatureExtractor.from_pretrained, folder)
     tokenizer = load_part("Parakeet", ParakeetTokenizer.from_pretrained, folder)
+    check_pretrained(folder, model.config.vocab_size, tokenizer, group_tokens=False)
     return TransducerRecognizer(model, feature_maker(model.config, extractor), tokenizer)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import DynamicCache
+from transformers import DynamicCache, VoxtralConfig
 from transformers.models.voxtral.modeling_voxtral import VoxtralForConditionalGeneration
 from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 
@@ -25,6 +25,7 @@ from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.log_mel import LogMel
 from acento.models.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.self_check import check_tokenizer
 from acento.models.tekken import Tekken
 
 WINDOW_S: Final = 120.0
@@ -45,10 +46,21 @@ def load(folder: Path, options: DecodeOptions) -> "VoxtralRecognizer":
     Raises:
         ModelError: a file is missing or damaged, or the model is asked for something else than a transcript.
     """
-    tokenizer = Tekken.load(folder)
+    tokenizer = load_tokenizer(folder, load_part("Voxtral", VoxtralConfig.from_pretrained, folder))
     model = load_pretrained("Voxtral", VoxtralForConditionalGeneration, folder, options)
     extractor = load_part("Voxtral", WhisperFeatureExtractor.from_pretrained, folder)
     return VoxtralRecognizer(model, extractor, tokenizer, read_request(tokenizer, model.config, options))
+
+
+def load_tokenizer(folder: Path, config: Any) -> Tekken:
+    """Load a Voxtral's tokenizer.
+
+    Raises:
+        ModelError: its file is missing or damaged, or it writes no text of this model.
+    """
+    tokenizer = Tekken.load(folder)
+    check_tokenizer(folder, config.text_config.vocab_size, tokenizer.decode, tokenizer.encode)
+    return tokenizer
 
 
 @dataclass(frozen=True, slots=True)

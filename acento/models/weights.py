@@ -1,16 +1,30 @@
 """What kinds of weights a folder holds, and which of them are read: never a pickle, unless its model is trusted."""
 
+import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from acento.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 CTRANSLATE2 = ("model.bin",)
 NEMO_SUFFIX = ".nemo"
+OPENAI_SUFFIX = ".pt"
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+"""What PEFT's ``save_pretrained`` writes."""
 BESIDE = (".json", ".txt", ".model", ".jinja")
 """Suffixes of a checkpoint's files besides its weights."""
+
+
+_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +59,56 @@ def kinds_in(name: str, folder: Path) -> Kinds:
     )
 
 
+def is_adapter(folder: Path) -> bool:
+    """Tell whether a folder holds an adapter of PEFT's, and no model of its own."""
+    return (folder / ADAPTER[0]).is_file() and not (folder / "config.json").is_file()
+
+
 def is_pickled(file: str) -> bool:
     """Tell whether a file of a transformers checkpoint is pickled weights, or their index."""
     return file.startswith("pytorch_model") and file.endswith((".bin", ".bin.index.json"))
+
+
+def stored_dtype(folder: Path) -> str:
+    """Return the precision that most of a checkpoint's weights are kept in: ``float32``, ``float16`` or ``bfloat16``.
+
+    Raises:
+        ModelError: there are no safetensors, or they are damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    sizes: Counter[str] = Counter()
+    try:
+        for path in folder.glob("*.safetensors"):
+            with safe_open(path, framework="np") as file:
+                for name in file.keys():  # noqa: SIM118 - no mapping
+                    part = file.get_slice(name)
+                    sizes[_DTYPES.get(part.get_dtype(), "float32")] += prod(part.get_shape())
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"The weights in {folder} cannot be read ({error}); is it a whole checkpoint?") from error
+    return max(sizes, key=sizes.__getitem__, default="float32")
+
+
+def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str) -> "dict[str, Tensor]":
+    """Save a transformers model with other weights than it holds, each kept in a precision; return what was saved.
+
+    Args:
+        model: the model; it is not changed.
+        state: its weights by name.
+        folder: where to.
+        dtype: ``float32``, ``float16`` or ``bfloat16``.
+    """
+    import torch
+
+    kind = getattr(torch, dtype)
+    held = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    model.save_pretrained(folder, state_dict=held)
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if config.get("dtype") not in (None, dtype):  # transformers writes what the model computes in
+        text = json.dumps(config | {"dtype": dtype}, indent=2, sort_keys=True, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    return held
 
 
 def without_pickles(folder: Path, out: Path) -> None:
@@ -73,8 +134,6 @@ def without_pickles(folder: Path, out: Path) -> None:
         save_file(tensors, out / name, metadata={"format": "pt"})
         weights |= dict.fromkeys(tensors, name)
     if len(shards) > 1:
-        import json
-
         index = {"metadata": {}, "weight_map": dict(sorted(weights.items()))}
         (out / SAFETENSORS[1]).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 

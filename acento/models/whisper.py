@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import WhisperConfig
 from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
@@ -15,8 +16,10 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.log_mel import LogMel
-from acento.models.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+from acento.models.self_check import check_pretrained
 from acento.models.whisper_decoder import GreedyDecoder
+from acento.models.whisper_generation import START, read_generation
 
 _CACHED_FRAMES = 2400
 """Mel frames that a CPU encodes at once; the activations of more leave its cache, and it is a fifth slower."""
@@ -28,10 +31,41 @@ def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
     Raises:
         ModelError: a file is missing or damaged, or the model lacks the language or task.
     """
+    tokenizer, generation = load_writing(folder, load_part("Whisper", WhisperConfig.from_pretrained, folder))
+    read_prompt(generation, options)  # what the model cannot be told is said before its weights are loaded
     model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
-    extractor = load_part("Whisper", WhisperFeatureExtractor.from_pretrained, folder)
-    tokenizer = load_part("Whisper", WhisperTokenizer.from_pretrained, folder)
-    return WhisperRecognizer(model, extractor, tokenizer, options)
+    model.generation_config = generation
+    return WhisperRecognizer(model, load_features(folder, model.config.num_mel_bins), tokenizer, options)
+
+
+def load_writing(folder: Path, config: Any) -> tuple[Any, Any]:
+    """Load what a Whisper writes with, and no weights: its tokenizer and its generation config.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the tokenizer writes no text of this model.
+    """
+    with explained("Whisper", folder):
+        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+        generation = read_generation(folder, config, tokenizer)
+    check_pretrained(folder, config.vocab_size, tokenizer)
+    start = tokenizer.get_vocab().get(START)
+    if start is not None and start != generation.decoder_start_token_id:
+        raise ModelError(
+            f"The tokenizer of model {folder} does not belong to it: its {START} is token {start}, the model's "
+            f"{generation.decoder_start_token_id}; copy the tokenizer's files from the model it was made from."
+        )
+    return tokenizer, generation
+
+
+def load_features(folder: Path, mel_bins: int) -> Any:
+    """Load a Whisper's feature extractor, or make it where it has no file: Whispers differ in their mel bins only.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    if any((folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")):
+        return load_part("Whisper", WhisperFeatureExtractor.from_pretrained, folder)
+    return WhisperFeatureExtractor(feature_size=mel_bins)
 
 
 @dataclass(frozen=True, slots=True)

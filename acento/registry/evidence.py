@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from acento.data.utterance import SPLITS, primary_language
 from acento.errors import InputError
 from acento.scoring.score import FAILED, SCORED, count_column
+from acento.text.language import same_language
 
 Column = Literal["accent", "speaker"]
 COLUMNS: tuple[Column, ...] = ("accent", "speaker")
@@ -179,4 +180,13 @@ def foreign_languages(languages: Collection[str], told: str | None) -> list[str]
     """
     if told is None:
         return []
-    return sorted(language for language in languages if primary_language(language) != primary_language(told))
+    return sorted(language for language in languages if not _same(language, told))
+
+
+def _same(language: str, told: str) -> bool:
+    if primary_language(language) == primary_language(told):
+        return True
+    try:
+        return same_language(language, told)
+    except InputError:
+        return False

@@ -60,7 +60,8 @@ def ask(
             raise InputError(f"{selection} is the test set; a guard is a set that must not get worse, another one.")
         spoken = _languages(store, selection)
         # where nobody says a language, a benchmark tells the models that of each data set
-        told = language or (_told(_languages(store, sets[0])) if selection.dataset == sets[0].dataset else None)
+        tested = _languages(store, sets[0])
+        told = _meant(language, spoken, tested) or (_told(tested) if selection.dataset == sets[0].dataset else None)
         if foreign_languages(spoken, told):
             raise InputError(
                 f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {told}; "
@@ -99,7 +100,7 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
             incumbent=table(selection, incumbent),
             candidate=table(selection, candidate),
             languages=languages,
-            told=question.language or _told(languages),
+            told=_meant(question.language, languages, _languages(store, question.test)) or _told(languages),
         )
 
     return decide(
@@ -135,6 +136,16 @@ def _languages(store: Store, selection: Selection) -> frozenset[str]:
         if selection.column is None or getattr(clip.utterance, selection.column) == selection.value
     }
     return frozenset(language for language in spoken if language is not None)
+
+
+def _meant(told: str | None, languages: frozenset[str], tested: frozenset[str]) -> str | None:
+    """Return the language that models write on a set where they are told one.
+
+    A model that lacks the test set's language is told a related one (``--model-language``) and writes the former.
+    """
+    if told is not None and foreign_languages(languages, told) and foreign_languages(tested, told):
+        return _told(tested)
+    return told
 
 
 def _told(languages: frozenset[str]) -> str | None:

@@ -91,7 +91,7 @@ class Trainable(ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write the checkpoint as its family's files are: weights float32, adapters merged, language and task set.
+        """Write the checkpoint as its family's files are: weights in the base's precision, adapters merged, language and task set.
 
         Raises:
             OSError: the folder cannot be written.

@@ -18,6 +18,7 @@ from acento.models.base import Audio, DecodeOptions, DeviceType
 from acento.models.ctc import CtcRecognizer
 from acento.models.ctc import load as load_recognizer
 from acento.models.mms import save_language
+from acento.models.weights import save_as, stored_dtype
 from acento.training.base import Trainable
 from acento.training.ctc_labels import CtcLabeler
 from acento.training.ctc_labels import load as load_labeler
@@ -133,8 +134,7 @@ class CtcTrainable(Trainable):
 
         A model with an adapter for each language is saved with that of the language that it learned.
         """
-        state = plain_state(self.model)
-        self.model.save_pretrained(folder, state_dict=state)
+        state = save_as(self.model, plain_state(self.model), folder, stored_dtype(self._folder))
         copy_unchanged(self._folder, folder)
         if (language := self._recognizer.tokenizer.adapter) is not None:
             save_language(state, self._folder, folder, language)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from acento.models.pretrained import TorchRecognizer
+from acento.models.weights import save_as, stored_dtype
 from acento.training.base import Trainable
 from acento.training.prepare import Needs
 from acento.training.recipe import Recipe
@@ -97,12 +98,12 @@ class EncoderDecoderTrainable(Trainable):
     def save(self, folder: Path) -> None:
         """See :meth:`Trainable.save`.
 
-        Weights are float32 even where the base's were half: a gate, an interpolation or a further training shall not
-        lose digits; exports make smaller ones. Tokenizer and feature extractor are the base's own files.
+        Weights are kept as the base keeps its own, in float32 or in half precision. Tokenizer and feature extractor are
+        the base's own files.
         """
         generation = copy.deepcopy(self.model.generation_config)
         self._tell(generation)
-        self.model.save_pretrained(folder, state_dict=plain_state(self.model))
+        save_as(self.model, plain_state(self.model), folder, stored_dtype(self._folder))
         generation.save_pretrained(folder)
         copy_unchanged(self._folder, folder)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acento.fingerprint import fingerprint
-from acento.models.moonshine import WINDOW_S
+from acento.models.moonshine import WINDOW_S, load_tokenizer
 from acento.models.pretrained import explained
 from acento.training.base import Labeler
 from acento.training.prepare import Needs
@@ -43,10 +43,10 @@ def load(folder: Path, language: str | None) -> MoonshineLabeler:
     Raises:
         ModelError: a file is missing or damaged.
     """
-    from transformers import MoonshineConfig, PreTrainedTokenizerFast
+    from transformers import MoonshineConfig
 
     with explained("The tokenizer of Moonshine", folder):
         config = MoonshineConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         generation = read_generation(folder, config)
+    tokenizer = load_tokenizer("Moonshine", folder, config.vocab_size)
     return MoonshineLabeler(tokenizer, config, generation, language, tokenizer_digest(folder))

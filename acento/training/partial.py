@@ -15,6 +15,7 @@ from acento.data.utterance import SPLITS
 from acento.errors import InputError
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint
+from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.registry.versions import check_name
 from acento.store import Store
@@ -147,7 +148,7 @@ def plan_folds(
     chosen = check_splits(card, splits)
     if folds < 2:
         raise InputError(f"{folds} folds cannot test on other clips than they train on; ask for 2 or more.")
-    language = language or language_of(store, card, chosen)
+    language = told(checkpoint, language or language_of(store, card, chosen))
     labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
     clips = prepare(store, card, "+".join(chosen), labeler.needs, labeler.labels, heard)
     examples = load_prepared(store, clips.key).examples

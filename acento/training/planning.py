@@ -8,6 +8,7 @@ from acento.errors import DataError, InputError
 from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoint import Checkpoint
 from acento.models.families import Family
+from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.registry.versions import check_name
 from acento.store import Store
@@ -53,7 +54,7 @@ def plan_finetune(
     check_name(name)
     check_recipe(checkpoint.family, recipe)
     check_splits(card)
-    language = language or language_of(store, card, ["train"])
+    language = told(checkpoint, language or language_of(store, card, ["train"]))
     labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
     train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, heard) for split in ("train", "dev"))
     return _job(card, checkpoint, recipe, name, options, language, train, dev)

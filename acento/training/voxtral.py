@@ -16,6 +16,7 @@ from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, DeviceType
 from acento.models.voxtral import VoxtralRecognizer
 from acento.models.voxtral import load as load_recognizer
+from acento.models.weights import save_as, stored_dtype
 from acento.training.base import Trainable
 from acento.training.recipe import Recipe
 from acento.training.strategies import add_adapters, plain_state
@@ -98,7 +99,7 @@ class VoxtralTrainable(Trainable):
 
     def save(self, folder: Path) -> None:
         """See :meth:`Trainable.save`; a request names the language, so the checkpoint says nothing of it."""
-        self.model.save_pretrained(folder, state_dict=plain_state(self.model))
+        save_as(self.model, plain_state(self.model), folder, stored_dtype(self._folder))
         copy_unchanged(self._folder, folder)
 
     def _choose(self, recipe: Recipe) -> None:

@@ -8,7 +8,7 @@ from acento.fingerprint import fingerprint, sha256_file
 from acento.models.base import DecodeOptions
 from acento.models.pretrained import load_part
 from acento.models.tekken import FILE, Tekken
-from acento.models.voxtral import most_tokens, read_request
+from acento.models.voxtral import load_tokenizer, most_tokens, read_request
 from acento.training.base import Labeler
 from acento.training.prepare import Needs
 
@@ -48,4 +48,4 @@ def load(folder: Path, language: str | None) -> VoxtralLabeler:
     from transformers import VoxtralConfig
 
     config = load_part("Voxtral", VoxtralConfig.from_pretrained, folder)
-    return VoxtralLabeler(Tekken.load(folder), config, language, sha256_file(folder / FILE))
+    return VoxtralLabeler(load_tokenizer(folder, config), config, language, sha256_file(folder / FILE))

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from acento.data.utterance import SAMPLE_RATE
-from acento.errors import InputError, ModelError
+from acento.errors import InputError
 from acento.fingerprint import fingerprint
 from acento.models.base import DecodeOptions
 from acento.models.whisper import read_prompt
 from acento.training.base import Labeler
 from acento.training.prepare import Needs
-from acento.training.tokenizer_files import read_generation, tokenizer_digest
+from acento.training.tokenizer_files import tokenizer_digest
 
 LABELS_VERSION = 1
 """Raised by hand whenever the same text may get other labels from the same files."""
@@ -69,13 +69,10 @@ def load(folder: Path, language: str | None) -> WhisperLabeler:
         InputError: the model knows several languages and none is given.
     """
     from transformers import WhisperConfig
-    from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 
-    try:
-        config = WhisperConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
-        generation = read_generation(folder, config)
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"The tokenizer of Whisper model {folder} cannot be loaded: {reason[0]}") from error
+    from acento.models.pretrained import load_part
+    from acento.models.whisper import load_writing
+
+    config = load_part("Whisper", WhisperConfig.from_pretrained, folder)
+    tokenizer, generation = load_writing(folder, config)
     return WhisperLabeler(tokenizer, config, generation, language, tokenizer_digest(folder))

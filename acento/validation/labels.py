@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from acento.errors import DataError, ModelError
 from acento.models.checkpoint import Checkpoint
 from acento.models.families import WHISPER
+from acento.models.languages import told
 from acento.training.base import Labeler
 
 _BATCH = 1000
@@ -35,7 +36,7 @@ def label_limits(checkpoint: Checkpoint, language: str | None) -> LabelLimits | 
     family = checkpoint.family
     if family.name == WHISPER:
         return _WhisperLimits(checkpoint)
-    return _Labels(family.load_labeler(checkpoint.folder, language)) if family.labeler else None
+    return _Labels(family.load_labeler(checkpoint.folder, told(checkpoint, language))) if family.labeler else None
 
 
 class _Labels:

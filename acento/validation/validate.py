@@ -29,6 +29,7 @@ def validate(
     suite_path: Path | None = None,
     model: Checkpoint | None = None,
     *,
+    language: str | None = None,
     workers: int | None = None,
 ) -> Validated:
     """Judge a version by a suite, or find that it was judged so before; from now on this is the verdict that counts.
@@ -38,6 +39,7 @@ def validate(
         card: the version.
         suite_path: the suite's file; None is the one that Acento comes with.
         model: whose limits on labels and audio are checked too.
+        language: what the model is told; by default the language that all clips have.
         workers: threads that measure; see :func:`acento.validation.measure.measure`.
 
     Raises:
@@ -45,11 +47,12 @@ def validate(
         ModelError: the model's tokenizer cannot be read.
     """
     suite = load_suite(suite_path)
-    key = verdict_key(card, suite, model.digest if model else None)
+    told = f"-{language}" if language else ""
+    key = verdict_key(card, suite, f"{model.digest}{told}" if model else None)
     cached = store.find(key, verify=True) is not None
     if not cached:
         filled = [split for split, clips in card.splits.items() if clips]
-        limits = label_limits(model, language_of(store, card, filled)) if model else None
+        limits = label_limits(model, language or language_of(store, card, filled)) if model else None
         parameters = limits.parameters if limits else {}
         expectations(suite, parameters)  # a suite that cannot be is said before anything is measured
         measure(store, card, workers=workers)

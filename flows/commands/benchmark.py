@@ -31,7 +31,10 @@ BatchSize = Annotated[
 ]
 JobId = Annotated[str | None, typer.Option("--job-id", help="The run's name; made from the time if not given.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first clips by id.")]
-Language = Annotated[str | None, typer.Option("--language", help="What the models are told; default: the data's.")]
+Language = Annotated[
+    str | None,
+    typer.Option("--model-language", "--language", help="What the models are told; default: the data's language."),
+]
 Rule = Annotated[str, typer.Option("--normalizer", help="none, basic or chilean-leaderboard.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.training import Base, Dataset, Device, Invalid, Language, RecipeFile, Setting
+from flows.commands.training import Base, Dataset, Device, Invalid, ModelLanguage, RecipeFile, Setting
 from flows.commands.working import Backend, GpuType, WorkPool, working
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def search(
     seed: Annotated[int, typer.Option("--seed", help="Of what is tried.")] = 0,
     recipe: RecipeFile = None,
     settings_: Setting = None,
-    language: Language = None,
+    language: ModelLanguage = None,
     device: Device = None,
     threads: Annotated[
         int | None, typer.Option("--threads", help="CPU threads of each trial; default: every core, shared.")

@@ -39,7 +39,10 @@ Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any other value of the recipe, such as augmentation.noise=0.5. Repeatable."),
 ]
-Language = Annotated[str | None, typer.Option("--language", help="What the model is taught to write; the data's own.")]
+ModelLanguage = Annotated[
+    str | None,
+    typer.Option("--model-language", "--language", help="What the model is taught to write; the data's language."),
+]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of the training; default: every core.")]
 Minutes = Annotated[
@@ -60,7 +63,7 @@ def finetune(
     balance: Balance = None,
     seed: Seed = None,
     settings_: Setting = None,
-    language: Language = None,
+    language: ModelLanguage = None,
     device: Device = None,
     threads: Threads = None,
     max_minutes: Minutes = None,
@@ -129,7 +132,13 @@ def specialize(
     balance: Balance = None,
     seed: Seed = None,
     settings_: Setting = None,
-    language: Language = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", help="Spoken in --source, such as es; models are told it too."),
+    ] = None,
+    model_language: Annotated[
+        str | None, typer.Option("--model-language", help="What the models are told; default: the data's language.")
+    ] = None,
     device: Device = None,
     threads: Threads = None,
     num_requests: Annotated[
@@ -175,6 +184,7 @@ def specialize(
             strategy=strategy,
             recipe=values,
             language=language,
+            model_language=model_language,
             device=device,
             threads=threads,
             num_requests=num_requests,

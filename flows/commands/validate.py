@@ -18,7 +18,9 @@ Model = Annotated[str | None, typer.Option("--model", "-m", help="Also check wha
 Doctor = Annotated[
     str | None, typer.Option("--doctor", help="Rank the outliers among what this base model hears in every clip.")
 ]
-Language = Annotated[str | None, typer.Option("--language", help="What that model is told; the data set's own.")]
+Language = Annotated[
+    str | None, typer.Option("--model-language", "--language", help="What these models are told; the data's.")
+]
 Write = Annotated[Path | None, typer.Option("--write-suite", help="Only copy Acento's own suite into a new file.")]
 Columns = Annotated[bool, typer.Option("--columns", help="Only list the columns that a suite may name.")]
 
@@ -47,8 +49,8 @@ def validate(
         return
     if dataset is None:
         raise typer.BadParameter("Name a staged data set.", param_hint="DATASET")
-    if language is not None and doctor is None:
-        raise typer.BadParameter("It is for the model of --doctor, which is not named.", param_hint="--language")
+    if language is not None and doctor is None and model is None:
+        raise typer.BadParameter("It is for the models of --model and --doctor.", param_hint="--model-language")
 
     from acento.settings import settings
     from acento.store import open_store

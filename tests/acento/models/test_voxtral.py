@@ -190,7 +190,7 @@ def test_its_window_is_many_chunks(folder: Path) -> None:
 def test_a_model_without_its_tokenizer_says_so(folder: Path, tmp_path: Path) -> None:
     broken = shutil.copytree(folder, tmp_path / "m")
     (broken / "tekken.json").unlink()
-    with pytest.raises(ModelError, match=r"lacks its tokenizer tekken\.json"):
+    with pytest.raises(ModelError, match=r"has no tokenizer \(tekken\.json\)"):
         load(broken)
     (broken / "tekken.json").write_text('{"vocab": []}')
     with pytest.raises(ModelError, match=r"tekken\.json cannot be read"):

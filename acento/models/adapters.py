@@ -1,0 +1,97 @@
+"""LoRA adapters as PEFT saves them: a small folder of weights that are added to those of the base that it names."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from acento.errors import AcentoError, ModelError, TransientError
+from acento.fingerprint import fingerprint
+from acento.models.checkpoint import Checkpoint, resolve
+from acento.models.converted import made
+from acento.models.parts import BESIDE_TOKENIZER, PARTS
+from acento.models.weights import ADAPTER, BESIDE, save_as, stored_dtype
+
+_VERSION = 1
+"""Raised by hand whenever the same adapter and base would be merged to other weights."""
+
+
+def merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
+    """Return the base of an adapter with the adapter's weights added to its own, kept in the store.
+
+    Args:
+        name: as the user named the adapter.
+        revision: the hub's commit, if any.
+        folder: the adapter.
+        digest: names what is in the folder.
+
+    Raises:
+        ModelError: the base is not named or not to be had, the adapter does not fit it, or has no safetensors.
+    """
+    config, weights = (folder / file for file in ADAPTER)
+    if not weights.is_file():
+        raise ModelError(f"The adapter {name} has no {ADAPTER[1]}; save it again with PEFT's save_pretrained.")
+    base = _base(name, folder, config)
+    if base.family.archive is not None or base.family.name not in PARTS:
+        raise ModelError(f"The adapter {name} is for {base.id}, of the family {base.family.name!r}, which takes none.")
+
+    def make(out: Path) -> None:
+        _merge(name, folder, base.folder, out)
+
+    key = f"converted/{fingerprint([_VERSION, 'merged', digest, base.digest])}"
+    return made(name, revision, key, make, base=base.id)
+
+
+def _base(name: str, folder: Path, config: Path) -> Checkpoint:
+    """Return the base that an adapter's config names: a hub id, a folder, or a folder beside the adapter."""
+    try:
+        said = json.loads(config.read_text(encoding="utf-8"))
+        base, revision = said["base_model_name_or_path"], said.get("revision")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"The {ADAPTER[0]} of adapter {name} names no base model (base_model_name_or_path)."
+        ) from error
+    if not isinstance(base, str) or not base:
+        raise ModelError(f"The {ADAPTER[0]} of adapter {name} names no base model (base_model_name_or_path).")
+    beside = folder.parent / base
+    found = str(beside) if not Path(base).is_absolute() and beside.is_dir() else base
+    try:
+        return resolve(found, revision if isinstance(revision, str) else None)
+    except (ModelError, TransientError) as error:
+        raise type(error)(
+            f"The base {base} of adapter {name} is not to be had ({str(error).rstrip('.')}); put its folder there, or "
+            f"name another in base_model_name_or_path of {config}."
+        ) from error
+
+
+def _merge(name: str, folder: Path, base: Path, out: Path) -> None:
+    """Write the merged model, in the precision that the base is kept in."""
+    import torch
+    import transformers
+    from peft import PeftModel
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    disable_progress_bar()
+    set_verbosity_error()
+    try:
+        (architecture,) = json.loads((base / "config.json").read_text(encoding="utf-8"))["architectures"]
+        kind: Any = getattr(transformers, architecture)
+        plain = kind.from_pretrained(base, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+        model = PeftModel.from_pretrained(plain, str(folder)).merge_and_unload()
+    except (AcentoError, MemoryError):
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"The adapter {name} does not fit its base {base}: {reason[0]}") from error
+    save_as(model, model.state_dict(), out, stored_dtype(base))
+    own = {path.name for path in out.iterdir()}
+    for source in (base, folder):  # a tokenizer beside the adapter is the one that it learned with
+        for path in source.iterdir():
+            small = path.is_file() and path.suffix in BESIDE and not path.name.startswith((".", "_"))
+            if small and path.name not in own and (source == base or _is_tokenizer(path.name)):
+                shutil.copyfile(path, out / path.name)
+
+
+def _is_tokenizer(file: str) -> bool:
+    parts = (files for family in PARTS.values() for part in family if part.title == "tokenizer" for files in part.files)
+    return file in BESIDE_TOKENIZER or any(file in files for files in parts)
