@@ -79,13 +79,13 @@ class Run:
     @property
     def missing(self) -> str | None:
         """Say what the end of the recording lacks, as far as the tag and the last frame tell."""
-        there = self.frames * self.frame_samples / self.rate
-        if self.declared is not None:
-            due = self.declared * self.frame_samples / self.rate
-            bytes_there = self.starts[-1] - self.tag_start
-            if due - there > 0.1 and self.tag_bytes != bytes_there:
-                return f"its header declares {due:.2f} s, {there:.2f} s are there"
-        if self.cut and (self.declared is None or self.declared > self.frames):
+        lacks = 0 if self.declared is None else self.declared - self.frames
+        if self.tag_bytes is None:
+            lacks -= 1  # some encoders count the tag's own frame
+        if lacks > 0 and (self.tag_bytes is None or self.tag_bytes > self.starts[-1] - self.tag_start):
+            due, there = (n * self.frame_samples / self.rate for n in (self.frames + lacks, self.frames))
+            return f"its header declares {due:.2f} s, {there:.2f} s are there"
+        if self.cut and (self.declared is None or self.declared != self.frames):
             return "its last frame is not whole"
         return None
 
@@ -162,30 +162,29 @@ def examine(data: Data) -> Layout | None:
     Raises:
         DamagedError: something that is neither a frame nor a tag stands among them.
     """
-    if not is_mpeg(data):
+    first = _first(data)
+    if first is None:
         return None
-    found = tuple(runs(data))
+    found = tuple(_runs(data, first))
     missing = next((run.missing for run in found if run.missing), None)
     if len(found) > 1:  # at a joint, players leave out nothing, and time stamps are theirs
         found = tuple(replace(run, delay=0 if number else run.delay, padding=0) for number, run in enumerate(found))
     return Layout(missing=missing, runs=found)
 
 
-def is_mpeg(data: Data) -> bool:
-    """Whether a file begins with frames of MPEG audio, after tags and zeros; not of a free rate of bits."""
+def _first(data: Data) -> int | None:
+    """Return where the first frame begins, after tags, zeros, or the rest of a frame of a stream; None if nowhere."""
+    if data[:3] == b"\0\0\1":  # a program stream, in which frames stand among other things
+        return None
     place = _after_tags(data, 0)
-    tagged, synced = data[:3] == b"ID3", data[place : place + 1] == b"\xff"
-    return (tagged or synced) and _search(data, place, place + _LEADING) is not None
+    at = _search(data, place, place + (_LEADING if data[:3] == b"ID3" else 2048), frames=3)
+    if at not in (None, place) and _frame(int.from_bytes(data[place : place + 4], "big")):
+        raise DamagedError(place)
+    return at
 
 
-def runs(data: Data) -> Iterator[Run]:
-    """Yield the recordings that a file of MPEG audio consists of.
-
-    Raises:
-        DamagedError: something else stands between two frames or after the last.
-    """
-    place = _after_tags(data, 0)
-    at = _search(data, place, place + _LEADING)
+def _runs(data: Data, at: int | None) -> Iterator[Run]:
+    """Yield the recordings that a file of MPEG audio consists of, from a first frame on."""
     while at is not None:
         run, place = _run(data, at)
         if run is None:
@@ -294,16 +293,19 @@ def _after_tags(data: Data, place: int) -> int:
             return min(place, len(data))
 
 
-def _search(data: Data, place: int, end: int) -> int | None:
-    """Return where the first frame begins that is followed by another like it, or by nothing."""
-    size = len(data)
+def _search(data: Data, place: int, end: int, *, frames: int = 2) -> int | None:
+    """Return where the first frame begins that is followed by so many like it in all, or by nothing."""
     while (place := data.find(b"\xff", place, end)) >= 0:
-        header = int.from_bytes(data[place : place + 4], "big")
-        if (frame := _frame(header)) is not None:
-            after = _after_tags(data, place + frame.size)
-            then = int.from_bytes(data[after : after + 4], "big")
-            if after >= size or (_frame(then) and not (header ^ then) & _SAME):
+        at, header = place, int.from_bytes(data[place : place + 4], "big")
+        for _ in range(frames):
+            here = int.from_bytes(data[at : at + 4], "big")
+            if (here ^ header) & _SAME or (frame := _frame(here)) is None:
+                break
+            at = _after_tags(data, at + frame.size)
+            if at >= len(data):
                 return place
+        else:
+            return place
         place += 1
     return None
 

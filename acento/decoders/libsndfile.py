@@ -15,7 +15,7 @@ from acento.containers.mpeg import Run
 from acento.decoders.stream import BLOCK, Stream, starts_after_the_end
 
 
-class _File(soundfile.SoundFile):
+class _File(soundfile.SoundFile):  # type: ignore[misc]
     """A file that is read in one go: soundfile seeks after each read of one that it may seek in.
 
     That costs time, and an MP3 or Opus decoder is not quite the same after it: each block would begin with a click.
