@@ -223,7 +223,8 @@ def _run(data: Data, place: int) -> tuple[Run | None, int]:
     if not starts:
         return None, place
     starts.append(place)
-    padding = tag.padding if tag.frames == len(starts) - 1 else 0
+    ends = tag.frames == len(starts) - 1 or (tag.frames and tag.bytes == place - tag_start)  # where the encoder did
+    padding = tag.padding if ends else 0
     told = tag.frames, tag_start, tag.bytes
     return Run(first, spec.rate, spec.layer, spec.samples, starts, tag.delay, padding, *told, cut), place
 
