@@ -20,6 +20,10 @@ _W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
+_FORMAT = {"little": "<HHIIHH", "big": ">HHIIHH"}
+_PLAIN = (1, 3, 0xFFFE)
+"""Formats of a WAV file in which samples stand one after the other: integers, floats, and those of a longer header."""
+
 Order = Literal["little", "big"]
 
 
@@ -68,6 +72,9 @@ def _chunks(data: Data, name: bytes, order: Order) -> Layout:
         if kind == b"ds64":
             long = int.from_bytes(data[place + 16 : place + 24], "little")
         if kind == b"fmt ":
+            form, channels, _, _, width, bits = struct.unpack(_FORMAT[order], data[place + 8 : place + 24].ljust(16))
+            if form in _PLAIN and (not channels or width % channels or width // channels * 8 < bits):
+                raise ValueError(f"its header is damaged: {channels} channels of {bits} bits in {width} bytes")
             tenth_of_a_second = max(1, int.from_bytes(data[place + 16 : place + 20], order) // 10)
         if kind == name:
             if long is not None and declared == 0xFFFF_FFFF:
@@ -90,7 +97,8 @@ def _sound(data: Data, place: int, declared: int, tenth_of_a_second: int, order:
         return Layout(f"its header declares {declared} bytes of sound, {there} are there")
     if data[end : end + 4] == data[:4] and data[end + 8 : end + 11] == data[8:11]:
         return Layout(joined_at=end)
-    if there - declared > tenth_of_a_second and not _is_no_sound(data, end, order):
+    counted = int.from_bytes(data[4:8], order) == size - 8 > end
+    if (there - declared > tenth_of_a_second or counted) and not _is_no_sound(data, end, order):
         whole = struct.pack("<I" if order == "little" else ">I", min(size - 8, _STREAMED - 1))
         return Layout(parts=(Part(0, size, patches=((4, whole), (place + 4, true))),))
     return Layout()

@@ -9,11 +9,16 @@ _LOOK_BACK = 1 << 20
 _SIZES = {1: 192, **{n: 144 << n for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
 
 
+_RATES = {1: 88_200, 2: 176_400, 3: 192_000, 4: 8_000, 5: 16_000, 6: 22_050, 7: 24_000, 8: 32_000, 9: 44_100}
+_RATES |= {10: 48_000, 11: 96_000}
+
+
 class _Info(NamedTuple):
-    """What the first block says: samples of a frame, and of all."""
+    """What the first block says: samples of a frame, samples of all, samples a second."""
 
     block: int
     total: int
+    rate: int
 
 
 def examine(data: Data) -> Layout | None:
@@ -42,12 +47,13 @@ def _true_total(data: Data, end: int) -> int | None:
     """Return the samples to the end of the last frame; None if what stands before ``end`` is no whole frame."""
     if data[end - 128 : end - 125] == b"TAG":
         end -= 128
-    info = _Info(int.from_bytes(data[8:10], "big"), int.from_bytes(data[18:26], "big") & _TOTAL)
+    rate, total = int.from_bytes(data[18:21], "big") >> 4, int.from_bytes(data[18:26], "big") & _TOTAL
+    info = _Info(int.from_bytes(data[8:10], "big"), total, rate)
     start = max(42, end - _LOOK_BACK)
     tail, at = data[start:end], end - start
     candidates = []
     while (at := tail.rfind(b"\xff", 0, at)) >= 0:
-        if tail[at + 1 : at + 2] in (b"\xf8", b"\xf9") and (upto := _end_of(tail, at, info.block)) is not None:
+        if tail[at + 1 : at + 2] in (b"\xf8", b"\xf9") and (upto := _end_of(tail, at, info)) is not None:
             if upto == info.total:
                 return upto
             candidates.append((at, upto))
@@ -56,7 +62,7 @@ def _true_total(data: Data, end: int) -> int | None:
     return next((upto for at, upto in candidates if _crc16(tail[at:]) == 0), None)
 
 
-def _end_of(data: bytes, at: int, block: int) -> int | None:
+def _end_of(data: bytes, at: int, info: _Info) -> int | None:
     """Return the number of the first sample after the frame whose header begins here; None if it is no header."""
     head = data[at : at + 16]
     if len(head) < 6 or head[3] & 1 or not head[2] >> 4 or head[2] & 15 == 15 or head[3] >> 4 > 10:
@@ -73,7 +79,9 @@ def _end_of(data: bytes, at: int, block: int) -> int | None:
     place += wide + {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
     if place >= len(head) or _crc8(head[:place]) != head[place]:
         return None
-    return (number if head[1] & 1 else number * block) + size
+    if (rate := _RATES.get(head[2] & 15, info.rate)) != info.rate:
+        raise ValueError(f"its header is damaged: it says {info.rate} Hz, the last frame {rate} Hz")
+    return (number if head[1] & 1 else number * info.block) + size
 
 
 def _crc8(data: bytes) -> int:

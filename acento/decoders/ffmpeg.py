@@ -34,6 +34,8 @@ def stream(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> 
     if not container.streams.audio:
         raise AudioError("The file has no audio in it.")
     audio = container.streams.audio[0]
+    if audio.codec_context is None:
+        raise AudioError("The sound in the file is coded in a way for which there is no decoder.")
     audio.codec_context.thread_count = 1
     rate = int(audio.codec_context.sample_rate or audio.rate or 0)
     if not rate or not audio.codec_context.channels:
@@ -61,9 +63,13 @@ def stream(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> 
             raise starts_after_the_end(start_s)
         due = _declared(container, audio, rate)
         if due is not None and due - place > _TOLERANCE_S * rate:
-            false = layout.complete and end is not None and end * rate - place <= _TOLERANCE_S * rate
-            if not false:
+            if not layout.complete or end is None:
                 raise cut_short(due / rate, place / rate)
+            if end - place / rate > _TOLERANCE_S:
+                sentence = (
+                    f"The file has gaps: it lasts {end:.2f} s by its time stamps and has {place / rate:.2f} s of sound."
+                )
+                raise AudioError(sentence, "truncated")
 
     return Stream(rate, None, blocks())
 

@@ -14,8 +14,12 @@ from acento.containers import Layout, Part, View
 from acento.containers.mpeg import Run
 from acento.decoders.stream import BLOCK, Stream, starts_after_the_end
 
+_COUNTED = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")
+"""Codecs of which libsndfile counts and finds every sample; of others, such as MP3 in a WAV, it is near only."""
+_SLACK_S = 0.1
 
-class _File(soundfile.SoundFile):
+
+class _File(soundfile.SoundFile):  # type: ignore[misc]
     """A file that is read in one go: soundfile seeks after each read of one that it may seek in.
 
     That costs time, and an MP3 or Opus decoder is not quite the same after it: each block would begin with a click.
@@ -77,6 +81,9 @@ def _from(opened: _File, start: int, start_s: float) -> Stream:
     """Return a recording from one of its samples on."""
     if start and start >= opened.frames:
         raise starts_after_the_end(start_s)
+    if not opened.subtype.startswith(_COUNTED):
+        slack = round(_SLACK_S * opened.samplerate)
+        return Stream(opened.samplerate, max(0, opened.frames - start - slack), _blocks(opened, start))
     if start:
         opened.seek(start)
     return Stream(opened.samplerate, opened.frames - start, _blocks(opened))

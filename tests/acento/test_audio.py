@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from audio_files import by_ffmpeg
 
 from acento.audio import AudioError, decode, decode_flac, encode_flac
 
@@ -117,6 +118,69 @@ def stereo_m4a(samples):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+CHANNELS = {
+    "wav": lambda samples: sndfile(samples.T, 16_000, "WAV"),
+    "flac": lambda samples: sndfile(samples.T, 16_000, "FLAC"),
+    "m4a": lambda samples: bytes(by_ffmpeg(samples, 16_000, "ipod", "aac")),
+    "mka": lambda samples: bytes(by_ffmpeg(samples, 16_000, "matroska", "flac")),
+}
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_sides_that_cancel_one_another_are_not_silence(kind):
+    left = tone(rate=16_000)
+    samples = decode(CHANNELS[kind](np.stack([0.9 * left, -left])))
+    assert abs(samples).max() == pytest.approx(0.3 * 32768, rel=0.1)
+    np.testing.assert_array_equal(samples, decode(CHANNELS[kind](np.stack([0.9 * left, -left])), channel=1))
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_sides_that_differ_or_of_which_one_is_silent_are_averaged(kind):
+    left, right = tone(rate=16_000), tone(rate=16_000, hertz=880)
+    for two in ([left, right], [left, 0 * left], [left, left], [left, -0.5 * left + 0.2 * right]):
+        samples = decode(CHANNELS[kind](np.stack(two))).astype(float)
+        error = samples[1_000:-4_000] / 32768 - np.mean(two, axis=0)[1_000 : len(samples) - 4_000]
+        assert abs(error).max() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["wav", "mka"])
+def test_each_of_six_channels_can_be_taken_and_speech_in_the_center_alone_is_averaged(kind):
+    six = np.zeros((6, 16_000), np.float32)
+    six[2] = tone(1.0, 16_000)
+    data = CHANNELS[kind](six)
+    assert abs(decode(data)).max() == pytest.approx(0.3 / 6 * 32768, rel=0.02)
+    peaks = [abs(decode(data, channel=channel)).max() for channel in range(6)]
+    assert peaks.index(max(peaks)) == 2
+    with pytest.raises(AudioError, match="no channel 6: it has 6 channels"):
+        decode(data, channel=6)
+
+
+def test_a_negative_channel_is_no_channel():
+    with pytest.raises(AudioError, match="no channel -1: it has 1 channel, counted from 0"):
+        decode(sndfile(tone(), 16_000, "WAV"), channel=-1)
+
+
+def test_of_two_audio_streams_the_first_is_taken():
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        streams = [container.add_stream("flac", rate=16_000, layout="mono") for _ in range(2)]
+        for stream, hertz in zip(streams, (440, 880), strict=True):
+            pcm = (tone(1.0, 16_000, hertz) * 32767).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    samples = decode(file.getvalue())
+    assert np.argmax(np.abs(np.fft.rfft(samples[:16_000].astype(float)))) == 440
+
+
+def test_samples_that_are_not_numbers_by_ffmpeg_are_unreadable():
+    samples = tone(rate=16_000)
+    samples[100] = np.inf
+    with pytest.raises(AudioError, match="not numbers"):
+        decode(bytes(by_ffmpeg(samples, 16_000, "matroska", "pcm_f32le")))
 
 
 def test_decoding_stops_when_the_limit_is_passed():

@@ -15,7 +15,7 @@ FIELD = Path(__file__).parents[1] / "field" / "mp3"
 SECONDS = {
     "cat_cbr": 5.17,
     "e_zero_frames": 2.67,
-    "g_half_frames": 2.67,
+    "g_half_frames": 2.65,
     "pipe_abr": 2.53,
     "pipe_vbr": 3.63,
     "pipe_vbr_lead": 4.83,
