@@ -84,10 +84,13 @@ def _merge(name: str, folder: Path, base: Path, out: Path) -> None:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(f"The adapter {name} does not fit its base {base}: {reason[0]}") from error
     save_as(model, model.state_dict(), out, stored_dtype(base))
+    if not (base / "generation_config.json").is_file():  # what was saved is of transformers' defaults
+        (out / "generation_config.json").unlink(missing_ok=True)
     own = {path.name for path in out.iterdir()}
     for source in (base, folder):  # a tokenizer beside the adapter is the one that it learned with
         for path in source.iterdir():
-            small = path.is_file() and path.suffix in BESIDE and not path.name.startswith((".", "_"))
+            told = path.suffix in BESIDE or (source == base and path.name == "README.md")
+            small = path.is_file() and told and not path.name.startswith((".", "_"))
             if small and path.name not in own and (source == base or _is_tokenizer(path.name)):
                 shutil.copyfile(path, out / path.name)
 
