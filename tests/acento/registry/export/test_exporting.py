@@ -75,7 +75,9 @@ def test_the_same_again_is_neither_converted_nor_scored(store: LocalStore, versi
 def test_a_wer_that_moved_beyond_the_bound_is_refused_and_nothing_kept(
     store: LocalStore, version: ModelVersion, exported: int
 ) -> None:
-    with pytest.raises(ModelError, match=r"own 20.00 %, which is [+-]5.00 points, with a 95 % interval of \[.*\], all of it"):
+    with pytest.raises(
+        ModelError, match=r"which is [+-]5.00 points, with a 95 % interval of \[.*\], all of it more than"
+    ):
         export_model(store, version, "ctranslate2", "int8", errors(200, exported))
     assert not list(store.list(f"{version.folder_key}/exports"))
     assert not list((store.root / "tmp").iterdir())
@@ -90,9 +92,7 @@ def test_the_bound_holds_also_for_what_was_kept_under_another(store: LocalStore,
 
 
 @pytest.mark.parametrize("clips", [1, 2])
-def test_one_word_on_a_clip_or_two_is_no_reason_to_refuse(
-    store: LocalStore, version: ModelVersion, clips: int
-) -> None:
+def test_one_word_on_a_clip_or_two_is_no_reason_to_refuse(store: LocalStore, version: ModelVersion, clips: int) -> None:
     def score(checkpoint: Checkpoint) -> DevErrors:
         return DevErrors((1 if checkpoint.id.startswith("registry:") else 2, 1)[:clips], (10, 10)[:clips])
 
