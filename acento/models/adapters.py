@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def _merge(name: str, folder: Path, base: Path, out: Path) -> None:
         (architecture,) = json.loads((base / "config.json").read_text(encoding="utf-8"))["architectures"]
         kind: Any = getattr(transformers, architecture)
         plain = kind.from_pretrained(base, dtype=torch.float32, local_files_only=True, use_safetensors=True)
-        model = PeftModel.from_pretrained(plain, str(folder)).merge_and_unload()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PEFT asks the model by names that transformers has renamed
+            model = PeftModel.from_pretrained(plain, str(folder)).merge_and_unload()
     except (AcentoError, MemoryError):
         raise
     except Exception as error:

@@ -263,6 +263,7 @@ def test_a_half_precision_checkpoint_trains_in_float32_and_stays_so(tmp_path: Pa
     assert losses[2] < losses[0]
     trainable.save(tmp_path / "m")
     assert {tensor.dtype for tensor in load_file(tmp_path / "m" / "model.safetensors").values()} == {dtype}
+    assert load_file(tmp_path / "m" / "model.safetensors").keys() == halved.keys(), "what is tied is saved once"
     assert json.loads((tmp_path / "m" / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
 
 
