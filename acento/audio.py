@@ -1,16 +1,15 @@
 """Any audio file to what a model hears: mono, 16 kHz, 16 bits; and FLAC, in which staged clips are kept.
 
 libsndfile reads WAV, FLAC, Ogg and MP3; FFmpeg (by PyAV) reads what that cannot open. Both look at the content, never
-at the name. A file that is damaged or cut short raises; it never comes out as a shorter one.
+at the name. What decodes is the truth, not what a header declares: a recording comes out whole, or raises. Of several
+that were joined to one file all come out; of several audio streams in one container, the first.
 """
 
 import io
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -18,61 +17,52 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from acento.containers import what_is_missing
+from acento.containers import examine
 from acento.data.utterance import SAMPLE_RATE
-from acento.errors import DataError
+from acento.decoders import ffmpeg, libsndfile
+from acento.decoders.stream import AudioError, Stream, cut_short
 
-_BLOCK = 1 << 17
-"""Samples, of all channels together, that are decoded at once."""
+__all__ = ["AudioError", "decode", "decode_flac", "encode_flac"]
+
 _RATES = range(1_000, 768_001)
-# FFmpeg also opens playlists, which name other files and addresses to read: only these containers are let in.
-_CONTAINERS = (
-    "wav,w64,flac,ogg,mp3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,loas,asf,ac3,eac3,aiff,amr,amrnb,amrwb,caf,au,"
-    "avi,flv,mpegts,mpeg,ape,wv,tta,mpc,mpc8,dts,gsm,rm,spx,voc"
-)
-# Of these, FFmpeg knows the length from the header; of others it guesses it from the size.
-_KNOW_THEIR_LENGTH = {"wav", "w64", "flac", "mov", "mp4", "matroska", "webm", "asf", "caf", "aiff", "au", "tta", "ape"}
-
-
-class AudioError(DataError):
-    """A recording cannot be used; ``reason`` is ``unreadable``, ``truncated``, ``empty`` or ``too_long``."""
-
-    def __init__(self, sentence: str, reason: str = "unreadable") -> None:
-        """Keep the sentence and the code."""
-        super().__init__(sentence)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """An open recording: float32 mono blocks at its own rate (Hz), and how many samples it says that it has."""
-
-    rate: int
-    declared: int | None
-    tolerance_s: float
-    blocks: Iterator[NDArray[np.float32]]
+_CANCELED = 0.1
+"""Below this share of the energy that the mean of independent channels has, they cancel one another."""
 
 
 def decode(
-    source: Path | bytes, *, max_seconds: float = 3600.0, start_s: float = 0.0, length_s: float | None = None
+    source: Path | bytes,
+    *,
+    max_seconds: float = 3600.0,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    channel: int | None = None,
 ) -> NDArray[np.int16]:
     """Return a recording, or ``length_s`` seconds of it from ``start_s`` on, as int16, mono, 16 kHz.
 
-    Channels are averaged. Memory grows with the result only, 32 kB for each second.
+    Channels are averaged, unless ``channel`` names one of them (the first is 0). Where they cancel one another, as the
+    sides of a stereo file with one side inverted do, the one with the most energy is taken instead. Memory grows with
+    the result only, 32 kB for each second.
 
     Raises:
-        AudioError: it is no audio, damaged, cut short, without a single sample, or longer than ``max_seconds``.
+        AudioError: it is no audio, damaged, cut short, without a single sample, without that channel, or longer than
+            ``max_seconds``.
     """
     try:
         with ExitStack() as stack:
             file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else stack.enter_context(source.open("rb"))
             if not file.read(1):
                 raise AudioError("The file has no bytes.", "empty")
-            if missing := what_is_missing(file):
-                raise AudioError(f"The file is cut short: {missing}.", "truncated")
-            file.seek(0)
-            stream = _by_libsndfile(file, stack, start_s) or _by_ffmpeg(file, stack, start_s)
-            return _resampled(stream, max_seconds, length_s)
+            layout = examine(file)
+            if layout.missing:
+                raise AudioError(f"The file is cut short: {layout.missing}.", "truncated")
+            streams = libsndfile.streams(file, stack, layout, start_s)
+            if streams is None:
+                streams = iter([ffmpeg.stream(file, stack, layout, start_s)])
+            mixer = _Mixer(channel)
+            samples = _resampled(streams, mixer, max_seconds, length_s)
+            if mixer.canceled is None:
+                return samples
+        return decode(source, max_seconds=max_seconds, start_s=start_s, length_s=length_s, channel=mixer.canceled)
     except (av.FFmpegError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
         what = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
         raise AudioError(f"The file cannot be decoded ({what.rstrip('.')}).") from error
@@ -101,34 +91,81 @@ def decode_flac(data: bytes) -> NDArray[np.float32]:
     return samples
 
 
-def _resampled(stream: _Stream, max_seconds: float, length_s: float | None) -> NDArray[np.int16]:
-    """Read a stream to its end or for ``length_s`` seconds, resample it, and check its length against its header."""
-    if stream.rate not in _RATES:
-        raise AudioError(f"The file claims a sample rate of {stream.rate} Hz.")
-    wanted = stream.declared if length_s is None else round(length_s * stream.rate)
-    if wanted is not None and wanted > max_seconds * stream.rate:
+def _resampled(
+    streams: Iterator[Stream], mixer: "_Mixer", max_seconds: float, length_s: float | None
+) -> NDArray[np.int16]:
+    """Read streams to their end or for ``length_s`` seconds, mix and resample them, and check their lengths."""
+    samples, left_s = bytearray(), length_s
+    if length_s is not None and length_s > max_seconds:
         raise _too_long(max_seconds)
-    resampler = soxr.ResampleStream(stream.rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
-    samples, got = bytearray(), 0
-    for block in stream.blocks:
-        if length_s is not None and wanted is not None:
-            block = block[: wanted - got]
-        if not np.isfinite(block).all():
-            raise AudioError("The file holds samples that are not numbers.")
-        got += len(block)
-        samples += _int16(block if stream.rate == SAMPLE_RATE else resampler.resample_chunk(block))
-        if len(samples) > 2 * SAMPLE_RATE * max_seconds:
+    for stream in streams:
+        if stream.rate not in _RATES:
+            raise AudioError(f"The file claims a sample rate of {stream.rate} Hz.")
+        if length_s is None and stream.due is not None and stream.due > max_seconds * stream.rate:
             raise _too_long(max_seconds)
-        if length_s is not None and got == wanted:
-            break
-    if stream.rate != SAMPLE_RATE:
-        samples += _int16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    if wanted is not None and wanted - got > stream.tolerance_s * stream.rate:
-        due, there = wanted / stream.rate, got / stream.rate
-        raise AudioError(f"The file is cut short: {due:.2f} s are due, {there:.2f} s are there.", "truncated")
+        wanted = None if left_s is None else round(left_s * stream.rate)
+        resampler = soxr.ResampleStream(stream.rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
+        got = 0
+        for block in stream.blocks:
+            mono = mixer.mix(block if wanted is None else block[: wanted - got])
+            if not np.isfinite(mono).all():
+                raise AudioError("The file holds samples that are not numbers.")
+            got += len(mono)
+            samples += _int16(mono if stream.rate == SAMPLE_RATE else resampler.resample_chunk(mono))
+            if len(samples) > 2 * SAMPLE_RATE * max_seconds:
+                raise _too_long(max_seconds)
+            if got == wanted:
+                break
+        if stream.rate != SAMPLE_RATE:
+            samples += _int16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        if wanted is None and stream.due is not None and got < stream.due:
+            raise cut_short(stream.due / stream.rate, got / stream.rate)
+        if left_s is not None:
+            left_s -= got / stream.rate
+            if got == wanted:
+                break
+    if length_s is not None and left_s is not None and left_s > 0.1:
+        raise cut_short(length_s, length_s - left_s)
     if not samples:
         raise AudioError("The file has no samples.", "empty")
     return np.frombuffer(samples, dtype="<i2")
+
+
+class _Mixer:
+    """Makes one channel of several, and finds out whether they cancel one another."""
+
+    def __init__(self, channel: int | None) -> None:
+        self._channel = channel
+        self._energies: NDArray[np.float64] | None = None
+        self._mixed = 0.0
+        self._alike = True
+
+    def mix(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return one channel of a block (samples, channels), or the mean of all."""
+        channels, channel = block.shape[1], self._channel
+        if channel is not None and not 0 <= channel < channels:
+            number = "1 channel" if channels == 1 else f"{channels} channels"
+            raise AudioError(f"The file has no channel {channel}: it has {number}, counted from 0.")
+        if channel is not None or channels == 1:
+            self._alike = self._alike and self._energies is None
+            return block[:, channel or 0]
+        mixed: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
+        energies = np.einsum("ij,ij->j", block, block).astype(np.float64)
+        if self._energies is None:
+            self._energies = np.zeros(channels)
+        self._alike = self._alike and len(self._energies) == channels
+        if self._alike:
+            self._energies += energies
+            self._mixed += float(mixed @ mixed)
+        return mixed
+
+    @property
+    def canceled(self) -> int | None:
+        """The channel with the most energy, if the mean of all has lost most of it; else None."""
+        if self._energies is None or not self._alike:
+            return None
+        independent = self._energies.sum() / len(self._energies) ** 2
+        return int(self._energies.argmax()) if self._mixed < _CANCELED * independent else None
 
 
 def _int16(samples: NDArray[np.float32]) -> bytes:
@@ -138,75 +175,3 @@ def _int16(samples: NDArray[np.float32]) -> bytes:
 
 def _too_long(max_seconds: float) -> AudioError:
     return AudioError(f"The recording is longer than {max_seconds:g} s: cut it into utterances.", "too_long")
-
-
-def _by_libsndfile(file: BinaryIO, stack: ExitStack, start_s: float) -> _Stream | None:
-    """Open a file by libsndfile, by its descriptor so that its name plays no part; None if it knows no such format."""
-    try:
-        opened = soundfile.SoundFile(file if isinstance(file, io.BytesIO) else _descriptor(file))
-    except (soundfile.LibsndfileError, TypeError):
-        file.seek(0)
-        return None
-    stack.enter_context(opened)
-    start = round(start_s * opened.samplerate)
-    if start and start >= opened.frames:
-        raise _starts_after_the_end(start_s)
-    if start:
-        opened.seek(start)
-
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        frames = max(1, _BLOCK // opened.channels)
-        while len(block := opened.read(frames, dtype="float32", always_2d=True)):
-            yield block[:, 0] if opened.channels == 1 else block.mean(axis=1)
-
-    return _Stream(opened.samplerate, opened.frames - start, 0.1, blocks())
-
-
-def _descriptor(file: BinaryIO) -> int:
-    """Return a second descriptor of an open file, at its start; libsndfile closes it, also when it cannot open it."""
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
-    return os.dup(file.fileno())
-
-
-def _by_ffmpeg(file: BinaryIO, stack: ExitStack, start_s: float) -> _Stream:
-    """Open the first audio stream of a file by FFmpeg, which is given no name and hence sees only the content."""
-    nameless = file if isinstance(file, io.BytesIO) else stack.enter_context(os.fdopen(os.dup(file.fileno()), "rb"))
-    nameless.seek(0)
-    opening: AbstractContextManager[Any] = av.open(nameless, options={"format_whitelist": _CONTAINERS})
-    container = stack.enter_context(opening)
-    if not container.streams.audio:
-        raise AudioError("The file has no audio in it.")
-    audio = container.streams.audio[0]
-    audio.codec_context.thread_count = 1
-    rate = int(audio.codec_context.sample_rate or audio.rate or 0)
-    start = round(start_s * rate)
-    declared = _declared(container, audio, rate)
-
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        resampler = av.AudioResampler(format="fltp")
-        skip = start
-        for frame in container.decode(audio):
-            for part in resampler.resample(frame):
-                block = part.to_ndarray().mean(axis=0, dtype=np.float32)
-                if len(block) > skip:
-                    yield block[skip:]
-                skip = max(0, skip - len(block))
-        if skip:
-            raise _starts_after_the_end(start_s)
-
-    return _Stream(rate, None if declared is None else declared - start, 0.25, blocks())
-
-
-def _declared(container: Any, audio: Any, rate: int) -> int | None:
-    """Return how many samples the audio has by its header; None where that is unknown or another stream's length."""
-    if _KNOW_THEIR_LENGTH.isdisjoint(container.format.name.split(",")):
-        return None
-    if audio.duration is not None:
-        return int(audio.duration * audio.time_base * rate)
-    if container.duration is not None and len(container.streams) == 1:
-        return int(container.duration * rate) // 1_000_000
-    return None
-
-
-def _starts_after_the_end(start_s: float) -> AudioError:
-    return AudioError(f"The recording ends before {start_s:g} s, where the utterance should begin.", "truncated")

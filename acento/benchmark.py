@@ -10,7 +10,7 @@ from datetime import datetime
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from acento.data.dataset import Card, language_of, load_card, read_clips
+from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips
 from acento.fingerprint import fingerprint
 from acento.inference.plan import load_part, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
@@ -96,7 +96,7 @@ def plan_transcription(
         dataset_title=card.title,
         dataset_fingerprint=card.fingerprint,
         split=split,
-        limit=limit if limit is not None and limit < card.splits[split] else None,
+        limit=limit if limit is not None and limit < clips_in(card, split) else None,
         model=ModelSpec.of(checkpoint),
         options=options,
         batch_size=batch_size,

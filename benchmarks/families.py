@@ -1,6 +1,7 @@
 """Every model family through Acento's engine on the same clips: RTFx, peak memory, and WER where a model can write.
 
     python benchmarks/families.py [--clips 120] [--rounds 2] [--batch-size 8] [--cores 2] [--only NAME ...]
+    python benchmarks/families.py --real [--clips 24] [--rounds 1]
     python benchmarks/families.py --shapes [--tokens 100] [--clips 64] [--batch-size 32]
 
 Each row is a process of its own, so that its peak memory is its own: what it took beyond Python and its libraries.
@@ -12,7 +13,9 @@ length where that is said, one decision for each frame with CTC, and none (blank
 
 Where NeMo is installed, its own ``transcribe`` on files stands beside Acento on the same model and clips.
 
-``--shapes`` takes the sizes of published models instead, on a CUDA device in bfloat16. Nothing is downloaded.
+``--real`` takes whisper-base on Dutch and whisper-tiny.en on English speech, which are downloaded, and each has a WER.
+``--shapes`` takes the sizes of published models, on a CUDA device in bfloat16. Without ``--real`` nothing is
+downloaded.
 """
 
 import argparse
@@ -40,6 +43,8 @@ LANGUAGE = "es"
 MOST_CLIPS = 8
 """Of random models, on a CPU; they last 20 s each."""
 SHIPPED = ("demo:whisper-mini", "demo:whisper-micro")
+REAL = {"demo:whisper-base": "nl", "demo:whisper-tiny.en": "en"}
+"""Published weights, and the language of the speech that they are given."""
 ENGINES = ("transformers", "ctranslate2 float32", "ctranslate2 int8")
 NEMO = {"nemo-ctc": "ctc", "nemo-tdt": "tdt"}
 THEIRS = "nemo's transcribe"
@@ -147,6 +152,7 @@ def main() -> None:
     """Read the options and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", action="store_true", help="the sizes of published models, on CUDA")
+    parser.add_argument("--real", action="store_true", help="published weights and human speech, which are downloaded")
     parser.add_argument("--only", nargs="+", help="names of rows, or of models in them")
     parser.add_argument("--clips", type=int)
     parser.add_argument("--rounds", type=int, default=2)
@@ -154,7 +160,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--tokens", type=int)
     options = parser.parse_args()
-    options.clips = options.clips or (64 if options.shapes else 120)
+    options.clips = options.clips or (64 if options.shapes else 24 if options.real else 120)
     options.batch_size = options.batch_size or (32 if options.shapes else 8)
     options.tokens = options.tokens or (100 if options.shapes else 40)
     options.device = "cuda" if options.shapes else "cpu"
@@ -208,11 +214,13 @@ def with_nemo(options: argparse.Namespace) -> bool:
     from acento.models.families import FAMILIES
 
     wanted = not options.only or any(name in options.only for name in (*NEMO, "acento", THEIRS))
-    return wanted and not options.shapes and FAMILIES["nemo"].missing() is None
+    return wanted and not options.shapes and not options.real and FAMILIES["nemo"].missing() is None
 
 
 def rows(options: argparse.Namespace) -> list[dict[str, str]]:
     """Return what is measured: model and engine."""
+    if options.real:
+        return [{"name": name, "engine": engine} for name in REAL for engine in ENGINES]
     shapes = PUBLISHED_SHAPES if options.shapes else CPU_SHAPES
     found = [] if options.shapes else [{"name": name, "engine": engine} for name in SHIPPED for engine in ENGINES]
     found += [{"name": name, "engine": engine} for name, shape in shapes.items() for engine in shape.engines]
@@ -243,7 +251,11 @@ def measure(row: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     shape = (PUBLISHED_SHAPES if options.shapes else CPU_SHAPES).get(row["name"])
     most = MOST_CLIPS if row["name"] in NEMO else shape.most_clips if shape is not None and not options.shapes else None
     count = options.clips if most is None else min(options.clips, most)
-    clips = speak(count, 0.0 if row["name"] in SHIPPED else 20.0, window_s)
+    clips = (
+        read_real(row["name"], count)
+        if options.real
+        else speak(count, 0.0 if row["name"] in SHIPPED else 20.0, window_s)
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder, writes = checkpoint_of(row, Path(temporary), options)
         before = host_mb()
@@ -255,7 +267,7 @@ def measure(row: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
             seconds.append(taken)
         memory = torch.cuda.max_memory_allocated() / 1e6 if options.device == "cuda" else host_mb(peak=True) - before
     wer = None
-    if row["name"] in SHIPPED:
+    if row["name"] in (*SHIPPED, *REAL):
         rule = normalizer("chilean-leaderboard")
         pairs = zip(clips, texts, strict=True)
         wer = sum((count_words(rule(said), rule(text)) for (said, _), text in pairs), ErrorCounts()).rate
@@ -273,6 +285,13 @@ Clip = tuple[str, Any]
 """What was said, and the audio: float32, mono, 16 kHz."""
 Decode = Callable[[list[Clip]], tuple[list[str | None], float]]
 """Returns texts and seconds."""
+
+
+def read_real(name: str, count: int) -> list[Clip]:
+    """Return test clips in the language that a model is given."""
+    from acento.data.demo.real.clips import read_demo
+
+    return [(clip.text, clip.audio) for clip in read_demo(REAL[name], "test", count)]
 
 
 def speak(count: int, least_s: float, window_s: float) -> list[Clip]:
@@ -307,7 +326,7 @@ def checkpoint_of(row: dict[str, str], temporary: Path, options: argparse.Namesp
         model = make_nemo(temporary / "nemo", kind=NEMO[name], width=144, layers=3)
         return model, "whatever random weights write"
     writes, model = "", name
-    if name not in SHIPPED:
+    if name not in (*SHIPPED, *REAL):
         shape = (PUBLISHED_SHAPES if options.shapes else CPU_SHAPES)[name]
         writes, model = shape.writes.format(tokens=options.tokens), str(make(shape, temporary / "random", options))
     if engine.startswith("ctranslate2"):
@@ -391,14 +410,15 @@ def decoder_of(
 
     checkpoint = resolve(str(folder))
     dtype = "float32" if options.device == "cpu" else "bfloat16"
-    language = None if checkpoint.family.name == "nemo" else LANGUAGE
+    spoken = REAL.get(row["name"], LANGUAGE)
+    language = None if checkpoint.family.name == "nemo" else spoken
     asked = DecodeOptions(language=language, device_type=options.device, dtype=dtype)
     recognizer = checkpoint.family.load(checkpoint.folder, asked)
     placements = options.cores if recognizer.shareable and options.device == "cpu" else 1
     if placements == 1:  # else a thread for each core, as inline placements have it
         torch.set_num_threads(options.cores)
     recognizer.warm_up(options.batch_size)
-    engine = Engine(recognizer, batch_size=options.batch_size, language=LANGUAGE)
+    engine = Engine(recognizer, batch_size=options.batch_size, language=spoken)
 
     def decode(some: list[Clip]) -> tuple[list[str | None], float]:
         planned = [PlannedClip(str(n), len(audio) / 16000, str(n), "", n) for n, (_, audio) in enumerate(some)]

@@ -2,6 +2,7 @@
 
     python benchmarks/training.py [--strategies encoder full decoder] [--clips 144] [--batch-size 8] [--epochs 10]
     python benchmarks/training.py --shape base [--clips 8] [--batch-size 2] [--epochs 3]
+    python benchmarks/training.py --real [--strategies encoder] [--clips 8] [--batch-size 4] [--epochs 2]
 
 Both compute in float32 on the same number of threads, with AdamW (fused, which is the Trainer's default too), a cosine
 schedule, no dropout, no evaluation and no checkpoint. Each side is a process of its own, so that its peak memory is its
@@ -19,7 +20,8 @@ not train the same model.
 
 Prints for each strategy the turns, steps a second, peak memory, the largest difference of the loss in any step,
 ``ratio STRATEGY: N`` (all steps of a side by all seconds of it), and where Acento's time goes (a profile of one more
-epoch, which the table does not count). ``--shape base`` trains a random model of whisper-base's shape on 30 s windows.
+epoch, which the table does not count). ``--shape base`` trains a random model of whisper-base's shape on 30 s windows,
+``--real`` whisper-base itself on Dutch speech; both are downloaded.
 """
 
 import argparse
@@ -35,17 +37,23 @@ from typing import Any
 
 import numpy as np
 
-LANGUAGE = "es"
 SIDES = ("acento", "recipe")
 SCRIPT = str(Path(__file__).with_name("training_sides.py"))
-DEFAULTS = {"mini": (144, 8, 10), "base": (8, 2, 3)}  # clips, batch size, epochs: 10 is what so few clips are given
+DEFAULTS = {
+    "mini": (144, 8, 10),
+    "base": (8, 2, 3),
+    "real": (8, 4, 2),
+}  # clips, batch size, epochs: 10 is what so few clips are given
 BASE_LAYERS = {"layers": 6, "attention_heads": 8, "ffn_dim": 2048}
 
 
 def main() -> None:
     """Read the options and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=sorted(DEFAULTS), default="mini")
+    parser.add_argument("--shape", choices=["mini", "base"], default="mini")
+    parser.add_argument(
+        "--real", action="store_const", dest="shape", const="real", help="whisper-base and human speech"
+    )
     parser.add_argument("--strategies", nargs="+", default=["full", "encoder", "decoder"])
     parser.add_argument("--clips", type=int)
     parser.add_argument("--batch-size", type=int)
@@ -104,12 +112,16 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
     disable_progress_bar()
     set_verbosity_error()
-    model = resolve("demo:whisper-mini").folder
+    language = "nl" if options.shape == "real" else "es"
+    model = resolve("demo:whisper-base" if options.shape == "real" else "demo:whisper-mini").folder
     if options.shape == "base":
         model = make_base(model, folder / "base")
-    labeler = load(model, LANGUAGE)
+    labeler = load(model, language)
     window_s = labeler.needs.window_s or 30.0
-    clips = speak(options.clips, window_s if options.shape == "base" else 0.0)
+    if options.shape == "real":
+        clips = read_real(options.clips)
+    else:
+        clips = speak(options.clips, window_s if options.shape == "base" else 0.0)
     labels = [labeler.labels(text) for text, _ in clips]
     lengths = [len(samples) for _, samples in clips]
     (folder / "audio.i2").write_bytes(b"".join(samples.astype("<i2").tobytes() for _, samples in clips))
@@ -120,8 +132,9 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     np.save(folder / "features.npy", np.stack(features))
     batches = Batches(lengths, options.batch_size, 0)
     steps = options.epochs * batches.steps_per_epoch
+    what = "whisper-base" if options.shape == "real" else f"a model of whisper-{options.shape}'s shape"
     print(
-        f"{device_name('cpu')}, {options.threads} threads, float32, a model of whisper-{options.shape}'s shape, batch "
+        f"{device_name('cpu')}, {options.threads} threads, float32, {what}, batch "
         f"{options.batch_size}\n{options.clips} clips of {min(lengths) / 16000:.1f} to {max(lengths) / 16000:.1f} s in "
         f"windows of {window_s:g} s, {steps} steps in {options.epochs} epochs"
     )
@@ -129,12 +142,20 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "folder": str(folder),
         "took": took,
         "model": str(model),
+        "language": language,
         "labels": labels,
         "lengths": lengths,
         "order": [batches.at(step) for step in range(steps)],
         "start": labeler.start,
         **{name: getattr(options, name) for name in ("batch_size", "epochs", "threads", "features", "waiting")},
     }
+
+
+def read_real(count: int) -> list[tuple[str, Any]]:
+    """Return texts and samples (int16, 16 kHz) of Dutch training clips."""
+    from acento.data.demo.real.clips import read_demo
+
+    return [(clip.text, (clip.audio * 32768).astype(np.int16)) for clip in read_demo("nl", "train", count)]
 
 
 def speak(count: int, window_s: float) -> list[tuple[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-LANGUAGE = "es"
 RATE = 1e-4
 BETAS = (0.9, 0.98)
 GROUPS = {
@@ -73,9 +72,9 @@ def acento(setting: dict[str, Any]) -> None:
         epochs=setting["epochs"],
         batch_size=setting["batch_size"],
     )
-    trainable = load(Path(setting["model"]), LANGUAGE, recipe, "cpu")
+    trainable = load(Path(setting["model"]), setting["language"], recipe, "cpu")
     examples = [
-        Example(str(at), "", tuple(labels), None, None, LANGUAGE, length)
+        Example(str(at), "", tuple(labels), None, None, setting["language"], length)
         for at, (labels, length) in enumerate(zip(setting["labels"], setting["lengths"], strict=True))
     ]
     batches = Batches(setting["lengths"], recipe.batch_size, recipe.seed)

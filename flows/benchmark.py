@@ -7,6 +7,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
+from acento.errors import AcentoError, StoreError, may_pass, name_and_line
 from acento.runs import BenchmarkRequest
 from acento.settings import ComputeName
 from tasks.plan import plan_run
@@ -53,7 +54,7 @@ def benchmark(
     Args:
         models: folders, Hugging Face ids (``owner/name@revision``), or shipped models (``demo:whisper-mini``).
         datasets: names of staged data sets, ``NAME`` or ``NAME@VERSION``.
-        split: train, dev or test.
+        split: train, dev, test, or all: every clip of the data set together.
         num_requests: placements that share the work; one on a GPU, one for each core on the CPU.
         gpu_batch_size: clips in a batch; what suits the model and the device.
         job_id: the run's name; made from the time where none is given.
@@ -69,10 +70,19 @@ def benchmark(
         allow_invalid: also use a data set that failed its last validation; the run then says so.
     """
     planned = take(plan_run, _request(), job_id)
-    scored = []
+    left_out, scored = dict(planned.left_out), []
     with shared_compute():
         for transcription in planned.transcriptions:
-            transcribed = take(transcribe, transcription, planned.placements, planned.compute)
-            scored.append((transcription, take(score, transcription, transcribed, normalizer)))
-    published = take(publish_run, planned.run, scored)
-    return published.model_copy(update={"left_out": planned.left_out})
+            try:
+                transcribed = take(transcribe, transcription, planned.placements, planned.compute)
+            except Exception as error:
+                # what may pass, and a store that fails, end the run: the same command goes on from there
+                if len(planned.transcriptions) == 1 or may_pass(error) or isinstance(error, StoreError):
+                    raise
+                left_out[transcription.title] = str(error) if isinstance(error, AcentoError) else name_and_line(error)
+                failure = error
+            else:
+                scored.append((transcription, take(score, transcription, transcribed, normalizer)))
+    if not scored:
+        raise failure
+    return take(publish_run, planned.run, scored, left_out)

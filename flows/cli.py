@@ -1,8 +1,11 @@
 """The command ``acento``. Verbs that do work run the flow of that name; verbs that look read the store."""
 
-import typer
+import sys
 
-from flows import terminal
+import typer
+from rich.console import Console
+
+from flows import pipes, terminal
 from flows.commands import datasets, models, store
 from flows.commands.benchmark import benchmark, demo, leaderboard, results, runs
 from flows.commands.data import stage
@@ -26,7 +29,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from acento import __version__
 
-        typer.echo(f"acento {__version__}")
+        terminal.out.print(f"acento {__version__}")
         raise typer.Exit
 
 
@@ -62,7 +65,9 @@ app.add_typer(store.app, name="store")
 
 def main() -> None:
     """Run ``acento`` with this process's arguments."""
+    Console.on_broken_pipe = pipes.leave  # type: ignore[method-assign]  # of typer's own consoles, too
     app()
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict, Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.errors import AcentoError
+from acento.errors import AcentoError, InputError
 from acento.settings import ComputeName
 from acento.training.request import FinetuneRequest
 from flows.benchmark import benchmark
@@ -98,8 +98,12 @@ def specialize(
     asked = take(plan_gate, request.model_name, base_model, test or dataset, guards or [], told, bound)
 
     def measure(*models: str) -> str:
-        """Benchmark models on every set that the gate looks at; return the run."""
-        return benchmark(
+        """Benchmark models on every set that the gate looks at; return the run.
+
+        Raises:
+            InputError: one of them could not be measured on one of the sets.
+        """
+        done = benchmark(
             models=list(dict.fromkeys(models)),
             datasets=asked.datasets,
             num_requests=num_requests,
@@ -107,7 +111,10 @@ def specialize(
             device=device,
             compute=compute,
             allow_invalid=allow_invalid,
-        ).run
+        )
+        for name, why in done.left_out.items():
+            raise InputError(f"{name} could not be measured. {why}")
+        return done.run
 
     measure(base_model, asked.incumbent)
     tuned = finetune(

@@ -15,13 +15,14 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acento.errors import AcentoError
+from acento.errors import AcentoError, name_and_line
 from acento.progress import Progress, listening
-from flows import interrupts
+from flows import interrupts, pipes
 
 INTERRUPTED = 130
 BUG = 70
-"""Exit codes; beside them 1 is an error that was said, 2 a command line that was not understood."""
+"""Exit codes; beside them 1 is an error that was said or something that was left out, 2 a command line that was not
+understood, 141 an output that nobody reads any more."""
 
 _NARROW = 80
 _PAGE = 120
@@ -67,6 +68,8 @@ class Commands(TyperGroup):
         except (KeyboardInterrupt, Exception) as error:
             if type(error).__module__.partition(".")[0] in ("click", "typer"):
                 raise  # how these two say usage errors and exits
+            if isinstance(error, BrokenPipeError) and pipes.reader_is_gone():
+                pipes.leave()
             raise typer.Exit(explain(error)) from None
 
 
@@ -84,12 +87,11 @@ def explain(error: BaseException) -> int:
         _say(f"Error: {sentence}")
         return 1
     if verbose():
-        _say(f"Error: unexpected {type(error).__name__}: {error}")
+        _say(f"Error: unexpected {name_and_line(error)}")
     else:
         with tempfile.NamedTemporaryFile("w", prefix="acento-", suffix=".log", delete=False, encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
-        first = (str(error).splitlines() or [""])[0]
-        _say(f"Error: unexpected {type(error).__name__}: {first} (traceback in {log.name}; or run again with -v)")
+        _say(f"Error: unexpected {name_and_line(error)} (traceback in {log.name}; or run again with -v)")
     return BUG
 
 

@@ -1,6 +1,7 @@
 """The task that plans a benchmark: everything named is found, and all work fixed, before anything is computed."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import closing
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,7 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint, resolve
 from acento.models.families import WHISPER
 from acento.models.naming import with_engine
+from acento.precheck import unusable
 from acento.runs import BenchmarkRequest, begin, utc_now
 from acento.settings import settings
 from acento.store import open_store
@@ -34,7 +36,7 @@ class PlannedRun(BaseModel):
     compute: str
     transcriptions: list[Transcription]
     left_out: dict[str, str] = {}
-    """Models that cannot be run on this machine, and what is missing for each."""
+    """Models and data sets that cannot be used, each with the reason."""
 
 
 @step("plan", run_name="plan {request.title}")
@@ -50,13 +52,25 @@ def plan_run(request: BenchmarkRequest, job_id: str | None = None) -> PlannedRun
         dtype=request.dtype or default_dtype(device, elsewhere),
         threads=request.threads or settings().threads,
     )
+    known = unusable(
+        store,
+        request.models,
+        request.datasets,
+        split=request.split,
+        language=request.language,
+        engine=request.engine,
+        quantization=request.quantization,
+        allow_invalid=request.allow_invalid,
+        installed=elsewhere is None,
+    )
     # a set named twice, by its name and by its latest version, is one
-    cards = list({card.key: card for card in (load_card(store, name) for name in request.datasets)}.values())
+    named = [load_card(store, name) for name in request.datasets if name not in known]
+    cards = list({card.key: card for card in named}.values())
     validation = {f"{card.name}@{card.version}": require_valid(store, card, request.allow_invalid) for card in cards}
     for name, outcome in validation.items():
         if outcome == USED_ALL_THE_SAME:
             _log.warning("Data set %s failed validation and is used all the same.", name)
-    checkpoints, left_out = _found(request, elsewhere)
+    checkpoints, left_out = _found(request, elsewhere, known)
     transcriptions = [
         plan_transcription(
             store,
@@ -114,32 +128,45 @@ def asked_compute(name: str | None) -> tuple[Elsewhere | None, InputError | None
         return elsewhere, hindrance
 
 
-def _found(request: BenchmarkRequest, elsewhere: Elsewhere | None = None) -> tuple[list[Checkpoint], dict[str, str]]:
-    """Return the models that can be run, and of the others, by name, what is not installed for them.
+def _found(
+    request: BenchmarkRequest, elsewhere: Elsewhere | None = None, left_out: Mapping[str, str] | None = None
+) -> tuple[list[Checkpoint], dict[str, str]]:
+    """Return the models that can be run, and of the others, by name, why they cannot; ``left_out`` are known already.
 
     What is installed elsewhere cannot be asked: there every model is tried, and one that lacks something fails with a
     sentence of the machine that lacks it.
 
     Raises:
         InputError: a quantization without an engine that takes one.
-        ModelError: a model is not to be had, or not one of them can be run.
+        ModelError: not one model can be run.
     """
     if request.quantization is not None and request.engine is None:
         raise InputError("A quantization is for CTranslate2: add --engine ctranslate2.")
-    checkpoints, left_out = [], dict[str, str]()
+    checkpoints, reasons = [], dict(left_out or {})
     for name in dict.fromkeys(request.models):
-        checkpoint = resolve(name)
-        if request.engine is not None and checkpoint.family.name == WHISPER:
-            named = with_engine(name, request.engine, request.quantization)
-            checkpoint = checkpoint if named == name else resolve(named)
-        if elsewhere is not None or (missing := checkpoint.family.missing()) is None:
+        if name in reasons:
+            continue
+        try:
+            checkpoint = _resolved(name, request)
+            if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
+                raise ModelError(missing)
             checkpoints.append(checkpoint)
-        else:
-            left_out[name] = missing
-            _log.warning("Model %s is left out. %s", name, missing)
+        except InputError as error:
+            reasons[name] = str(error)
     if not checkpoints:
-        raise ModelError(next(iter(left_out.values())))
-    return checkpoints, left_out
+        raise ModelError(next(reasons[name] for name in request.models))
+    for name, why in reasons.items():
+        _log.warning("%s is left out. %s", name, why)
+    return checkpoints, reasons
+
+
+def _resolved(name: str, request: BenchmarkRequest) -> Checkpoint:
+    """Return a model, with the engine that was asked for where its family knows it."""
+    checkpoint = resolve(name)
+    if request.engine is None or checkpoint.family.name != WHISPER:
+        return checkpoint
+    named = with_engine(name, request.engine, request.quantization)
+    return checkpoint if named == name else resolve(named)
 
 
 def default_placements(device: str, threads: int, elsewhere: Elsewhere | None = None) -> int:

@@ -22,7 +22,7 @@ class PublishedRun(BaseModel):
     texts_sha256: list[str]
     """For each transcription the digest of (id, text, reason)."""
     left_out: dict[str, str] = {}
-    """Models that could not be run, and what was missing for each."""
+    """Models and data sets that could not be used, or one on the other, each with the reason."""
 
 
 @step("score", run_name="score {transcription.title}")
@@ -37,15 +37,19 @@ def score(transcription: Transcription, transcribed: Transcribed, normalizer: st
 
 
 @step("publish", run_name="publish {run}")
-def publish_run(run: str, scored: list[tuple[Transcription, Scored]]) -> PublishedRun:
-    """Write the run's files and show its leaderboard."""
+def publish_run(
+    run: str, scored: list[tuple[Transcription, Scored]], left_out: dict[str, str] | None = None
+) -> PublishedRun:
+    """Write the run's files and show its leaderboard, and what is not on it."""
+    notes = "".join(f"\n\nLeft out: {name}. {why}" for name, why in (left_out or {}).items())
     finished = finish(open_store(settings().store), run, scored, utc_now())
     for board in finished.leaderboard.boards:
         key = artifact_key("leaderboard", board.dataset.rpartition(" v")[0], board.split)
-        show_markdown(key, board.to_markdown(), f"Leaderboard of {run}")
+        show_markdown(key, board.to_markdown() + notes, f"Leaderboard of {run}")
     return PublishedRun(
         run=run,
         folder=str(finished.folder),
         files=sorted(finished.artifact.files),
         texts_sha256=[score.digest for _, score in scored],
+        left_out=left_out or {},
     )

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from acento.data.utterance import META_COLUMNS, SPLITS, Utterance, primary_language
+from acento.data.utterance import ALL, META_COLUMNS, SPLITS, Utterance, primary_language
 from acento.errors import DataError, InputError
 from acento.store import Store
 from acento.text.language import resolve_language
@@ -125,9 +125,9 @@ def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[C
     """Yield every clip of a version (of one split), in the order of its parts, without reading audio.
 
     Raises:
-        DataError: the split is not one of the data set's.
+        DataError: the split is not one of the data set's, or has no clips.
     """
-    if split is not None and not card.splits.get(split):
+    if split is not None and not clips_in(card, split):
         have = (
             ", ".join(f"{name} ({card.splits[name]})" for name in SPLITS if card.splits.get(name)) or "no clip at all"
         )
@@ -135,8 +135,13 @@ def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[C
     for part in card.parts:
         table = pq.read_table(store.local_path(part.key, CLIPS), columns=META_COLUMNS)
         for row, values in enumerate(table.to_pylist()):
-            if split is None or values["split"] == split:
+            if split in (None, ALL, values["split"]):
                 yield ClipRow(Utterance(**values), part.key, row)
+
+
+def clips_in(card: Card, split: str) -> int:
+    """Return how many clips a split of a version has; ``all`` is all of them together."""
+    return card.clips if split == ALL else card.splits.get(split, 0)
 
 
 def language_of(store: Store, card: Card, splits: Sequence[str]) -> str | None:

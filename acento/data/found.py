@@ -11,7 +11,8 @@ from pathlib import Path
 from sys import intern
 from typing import Any, Self
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, stretch_of
+from acento.data.channels import on_channel
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch_of
 from acento.fingerprint import sha256_file
 
 _AT_ONCE = 1024
@@ -84,7 +85,7 @@ class FoundItem(SourceItem):
         split, language, speaker, accent = (None if fact is None else intern(fact) for fact in facts)
         kept = cls(
             *(item.id, item.path, item.text, item.origin, split, language, speaker, accent),
-            *(item.start_s, item.length_s, item.channel),
+            *(item.start_s, item.length_s, item.channel, item.split_by_name),
         )
         path, whole = str(item.path), _whole(item.origin)
         if whole and path.endswith(os.sep + whole):
@@ -144,7 +145,7 @@ def find_inputs(source: Source, workers: int) -> Found:
     items: list[SourceItem] = []
     rejections: list[Rejection] = []
     for entry in source.items():
-        usable = _usable(entry)
+        usable = _usable(entry, source.options.channel)
         if isinstance(usable, Rejection):
             rejections.append(usable)
         else:
@@ -165,19 +166,27 @@ def find_inputs(source: Source, workers: int) -> Found:
     return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists()), tuple(source.notes()))
 
 
-def _usable(entry: SourceItem | Rejection) -> SourceItem | Rejection:
-    """Return an entry as it may be stored: with an id and a text, and every string in UTF-8."""
+def _usable(entry: SourceItem | Rejection, channel: str | None) -> SourceItem | Rejection:
+    """Return an entry as it may be stored: an id and a text of one line, every string in UTF-8, the split of its folder.
+
+    Raises:
+        DataError: each channel is to be a clip, and there is one text for all of them.
+    """
     if isinstance(entry, Rejection):
         return replace(entry, id=_shown(entry.id), source=_shown(entry.source), detail=_shown(entry.detail))
     for value in (entry.id, entry.text, entry.origin, entry.language, entry.speaker, entry.accent):
-        if value is not None and value != _shown(value):
-            detail = "A name or text of it is not UTF-8: rename the file or mend its row."
+        if value is not None and (value != _shown(value) or "\0" in value):
+            detail = "A name or text of it is not UTF-8, or holds a NUL: rename the file or correct its row."
             return Rejection(_shown(entry.id), _shown(entry.origin), Reason.BAD_ROW, detail)
     if not entry.text.strip():
         return Rejection(entry.id, entry.origin, Reason.NO_TRANSCRIPT, "Its transcript is blank.")
     if not entry.id.strip():
         return Rejection(entry.origin, entry.origin, Reason.BAD_ROW, "It has no id.")
-    return entry
+    if len(lines := entry.text.splitlines()) > 1:
+        entry = replace(entry, text=" ".join(line.strip() for line in lines if line.strip()))
+    if entry.split is None and (split := split_of_folders(entry.origin)):
+        entry = replace(entry, split=split, split_by_name=True)
+    return on_channel(entry, channel)
 
 
 def _shown(text: str) -> str:

@@ -8,6 +8,7 @@ nothing that a run leaves depends on the workers, or on the order in which the s
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -26,14 +27,18 @@ from acento.data.staging_chunk import (
     rejected_table,
 )
 from acento.data.staging_known import Known, content_of, read_known
-from acento.data.staging_plan import decide, duplicates_among, still_rejected
+from acento.data.staging_plan import best_split_by, decide, duplicates_among, still_rejected
 from acento.data.staging_pool import run_chunks
 from acento.data.utterance import SPLITS
-from acento.errors import AcentoError, DataError
+from acento.errors import AcentoError, DataError, InputError
 from acento.fingerprint import fingerprint
 from acento.progress import report
 from acento.settings import settings
 from acento.store import Store
+from acento.text.language import resolve_language
+
+
+_BY_PROMPT = "The splits are made by prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ def stage(
         asked["max_seconds"] = float(max_seconds)
     if workers is None:
         workers = settings().workers or os.cpu_count() or 1
+    if language is not None:
+        asked["language"] = _language(language)
     _options(store, name, asked)
     with opened:
         found = find_inputs(opened, workers)
@@ -124,7 +131,13 @@ def _stage_upon(
     parent = load_card(store, name) if versions(store, name) else None
     known = read_known(store, [part.key for part in parent.parts] if parent else [], workers)
     before = read_rejections(read_rejected(store, parent)) if parent else ()
-    work = decide(found, known, before, options)
+    into_split = source.options.into_split
+    notes = list(found.notes)
+    if parent is None and (split_by := best_split_by(found, options, into_split)) != options["split_by"]:
+        options = {**options, "split_by": split_by}
+        notes.append(_few_speakers(found))
+    work = decide(found, known, before, options, into_split)
+    notes += [*work.notes, *_named_splits(found)]
 
     names = [field.name for field in fields(StagingOptions)]
     limits = StagingOptions(**{key: options[key] for key in names})
@@ -157,7 +170,7 @@ def _stage_upon(
     rejected = rejected_table([*still_rejected(before, found), *work.rejections])
     outcome = (found.count, len(accepted), work.already_there, dict(sorted(rejected_now.items())))
     if parent is not None and not accepted and rejected.equals(rejected_table(before)):
-        return StageResult(parent, *outcome, new_version=False, notes=found.notes)
+        return StageResult(parent, *outcome, new_version=False, notes=tuple(notes))
 
     version = parent.version + 1 if parent else 1
     parts = [
@@ -183,13 +196,13 @@ def _stage_upon(
         seconds=round(sum(part.seconds for part in parts), 6),
         splits={split: splits[split] for split in SPLITS},
         rejected=rejected.num_rows,
-        notes=found.notes,
+        notes=tuple(notes),
     )
     if card.clips != len(now):
         raise AcentoError(f"The parts of {card.title} hold {card.clips} clips instead of {len(now)}. This is a bug.")
     if not save_card(store, card, rejected):
         return None
-    return StageResult(card, *outcome, new_version=True, notes=found.notes)
+    return StageResult(card, *outcome, new_version=True, notes=tuple(notes))
 
 
 def _parts_left(
@@ -223,12 +236,48 @@ def _options(store: Store, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         return {"language": None, "seed": 0, "split_by": "auto", **asdict(StagingOptions()), **given}
     card = load_card(store, name)
     for key, value in given.items():
-        if value != card.options[key]:
+        if value != card.options[key] and not _is_same(key, value, card):
             raise DataError(
                 f"Data set {name!r} was staged with {key} {card.options[key]!r}, not {value!r}: leave it out, "
                 "or stage under another name."
             )
     return card.options
+
+
+def _is_same(key: str, asked: Any, card: Card) -> bool:
+    """Tell whether an option says what that of a data set says, though in other words."""
+    there = card.options[key]
+    if key == "language" and there is not None:
+        with suppress(InputError):
+            return str(resolve_language(there)) == asked
+    return key == "split_by" and asked == "auto" and any(note.startswith(_BY_PROMPT) for note in card.notes)
+
+
+def _language(name: str) -> str:
+    """Return the tag of a language that an option names.
+
+    Raises:
+        DataError: it is no known language.
+    """
+    try:
+        return str(resolve_language(name))
+    except InputError as error:
+        raise DataError(f"--language: {error}") from error
+
+
+def _few_speakers(found: Found) -> str:
+    speakers = {item.speaker for item in found.kept if item.speaker}
+    number = "one speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
+    return f"{_BY_PROMPT}: by its {number} a split would be empty, so voices of train are in dev and test too."
+
+
+def _named_splits(found: Found) -> list[str]:
+    """Return a note on splits that come from names of folders and lists."""
+    named = Counter(item.split for item in found.kept if item.split_by_name)
+    if not named:
+        return []
+    counts = ", ".join(f"{split} {named[split]}" for split in SPLITS if named[split])
+    return [f"Names of folders or lists say the splits of {named.total()} clips: {counts}."]
 
 
 def _nothing(source: Source, found: int, rejections: Sequence[Rejection]) -> str:

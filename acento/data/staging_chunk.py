@@ -152,7 +152,13 @@ def judge(candidate: Candidate, options: StagingOptions) -> NDArray[np.int16] | 
     item = candidate.item
     trouble = None
     try:
-        samples = decode(item.path, max_seconds=options.max_seconds, start_s=item.start_s, length_s=item.length_s)
+        samples = decode(
+            item.path,
+            max_seconds=options.max_seconds,
+            start_s=item.start_s,
+            length_s=item.length_s,
+            channel=item.channel,
+        )
     except AudioError as error:
         trouble = _rejection(candidate, Reason(error.reason), str(error))
     if not candidate.file.is_still(item.path):

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -23,7 +22,7 @@ from importlib.abc import MetaPathFinder
 from typing import Any, BinaryIO
 
 from acento.data.staging_chunk import Candidate, Chunk, StagedChunk, StagingOptions, judge, stage_chunk
-from acento.errors import AcentoError, TransientError
+from acento.errors import AcentoError, TransientError, for_another_process
 from acento.store import Store, open_store
 
 _LENGTH = struct.Struct("<Q")
@@ -190,8 +189,8 @@ def work(url: str) -> None:
                     answer = None
             except AcentoError as error:
                 answer = error
-            except Exception:
-                answer = RuntimeError(traceback.format_exc())  # a bug: its own class might not travel
+            except Exception as error:
+                answer = for_another_process(error)
             _send(answers, answer)
 
 

@@ -9,6 +9,8 @@ SAMPLE_RATE = 16_000
 """Hz; every staged clip has this rate, one channel, 16 bits."""
 
 SPLITS = ("train", "dev", "test")
+ALL = "all"
+"""What a benchmark calls all splits of a data set together."""
 
 
 @dataclass(frozen=True, slots=True)

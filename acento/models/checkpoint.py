@@ -58,10 +58,7 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
         return for_ctranslate2(name, resolve(asked.base, revision), asked.quantization)
     base = asked.base
     if base.startswith(SHIPPED):
-        folder = _SHIPPED_FOLDER / base.removeprefix(SHIPPED)
-        if not base.removeprefix(SHIPPED) or not folder.exists():
-            raise ModelError(f"There is no shipped model {base!r}; there is {', '.join(shipped()) or 'none'}.")
-        return _in_folder(name, folder, asked.reader)
+        return _in_folder(name, _demo_folder(base), asked.reader)
     if base.startswith(REGISTRY):
         return _in_registry(base)
     path = Path(base).expanduser()
@@ -78,6 +75,20 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
     return _from_hub(owner, revision or tag or None, asked.reader)
 
 
+def _demo_folder(base: str) -> Path:
+    """Return the folder of ``demo:NAME``: one that comes with Acento, or published weights that are fetched."""
+    from acento.data.demo.real.weights import HF, WEIGHTS, fetch_weights
+
+    name = base.removeprefix(SHIPPED)
+    if name in WEIGHTS:
+        return fetch_weights(name) / HF
+    folder = _SHIPPED_FOLDER / name
+    if not name or not folder.exists():
+        there = ", ".join([*shipped(), *(f"{SHIPPED}{one}" for one in WEIGHTS)])
+        raise ModelError(f"There is no model {base!r}; there is {there}.")
+    return folder
+
+
 def shipped() -> list[str]:
     """Return the names of the models that come with Acento."""
     if not _SHIPPED_FOLDER.is_dir():
@@ -87,6 +98,26 @@ def shipped() -> list[str]:
         for path in _SHIPPED_FOLDER.iterdir()
         if (path / "config.json").is_file() or any(path.glob(f"*{NEMO_SUFFIX}"))
     )
+
+
+def seen_here(name: str) -> tuple[Path, Family] | None:
+    """Return the folder and the family of a model of this machine, no file hashed or converted; None of any other.
+
+    Raises:
+        ModelError: the name can be none, there is no such folder, or it is no checkpoint of a known family.
+    """
+    base = parse(name).base
+    if base.startswith(REGISTRY):
+        return None
+    folder = Path(base).expanduser()
+    if base.startswith(SHIPPED):
+        folder = resolve(base).folder
+    if folder.is_dir():
+        reader = parse(name).reader if parse(name).quantization is None else None
+        return None if _only_pickled(kinds_in(name, folder)) else (folder, _check(name, folder, reader))
+    if not folder.exists() and not _looks_like_hub_id(base.partition("@")[0]):
+        resolve(base)  # it says what there is
+    return None
 
 
 def _looks_like_hub_id(name: str) -> bool:

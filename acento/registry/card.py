@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from acento.data.demo.real.weights import WEIGHTS
 from acento.models.naming import REGISTRY, SHIPPED
 from acento.registry.versions import CURVE, ModelVersion
 from acento.scoring.table import Grid
@@ -178,7 +179,10 @@ def _limits(version: ModelVersion, report: "Report | None") -> list[str]:
         said.append(report.uses.sentence)
     if report.gate is not None and not report.gate.passed:
         said.append("The gate refused it; if it is used all the same, somebody decided so.")
-    if about.base["id"].startswith(SHIPPED):
+    if about.base["id"].removeprefix(SHIPPED) in WEIGHTS:
+        weights = WEIGHTS[about.base["id"].removeprefix(SHIPPED)]
+        said.append(f"Its base is {weights.what}, under the license {weights.license}.")
+    elif about.base["id"].startswith(SHIPPED):
         said.append("Its base knows synthetic speech only: do not use it on real speech.")
     return said
 
@@ -192,8 +196,10 @@ def _licenses(version: ModelVersion) -> str:
 
 
 def _base_license(version: ModelVersion) -> str | None:
-    shipped = str(version.about.base["id"]).startswith(SHIPPED)
-    return _SHIPPED_LICENSE if shipped else version.about.base_license
+    base = str(version.about.base["id"])
+    if (fetched := WEIGHTS.get(base.removeprefix(SHIPPED))) is not None:
+        return fetched.license.lower()
+    return _SHIPPED_LICENSE if base.startswith(SHIPPED) else version.about.base_license
 
 
 def _rate(rate: "Rate | None") -> str:

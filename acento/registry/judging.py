@@ -59,11 +59,14 @@ def ask(
         if selection == sets[0]:
             raise InputError(f"{selection} is the test set; a guard is a set that must not get worse, another one.")
         spoken = _languages(store, selection)
-        own = _meant(language, spoken, _languages(store, sets[0])) or _told(_languages(store, sets[0]))
-        if foreign_languages(spoken, own):
+        # where nobody says a language, a benchmark tells the models that of each data set
+        tested = _languages(store, sets[0])
+        told = _meant(language, spoken, tested) or (_told(tested) if selection.dataset == sets[0].dataset else None)
+        if foreign_languages(spoken, told):
             raise InputError(
-                f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {own}; "
-                "what they write there says nothing. Name a guard in that language."
+                f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {told}; "
+                "what they write there says nothing. Name a guard in that language, or leave --language out: then each "
+                "set is transcribed in its own."
             )
     if any(one.split != "test" for one in sets):
         raise InputError("The gate looks at test splits: leave /SPLIT out of the test set and of the guards.")

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pydantic import BaseModel, ConfigDict
 
 from acento.data.dataset import Card, load_card, versions
+from acento.data.utterance import ALL
 from acento.scoring.entry import Entry
 from acento.store import Store
 
@@ -37,13 +38,15 @@ class SplitUse(BaseModel):
 def count_uses(entries: Iterable[Entry], dataset: str, fingerprints: Collection[str], split: str) -> SplitUse:
     """Count the models and runs among ``entries`` that were measured on a split of a data set, in part or whole.
 
+    A run on all splits together has looked at each of them.
+
     Args:
         entries: what runs put on the leaderboard.
         dataset: what to call the data set.
         fingerprints: of each of its versions that counts.
         split: the split.
     """
-    looks = [entry for entry in entries if entry.split == split and entry.dataset_fingerprint in fingerprints]
+    looks = [entry for entry in entries if entry.split in (split, ALL) and entry.dataset_fingerprint in fingerprints]
     return SplitUse(
         dataset=dataset,
         split=split,

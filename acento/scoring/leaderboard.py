@@ -12,7 +12,7 @@ import pyarrow as pa
 from acento.scoring.compare import Comparison, compare
 from acento.scoring.entry import Entry, Speed, Value, condition_columns, rate_columns, speed_columns
 from acento.scoring.score import Rate
-from acento.scoring.table import Grid
+from acento.scoring.table import Grid, rtfx_text
 
 _NO_VALUE = "–"
 _PAGE = 30
@@ -199,8 +199,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _speed(speed: Speed) -> str:
     if speed.low is None or speed.high is None:
-        return f"{speed.rtfx:.0f}"
-    return f"{speed.rtfx:.0f} [{speed.low:.0f}, {speed.high:.0f}]"
+        return rtfx_text(speed.rtfx)
+    return f"{rtfx_text(speed.rtfx)} [{rtfx_text(speed.low)}, {rtfx_text(speed.high)}]"
 
 
 def _number(rate: Rate) -> str:

@@ -54,6 +54,15 @@ def percent(rate: float | None) -> float | None:
     return None if rate is None else round(100 * rate, 2)
 
 
+def rtfx_text(rtfx: float) -> str:
+    """Return an RTFx as tables show it: below 10 with two decimals, where a whole number would hide a third of it.
+
+    >>> rtfx_text(2.984), rtfx_text(9.996), rtfx_text(21.5)
+    ('2.98', '10', '22')
+    """
+    return f"{rtfx:.2f}" if round(rtfx, 2) < 10 else f"{rtfx:.0f}"
+
+
 def rich_table(grid: Grid) -> "Table":
     """Return the table for a terminal; cells are shown as they are, never read as rich markup.
 

@@ -9,13 +9,17 @@ from acento.settings import settings
 
 
 def cache_folder(url: str) -> Path:
-    """Return the folder for copies from the store at a URL: in ``ACENTO_CACHE``, or else in the user's cache folder."""
-    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    """Return the folder for copies from the store at a URL, a subfolder of :func:`cache_root`."""
+    return cache_root() / hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def cache_root() -> Path:
+    """Return the folder for all that can be fetched again: ``ACENTO_CACHE``, or else one in the user's cache folder."""
     if settings().cache:
-        return Path(settings().cache).expanduser().absolute() / name
+        return Path(settings().cache).expanduser().absolute()
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base).absolute() / "acento" / name
+        return Path(base).absolute() / "acento"
     try:
-        return Path.home() / ".cache" / "acento" / name
+        return Path.home() / ".cache" / "acento"
     except RuntimeError:  # nobody has a home here
-        return Path(tempfile.gettempdir()) / "acento-cache" / name
+        return Path(tempfile.gettempdir()) / "acento-cache"

@@ -135,7 +135,7 @@ class S3Objects(Objects):
         if not deep:
             asked["Delimiter"] = "/"
         while True:
-            page = self._ask(lambda s3: s3.list_objects_v2(**asked))
+            page = self._ask(lambda s3: _whole(s3.list_objects_v2(**asked)))
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
                 if key and not key.endswith("/"):  # what some consoles make for an empty folder
@@ -166,7 +166,7 @@ class S3Objects(Objects):
         asked = {"Bucket": self._bucket, "Prefix": self._prefix}
 
         def page(s3: "BaseClient") -> dict[str, Any]:
-            return dict(s3.list_multipart_uploads(**asked))
+            return _whole(s3.list_multipart_uploads(**asked))
 
         found: Any = []
         while True:
@@ -186,7 +186,7 @@ class S3Objects(Objects):
         """Upload a file in parts; if that fails, what was uploaded is dropped."""
         named, size = self._named(key), path.stat().st_size
         step = max(PART, -(-size // MOST_PARTS))
-        upload = self._ask(lambda s3: s3.create_multipart_upload(**named))["UploadId"]
+        upload = self._ask(lambda s3: _upload_id(s3.create_multipart_upload(**named)))
         failed = threading.Event()
         try:
             with path.open("rb") as file:
@@ -268,3 +268,25 @@ class S3Objects(Objects):
             client = connect()
             self._here = (os.getpid(), client)
         return client
+
+
+def _whole(page: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of a list; the client reads an answer without a body as a list of nothing.
+
+    Raises:
+        ConnectionError: the page does not say whether it is the last: its answer was cut.
+    """
+    if "IsTruncated" not in page:
+        raise ConnectionError("the answer has no list in it")
+    return page
+
+
+def _upload_id(answer: dict[str, Any]) -> str:
+    """Return the id of an upload that was begun.
+
+    Raises:
+        ConnectionError: the answer was cut.
+    """
+    if not answer.get("UploadId"):
+        raise ConnectionError("the answer has no upload id in it")
+    return str(answer["UploadId"])

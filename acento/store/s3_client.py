@@ -3,6 +3,8 @@
 import logging
 import os
 import random
+import re
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +17,17 @@ from acento.errors import AcentoError, InputError, StoreError, TransientError
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-_PASSING = {408, 429, 500, 502, 503, 504}
+_PASSING = {408, 425, 429}
+"""HTTP statuses below 500 of what may pass."""
+_LASTING = {501, 505, 507}
+"""HTTP statuses from 500 up of what does not: not known, not of this version, no room."""
 _PASSING_CODES = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "ThrottlingException"}
 _PASSING_CODES |= {"Throttling", "RequestLimitExceeded", "ConditionalRequestConflict", "OperationAborted", "BadDigest"}
-_PASSING_CODES |= {"IncompleteBody"}
+_PASSING_CODES |= {"IncompleteBody", "XAmzContentSHA256Mismatch"}
+_TLS_PASSES = re.compile(
+    r"EOF|timed out|reset|closed|BAD_RECORD_MAC|DECRYPTION_FAILED|RECORD_LAYER|BAD_LENGTH|SHUTDOWN", re.I
+)
+"""What OpenSSL says of a connection that was cut or damaged; not of a certificate, nor of a server without TLS."""
 _WRONG_CREDENTIALS = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -88,7 +97,20 @@ def _connect(process: int, variables: frozenset[tuple[str, str]]) -> "BaseClient
             client = session.create_client("s3", region_name=region, config=styled)
     except (BotoCoreError, ValueError) as error:
         raise InputError(f"The settings for S3 cannot be used: {error}") from error
+    client.meta.events.register("before-parse.s3", _refuse_cut_head)
     return client
+
+
+def _refuse_cut_head(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
+    """See that an answer says how long it is; one that was cut in its head does not, and reads as an empty body.
+
+    Raises:
+        ConnectionError: it does not, where its body means something.
+    """
+    number, method = response_dict["status_code"], operation_model.http["method"]
+    said = any(name in response_dict["headers"] for name in ("content-length", "transfer-encoding"))
+    if not said and method != "HEAD" and number not in (204, 304) and (method == "GET" or number >= 300):
+        raise ConnectionError(f"the answer {number} was cut in its head")
 
 
 def status(error: BaseException) -> int:
@@ -100,24 +122,36 @@ def status(error: BaseException) -> int:
 
 
 def again(error: BaseException) -> bool:
-    """Tell whether the same request may succeed a little later."""
+    """Tell whether the same request may succeed a little later.
+
+    botocore wraps most of what a network does, but not all of it: the body of an error answer (status 300 and above)
+    is read outside of its ``try``, so that urllib3's own errors come through when that is cut.
+    """
+    from http.client import HTTPException
+
+    from botocore.exceptions import ConnectionError as BotoConnectionError
     from botocore.exceptions import (
-        ConnectionError as BotoConnectionError,
-    )
-    from botocore.exceptions import (
+        FlexibleChecksumError,
         HTTPClientError,
         IncompleteReadError,
         InvalidProxiesConfigError,
         ResponseStreamingError,
         SSLError,
     )
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import SSLError as BareSSLError
 
-    if isinstance(error, SSLError | InvalidProxiesConfigError):
+    if isinstance(error, InvalidProxiesConfigError):
         return False
-    passing = (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseStreamingError)
-    if isinstance(error, (*passing, ConnectionError, TimeoutError)):
+    if isinstance(error, SSLError | BareSSLError | ssl.SSLError):
+        return _TLS_PASSES.search(str(error)) is not None
+    wrapped = (HTTPClientError, BotoConnectionError, IncompleteReadError, ResponseStreamingError, FlexibleChecksumError)
+    bare = (HTTPError, HTTPException, ResponseParserError, ConnectionError, TimeoutError)
+    if isinstance(error, (*wrapped, *bare)):
         return True
-    return status(error) in _PASSING or _code(error) in _PASSING_CODES
+    number = status(error)
+    return number in _PASSING or (number >= 500 and number not in _LASTING) or _code(error) in _PASSING_CODES
 
 
 def sentence(error: BaseException, url: str, bucket: str) -> AcentoError:
@@ -162,7 +196,7 @@ def sentence(error: BaseException, url: str, bucket: str) -> AcentoError:
         )
     if isinstance(error, SSLError):
         return InputError(
-            f"The endpoint of {url} cannot be trusted (its certificate): set AWS_CA_BUNDLE, or another one."
+            f"The endpoint of {url} cannot be trusted ({_said(error)}): set AWS_CA_BUNDLE, or another AWS_ENDPOINT_URL."
         )
     return StoreError(f"The store {url} refused a request ({code or number or type(error).__name__}: {_said(error)}).")
 

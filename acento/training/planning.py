@@ -53,6 +53,19 @@ def plan_finetune(
     """
     check_name(name)
     check_recipe(checkpoint.family, recipe)
+    check_splits(card)
+    language = told(checkpoint, language or language_of(store, card, ["train"]))
+    labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
+    train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, heard) for split in ("train", "dev"))
+    return _job(card, checkpoint, recipe, name, options, language, train, dev)
+
+
+def check_splits(card: Card) -> None:
+    """See that a data set has clips to learn from, and clips to choose by.
+
+    Raises:
+        DataError: it lacks one of the two splits.
+    """
     for split, purpose in _MISSING.items():
         if not card.splits.get(split):
             have = ", ".join(f"{known} ({clips})" for known, clips in card.splits.items() if clips) or "none"
@@ -60,10 +73,6 @@ def plan_finetune(
                 f"Data set {card.title} has no {split} split {purpose}; it has {have}. Stage it again with shares "
                 "for train, dev and test, or with a column that says each clip's split."
             )
-    language = told(checkpoint, language or language_of(store, card, ["train"]))
-    labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
-    train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, heard) for split in ("train", "dev"))
-    return _job(card, checkpoint, recipe, name, options, language, train, dev)
 
 
 def recipe_of_model(

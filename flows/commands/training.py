@@ -75,7 +75,13 @@ def finetune(
 ) -> None:
     """Fine-tune a model on a data set; killed or interrupted, the same command goes on where it was."""
 
+    from acento.precheck import check_training
+    from acento.settings import settings
+    from acento.store import open_store
+
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
+    here = (compute or settings().compute) == "inline"
+    check_training(open_store(settings().store), dataset, base_model, installed=here)
     with working("finetune", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.finetune import finetune as finetune_flow
 
@@ -147,7 +153,21 @@ def specialize(
 ) -> None:
     """Specialize a model, and prove it: stage, validate, benchmark, fine-tune, benchmark again, gate."""
 
+    from acento.precheck import check_specialization
+    from acento.settings import settings
+    from acento.store import open_store
+
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
+    check_specialization(
+        open_store(settings().store),
+        dataset,
+        base_model,
+        test=test,
+        guards=guard or [],
+        language=language,
+        source=source,
+        installed=(compute or settings().compute) == "inline",
+    )
     with working("specialize", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
         from flows.specialize import specialize as specialize_flow
 

@@ -11,11 +11,10 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from acento.errors import AcentoError
+from acento.errors import AcentoError, for_another_process
 from acento.jobs import Placement, Runner
 from acento.store import Store, open_store
 from acento.training.job import FinetuneJob, FinetuneResult
@@ -147,5 +146,5 @@ def _outcome(runner: Runner, job: FinetuneJob, pipe: Connection) -> FinetuneResu
         return runner.execute(job, Placement("inline", noted=noted, stop=stop))
     except AcentoError as error:
         return error
-    except Exception:
-        return RuntimeError(traceback.format_exc())
+    except Exception as error:
+        return for_another_process(error)

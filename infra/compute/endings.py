@@ -3,6 +3,8 @@
 import re
 from urllib.parse import unquote
 
+from acento.errors import own_line
+
 _KNOWN: tuple[tuple[str, str], ...] = (
     (
         r'No such image: (?P<local>[^"\s)]+)|images/create\?tag=(?P<tag>\S*?)&fromImage=(?P<remote>[^\s:]+)',
@@ -22,7 +24,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 
 
 def in_plain_words(said: str) -> str:
-    """Return how a placement ended for a person; what is not known is returned as it was said.
+    """Return how a placement ended for a person; what is not known as it was said, of a traceback its own line.
 
     >>> in_plain_words('ImageNotFound: 404 Client Error for http+docker: Not Found ("No such image: acento:cuda")')[:60]
     "the image acento:cuda is neither on the worker's Docker host"
@@ -32,9 +34,11 @@ def in_plain_words(said: str) -> str:
     'its process was killed'
     >>> in_plain_words("something new")
     'something new'
+    >>> in_plain_words("Flow run failed: Traceback (most recent call last):\\n  File x\\nKeyError: 'rate'")
+    "KeyError: 'rate'"
     """
     for pattern, words in _KNOWN:
         if found := re.search(pattern, said):
             names = found.groupdict(default="")
             return words.format(image=names.get("local") or unquote(f"{names.get('remote')}:{names.get('tag')}"))
-    return said
+    return own_line(said) if "Traceback (most recent call last)" in said else said

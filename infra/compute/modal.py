@@ -24,7 +24,7 @@ from acento.training.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.reach import check_reach, kind_of
 from infra.compute.telling import read_outcome
-from infra.modal.access import check_token, explain
+from infra.modal.access import check_token, explain, last_said
 from infra.modal.container import NEWS, stop_of
 from infra.modal.image import build, with_this_project
 from infra.modal.mapping import Mapping, Over, options_asked
@@ -148,7 +148,7 @@ def _meaning(job: Job, reason: BaseException) -> AcentoError:
             f"{job.title} reached the time limit of its container on Modal: what is done of it is kept, and the same "
             "command goes on from there; or raise timeout in ACENTO_JOB_VARIABLES."
         )
-    text = str(reason).strip().splitlines()[-1].rstrip(".") if str(reason).strip() else type(reason).__name__
+    text = last_said(reason)
     if isinstance(reason, modal.exception.InternalFailure | modal.exception.RemoteError):
         return TransientError(
             f"The containers of {job.title} on Modal ended one after another ({text}): memory may be short, which "

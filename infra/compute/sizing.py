@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from acento.jobs import Job
+from acento.scoring.table import rtfx_text
 from acento.settings import settings
 
 START_S = 12.0
@@ -100,8 +101,8 @@ def size(
     placements = max(1, min(most, parts, justified))
     known = "measured" if rtfx else "guessed"
     why = (
-        f"{audio_s:.0f} s of audio in {parts} parts are about {work_s:.0f} s of work ({known}: {speed:.1f} times real "
-        f"time), and a start costs {start:.0f} s"
+        f"{audio_s:.0f} s of audio in {parts} parts are about {work_s:.0f} s of work ({known}: "
+        f"{rtfx_text(speed)} times real time), and a start costs {start:.0f} s"
     )
     return Size(placements, f"{why}: {placements} of at most {most} placements")
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from acento.devices import Elsewhere
-from acento.errors import AcentoError, InputError, TransientError
+from acento.errors import AcentoError, InputError, TransientError, own_line
 from acento.jobs import Job
 from acento.settings import settings
 from acento.store import Store
@@ -248,17 +248,6 @@ def _on_executor(errand: Errand, numbers: Iterator[int]) -> Iterator[Placed]:
 
 
 def _sentence(error: BaseException) -> str:
-    """Return what is worth reading of an error that Spark wraps several times: a Python traceback's last line, if any.
-
-    >>> _sentence(ValueError("Job aborted: Traceback (most recent call last):\\n  File x\\nKeyError: 3\\n\\tat org.x"))
-    'KeyError: 3'
-    """
+    """Return what is worth reading of an error that Spark wraps several times."""
     java = getattr(error, "java_exception", None)
-    lines = str(java.getMessage() if java is not None else error).splitlines()
-    said, inside = "", False
-    for line in lines:
-        if "Traceback (most recent call last)" in line:
-            inside = True
-        elif inside and line and not line[0].isspace():
-            said, inside = line.strip(), False
-    return said or next((line.strip() for line in lines if line.strip()), type(error).__name__)
+    return own_line(str(java.getMessage() if java is not None else error)) or type(error).__name__

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from acento import errors
-from acento.errors import AcentoError, TransientError, may_pass
+from acento.errors import AcentoError, TransientError, may_pass, name_and_line, own_line, with_trace
 from acento.jobs import Job, JobResult, Result
 from acento.training.job import FinetuneResult
 
@@ -16,11 +16,11 @@ def tell_result(result: Result) -> dict[str, Any]:
 
 
 def tell_error(error: BaseException) -> dict[str, Any]:
-    """Return an error for another process to read: its sentence; of one that nobody foresaw, where it came from."""
+    """Return an error for another process to read: its sentence; of one that nobody foresaw, its traceback besides."""
     if isinstance(error, AcentoError):
         return {"error": type(error).__name__, "sentence": str(error), "passes": may_pass(error)}
     trace = "".join(traceback.format_exception(error))
-    return {"error": type(error).__name__, "sentence": trace, "passes": may_pass(error)}
+    return {"error": type(error).__name__, "sentence": name_and_line(error), "trace": trace, "passes": may_pass(error)}
 
 
 def tell_deaths(job: Job, why: Sequence[str]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def read_outcome(job: Job, told: dict[str, Any]) -> tuple[Result | None, BaseExc
     """Return the result or the error that another process told of a job.
 
     An error of a class that Acento raises on purpose is of that class here too; any other one that may pass is a
-    ``TransientError``, and one that may not a ``RuntimeError`` with the traceback.
+    ``TransientError``, and one that may not a ``RuntimeError`` of one line, its traceback a note of it.
     """
     if "result" in told:
         kind: type[FinetuneResult] | type[JobResult] = FinetuneResult if job.kind == "finetune" else JobResult
@@ -47,6 +47,7 @@ def read_outcome(job: Job, told: dict[str, Any]) -> tuple[Result | None, BaseExc
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, AcentoError):
         return None, known(sentence)
+    line = own_line(sentence) or name  # an older placement's sentence is the whole traceback
     if told.get("passes"):
-        return None, TransientError(sentence.strip().splitlines()[-1])
-    return None, RuntimeError(sentence)
+        return None, TransientError(line)
+    return None, with_trace(line, str(told.get("trace") or ("" if line == sentence else sentence)))

@@ -19,7 +19,7 @@ from modal.exception import (
     ServiceError,
 )
 
-from acento.errors import AcentoError, InputError, TransientError
+from acento.errors import AcentoError, InputError, TransientError, own_line
 
 _ANSWER_S = 20.0
 """Seconds that Modal may take to greet a client."""
@@ -35,7 +35,7 @@ def explain(error: BaseException, what: str) -> AcentoError:
     """
     if isinstance(error, AcentoError):
         return error
-    said = str(error).strip().splitlines()[-1].rstrip(".") if str(error).strip() else type(error).__name__
+    said = last_said(error)
     if isinstance(error, AuthError | PermissionDeniedError):
         return InputError(
             f"Modal did not let us {what} ({said}); run `modal token new`, or set MODAL_TOKEN_ID and "
@@ -54,6 +54,18 @@ def explain(error: BaseException, what: str) -> AcentoError:
     if isinstance(error, ServiceError | modal.exception.Error | ConnectionError | OSError | TimeoutError):
         return TransientError(f"Modal could not {what} ({said}); try again later.")
     return AcentoError(f"Modal could not {what} ({type(error).__name__}: {said}).")
+
+
+def last_said(error: BaseException) -> str:
+    """Return the line of an error of Modal's client that says what happened: a traceback's own, else the last one.
+
+    >>> last_said(ValueError("Building failed.\\nNo such package: acento."))
+    'No such package: acento'
+    """
+    lines = str(error).strip().splitlines()
+    if not lines:
+        return type(error).__name__
+    return (own_line(str(error)) if any("Traceback" in line for line in lines) else lines[-1]).rstrip(".")
 
 
 async def check_token() -> None:

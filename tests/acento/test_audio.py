@@ -96,6 +96,29 @@ def test_channels_are_averaged():
     np.testing.assert_array_equal(decode(sndfile(stereo, 16_000, "WAV")), left // 2)
 
 
+@pytest.mark.parametrize("write", [lambda two: sndfile(two, 16_000, "WAV"), lambda two: stereo_m4a(two)])
+def test_one_channel_is_taken_alone_and_one_that_is_not_there_is_named(write):
+    two = np.stack([tone(rate=16_000, hertz=440), tone(rate=16_000, hertz=880)], axis=1)
+    data = write(two)
+    for channel, hertz in enumerate((440, 880)):
+        samples = decode(data, channel=channel)
+        assert np.argmax(np.abs(np.fft.rfft(samples[8_000:24_000].astype(float)))) == hertz
+    with pytest.raises(AudioError, match="no channel 2: it has 2 channels") as caught:
+        decode(data, channel=2)
+    assert caught.value.reason == "unreadable"
+
+
+def stereo_m4a(samples):
+    file = io.BytesIO()
+    with av.open(file, "w", format="ipod") as container:
+        stream = container.add_stream("aac", rate=16_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts = 16_000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
 def test_decoding_stops_when_the_limit_is_passed():
     with pytest.raises(AudioError, match="longer than 1 s") as caught:
         decode(sndfile(tone(2.0), 16_000, "WAV"), max_seconds=1.0)

@@ -127,6 +127,30 @@ def test_a_wrong_parameter_is_refused_when_submitted(
     assert len(find(deployed, "flow_runs")) == before
 
 
+def test_a_schedule_that_is_switched_on_brings_runs(deployed: PrefectServer) -> None:
+    # under sqlalchemy 2.1 the scheduler of Prefect 3.8 fails without a word, and no run ever comes
+    of_benchmark = {"name": {"any_": ["benchmark"]}}
+    create = ("prefect", "--no-prompt", "deployment", "schedule", "create", "benchmark/local")
+    made = deployed.run(*create, "--interval", "60", "--accept-yes")
+    assert made.returncode == 0, made.stdout + made.stderr
+    (deployment,) = find(deployed, "deployments", flows=of_benchmark)
+    (schedule,) = [one for one in get(deployed, f"deployments/{deployment['id']}")["schedules"] if one["active"]]
+
+    def runs() -> list[Any]:
+        return find(deployed, "flow_runs", flows=of_benchmark, flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+
+    try:
+        wait_until(lambda: bool(runs()), "a scheduled run", 90)
+        first = runs()[0]
+        assert (first["state_type"], first["auto_scheduled"]) == ("SCHEDULED", True)
+        assert first["parameters"]["datasets"] == ["demo"]
+    finally:
+        url = f"{deployed.url}/deployments/{deployment['id']}/schedules/{schedule['id']}"
+        httpx.delete(url, timeout=30).raise_for_status()
+        for run in runs():  # a later test's worker shall not take it up
+            httpx.delete(f"{deployed.url}/flow_runs/{run['id']}", timeout=30)
+
+
 def test_new_data_sets_a_specialization_off_once_somebody_wants_it(
     deployed: PrefectServer, store: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from commands import acento, api, command, newest_run
 from servers import PrefectServer, wait_until
-from staged import staged
+from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
 from acento.store import LocalStore
@@ -234,3 +234,69 @@ def test_looking_needs_no_prefect(prefect_server: PrefectServer, folder: Path) -
         done = acento(prefect_server, folder, *verb)
         assert done.returncode == 1
         assert sentence in done.stderr
+
+
+def test_of_several_models_and_data_sets_the_bad_ones_are_left_out_by_name_and_the_rest_is_scored(
+    prefect_server: PrefectServer, folder: Path
+) -> None:
+    shutil.copytree(folder / "models" / "two", folder / "models" / "cut")
+    weights = folder / "models" / "cut" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    asked = ("-m", "models/one", "-m", "models/cut", "-m", "models/missing/x", "-d", "demo", "-d", "nothere")
+    done = acento(prefect_server, folder, "benchmark", *asked, "--job-id", "partly")
+    assert done.returncode == 1
+    assert "models/missing/x will be left out. There is no model folder" in done.stderr
+    left_out = [line.partition(". ")[0] for line in done.stderr.splitlines() if line.startswith("Left out: ")]
+    assert left_out == ["Left out: nothere", "Left out: models/missing/x", "Left out: cut on demo v1/test"]
+    assert "models/one" in done.stdout
+    assert [result["model"]["id"] for result in run_json(folder, "partly")["results"]] == ["models/one"]
+    (artifact,) = [
+        one
+        for one in api(prefect_server, "artifacts", artifacts={"key": {"any_": ["leaderboard-demo-test"]}}, limit=200)
+        if "Left out: nothere" in one["data"]
+    ]
+    assert "Left out: cut on demo v1/test. " in artifact["data"]
+
+
+def test_a_single_model_that_fails_is_a_plain_error(prefect_server: PrefectServer, folder: Path) -> None:
+    weights = folder / "models" / "two" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    done = acento(prefect_server, folder, "benchmark", "-m", "models/two", "-d", "demo")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "Left out" not in done.stderr
+
+
+def test_what_cannot_work_is_said_before_anything_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from acento.settings import settings
+    from flows.cli import app
+
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("something was started")
+
+    monkeypatch.setenv("ACENTO_STORE", str(folder / "store"))
+    settings.cache_clear()
+    monkeypatch.setattr("flows.embedded.session", start)
+    for asked in (
+        ("benchmark", "-m", "nowhere/x/y", "-d", "demo"),
+        ("benchmark", "-m", "demo:whisper-micro", "-d", "nothere"),
+        ("benchmark", "-m", "demo:whisper-micro", "-d", "demo", "--split", "tset"),
+        ("finetune", "-b", "demo:whisper-micro", "-d", "nothere"),
+        ("specialize", "-b", "demo:whisper-micro", "-d", "new", "--source", "x", "--guard", "nothere"),
+    ):
+        shown = CliRunner().invoke(app, list(asked))
+        assert shown.exit_code == 1, asked
+        assert shown.stderr.startswith("Error: "), asked
+
+
+def test_all_splits_are_scored_together_and_the_title_says_so(prefect_server: PrefectServer, folder: Path) -> None:
+    staged_splits(LocalStore(folder / "store"), folder / "more", train=3, dev=2, test=2, name="whole")
+    asked = ("-m", "models/one", "-d", "whole", "--split", "all", "--job-id", "whole", "--by", "split")
+    done = acento(prefect_server, folder, "benchmark", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "whole v1, all, normalizer" in done.stdout
+    assert "WER % by split" in done.stdout
+    (result,) = run_json(folder, "whole")["results"]
+    assert (result["dataset"]["split"], result["dataset"]["clips"]) == ("all", 7)

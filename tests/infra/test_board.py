@@ -208,7 +208,8 @@ def test_an_error_arrives_as_what_it_was(tmp_path: Path) -> None:
     assert str(found[0]) == "no such thing."
     assert isinstance(found[1], TransientError)
     assert isinstance(found[2], RuntimeError)
-    assert "ZeroDivisionError: a bug" in str(found[2])
+    assert str(found[2]) == "ZeroDivisionError: a bug"
+    assert "raise errors.pop(0)" in found[2].__notes__[0], "its traceback is lost"
     assert set(found[3:]) == {None}
 
 

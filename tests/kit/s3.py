@@ -124,13 +124,15 @@ class Faults:
     """Waits for 0.05 s first."""
     flip: float = 0.0
     """One bit of the answer's last byte is flipped, where the answer is a file's."""
+    edit: float = 0.0
+    """The answer is what :attr:`FaultProxy.edit` makes of it; where that changes nothing, there is no fault."""
     answer: tuple[int, str] | None = None
     """Every request that writes is answered with this status and code."""
 
     def draw(self, number: int) -> str:
         """Return the fault of the request of this number, or ``""``."""
         drawn = random.Random(f"{self.seed}/{number}").random()
-        for name in ("error", "lost", "cut_request", "cut_response", "delay", "flip"):
+        for name in ("error", "lost", "cut_request", "cut_response", "delay", "flip", "edit"):
             share = getattr(self, name)
             if drawn < share:
                 return name
@@ -148,6 +150,8 @@ class FaultProxy:
     """Called with a request's number, from 1, before it is passed on."""
     after: Callable[[int], None] = lambda _: None
     """Called with a request's number when it was done, before it is answered."""
+    edit: Callable[[bytes], bytes] = lambda answer: answer
+    """What the fault of that name makes of a whole answer, head and body."""
     requests: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     """The faults that were made."""
@@ -185,7 +189,7 @@ class FaultProxy:
                 fault = ""
             if self.faults.answer and line.startswith(("PUT", "POST")):
                 fault = "refused"
-            if fault:
+            if fault and fault != "edit":
                 self.made.append(fault)
             if fault == "delay":
                 time.sleep(0.05)
@@ -208,6 +212,10 @@ class FaultProxy:
         self.after(number)
         if fault == "flip":
             answer[-1] ^= 1
+        if fault == "edit":
+            edited = bytearray(self.edit(bytes(answer)))
+            self.made += ["edit"] if edited != answer else []
+            answer = edited
         if fault == "lost":
             _say(client, 500, "InternalError")
         else:

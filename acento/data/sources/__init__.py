@@ -7,6 +7,7 @@ from acento.data.sources.audio_folder import AudioFolder
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
 from acento.data.sources.common_voice import CommonVoice
 from acento.data.sources.hugging_face import HuggingFace
+from acento.data.sources.listed_folder import ListedFolder
 from acento.data.sources.nemo_manifest import NemoManifest
 from acento.data.sources.remote import RemoteSource
 from acento.data.sources.table import Table
@@ -14,7 +15,9 @@ from acento.errors import DataError
 
 __all__ = ["KINDS", "Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "open_source"]
 
-KINDS: tuple[type[Source], ...] = (RemoteSource, Archive, Table, NemoManifest, CommonVoice, HuggingFace, AudioFolder)
+KINDS: tuple[type[Source], ...] = (
+    *(RemoteSource, Archive, Table, NemoManifest, CommonVoice, HuggingFace, ListedFolder, AudioFolder),
+)
 """The kinds that are known, asked in this order."""
 
 

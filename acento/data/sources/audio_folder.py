@@ -4,16 +4,23 @@ Subfolders belong to it: a clip's id is its path in the folder without the suffi
 ``dev_files.csv`` and ``test_files.csv`` in the folder itself, with the columns ``uid,file_name,text`` and, if wanted,
 ``speaker,accent,language``, decide the splits and texts of the recordings they name; a row without a text takes that of
 ``<UID>.txt``. A recording that no CSV names is taken with its own ``<UID>.txt``, its split by the rule, and is rejected
-if it has none. Hidden files, and files that are neither audio nor text, are no inputs.
+if it has none. Of two recordings of one name (``a.wav``, ``a.mp3``) that without loss is taken. With ``channel`` split,
+``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Links are followed, none twice.
+Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …), are
+no inputs.
 """
 
-import csv
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, is_file
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch
+from acento.data.sources.files import composed, find_file
+from acento.data.sources.segments import CHANNEL, DURATION, END, START
+from acento.data.sources.table_file import TableFile
+from acento.data.sources.text_lines import encoding_of
 from acento.data.utterance import SPLITS
 from acento.errors import DataError
 
@@ -21,12 +28,24 @@ AUDIO_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
         *("wav", "mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "aac", "webm", "mp4", "mov", "mkv", "mka", "wma"),
-        *("aif", "aiff", "aifc", "caf", "amr", "3gp", "w64", "au", "ac3", "avi", "wv", "ape", "tta"),
+        *("aif", "aiff", "aifc", "caf", "amr", "3gp", "3g2", "w64", "au", "snd", "ac3", "eac3", "avi", "wv", "ape"),
+        *("tta", "sph", "nist", "gsm", "ts", "m2ts", "mts", "mpg", "mpeg", "mpga", "mp1", "mp2", "spx", "rm", "ra"),
+        *("voc", "vob", "flv", "f4v", "dts", "mpc", "m4v", "ogv", "ogx", "wave", "awb", "asf", "wmv", "rf64"),
     )
 )
+LOSSLESS = (".wav", ".flac", ".aiff", ".aif", ".w64", ".caf", ".au", ".sph", ".wv", ".ape", ".tta")
+"""Kinds without loss, the first preferred when one recording is there twice."""
 CSV_NAMES = {split: f"{split}_files.csv" for split in SPLITS}
 COLUMNS = ("uid", "file_name", "text")
+_EXTRA = ("speaker", "accent", "language", *START, *END, *DURATION, *CHANNEL)
 _LONGEST_TEXT = 1 << 20
+_DESCRIBES = re.compile(
+    r"(readme|licen[cs]e|copying|changelog|citation|authors|notice|thumbs\.db|desktop\.ini)([._-].*)?"
+    r"|.*\.(md|rst|json|yaml|yml|toml|xml|html?|pdf|ini|cfg|log|py|sh|ipynb|md5|sha1|sha256|sum|gitattributes)",
+    re.I | re.S,
+)
+"""Names of files that describe a folder, and hence are no inputs."""
+_CHANNEL = re.compile(r"(.+)-ch([0-9]+)", re.S)
 
 
 class AudioFolder(Source):
@@ -45,7 +64,8 @@ class AudioFolder(Source):
         """
         super().__init__(where, options)
         self._root = Path(where).expanduser()
-        if next(self._files(), None) is None and not self.lists():
+        self._notes: list[str] = []
+        if not any(kind != "other" for _, kind in self.files()) and not self.lists():
             raise DataError(f"The folder {where!r} holds no recordings. A source is {self.kind}.")
 
     @classmethod
@@ -58,82 +78,139 @@ class AudioFolder(Source):
         """See :meth:`Source.lists`."""
         return [name for name in CSV_NAMES.values() if (self._root / name).is_file()]
 
+    def notes(self) -> Collection[str]:
+        """See :meth:`Source.notes`: columns of lists that are not understood."""
+        return self._notes
+
     def folder(self) -> Path | None:
         """See :meth:`Source.folder`."""
         return self._root
 
     def items(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Source.items`; the origin is the recording's path in the folder."""
+        self._notes = []
+        yield from self.rest(set(), set())
+
+    def rest(self, named: set[str], used: Collection[str]) -> Iterator[SourceItem | Rejection]:
+        """Yield what the folder holds beside the recordings that are named, and the lists that are used, already."""
         audio: set[str] = set()
         texts: dict[str, str] = {}
-        for name in self._files():
-            stem, suffix = _split(name)
-            if suffix == ".txt":
+        others: list[str] = []
+        for name, kind in self.files():
+            if kind == "text":
+                stem = composed(_split(name)[0])
                 texts[stem] = min(name, texts.get(stem, name))
-            else:
+            elif kind == "audio":
                 audio.add(name)
-        named: set[str] = set()
+            elif name not in used and name not in self.lists():
+                others.append(name)
         for split, name in CSV_NAMES.items():
             if name in self.lists():
                 yield from self._rows(split, name, texts, named)
-        for name in sorted(audio - named):
+        kept: dict[str, str] = {}
+        for name in sorted(audio - named, key=_best_first):
             stem = _split(name)[0]
-            yield self._item(stem, name, self._text(texts.get(stem)), f"{stem}.txt")
-        with_audio = {_split(name)[0] for name in audio}
+            if first := kept.get(stem):
+                detail = f"{first} has the same name, and is kept."
+                yield Rejection(stem, name, Reason.DUPLICATE_ID, detail)
+                continue
+            kept[stem] = name
+            if self.options.channel == "split" and (channels := self._channels(stem, name, texts)):
+                yield from channels
+            else:
+                yield self._item(stem, name, self._text(texts.get(composed(stem))), f"{stem}.txt")
+        with_audio = {composed(_split(name)[0]) for name in audio}
         for stem in sorted(texts.keys() - with_audio):
+            if self.options.channel == "split" and (of := _CHANNEL.fullmatch(stem)) and of[1] in with_audio:
+                continue
             yield Rejection(stem, texts[stem], Reason.NO_AUDIO, f"There is no recording beside {texts[stem]}.")
+        for name in sorted(others):
+            detail = f"{name} is neither a recording nor a transcript, nor a list that is used."
+            yield Rejection(name, name, Reason.NOT_AUDIO, detail)
 
-    def _files(self) -> Iterator[str]:
-        """Yield the path in the folder of each recording and transcript."""
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            inside = Path(folder).relative_to(self._root).as_posix()
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield the path in the folder of each file, and whether it is ``audio``, ``text`` or something ``other``.
+
+        Links are followed, but no folder is entered twice.
+        """
+        entered: set[tuple[int, int]] = set()
+        for folder, folders, files in os.walk(self._root, followlinks=True):
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
+            status = os.stat(folder)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in entered:
+                folders.clear()
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            inside = os.path.relpath(folder, self._root).replace(os.sep, "/")
             for name in files:
+                if name.startswith("."):
+                    continue
                 suffix = _split(name)[1]
-                if not name.startswith(".") and (suffix in AUDIO_SUFFIXES or suffix == ".txt"):
-                    yield name if inside == "." else f"{inside}/{name}"
+                kind = "audio" if suffix in AUDIO_SUFFIXES else "text" if suffix == ".txt" else "other"
+                if kind == "audio" or not _DESCRIBES.fullmatch(name):
+                    yield name if inside == "." else f"{inside}/{name}", kind
+
+    def _channels(self, stem: str, name: str, texts: dict[str, str]) -> list[SourceItem | Rejection]:
+        """Return the channels of a recording that have a text each (``<UID>-ch0.txt``)."""
+        found: list[SourceItem | Rejection] = []
+        for number in range(32):
+            text = texts.get(composed(f"{stem}-ch{number}"))
+            if text is not None:
+                item = self._item(f"{stem}-ch{number}", name, self._text(text), text)
+                if isinstance(item, SourceItem):
+                    item = replace(item, channel=number, origin=name + stretch(0.0, None, number))
+                found.append(item)
+        return found
 
     def _rows(
         self, split: str, csv_name: str, texts: dict[str, str], named: set[str]
     ) -> Iterator[SourceItem | Rejection]:
         """Yield the rows of one CSV file, adding the recordings that they name to ``named``."""
-        try:
-            with (self._root / csv_name).open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file, restkey="")
-                missing = [column for column in COLUMNS[:2] if column not in (reader.fieldnames or ())]
-                if missing:
-                    raise DataError(
-                        f"{self._root / csv_name} has no column {' and no column '.join(missing)}: "
-                        "its first line should be uid,file_name,text."
-                    )
-                for row in reader:
-                    values = {key: (value or "").strip() for key, value in row.items() if key}
-                    yield self._row(split, f"{csv_name}:{reader.line_num}", values, texts, named)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{self._root / csv_name} cannot be read as CSV in UTF-8: {error}.") from error
-        except OSError as error:
-            raise DataError(f"{self._root / csv_name} cannot be read ({error.strerror}).") from error
+        from acento.data.sources.table import unknown_columns
+
+        path = self._root / csv_name
+        example = ",".join(COLUMNS)
+        with TableFile(path, str(path), encoding=self.options.encoding, example=example) as table:
+            missing = [column for column in COLUMNS[:2] if column not in table.columns]
+            if missing:
+                raise DataError(
+                    f"{path} has no column {' and no column '.join(missing)}: its first line should be {example}."
+                )
+            table.text = "text"
+            self._notes += unknown_columns(table.columns, (*COLUMNS, *_EXTRA), csv_name)
+            for number, row in table.rows():
+                origin = f"{csv_name}:{number}"
+                if isinstance(row, str):
+                    yield Rejection(origin, origin, Reason.BAD_ROW, row)
+                else:
+                    yield self._row(split, origin, number, row, texts, named)
 
     def _row(
-        self, split: str, origin: str, row: dict[str, str], texts: dict[str, str], named: set[str]
+        self, split: str, origin: str, number: int, row: dict[str, str], texts: dict[str, str], named: set[str]
     ) -> SourceItem | Rejection:
         """Return one row of a CSV file as an item."""
-        uid, name = row["uid"], row["file_name"]
+        from acento.data.sources.table import to_item
+
+        uid, name = row.get("uid", ""), row.get("file_name", "")
         if not uid or not name:
-            return Rejection(uid or origin, origin, Reason.BAD_ROW, "The row has no uid or no file_name.")
+            return Rejection(uid or origin, origin, Reason.BAD_ROW, f"Row {number} has no uid or no file_name.")
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             return Rejection(uid, origin, Reason.BAD_ROW, f"file_name {name!r} leads out of the folder.")
         name = path.as_posix()
-        if not is_file(self._root / name):
+        file = find_file(self._root, name)
+        if file is None:
             return Rejection(uid, name, Reason.NO_AUDIO, f"There is no recording {name}, which {origin} names.")
-        named.add(name)
-        text: str | Rejection = row.get("text") or self._text(texts.get(path.with_suffix("").as_posix()))
-        item = self._item(uid, name, text, origin)
-        if isinstance(item, Rejection):
-            return item
-        language, speaker, accent = (row.get(key) or None for key in ("language", "speaker", "accent"))
-        return replace(item, split=split, language=language, speaker=speaker, accent=accent)
+        named.add(name := file.relative_to(self._root).as_posix())
+        text = row.get("text") or ""
+        if not text:
+            found = self._text(texts.get(composed(_split(name)[0])))
+            if isinstance(found, Rejection):
+                return Rejection(uid, name, found.reason, found.detail)
+            text = found
+        if not text:
+            return Rejection(uid, name, Reason.NO_TRANSCRIPT, f"There is no transcript in {origin}.")
+        return to_item(uid, Path(self._place(name)), text, name, {**row, "split": split}, number, is_id=True)
 
     def _item(self, uid: str, name: str, text: str | Rejection, wanted: str) -> SourceItem | Rejection:
         """Return a recording with its text, or why it has none."""
@@ -151,6 +228,7 @@ class AudioFolder(Source):
         """Return what a transcript's file says; "" if there is none."""
         if name is None:
             return ""
+        encoding = "utf-8"
         try:
             with open(self._place(name), "rb") as file:  # noqa: PTH123
                 data = file.read(_LONGEST_TEXT + 1)
@@ -158,11 +236,22 @@ class AudioFolder(Source):
                 return Rejection(
                     name, name, Reason.BAD_ROW, f"{name} is larger than 1 MB: no transcript of one utterance."
                 )
-            return data.decode("utf-8-sig").strip()
+            encoding = encoding_of(data, self.options.encoding)
+            return data.decode(encoding).strip()
         except UnicodeDecodeError as error:
-            return Rejection(name, name, Reason.BAD_ROW, f"{name} is not UTF-8 ({error.reason} at byte {error.start}).")
+            detail = (
+                f"{name} is not {encoding.upper()} ({error.reason} at byte {error.start}): name the encoding by "
+                "--encoding, or save it as UTF-8."
+            )
+            return Rejection(name, name, Reason.BAD_ROW, detail)
         except OSError as error:
             return Rejection(name, name, Reason.NO_TRANSCRIPT, f"{name} cannot be read ({error.strerror}).")
+
+
+def _best_first(name: str) -> tuple[str, int, str]:
+    """Return what sorts recordings by their names without the suffix, those of one name without loss first."""
+    stem, suffix = _split(name)
+    return stem, LOSSLESS.index(suffix) if suffix in LOSSLESS else len(LOSSLESS), name
 
 
 def _split(name: str) -> tuple[str, str]:

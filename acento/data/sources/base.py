@@ -36,6 +36,8 @@ class Reason(StrEnum):
     """The file changed while it was staged."""
     BAD_ROW = "bad_row"
     """A row of a list, or a transcript's file, that cannot be understood."""
+    NOT_AUDIO = "not_audio"
+    """A file in a folder of recordings that is neither a recording nor a transcript, nor a list that is used."""
     UNSAFE_PATH = "unsafe_path"
     """A name in an archive, a bucket or a fetched list that leads elsewhere, or a member that is a link or a device."""
     DROPPED_BY_REVIEW = "dropped_by_review"
@@ -59,6 +61,8 @@ class SourceItem:
     """A stretch of the file, in seconds; None means to its end."""
     channel: int | None = None
     """Which channel of the file, from 0 on; None: all of them, mixed."""
+    split_by_name: bool = False
+    """The split comes from the name of a folder or list; then a clip never moves towards train by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,12 @@ class Source(ABC):
 
 
 _PART = re.compile(r"#(?:t=[0-9.,e+-]*(?:&channel=[0-9]+)?|channel=[0-9]+)$")
-_SPLIT_NAMES = {name: name for name in SPLITS} | dict.fromkeys(["validation", "valid", "val", "development"], "dev")
+_SPLIT_WORDS = {
+    "test": ("test", "testing", "eval", "evaluation"),
+    "dev": ("dev", "development", "val", "valid", "validation"),
+    "train": ("train", "training"),
+}
+_NO_VALUE = frozenset({"", "nan", "none", "null", "n/a", "#n/a", "<na>", "\\n"})
 
 
 def parse_split(name: str) -> str | None:
@@ -161,15 +170,53 @@ def parse_split(name: str) -> str | None:
     Raises:
         ValueError: it is no split.
 
-    >>> parse_split("Validation"), parse_split("test"), parse_split(" ")
+    >>> parse_split("Validation"), parse_split("test.clean"), parse_split(" ")
     ('dev', 'test', None)
     """
-    word = name.strip().lower()
-    if not word:
+    if not name.strip():
         return None
-    if word not in _SPLIT_NAMES:
+    split = split_in(name)
+    if split is None:
         raise ValueError(f"{name!r} is no split: use train, dev or test")
-    return _SPLIT_NAMES[word]
+    return split
+
+
+def split_in(name: str) -> str | None:
+    """Return the split that a name of a folder or list has as a word, by the words that ``datasets`` knows.
+
+    Of several, the one that is trained on the least.
+
+    >>> split_in("train-clean-100"), split_in("test.clean"), split_in("dev_other"), split_in("test-00000-of-00001")
+    ('train', 'test', 'dev', 'test')
+    >>> split_in("es_validation"), split_in("latest"), split_in("contest2"), split_in("data")
+    ('dev', None, None, None)
+    """
+    words = set(re.split(r"[\W_\d]+", name.lower()))
+    return next((split for split, known in _SPLIT_WORDS.items() if not words.isdisjoint(known)), None)
+
+
+def split_of_folders(origin: str) -> str | None:
+    """Return the split that the folders above a recording name, the outermost first; of a path inside the source only.
+
+    >>> split_of_folders("test/anna/1.wav"), split_of_folders("data/train-clean/1.wav"), split_of_folders("data/test.wav")
+    ('test', 'train', None)
+    >>> split_of_folders("/home/test/1.wav"), split_of_folders("../test/1.wav")
+    (None, None)
+    """
+    folders = origin.split("/")[:-1]
+    if not folders or not folders[0] or ".." in folders or ":" in folders[0]:
+        return None
+    return next((split for folder in folders if (split := split_in(folder))), None)
+
+
+def known_fact(value: str) -> str | None:
+    """Return what a list says of a clip, None where it says that it does not know: "", nan, NULL, None, n/a, …
+
+    >>> known_fact("Anna"), known_fact(" NaN "), known_fact("<NA>"), known_fact("Nan Li")
+    ('Anna', None, None, 'Nan Li')
+    """
+    value = value.strip()
+    return None if value.lower() in _NO_VALUE or value == "NA" else value
 
 
 def is_file(path: Path) -> bool:

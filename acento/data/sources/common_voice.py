@@ -90,9 +90,10 @@ class CommonVoice(Source):
     def _rows(self, name: str) -> Iterator[tuple[int, dict[str, str] | str]]:
         """Yield the rows of one list, each with a path and a sentence, though they may be blank."""
         shown = f"{self.where}/{name}.tsv"
-        with TableFile(self._root / f"{name}.tsv", shown, quoted=False) as table:
+        with TableFile(self._root / f"{name}.tsv", shown, quoted=False, encoding=self.options.encoding) as table:
             for column in ("path", "sentence"):
                 table.column([], column, column, "")
+            table.text = "sentence"
             for number, row in table.rows():
                 yield number, row if isinstance(row, str) else {"path": "", "sentence": "", **row}
 

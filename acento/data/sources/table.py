@@ -3,18 +3,32 @@
 The usual names of columns are known (``path``, ``file_name``, ``audio``, …; ``sentence``, ``text``, …), others are
 given by the options ``audio_column`` and ``text_column``. Paths are relative to the table's folder, or absolute. An id
 (``uid``, ``id``), ``split``, ``speaker`` or ``client_id``, ``accent`` or ``accents``, ``language`` or ``locale`` are
-taken where they are there; without an id, the path without its suffix is the id.
+taken where they are there; without an id, the path without its suffix is the id. ``start`` with ``end``, or ``offset``
+with ``duration``, cut a stretch out of the recording, and ``channel`` one of its channels. Columns that are not
+understood are named in a note.
 """
 
-import csv
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, is_file, parse_split
-from acento.errors import DataError
+from acento.data.sources.base import (
+    Reason,
+    Rejection,
+    Source,
+    SourceItem,
+    SourceOptions,
+    known_fact,
+    parse_split,
+    split_in,
+    stretch,
+)
+from acento.data.sources.files import find_file
+from acento.data.sources.segments import CHANNEL, DURATION, END, START, channel_of, segment_of
+from acento.data.sources.table_file import DELIMITERS, TableFile
+from acento.errors import DataError, InputError
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+__all__ = ["AUDIO", "DELIMITERS", "ID", "TEXT", "Table", "TableFile", "to_item", "unknown_columns", "value"]
+
 AUDIO = (
     *("audio_filepath", "audio_path", "audio_file", "file_name", "filename", "file_path", "filepath"),
     *("path", "audio", "file", "wav", "wav_filename", "clip", "recording"),
@@ -22,14 +36,23 @@ AUDIO = (
 TEXT = ("sentence", "text", "transcript", "transcription", "transcripts", "transcriptions", "raw_text", "reference")
 ID = ("uid", "id", "utt_id", "utterance_id")
 SPLIT = ("split", "subset", "partition")
-SPEAKER = ("speaker", "speaker_id", "client_id")
+SPEAKER = ("speaker", "speaker_id", "client_id", "spk_id")
 ACCENT = ("accent", "accents")
 LANGUAGE = ("language", "locale", "lang")
-
-_HEAD = 1 << 16
-
-Row = tuple[int, dict[str, str] | str]
-"""A row: the number of its last line, and its values by column in lower case, or why it cannot be used."""
+HARMLESS = frozenset(
+    (
+        *("up_votes", "down_votes", "votes", "age", "gender", "sex", "variant", "segment", "sentence_id", "prompt_id"),
+        *("sentence_domain", "domain", "topic", "duration", "duration_s", "duration_ms", "duration[ms]", "length"),
+        *("wav_filesize", "filesize", "size", "sample_rate", "sampling_rate", "samplerate", "num_samples", "n_samples"),
+        *("frames", "format", "bits", "source", "corpus", "dataset", "license", "comment", "notes", "date", "snr"),
+        *("normalized_text", "text_normalized", "normalized", "words", "num_words", "unnamed: 0", "index", "taskname"),
+        *("target_lang", "pnc", "itn", "timestamp", "diarize", "wer", "cer", "score", "confidence", "rating", "md5"),
+        *("sha256", "bitrate", "num_channels", "channels", "audio_duration", "speaker_name", "answer", "context"),
+    )
+)
+"""Columns and keys that change nothing here, and need no note."""
+KNOWN = frozenset((*ID, *SPLIT, *SPEAKER, *ACCENT, *LANGUAGE, *START, *END, *DURATION, *CHANNEL, *HARMLESS))
+_NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
 
 
 class Table(Source):
@@ -41,6 +64,8 @@ class Table(Source):
         """Keep the table's path."""
         super().__init__(where, options)
         self._path = Path(where).expanduser()
+        self._named = split_in(self._path.stem)
+        self._notes: list[str] = []
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -52,18 +77,24 @@ class Table(Source):
         """See :meth:`Source.lists`."""
         return [self._path.name]
 
+    def notes(self) -> Collection[str]:
+        """See :meth:`Source.notes`: the columns that are not understood."""
+        return self._notes
+
     def items(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Source.items`; the origin is the recording's path as the table gives it.
+        """See :meth:`Source.items`; the origin is the recording's path as the table gives it, and its stretch.
 
         Raises:
             DataError: the header is not readable, or has no column for the recordings or the texts.
         """
         wanted = self.options.source_split
-        with TableFile(self._path, self.where) as table:
+        with TableFile(self._path, self.where, encoding=self.options.encoding) as table:
             audio = table.column(AUDIO, self.options.audio_column, "the recordings' paths", "audio_column")
             text = table.column(TEXT, self.options.text_column, "the texts", "text_column")
+            table.text = text
             if wanted is not None:
                 table.column(SPLIT, None, f"the split, of which {wanted!r} was asked for", "")
+            self._notes = unknown_columns(table.columns, {audio, text}, f"the table {self._path.name}")
             for number, row in table.rows():
                 origin = f"{self._path.name}:{number}"
                 if isinstance(row, str):
@@ -74,153 +105,83 @@ class Table(Source):
     def _item(self, row: dict[str, str], name: str, text: str, origin: str, number: int) -> SourceItem | Rejection:
         """Return one row as an item."""
         uid = value(row, ID)
-        if not name or "\0" in name:
+        if not name:
             return Rejection(uid or origin, origin, Reason.BAD_ROW, f"Row {number} names no recording.")
         folder = self._path.parent
         path = folder / name
         inside = PurePosixPath(path.relative_to(folder) if path.is_relative_to(folder) else path)
-        uid = uid or inside.with_suffix("").as_posix().lstrip("/")
-        if not is_file(path):
+        given, uid = uid, uid or inside.with_suffix("").as_posix().lstrip("/")
+        found = find_file(folder, name)
+        if found is None:
             detail = f"There is no file {name}, which row {number} names."
             return Rejection(uid, inside.as_posix(), Reason.NO_AUDIO, detail)
-        return to_item(uid, path, text, inside.as_posix(), row, number)
+        return to_item(uid, found, text, inside.as_posix(), row, number, named=self._named, is_id=bool(given))
 
 
-class TableFile:
-    """An open table: its columns, and its rows one by one, however long it is."""
+def to_item(
+    uid: str,
+    path: Path,
+    text: str,
+    origin: str,
+    row: dict[str, str],
+    number: int,
+    *,
+    named: str | None = None,
+    is_id: bool = False,
+) -> SourceItem | Rejection:
+    """Return a row, whose recording is there, as an item with the facts that its usual columns give.
 
-    def __init__(self, path: Path, shown: str, *, quoted: bool | None = None) -> None:
-        """Name the file, how messages call it, and whether quotes enclose values (None: by its look)."""
-        self._path = path
-        self._shown = shown
-        self._quoted = quoted
-
-    def __enter__(self) -> Self:
-        """Open the file and read its header.
-
-        Raises:
-            DataError: that cannot be done.
-        """
-        try:
-            encoding, delimiter = self._sniff()
-            self._file = self._path.open(encoding=encoding, errors="surrogateescape", newline="")
-        except OSError as error:
-            raise DataError(f"The table {self._shown!r} cannot be read ({error.strerror}).") from error
-        quoted = self._quoted
-        if quoted is None:
-            quoted = delimiter != "\t" or _is_well_formed(self._file)
-            self._file.seek(0)
-        self._reader = csv.reader(
-            self._file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-        )
-        try:
-            header = next(self._reader, [])
-        except (csv.Error, UnicodeError) as error:
-            self._file.close()
-            raise DataError(f"The first line of the table {self._shown!r} cannot be read ({error}).") from error
-        self.columns = [name.strip().lower() for name in header]
-        if not any(self.columns) or not all(map(_is_utf8, header)):
-            self._file.close()
-            what = (
-                "is empty: its first line" if not any(self.columns) else "is not UTF-8: save it as such; its first line"
-            )
-            raise DataError(f"The table {self._shown!r} {what} should name the columns, such as path,text.")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def column(self, names: Sequence[str], given: str | None, what: str, option: str) -> str:
-        """Return the first of these columns that is there, or the one that was given.
-
-        Raises:
-            DataError: there is none; says which there are.
-        """
-        for name in names if given is None else [given.strip().lower()]:
-            if name in self.columns:
-                return name
-        there = ", ".join(name for name in self.columns if name)
-        lacks = f"has no column {given!r}" if given is not None else f"has no column for {what} ({', '.join(names)})"
-        mend = f"; name one by {option}" if option and given is None else ""
-        raise DataError(f"The table {self._shown!r} {lacks}: its columns are {there}{mend}.")
-
-    def rows(self) -> Iterator[Row]:
-        """Yield every row that is not blank.
-
-        Raises:
-            DataError: the file cannot be read to its end.
-        """
-        while True:
-            try:
-                cells = next(self._reader, None)
-            except csv.Error as error:
-                yield (
-                    self._reader.line_num,
-                    f"Row {self._reader.line_num} is no {self._path.suffix[1:].upper()} ({error}).",
-                )
-                continue
-            except (OSError, UnicodeError) as error:
-                raise DataError(f"The table {self._shown!r} cannot be read to its end ({error}).") from error
-            if cells is None:
-                return
-            if any(cell.strip() for cell in cells):
-                yield self._reader.line_num, self._values(cells, self._reader.line_num)
-
-    def _values(self, cells: list[str], number: int) -> dict[str, str] | str:
-        """Return a row's values by column, or why it cannot be used."""
-        if any(cell.strip() for cell in cells[len(self.columns) :]):
-            return (
-                f"Row {number} has {len(cells)} values for {len(self.columns)} columns: "
-                "put quotes around a value with a separator in it."
-            )
-        if not all(map(_is_utf8, cells)):
-            return f"Row {number} is not UTF-8: save the table as UTF-8."
-        return {name: cell.strip() for name, cell in zip(self.columns, cells, strict=False) if name}
-
-    def _sniff(self) -> tuple[str, str]:
-        """Return the encoding by the byte order mark, and what separates the columns of the first line."""
-        with self._path.open("rb") as file:
-            head = file.read(_HEAD)
-        encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        line = head.decode(encoding, "replace").partition("\n")[0]
-        usual = DELIMITERS.get(self._path.suffix.lower(), ",")
-        return encoding, usual if usual in line else max((usual, *"\t;,|"), key=line.count)
-
-
-def to_item(uid: str, path: Path, text: str, origin: str, row: dict[str, str], number: int) -> SourceItem | Rejection:
-    """Return a row, whose recording is there, as an item with the facts that its usual columns give."""
+    ``named`` is the split that the list's name names, for rows that name none; unless ``is_id``, the id is only the
+    recording's path, which a stretch or channel of it is added to.
+    """
+    try:
+        start, length = segment_of(row)
+        channel = channel_of(value(row, CHANNEL))
+        split = parse_split(value(row, SPLIT))
+        language, speaker, accent = (value(row, names) or None for names in (LANGUAGE, SPEAKER, ACCENT))
+        check_language(language)
+    except (ValueError, InputError) as error:
+        return Rejection(uid, origin, Reason.BAD_ROW, f"Row {number} cannot be used: {str(error).rstrip('.')}.")
+    part = stretch(start, length, channel)
+    uid, origin = uid if is_id else uid + part, origin + part
     if not text:
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Row {number} has no text.")
-    try:
-        split = parse_split(value(row, SPLIT))
-    except ValueError as error:
-        return Rejection(uid, origin, Reason.BAD_ROW, f"Row {number} cannot be used: {error}.")
-    language, speaker, accent = (value(row, names) or None for names in (LANGUAGE, SPEAKER, ACCENT))
-    return SourceItem(uid, path, text, origin, split, language, speaker, accent)
+    if text in _NO_TEXT:
+        detail = f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
+        return Rejection(uid, origin, Reason.NO_TRANSCRIPT, detail)
+    by_name = split is None and named is not None
+    return SourceItem(
+        uid, path, text, origin, split or named, language, speaker, accent, start, length, channel, by_name
+    )
+
+
+def check_language(language: str | None) -> None:
+    """See that a language is known.
+
+    Raises:
+        InputError: it is not.
+    """
+    from acento.text.language import resolve_language
+
+    if language is not None:
+        resolve_language(language)
 
 
 def value(row: dict[str, str], names: Sequence[str]) -> str:
     """Return what a row says in the first of these columns that it has a value in, or "".
 
-    >>> value({"accent": "", "accents": "Chile"}, ACCENT)
+    >>> value({"accent": "NaN", "accents": "Chile"}, ACCENT)
     'Chile'
     """
-    return next((row[name] for name in names if row.get(name)), "")
+    return next((fact for name in names if (fact := known_fact(row.get(name) or ""))), "")
 
 
-def _is_well_formed(table: Iterable[str]) -> bool:
-    """Tell whether quotes enclose values in a table with tabs, or are no more than part of a text.
+def unknown_columns(columns: Collection[str], used: Collection[str], where: str) -> list[str]:
+    """Return the note that names columns which are not understood; no note if there are none.
 
-    There a value that begins with a quote which is never closed would swallow the rows that follow it, so quotes are
-    taken for what encloses values only if the whole file is well formed that way.
+    >>> unknown_columns(["path", "text", "mood", "age"], ["path", "text"], "the table a.csv")
+    ['Columns of the table a.csv that are not used: mood.']
     """
-    try:
-        return len({len(row) for row in csv.reader(table, delimiter="\t", strict=True) if row}) <= 1
-    except (csv.Error, UnicodeError):
-        return False
-
-
-def _is_utf8(text: str) -> bool:
-    """Tell whether text was UTF-8: ``surrogateescape`` leaves bytes that were not as lone surrogates."""
-    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+    names = [name for name in columns if name and name not in used and name not in KNOWN]
+    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return [f"Columns of {where} that are not used: {shown}."] if names else []

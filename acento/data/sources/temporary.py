@@ -10,15 +10,12 @@ import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from acento.data.sources.audio_folder import CSV_NAMES, AudioFolder
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, parse_split
-from acento.data.sources.nemo_manifest import NemoManifest
-from acento.data.sources.table import AUDIO, TEXT, Table, TableFile
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem
 from acento.errors import AcentoError, DataError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -67,6 +64,10 @@ class TemporarySource(Source):
         """See :meth:`Source.lists`."""
         return [name for source in self._sources or () for name in source.lists()]
 
+    def notes(self) -> Collection[str]:
+        """See :meth:`Source.notes`."""
+        return [self._shown(note) for source in self._sources or () for note in source.notes()]
+
     def items(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Source.items`; the origin is the recording's path in the archive or below the address."""
         if self._sources is None:
@@ -101,7 +102,7 @@ class TemporarySource(Source):
         return sentence.replace(str(self._root), self.where)
 
     def _recognized(self, folder: Path) -> list[Source]:
-        """Return what a folder is: a kind of its own, lists of recordings at its top, or recordings with texts.
+        """Return what a folder is, by the kinds of sources that are known.
 
         Raises:
             DataError: it holds nothing that could be an input, and nothing was left out.
@@ -109,8 +110,6 @@ class TemporarySource(Source):
         from acento.data.sources import KINDS
 
         for kind in KINDS:
-            if kind is AudioFolder and (lists := _lists(folder, self.options)):
-                return lists
             if kind.matches(str(folder)):
                 try:
                     return [kind(str(folder), self.options)]
@@ -118,31 +117,6 @@ class TemporarySource(Source):
                     if not self._rejections:
                         raise
         return []
-
-
-class _OfSplit(Source):
-    """A list of one split, which its file's name tells (``test.csv``) where its rows do not."""
-
-    kind = "a list of one split"
-
-    def __init__(self, of: Source, split: str) -> None:
-        super().__init__(of.where, of.options)
-        self._of = of
-        self._split = split
-
-    @classmethod
-    def matches(cls, where: str) -> bool:  # noqa: ARG003 - nobody names one
-        return False
-
-    def lists(self) -> Collection[str]:
-        return self._of.lists()
-
-    def items(self) -> Iterator[SourceItem | Rejection]:
-        for entry in self._of.items():
-            if isinstance(entry, SourceItem) and entry.split is None:
-                yield replace(entry, split=self._split)
-            else:
-                yield entry
 
 
 def safe_path(name: str) -> PurePosixPath | None:
@@ -179,47 +153,3 @@ def check_room(where: str, folder: Path, size: int) -> None:
             f"{where!r} needs {size / 1e9:.1f} GB and {tempfile.gettempdir()} has {free / 1e9:.1f} GB: set TMPDIR to a "
             "folder with more room."
         )
-
-
-def _lists(folder: Path, options: SourceOptions) -> list[Source]:
-    """Return the manifests and tables of recordings at the top of a folder; of several, those that name a split."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    if not set(names).isdisjoint(CSV_NAMES.values()):
-        return []
-    found: list[tuple[Source, str | None]] = []
-    for name in names:
-        where = str(folder / name)
-        if NemoManifest.matches(where) and _is_manifest(folder / name):
-            found.append((NemoManifest(where, options), _split_in(name)))
-        elif Table.matches(where) and _is_table(folder / name, options):
-            found.append((Table(where, options), _split_in(name)))
-    named: list[Source] = [_OfSplit(source, split) for source, split in found if split is not None]
-    return named if len(named) > 1 else [source for source, _ in found]
-
-
-def _split_in(name: str) -> str | None:
-    """Return the split that a list's name names.
-
-    >>> _split_in("test_manifest.json"), _split_in("es-validation.csv"), _split_in("latest.csv")
-    ('test', 'dev', None)
-    """
-    for word in re.split(r"[\W_]+", name):
-        with suppress(ValueError):
-            if split := parse_split(word):
-                return split
-    return None
-
-
-def _is_manifest(path: Path) -> bool:
-    with path.open("rb") as file:
-        return b'"audio_filepath"' in file.read(1 << 16)
-
-
-def _is_table(path: Path, options: SourceOptions) -> bool:
-    try:
-        with TableFile(path, path.name) as table:
-            table.column(AUDIO, options.audio_column, "", "")
-            table.column(TEXT, options.text_column, "", "")
-    except DataError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from acento.errors import DataError
 
 
 def read(folder, *lines):
-    path = folder / "train.jsonl"
+    path = folder / "list.jsonl"
     path.write_bytes(b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
     return list(open_source(str(path)).items())
 
@@ -76,7 +76,7 @@ def test_a_line_that_cannot_be_used_is_a_bad_row_with_its_number(folder, line):
     good, bad, another = read(folder, A, line, A)
     assert good == another
     assert isinstance(bad, Rejection)
-    assert (bad.reason, bad.id, bad.source) == (Reason.BAD_ROW, "train.jsonl:2", "train.jsonl:2")
+    assert (bad.reason, bad.id, bad.source) == (Reason.BAD_ROW, "list.jsonl:2", "list.jsonl:2")
     assert "Line 2" in bad.detail
 
 

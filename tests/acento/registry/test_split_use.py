@@ -41,6 +41,12 @@ def test_models_count_by_content_and_runs_by_name() -> None:
     assert (uses.models, uses.runs) == (3, 3)
 
 
+def test_a_run_on_all_splits_is_a_look_at_each_of_them() -> None:
+    looks = [entry("m1", "r1", split="all"), entry("m2", "r2"), entry("m3", "r3", fingerprint="other", split="all")]
+    assert count_uses(looks, "demo", {"f1"}, "test").models == 2
+    assert count_uses(looks, "demo", {"f1"}, "dev").models == 1
+
+
 def test_other_splits_and_other_data_do_not_count() -> None:
     looks = [entry("m1", "r1", split="dev"), entry("m2", "r2", fingerprint="other"), entry("m3", "r3")]
     assert count_uses(looks, "demo", {"f1"}, "test").models == 1

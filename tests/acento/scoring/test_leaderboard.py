@@ -189,6 +189,23 @@ def test_a_speed_measured_under_other_conditions_is_flagged(runs: Runs, field: s
     assert any("other conditions" in note for note in board.grid().notes)
 
 
+@pytest.mark.parametrize(
+    ("rtfx", "bounds", "shown"),
+    [
+        (2.984, (2.5, 3.456), "2.98 [2.50, 3.46]"),
+        (9.8, (9.1, 10.6), "9.80 [9.10, 11]"),
+        (0.051, (None, None), "0.05"),
+        (9.999, (None, None), "10"),
+    ],
+)
+def test_a_speed_below_ten_has_two_decimals(
+    runs: Runs, rtfx: float, bounds: tuple[float | None, float | None], shown: str
+) -> None:
+    slow = Speed(rtfx=rtfx, low=bounds[0], high=bounds[1], inference_s=3.0, conditions=CPU)
+    board = rank([runs.entry("a", wer=0.05, speed=slow)]).boards[0]
+    assert cells(board, "RTFx") == [shown]
+
+
 def test_a_run_that_measured_no_speed_shows_none(runs: Runs) -> None:
     board = rank([runs.entry("a", wer=0.05, speed=None), runs.entry("b", wer=0.5)]).boards[0]
     assert cells(board, "RTFx") == ["–", "50 [45, 55]"]

@@ -1,0 +1,88 @@
+"""A folder with lists of its recordings at its top: NeMo manifests, or tables with columns for recordings and texts.
+
+Of several lists, those whose names name a split are taken if there are at least two of them (``train.csv`` and
+``test.csv`` beside ``all.csv``). A recording that no list names is taken with the ``.txt`` beside it, and is rejected
+without one. A folder with ``train_files.csv``, ``dev_files.csv`` or ``test_files.csv`` is an audio folder.
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from acento.data.sources.audio_folder import CSV_NAMES, AudioFolder
+from acento.data.sources.base import Rejection, Source, SourceItem, SourceOptions, split_in, stretch_of
+from acento.data.sources.nemo_manifest import NemoManifest
+from acento.data.sources.table import AUDIO, TEXT, Table, TableFile
+from acento.errors import DataError
+
+
+class ListedFolder(Source):
+    """See the module; with the options ``audio_column`` and ``text_column`` any table is such a list."""
+
+    kind = "a folder with such a table or manifest in it"
+
+    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+        """Find the lists in the folder."""
+        super().__init__(where, options)
+        self._root = Path(where).expanduser()
+        self._sources = _lists(self._root, self.options)
+
+    @classmethod
+    def matches(cls, where: str) -> bool:
+        """See :meth:`Source.matches`."""
+        path = Path(where).expanduser()
+        return path.is_dir() and bool(_lists(path, SourceOptions()))
+
+    def lists(self) -> Collection[str]:
+        """See :meth:`Source.lists`."""
+        return [name for source in self._sources for name in source.lists()]
+
+    def notes(self) -> Collection[str]:
+        """See :meth:`Source.notes`."""
+        return [note for source in self._sources for note in source.notes()]
+
+    def items(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Source.items`."""
+        named: set[str] = set()
+        for source in self._sources:
+            for entry in source.items():
+                if isinstance(entry, SourceItem) and entry.path.is_relative_to(self._root):
+                    named.add(entry.path.relative_to(self._root).as_posix())
+                elif isinstance(entry, Rejection):
+                    named.add(entry.source.removesuffix(stretch_of(entry.source)))
+                yield entry
+        if self.options.source_split is None:
+            yield from AudioFolder(str(self._root), self.options).rest(named, self.lists())
+
+
+def _lists(folder: Path, options: SourceOptions) -> list[Source]:
+    """Return the manifests and tables of recordings at the top of a folder; of several, those that name a split."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not set(names).isdisjoint(CSV_NAMES.values()):
+        return []
+    found: list[tuple[Source, str | None]] = []
+    for name in names:
+        path, where = folder / name, str(folder / name)
+        if NemoManifest.matches(where) and _is_manifest(path):
+            found.append((NemoManifest(where, options), split_in(path.stem)))
+        elif Table.matches(where) and _is_table(path, options):
+            found.append((Table(where, options), split_in(path.stem)))
+    named = [source for source, split in found if split is not None]
+    return named if len(named) > 1 else [source for source, _ in found]
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return b'"audio_filepath"' in file.read(1 << 16).replace(b"\0", b"")
+    except OSError:
+        return False
+
+
+def _is_table(path: Path, options: SourceOptions) -> bool:
+    try:
+        with TableFile(path, path.name, encoding=options.encoding) as table:
+            table.column(AUDIO, options.audio_column, "", "")
+            table.column(TEXT, options.text_column, "", "")
+    except DataError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The two decoders: libsndfile, and FFmpeg for what that cannot open."""

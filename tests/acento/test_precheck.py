@@ -1,0 +1,152 @@
+"""What a command says in its first second: models, data sets, test sets and guards that cannot be used, and why."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from staged import staged, staged_splits
+from tiny_whisper import make_whisper
+
+from acento.errors import DataError, InputError, ModelError
+from acento.precheck import check_specialization, check_training, unusable
+from acento.store import LocalStore
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, Path]:
+    """Make a store with two data sets, and a model."""
+    root = tmp_path_factory.mktemp("precheck")
+    store = LocalStore(root / "store")
+    staged(store, root / "clips", 3, name="spoken")
+    staged_splits(store, root / "splits", name="taught")
+    return store, make_whisper(root / "model")
+
+
+def test_what_can_be_used_is_not_named(place: tuple[LocalStore, Path]) -> None:
+    store, model = place
+    models = [str(model), "demo:whisper-micro", "openai/whisper-tiny", "demo:whisper-micro:ctranslate2-int8"]
+    assert unusable(store, models, ["spoken", "taught@1"], split="test") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nowhere/at/all", "There is no model folder nowhere/at/all"),
+        ("demo:nobody", "There is no shipped model 'demo:nobody'"),
+        ("registry:nobody", "There is no model 'nobody' in the registry"),
+        ("{empty}", "has no config.json"),
+        ("{strange}", "strange"),
+        ("{weightless}", "has no weights"),
+        ("{model}:flying", "Nothing reads a model as 'flying'"),
+    ],
+)
+def test_one_model_of_several_that_cannot_be_used_is_named_with_its_reason(
+    place: tuple[LocalStore, Path], tmp_path: Path, name: str, why: str
+) -> None:
+    store, model = place
+    folders = {kind: tmp_path / kind for kind in ("empty", "strange", "weightless")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["strange"] / "config.json").write_text('{"model_type": "strange"}')
+    (folders["weightless"] / "config.json").write_text((model / "config.json").read_text())
+    bad = name.format(model=model, **folders)
+    found = unusable(store, [str(model), bad], ["spoken"], split="test")
+    assert list(found) == [bad]
+    assert why in found[bad]
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "why"),
+    [
+        ("nothere", "test", "There is no data set 'nothere'"),
+        ("spoken@7", "test", "has no version '7'"),
+        ("spoken", "train", "has no clips in split 'train'; it has test (3)"),
+    ],
+)
+def test_one_data_set_of_several_that_cannot_be_used_is_named_with_its_reason(
+    place: tuple[LocalStore, Path], name: str, split: str, why: str
+) -> None:
+    store, model = place
+    found = unusable(store, [str(model)], ["taught", name], split=split)
+    assert list(found) == [name]
+    assert why in found[name]
+
+
+@pytest.mark.parametrize(("models", "datasets"), [(["nowhere/x/y"], ["spoken"]), (["demo:whisper-micro"], ["nothere"])])
+def test_where_nothing_is_left_it_is_a_plain_error(
+    place: tuple[LocalStore, Path], models: list[str], datasets: list[str]
+) -> None:
+    with pytest.raises(InputError, match="There is no"):
+        unusable(place[0], models, datasets, split="test")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"lang_to_id": {"<|sv|>": 1, "<|fi|>": 2}, "is_multilingual": True}, r"does not know es; it knows fi, sv"),
+        ({"is_multilingual": False}, "is English-only and cannot be told es"),
+    ],
+)
+def test_a_model_that_lacks_the_language_of_all_data_is_named(
+    place: tuple[LocalStore, Path], tmp_path: Path, said: dict[str, object], why: str
+) -> None:
+    store, model = place
+    other = make_whisper(tmp_path / "other")
+    (other / "generation_config.json").write_text(json.dumps(said))
+    found = unusable(store, [str(model), str(other)], ["spoken"], split="test")
+    assert list(found) == [str(other)]
+    assert why in found[str(other)]
+    assert (
+        unusable(store, [str(other)], ["spoken"], split="test", language="en" if "lang_to_id" not in said else "sv")
+        == {}
+    )
+
+
+def test_it_takes_no_second_and_reads_no_weights(
+    place: tuple[LocalStore, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> str:
+        raise AssertionError("a file was hashed")
+
+    monkeypatch.setattr("acento.models.checkpoint.sha256_file", read)
+    store, model = place
+    began = time.monotonic()
+    unusable(store, [str(model)], ["spoken", "nothere"], split="test")
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"dataset": "nothere"}, "There is no data set 'nothere'"),
+        ({"dataset": "spoken"}, "has no train split to learn from"),
+        ({"base_model": "demo:nobody"}, "There is no shipped model"),
+        ({"test": "nothere"}, "There is no data set 'nothere'"),
+        ({"guards": ["nothere"]}, "There is no data set 'nothere'"),
+        ({"guards": ["taught[accent=martian]"]}, "accent 'martian' is not in taught v1"),
+        ({"guards": ["taught[accent"]}, "names no set of clips"),
+        ({"guards": ["nothere"], "source": "recordings/"}, "There is no data set 'nothere'"),
+    ],
+)
+def test_what_a_specialization_lacks_is_said_at_once(
+    place: tuple[LocalStore, Path], asked: dict[str, object], why: str
+) -> None:
+    store, model = place
+    with pytest.raises(InputError, match=why.replace("[", r"\[")):
+        check_specialization(store, **({"dataset": "taught", "base_model": str(model)} | asked))  # type: ignore[arg-type]
+
+
+def test_what_a_specialization_has_is_let_pass(place: tuple[LocalStore, Path]) -> None:
+    store, model = place
+    check_specialization(store, "taught", str(model), guards=["taught[accent=neutral]"], test="taught[accent=chilean]")
+    check_specialization(store, "new", str(model), source="recordings/", guards=["spoken", "new[accent=x]"])
+
+
+def test_a_training_without_its_data_or_its_model_is_refused_at_once(place: tuple[LocalStore, Path]) -> None:
+    store, model = place
+    check_training(store, "taught", str(model))
+    with pytest.raises(DataError, match="has no train split"):
+        check_training(store, "spoken", str(model))
+    with pytest.raises(ModelError, match="There is no model folder"):
+        check_training(store, "taught", "nowhere/x/y")
