@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +78,22 @@ def _merge(name: str, folder: Path, base: Path, out: Path) -> None:
         (architecture,) = json.loads((base / "config.json").read_text(encoding="utf-8"))["architectures"]
         kind: Any = getattr(transformers, architecture)
         plain = kind.from_pretrained(base, dtype=torch.float32, local_files_only=True, use_safetensors=True)
-        model = PeftModel.from_pretrained(plain, str(folder)).merge_and_unload()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PEFT asks the model by names that transformers has renamed
+            model = PeftModel.from_pretrained(plain, str(folder)).merge_and_unload()
     except (AcentoError, MemoryError):
         raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(f"The adapter {name} does not fit its base {base}: {reason[0]}") from error
     save_as(model, model.state_dict(), out, stored_dtype(base))
+    if not (base / "generation_config.json").is_file():  # what was saved is of transformers' defaults
+        (out / "generation_config.json").unlink(missing_ok=True)
     own = {path.name for path in out.iterdir()}
     for source in (base, folder):  # a tokenizer beside the adapter is the one that it learned with
         for path in source.iterdir():
-            small = path.is_file() and path.suffix in BESIDE and not path.name.startswith((".", "_"))
+            told = path.suffix in BESIDE or (source == base and path.name == "README.md")
+            small = path.is_file() and told and not path.name.startswith((".", "_"))
             if small and path.name not in own and (source == base or _is_tokenizer(path.name)):
                 shutil.copyfile(path, out / path.name)
 

@@ -151,7 +151,7 @@ def _in_folder(name: str, folder: Path, reader: str | None = None) -> Checkpoint
         digest = fingerprint({one: sha256_file(folder / one) for one in _all(folder)})
         return _whole(_unpickled(name, None, folder, digest))
     if is_adapter(folder):
-        digest = fingerprint({file: sha256_file(folder / file) for file in ADAPTER})
+        digest = fingerprint({file: sha256_file(folder / file) for file in ADAPTER if (folder / file).is_file()})
         return _merged(name, None, folder, digest)
     files = checkpoint_files(name, folder, reader)
     digest = fingerprint({file: sha256_file(folder / file) for file in files})

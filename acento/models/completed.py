@@ -101,7 +101,7 @@ def _put_together(checkpoint: Checkpoint, donor: _Donor, files: dict[str, Path])
 
     def make(out: Path) -> None:
         for path in checkpoint.folder.iterdir():
-            if path.is_file() and (path.suffix in BESIDE or path.suffix == ".safetensors"):
+            if path.is_file() and (path.suffix in (*BESIDE, ".safetensors") or path.name == "README.md"):
                 shutil.copyfile(path, out / path.name)
         for name, path in files.items():
             shutil.copyfile(path, out / name)

@@ -9,7 +9,8 @@ from acento.models.checkpoint import Checkpoint, checkpoint_files
 from acento.models.families import WHISPER
 from acento.models.formats import Format, Quantization
 
-_WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json")
+_WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth")
+"""Of the model, and of the optimizer that a training left beside it."""
 
 
 def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:
@@ -30,7 +31,8 @@ def _to_ctranslate2(checkpoint: Checkpoint, folder: Path, quantization: Quantiza
     from ctranslate2.converters import TransformersConverter
     from transformers.utils.logging import disable_progress_bar
 
-    from acento.models.ctranslate2_whisper import CONVERSION, SOURCE_CONFIG
+    from acento.models.ctranslate2_whisper import CONVERSION
+    from acento.models.whisper_generation import SOURCE_CONFIG
 
     disable_progress_bar()
     try:

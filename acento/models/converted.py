@@ -55,7 +55,7 @@ def unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Che
     def make(out: Path) -> None:
         without_pickles(folder, out)
         for path in folder.iterdir():
-            if path.is_file() and path.suffix in BESIDE and not is_pickled(path.name):
+            if path.is_file() and (path.suffix in BESIDE or path.name == "README.md") and not is_pickled(path.name):
                 shutil.copyfile(path, out / path.name)
 
     return made(name, revision, f"converted/{fingerprint([_VERSION, digest, 'safetensors'])}", make)

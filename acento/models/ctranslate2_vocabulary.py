@@ -7,7 +7,7 @@ from typing import Any
 
 from acento.errors import ModelError
 from acento.models.self_check import check_pretrained, check_tokenizer
-from acento.models.whisper_generation import FILE, derived_values, listed_tokens
+from acento.models.whisper_generation import FILE, START, derived_values, language_tokens, listed_tokens
 
 
 class VocabularyReader:
@@ -55,7 +55,8 @@ def read_writing(folder: Path) -> tuple[Any, Any]:
         tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
         known: dict[str, int] = tokenizer.get_vocab()
         check_pretrained(folder, len(tokens) or len(known), tokenizer)
-        strange = [token for token, number in known.items() if number < len(tokens) and tokens[number] != token]
+        told = {token: known[token] for token in (START, *language_tokens(known)) if token in known}
+        strange = [token for token, number in told.items() if tokens and tokens[number : number + 1] != [token]]
         if strange:
             raise ModelError(
                 f"The tokenizer of CTranslate2 model {folder} does not belong to it: its list of tokens has another "

@@ -40,6 +40,8 @@ def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
         ModelError: a file is missing or damaged, the device cannot compute so, or the model lacks the language or task.
     """
 
+    if (folder / CONVERSION).is_file() and not (folder / SOURCE_CONFIG).is_file():
+        raise ModelError(f"CTranslate2 model {folder} lacks {SOURCE_CONFIG}; export it again.")
     if options.device_type not in ("cpu", "cuda"):
         raise ModelError(f"CTranslate2 does not run on {options.device_type}; choose --device cpu.")
     try:

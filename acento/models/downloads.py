@@ -8,7 +8,7 @@ from acento.hub import hub_error, hub_token
 
 HUB_SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "README.md")
 """All but weights."""
-HUB_FILES = ("*.json", "*.txt", "*.safetensors", "*.model", "*.jinja")
+HUB_FILES = ("*.json", "*.txt", "*.safetensors", "*.model", "*.jinja", "README.md")
 HUB_PICKLES = ("pytorch_model*.bin",)
 _HUB_LEFT = ("consolidated*.safetensors", "adapter.*.safetensors")
 """The same weights once more, in their authors' own layout; and MMS's thousand languages, fetched one by one."""

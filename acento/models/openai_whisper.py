@@ -12,7 +12,7 @@ from acento.models.checkpoint import Checkpoint, find_small_files
 from acento.models.converted import made
 from acento.models.parts import BESIDE_TOKENIZER, PARTS
 from acento.models.weights import save_as
-from acento.models.whisper_generation import ENGLISH_VOCABULARY, FILE, TEXT_TOKENS
+from acento.models.whisper_generation import ENGLISH_VOCABULARY, FILE, derived_values
 
 _VERSION = 1
 """Raised by hand whenever the same file would be converted to another checkpoint."""
@@ -55,9 +55,9 @@ def from_file(name: str, path: Path) -> Checkpoint:
     given = {file.name: sha256_file(file) for file in files}
 
     def make(out: Path) -> None:
-        _write(dims, state, out)
         for file in files:
             shutil.copyfile(file, out / file.name)
+        _write(dims, state, out)
 
     key = f"converted/{fingerprint([_VERSION, 'openai', sha256_file(path), given])}"
     return made(name, None, key, make)
@@ -119,8 +119,14 @@ def _write(dims: Mapping[str, int], state: Mapping[str, Any], out: Path) -> None
     """Write config and weights, in the precision that they have."""
     import torch
     from transformers import WhisperConfig, WhisperForConditionalGeneration
+    from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 
-    end = TEXT_TOKENS - 1 if dims["n_vocab"] == ENGLISH_VOCABULARY else TEXT_TOKENS
+    known = WhisperTokenizer.from_pretrained(out, local_files_only=True).get_vocab()
+    ids = derived_values(known, dims["n_vocab"])
+    if missing := sorted({"eos_token_id", "decoder_start_token_id"} - ids.keys()):
+        raise ModelError(
+            f"The tokenizer beside this openai-whisper checkpoint is no Whisper's: it has no {missing[0]}."
+        )
     config = WhisperConfig(
         vocab_size=dims["n_vocab"],
         num_mel_bins=dims["n_mels"],
@@ -133,10 +139,7 @@ def _write(dims: Mapping[str, int], state: Mapping[str, Any], out: Path) -> None
         decoder_ffn_dim=4 * dims["n_text_state"],
         max_source_positions=dims["n_audio_ctx"],
         max_target_positions=dims["n_text_ctx"],
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
-        decoder_start_token_id=end + 1,
+        **{name: ids[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")},
     )
     tensors = {f"model.{_renamed(key)}": value for key, value in state.items()}
     with torch.device("meta"):
@@ -147,8 +150,11 @@ def _write(dims: Mapping[str, int], state: Mapping[str, Any], out: Path) -> None
         raise ModelError(f"The weights of this openai-whisper checkpoint do not belong to its dims, such as {odd}.")
     kinds = {str(one.dtype).removeprefix("torch.") for one in tensors.values() if one.is_floating_point()}
     dtype = kinds.pop() if len(kinds) == 1 else "float32"
+    held = (out / FILE).read_bytes() if (out / FILE).is_file() else None
     save_as(model, {key: value.contiguous() for key, value in tensors.items()}, out, dtype)
-    (out / FILE).unlink()  # of transformers' defaults; what is right follows from the vocabulary
+    (out / FILE).unlink()  # of transformers' defaults; what is right follows from the vocabulary, or was there
+    if held is not None:
+        (out / FILE).write_bytes(held)
 
 
 def _renamed(name: str) -> str:

@@ -101,7 +101,13 @@ def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str)
     import torch
 
     kind = getattr(torch, dtype)
-    held = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    cast: dict[tuple[int, torch.Size], Tensor] = {}  # tied tensors share memory, and are saved once if they still do
+    held = {
+        name: cast.setdefault((tensor.data_ptr(), tensor.shape), tensor.to(kind))
+        if tensor.is_floating_point() and tensor.dtype != kind
+        else tensor
+        for name, tensor in state.items()
+    }
     model.save_pretrained(folder, state_dict=held)
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ SOURCE_CONFIG = "transformers_config.json"
 """The checkpoint's own ``config.json`` beside a model of CTranslate2, which has one of that name."""
 ENGLISH_VOCABULARY = 51864
 """Tokens of OpenAI's English-only models, whose tokenizer lists the languages too; multilingual ones have more."""
-TEXT_TOKENS = 50257
+_TEXT_TOKENS = 50257
 """Ids below it are text in every Whisper of OpenAI's."""
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 START = "<|startoftranscript|>"
@@ -135,7 +135,7 @@ def _suppressed(known: Mapping[str, int], size: int) -> Sequence[int]:
         return sorted(known[token] for token in special if token != _END)
     signs = NON_SPEECH_TOKENS if size == ENGLISH_VOCABULARY else NON_SPEECH_TOKENS_MULTI
     special = [f"<|{name}|>" for name in _NEVER if f"<|{name}|>" in known]
-    return sorted({*(one for one in signs if one < TEXT_TOKENS), *(known[token] for token in special)})
+    return sorted({*(one for one in signs if one < _TEXT_TOKENS), *(known[token] for token in special)})
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -71,9 +71,8 @@ def _front_matter(version: ModelVersion, report: "Report | None") -> str:
     data: dict[str, Any] = {}
     if about.language is not None:
         data["language"] = about.language
-    if base.startswith(SHIPPED):
-        fetched = WEIGHTS.get(base.removeprefix(SHIPPED))
-        data["license"] = _SHIPPED_LICENSE if fetched is None else fetched.license.lower()
+    if (license := _base_license(version)) is not None:
+        data["license"] = license
     data |= {"library_name": "transformers", "pipeline_tag": _TASK, "tags": [_TASK, "acento"]}
     if _on_hub(base):
         data["base_model"] = base.partition("@")[0]
@@ -138,7 +137,9 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         ("base model", f"{about.base['id']}{_revision(about.base)}"),
         ("base's content", about.base["digest"][:12]),
+        ("license of the base", _base_license(version) or "not known"),
         ("data", f"{about.dataset}, content {about.dataset_fingerprint[:12]}"),
+        ("license of the data", about.data_license or "not known"),
         ("strategy", about.strategy),
     ]
     if about.parent is not None:
@@ -164,6 +165,7 @@ def _limits(version: ModelVersion, report: "Report | None") -> list[str]:
         f"It was tuned on one data set, {about.dataset}. On other accents, microphones, rooms and subjects it may be "
         "worse than its base; only the sets above were measured."
     ]
+    said.append(_licenses(version))
     if report is None:
         return [*said, "No test clip was transcribed with it yet."]
     test = report.test.all
@@ -182,11 +184,22 @@ def _limits(version: ModelVersion, report: "Report | None") -> list[str]:
         said.append(f"Its base is {weights.what}, under the license {weights.license}.")
     elif about.base["id"].startswith(SHIPPED):
         said.append("Its base knows synthetic speech only: do not use it on real speech.")
-    elif not _on_hub(about.base["id"]):
-        said.append("Its license is its base's, which is not known here.")
-    else:
-        said.append("Its license is its base's; see there.")
     return said
+
+
+def _licenses(version: ModelVersion) -> str:
+    """Return a sentence on the licenses that bind whoever uses the model."""
+    base, data = _base_license(version), version.about.data_license
+    first = f"Its license is its base's, {base}" if base else "Its license is its base's, which is not known here"
+    second = f"its data is under {data}" if data else "that of its data is not known"
+    return f"{first}; {second}."
+
+
+def _base_license(version: ModelVersion) -> str | None:
+    base = str(version.about.base["id"])
+    if (fetched := WEIGHTS.get(base.removeprefix(SHIPPED))) is not None:
+        return fetched.license.lower()
+    return _SHIPPED_LICENSE if base.startswith(SHIPPED) else version.about.base_license
 
 
 def _rate(rate: "Rate | None") -> str:

@@ -54,6 +54,10 @@ class ModelAbout(BaseModel):
     dev_wer: float | None
     language: str | None = None
     """What the model is told to write, such as ``es``."""
+    base_license: str | None = None
+    """As the base's own model card names it, such as ``apache-2.0``; None: it is not known."""
+    data_license: str | None = None
+    """As the data set's source names it; None: it is not known."""
     parent: str | None = None
     """The version whose weights this one lies between, and the base's; None for one that a training left."""
 

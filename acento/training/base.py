@@ -91,7 +91,9 @@ class Trainable(ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write the checkpoint as its family's files are: weights in the base's precision, adapters merged, language and task set.
+        """Write the checkpoint as its family's files are: adapters merged, language and task set.
+
+        Weights are in the precision that the base keeps its own in.
 
         Raises:
             OSError: the folder cannot be written.

@@ -15,6 +15,7 @@ from acento.errors import DamagedError
 from acento.models.checkpoint import resolve
 from acento.progress import Progress
 from acento.provenance import code_version, library_versions, machine
+from acento.registry.licenses import base_license, data_license
 from acento.registry.versions import CURVE, HISTORY, RECIPE, ModelAbout, ModelVersion, publish_model
 from acento.store import Store
 from acento.training.base import Trainable
@@ -204,6 +205,8 @@ def _publish(
         dev_wer_before=where.base_wer,
         dev_wer=where.best_wer,
         language=job.language,
+        base_license=base_license(job.base),
+        data_license=data_license(store, job.dataset),
     )
 
     def fill(folder: Path) -> None:

@@ -182,6 +182,7 @@ def export(
             ("exported", f"{done.id} (there already)" if done.cached else done.id),
             ("size", f"{done.size / 1e6:.1f} MB"),
             ("dev WER", f"{percent(done.wer)} %, the model's own {percent(done.wer_before)} %"),
+            ("difference", done.sentence),
             ("path", folder or store.local_folder(done.key)),
         ]
     )

@@ -18,6 +18,7 @@ def make_whisper(
     letters: str = _LETTERS,
     layers: tuple[int, int] = (1, 2),
     width: int = 32,
+    positions: int = 40,
 ) -> Path:
     """Write a random Whisper into ``folder`` and return it; the same arguments make the same weights.
 
@@ -41,7 +42,7 @@ def make_whisper(
         encoder_ffn_dim=2 * width,
         decoder_ffn_dim=2 * width,
         max_source_positions=50 * window_s,
-        max_target_positions=40,
+        max_target_positions=positions,
         decoder_start_token_id=ids["<|startoftranscript|>"],
         eos_token_id=ids["<|endoftext|>"],
         bos_token_id=ids["<|endoftext|>"],
@@ -51,13 +52,13 @@ def make_whisper(
     model = WhisperForConditionalGeneration(config)
     with torch.no_grad():  # as padding its row is zero, and then no text would ever end
         model.model.decoder.embed_tokens.weight[ids["<|endoftext|>"]].normal_(std=0.5)
-    model.generation_config = GenerationConfig(**_generation(ids, multilingual, letters))
+    model.generation_config = GenerationConfig(**_generation(ids, multilingual, letters, positions))
     model.save_pretrained(folder)
     WhisperFeatureExtractor(feature_size=mel_bins, chunk_length=window_s).save_pretrained(folder)
     return folder
 
 
-def _generation(ids: dict[str, int], multilingual: bool, letters: str) -> dict[str, Any]:
+def _generation(ids: dict[str, int], multilingual: bool, letters: str, positions: int) -> dict[str, Any]:
     from tokenizers.pre_tokenizers import ByteLevel
 
     pieces = {piece for word, _ in ByteLevel(add_prefix_space=False).pre_tokenize_str(letters) for piece in word}
@@ -70,7 +71,7 @@ def _generation(ids: dict[str, int], multilingual: bool, letters: str) -> dict[s
         # what is left are letters and the end, so that texts can be read and differ in length
         "suppress_tokens": sorted(number for token, number in ids.items() if token not in pieces | {"<|endoftext|>"}),
         "begin_suppress_tokens": [*([ids["a"]] if letters == _LETTERS else []), ids["<|endoftext|>"]],
-        "max_length": 40,
+        "max_length": positions,
         "is_multilingual": multilingual,
     }
     if multilingual:

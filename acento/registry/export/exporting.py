@@ -13,14 +13,56 @@ from acento.models.formats import Format, Quantization, check_format
 from acento.registry.card import exported_card
 from acento.registry.report import card_path
 from acento.registry.versions import CARD, ModelVersion
-from acento.scoring.counts import ErrorCounts
+from acento.scoring.bootstrap import paired
 from acento.store import Store
 
 BOUND = 0.005
 """How far the dev WER may move, a fraction: half a point."""
 
-DevScore = Callable[[Checkpoint], ErrorCounts]
+
+@dataclass(frozen=True, slots=True)
+class DevErrors:
+    """Word errors on the dev clips that have a reference: one number for each, in the order of their ids."""
+
+    errors: tuple[int, ...]
+    words: tuple[int, ...]
+    """Of the reference."""
+
+    @property
+    def wer(self) -> float | None:
+        """The word error rate, a fraction; None where there are no words."""
+        return sum(self.errors) / sum(self.words) if sum(self.words) else None
+
+
+DevScore = Callable[[Checkpoint], DevErrors]
 """Word errors of a checkpoint on the dev clips, always decoded the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far an export's dev WER is from that of its version, fractions."""
+
+    before: float
+    after: float
+    low: float
+    """The 95 % interval of the difference, paired, drawn over clips; the difference itself where there is none."""
+    high: float
+    clips: int | None
+    """None for an export of before intervals were kept."""
+
+    @property
+    def interval(self) -> str:
+        """The interval as a sentence has it, in points."""
+        return f"[{100 * self.low:+.2f}, {100 * self.high:+.2f}]"
+
+    def exceeds(self, bound: float) -> bool:
+        """Tell whether the whole interval lies beyond the bound, up or down."""
+        # rounded, so that a bound that is met to the last word is not missed by the last bit
+        return round(self.low - bound, 12) > 0 or round(-self.high - bound, 12) > 0
+
+    def told(self, bound: float) -> bool:
+        """Tell whether the clips suffice to say that the WER stayed within the bound."""
+        return round(max(self.high, -self.low) - bound, 12) <= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +80,8 @@ class Exported:
     """Of the version itself on dev, a fraction."""
     wer: float
     """Of the export on the same clips."""
+    sentence: str
+    """What the dev clips say of the difference."""
     cached: bool
     """It was there already."""
 
@@ -58,7 +102,8 @@ def export_model(
         format: ``safetensors`` or ``ctranslate2``.
         quantization: how weights are held; None: as the format does it first.
         score: decodes and scores dev; asked about the version and about the export.
-        bound: how far the dev WER may move, up or down, a fraction.
+        bound: how far the dev WER may move, up or down, a fraction. The export is refused where the whole interval of
+            the difference lies beyond it: a word more or less on a few clips is no difference.
 
     Raises:
         InputError: there is no such format, or the bound is below 0.
@@ -76,17 +121,26 @@ def export_model(
         artifact = store.find(key)
         if artifact is None:
             raise StoreError(f"{key} is not in the store {store.url}; was it removed just now?")
+    info = artifact.info
+    moved = Moved(
+        info["wer_before"],
+        info["wer"],
+        info.get("low", info["wer"] - info["wer_before"]),
+        info.get("high", info["wer"] - info["wer_before"]),
+        info.get("clips"),
+    )
     exported = Exported(
         id=f"{version.id}:{name}-{held}",
         key=key,
         format=name,
         quantization=held,
         size=sum(entry.size for entry in artifact.files.values()),
-        wer_before=artifact.info["wer_before"],
-        wer=artifact.info["wer"],
+        wer_before=moved.before,
+        wer=moved.after,
+        sentence=_sentence(moved, bound),
         cached=cached,
     )
-    _see_within(version, exported.id, exported.wer_before, exported.wer, bound)
+    _see_within(version, exported.id, moved, bound)
     return exported
 
 
@@ -142,25 +196,44 @@ def _make(
 ) -> None:
     """Convert, score, and publish what did not move."""
     original = in_artifact(store, version.id, version.key)
-    before = _rate(score(original), version.id)
+    before = score(original)
+    if before.wer is None:
+        raise InputError(f"{version.id} cannot be scored: the dev clips have no reference words.")
     with store.publish(key) as draft:
         convert(original, draft.folder, name, held)
-        after = _rate(score(resolve(str(draft.folder))), f"the {name} export")
-        _see_within(version, f"{name} in {held}", before, after, bound)
-        draft.info |= {"wer_before": before, "wer": after, "made_from": original.digest}
+        moved = _compared(before, score(resolve(str(draft.folder))))
+        _see_within(version, f"{name} in {held}", moved, bound)
+        draft.info |= {"wer_before": moved.before, "wer": moved.after, "made_from": original.digest}
+        draft.info |= {"low": moved.low, "high": moved.high, "clips": moved.clips}
 
 
-def _rate(counts: ErrorCounts, what: str) -> float:
-    if counts.rate is None:
-        raise InputError(f"{what} cannot be scored: the dev clips have no reference words.")
-    return counts.rate
+def _compared(before: DevErrors, after: DevErrors) -> Moved:
+    """Return how far the WER moved: clips are drawn in pairs, as the two models are one but for rounding."""
+    found = paired(after.errors, before.words, before.errors)
+    if found is None or before.wer is None or after.wer is None:
+        raise InputError("The dev clips have no reference words.")
+    if found.low is None or found.high is None:  # of one clip: a word more or less says nothing
+        word = 1 / sum(before.words)
+        return Moved(before.wer, after.wer, found.delta - word, found.delta + word, 1)
+    return Moved(before.wer, after.wer, found.low, found.high, len(before.words))
 
 
-def _see_within(version: ModelVersion, what: str, before: float, after: float, bound: float) -> None:
-    # rounded, so that a bound that is met to the last word is not missed by the last bit
-    if round(abs(after - before) - bound, 12) > 0:
+def _sentence(moved: Moved, bound: float) -> str:
+    """Return what the dev clips say of the difference."""
+    if moved.clips is None:
+        return "The export was judged by its dev WER alone, before intervals were kept."
+    said = f"On {moved.clips} dev clips the difference is within {moved.interval} points (95 %)"
+    if moved.told(bound):
+        return f"{said}, and no more than the {100 * bound:.2f} allowed."
+    return f"{said}: so few clips cannot tell whether it is more than the {100 * bound:.2f} allowed."
+
+
+def _see_within(version: ModelVersion, what: str, moved: Moved, bound: float) -> None:
+    if moved.exceeds(bound):
+        before, after = moved.before, moved.after
         raise ModelError(
             f"The export of {version.title} ({what}) is refused: on dev its WER is {100 * after:.2f} %, the model's "
-            f"own {100 * before:.2f} %, which is {100 * (after - before):+.2f} points and more than the "
-            f"{100 * bound:.2f} allowed; choose a finer quantization, or allow more with --bound."
+            f"own {100 * before:.2f} %, which is {100 * (after - before):+.2f} points, with a 95 % interval of "
+            f"{moved.interval}, all of it more than the {100 * bound:.2f} allowed; choose a finer quantization, or "
+            "allow more with --bound."
         )

@@ -9,9 +9,10 @@ from acento.jobs import Placement, Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoint import Checkpoint
 from acento.progress import report
-from acento.registry.export.exporting import DevScore
+from acento.registry.export.exporting import DevErrors, DevScore
 from acento.registry.versions import ModelVersion
-from acento.scoring.counts import ErrorCounts
+from acento.runs import utterances_of
+from acento.scoring.score import SCORED, count_column
 from acento.store import Store
 
 _NORMALIZER = "chilean-leaderboard"
@@ -32,7 +33,9 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
     chosen = (options or DecodeOptions()).model_copy(update={"language": version.about.language})
     normalizer = str(version.about.recipe.get("normalizer", _NORMALIZER))
 
-    def score(checkpoint: Checkpoint) -> ErrorCounts:
+    import pyarrow.compute as pc
+
+    def score(checkpoint: Checkpoint) -> DevErrors:
         # by its folder, so that whoever executes the job needs no registry to find it
         placed = replace(checkpoint, id=str(checkpoint.folder))
         what = plan_transcription(store, card, placed, split="dev", options=chosen)
@@ -50,13 +53,17 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
                 runner.execute(job, Placement(heard=listen))
         finally:
             runner.close()
-        found = load_score(store, score_transcription(store, what, normalizer).key).overall
+        key = score_transcription(store, what, normalizer).key
+        found = load_score(store, key).overall
         if found.failed:
             raise ModelError(
                 f"{checkpoint.id} failed on {found.failed} of {found.utterances} dev clips of {card.title}, so that "
                 "its WER cannot be compared; run the same command again to try them anew."
             )
-        return found.words
+        table = utterances_of(store, key)
+        scored = table.filter(pc.equal(table["status"], SCORED)).sort_by("id")
+        errors, words = (count_column(scored, name).tolist() for name in ("word_errors", "word_length"))
+        return DevErrors(tuple(errors), tuple(words))
 
     return score
 

@@ -6,6 +6,7 @@ by heart first, so that the texts that are compared are words.
 
 import gc
 import io
+import shutil
 import tarfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -232,6 +233,25 @@ def test_audio_longer_than_the_window_is_decoded_in_pieces(case: Case, opened: C
 def test_a_language_that_it_does_not_know_is_refused(case: Case, models: Made) -> None:
     with pytest.raises(ModelError, match=f"language '{case.refused}'"):
         load(models(case), case, language=case.refused)
+
+
+@pytest.mark.parametrize("case", each([case for case in CASES if case.marks != NEMO]))
+def test_without_its_tokenizer_it_neither_writes_nor_teaches(
+    case: Case, random_weights: Made, models: Made, tmp_path: Path
+) -> None:
+    whole = models(case) if case.exported else random_weights(case)
+    family, folder = resolve(str(whole)).family, shutil.copytree(whole, tmp_path / "m")
+    for path in folder.iterdir():
+        if path.name.startswith(("tokenizer", "vocab", "tekken", "merges")):
+            path.unlink()
+    if not case.exported:  # whose list of tokens the converter writes into the model's own files
+        with pytest.raises(ModelError, match="has no tokenizer"):
+            resolve(str(folder))
+    with pytest.raises(ModelError):  # a library may load an empty one in its place
+        family.load(folder, DecodeOptions(language=case.language))
+    if family.labeler is not None:
+        with pytest.raises(ModelError):
+            family.load_labeler(folder, case.language)
 
 
 @pytest.mark.parametrize("case", each(CASES))

@@ -191,7 +191,7 @@ def test_activation_checkpointing_gives_the_same_gradients(folder: Path) -> None
         torch.testing.assert_close(grad, grads[1][name], rtol=1e-4, atol=1e-4)
 
 
-def test_a_half_precision_checkpoint_trains_in_float32(tmp_path: Path) -> None:
+def test_a_half_precision_checkpoint_trains_in_float32_and_stays_so(tmp_path: Path) -> None:
     half = make_voxtral(tmp_path / "half")
     halved = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(half / "model.safetensors").items()}
     save_file(halved, half / "model.safetensors", metadata={"format": "pt"})
@@ -200,4 +200,4 @@ def test_a_half_precision_checkpoint_trains_in_float32(tmp_path: Path) -> None:
     trainable = learner(half)
     assert {parameter.dtype for parameter in trainable.model.parameters()} == {torch.float32}
     trainable.save(tmp_path / "m")
-    assert {tensor.dtype for tensor in load_file(tmp_path / "m" / "model.safetensors").values()} == {torch.float32}
+    assert {tensor.dtype for tensor in load_file(tmp_path / "m" / "model.safetensors").values()} == {torch.bfloat16}

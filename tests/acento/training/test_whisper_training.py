@@ -251,7 +251,7 @@ def test_generate_writes_the_trained_language_without_being_told(folder: Path, t
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_a_half_precision_checkpoint_trains_in_float32(tmp_path: Path, dtype: torch.dtype) -> None:
+def test_a_half_precision_checkpoint_trains_in_float32_and_stays_so(tmp_path: Path, dtype: torch.dtype) -> None:
     half = make_whisper(tmp_path / "half", window_s=2)
     halved = {name: tensor.to(dtype) for name, tensor in load_file(half / "model.safetensors").items()}
     save_file(halved, half / "model.safetensors", metadata={"format": "pt"})
@@ -262,8 +262,9 @@ def test_a_half_precision_checkpoint_trains_in_float32(tmp_path: Path, dtype: to
     losses = learn(trainable, labels(half), 3, learning_rate=1e-4)
     assert losses[2] < losses[0]
     trainable.save(tmp_path / "m")
-    assert {tensor.dtype for tensor in load_file(tmp_path / "m" / "model.safetensors").values()} == {torch.float32}
-    assert json.loads((tmp_path / "m" / "config.json").read_text())["dtype"] == "float32"
+    assert {tensor.dtype for tensor in load_file(tmp_path / "m" / "model.safetensors").values()} == {dtype}
+    assert load_file(tmp_path / "m" / "model.safetensors").keys() == halved.keys(), "what is tied is saved once"
+    assert json.loads((tmp_path / "m" / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
