@@ -160,12 +160,13 @@ def _meaning(job: Job, reason: BaseException) -> AcentoError:
 def _tell(news: modal.Queue, heard: Callable[[float], None], noted: Callable[[Row], None]) -> None:
     """Hand on what containers told."""
     with suppress(modal.exception.Error, OSError):
-        for text in news.get_many(1000, block=False, partition=NEWS):
-            message = json.loads(text)
-            if "heard" in message:
-                heard(float(message["heard"]))
-            if "row" in message:
-                noted(message["row"])
+        while texts := news.get_many(1000, block=False, partition=NEWS):  # one read brings as many as Modal likes
+            for text in texts:
+                message = json.loads(text)
+                if "heard" in message:
+                    heard(float(message["heard"]))
+                if "row" in message:
+                    noted(message["row"])
 
 
 def _stop(mapped: Mapping, news: modal.Queue, reason: str) -> None:

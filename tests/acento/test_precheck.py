@@ -84,7 +84,10 @@ def test_where_nothing_is_left_it_is_a_plain_error(
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"lang_to_id": {"<|sv|>": 1, "<|fi|>": 2}, "is_multilingual": True}, r"does not know es; it knows fi, sv"),
+        (
+            {"lang_to_id": {"<|sv|>": 1, "<|fi|>": 2}, "is_multilingual": True},
+            "does not know language 'es'; it knows fi, sv",
+        ),
         ({"is_multilingual": False}, "is English-only and cannot be told es"),
     ],
 )
