@@ -174,6 +174,7 @@ def _check_languages(name: str, folder: Path, languages: Iterable[str]) -> None:
         return  # loading says what is wrong with it
     known = {token.strip("<|>") for token in (said.get("lang_to_id") or {}) if isinstance(token, str)}
     if known and not known & set(wanted):
-        raise ModelError(f"{name} does not know {', '.join(wanted)}; it knows {', '.join(sorted(known)[:10])} …")
+        asked = " nor ".join(repr(language) for language in wanted)
+        raise ModelError(f"{name} does not know language {asked}; it knows {', '.join(sorted(known))}.")
     if said.get("is_multilingual") is False and "en" not in wanted:
         raise ModelError(f"{name} is English-only and cannot be told {', '.join(wanted)}; take a multilingual model.")

@@ -65,7 +65,7 @@ app.add_typer(store.app, name="store")
 
 def main() -> None:
     """Run ``acento`` with this process's arguments."""
-    Console.on_broken_pipe = pipes.leave  # type: ignore[method-assign]  # of typer's own consoles, too
+    setattr(Console, "on_broken_pipe", pipes.leave)  # noqa: B010 - of typer's own consoles, too
     app()
     sys.stdout.flush()
 

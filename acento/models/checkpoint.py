@@ -111,10 +111,15 @@ def seen_here(name: str) -> tuple[Path, Family] | None:
         return None
     folder = Path(base).expanduser()
     if base.startswith(SHIPPED):
-        folder = resolve(base).folder
+        from acento.data.demo.real.weights import WEIGHTS
+
+        if base.removeprefix(SHIPPED) in WEIGHTS:
+            return None  # it may have to be fetched
+        folder = _demo_folder(base)
     if folder.is_dir():
         reader = parse(name).reader if parse(name).quantization is None else None
-        return None if _only_pickled(kinds_in(name, folder)) else (folder, _check(name, folder, reader))
+        derived = _only_pickled(kinds_in(name, folder)) or is_adapter(folder)
+        return None if derived else (folder, _check(name, folder, reader))
     if not folder.exists() and not _looks_like_hub_id(base.partition("@")[0]):
         resolve(base)  # it says what there is
     return None

@@ -1,6 +1,7 @@
 """Executes a fine-tuning job: from its last checkpoint, or from the base model, to a version in the registry."""
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,12 +28,16 @@ from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.lease import held
 from acento.training.loop import Hooks, Loop, Stopped, Why
 from acento.training.measured import JobClips, Who, clips_of, hear
+from acento.training.memory import plan_passes
 from acento.training.optimizer import make_optimizer
+from acento.training.prepared import Prepared
 from acento.training.sampling import Batches, weights_for
 from acento.training.schedule import total_steps
 from acento.training.state import Row, TrainingState
+from acento.training.step import autocast
 from acento.training.weights import Weights
 
+_log = logging.getLogger(__name__)
 _LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")
 
 
@@ -90,9 +95,10 @@ def _train(store: Store, job: FinetuneJob, hooks: Hooks) -> FinetuneResult:
         weights_for(train.examples, recipe.balance) if recipe.balance else None,
     )
     learned = trainable.learned()
-    weights, optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
     checkpoints = Checkpoints(store, job.key)
     where = checkpoints.latest() or TrainingState()
+    smaller = _fit_into_memory(job, trainable, train, where)
+    weights, optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
     if job.part is not None:
         try:
             _hear(store, job, "base", trainable, clips, hooks)  # before anything is restored
@@ -116,6 +122,7 @@ def _train(store: Store, job: FinetuneJob, hooks: Hooks) -> FinetuneResult:
         hooks=hooks,
     )
     why, sentence = loop.run(where)
+    sentence = f"{sentence} {smaller}".rstrip()
     done = where.ended is not None or why == "diverged"
     result = _result(job, where, why, sentence, steps=loop.total, done=done)
     if where.ended is None:
@@ -138,6 +145,29 @@ def _train(store: Store, job: FinetuneJob, hooks: Hooks) -> FinetuneResult:
     if job.part is not None:
         checkpoints.clear()
     return result
+
+
+def _fit_into_memory(job: FinetuneJob, trainable: Trainable, train: Prepared, where: TrainingState) -> str:
+    """Make forward passes smaller where the whole batch would not fit, and return a sentence that says so.
+
+    Raises:
+        ModelError: not even one clip at a time fits.
+    """
+    if where.ended is not None or where.forward_size is not None:
+        return ""
+    device = job.options.device_type
+    try:
+        where.forward_size, sentence = plan_passes(
+            trainable, train, job.recipe, autocast(job.recipe, device), device, job.title
+        )
+    except Exception as error:
+        if not trainable.is_out_of_memory(error):
+            raise
+        trainable.release_memory()  # the first step makes its passes smaller
+        return ""
+    if sentence:
+        _log.warning("%s", sentence)
+    return sentence
 
 
 def _result(

@@ -99,7 +99,7 @@ class Stepper:
         total: Any = 0.0
         for start in range(0, len(clips.rows), size):
             places = range(start, min(start + size, len(clips.rows)))
-            with self._autocast():
+            with autocast(self._recipe, self._device):
                 inputs, fronted = self._feed.inputs(clips, places)
                 labels = [clips.labels[place] for place in places]
                 loss, _ = self._trainable.loss(inputs, labels, self._recipe.label_smoothing, fronted=fronted)
@@ -107,11 +107,10 @@ class Stepper:
             total = total + loss.detach()
         return float(total) / clips.tokens
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        """Compute in bfloat16 where the recipe says so; weights, their gradients and the loss stay float32."""
-        wanted = self._recipe.precision
-        if wanted == "auto":
-            half = self._device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            half = wanted == "bfloat16"
-        return torch.autocast(self._device, dtype=torch.bfloat16) if half else nullcontext()
+
+def autocast(recipe: Recipe, device: str) -> AbstractContextManager[Any]:
+    """Compute in bfloat16 where the recipe says so; weights, their gradients and the loss stay float32."""
+    half = recipe.precision == "bfloat16"
+    if recipe.precision == "auto":
+        half = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device, dtype=torch.bfloat16) if half else nullcontext()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.working import Backend, GpuType, WorkPool, working
+from flows.commands.working import Backend, GpuType, WorkPool, done_here, working
 
 if TYPE_CHECKING:
     from acento.scoring.leaderboard import Leaderboard
+    from acento.store import Store
 
 Models = Annotated[
     list[str],
@@ -74,17 +75,25 @@ def benchmark(
 ) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
 
-    _say_what_cannot_be_used(
-        models,
-        datasets,
-        split=split,
-        language=language,
-        engine=engine,
-        quantization=quantization,
-        allow_invalid=allow_invalid,
-        compute=compute,
-    )
-    with working("benchmark", *datasets, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
+    def first(store: "Store") -> None:
+        """Say at once what will be left out."""
+        from acento.precheck import unusable
+
+        found = unusable(
+            store,
+            models,
+            datasets,
+            split=split,
+            language=language,
+            engine=engine,
+            quantization=quantization,
+            allow_invalid=allow_invalid,
+            installed=done_here(compute),
+        )
+        for name, why in found.items():
+            terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
+
+    with working("benchmark", *datasets, compute=compute, work_pool=work_pool, gpu_type=gpu_type, first=first):
         from flows.benchmark import benchmark as benchmark_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
@@ -263,22 +272,6 @@ def print_left_out(left_out: dict[str, str]) -> None:
     """Say on standard error which models and data sets are not on the leaderboard, and why."""
     for name, why in left_out.items():
         terminal.err.print(f"Left out: {name}. {why}", soft_wrap=True, markup=False)
-
-
-def _say_what_cannot_be_used(models: list[str], datasets: list[str], *, compute: str | None, **asked: Any) -> None:
-    """Say at once what will be left out, before a server starts or a model loads.
-
-    Raises:
-        InputError: nothing would be left.
-    """
-    from acento.precheck import unusable
-    from acento.settings import settings
-    from acento.store import open_store
-
-    here = (compute or settings().compute) == "inline"
-    found = unusable(open_store(settings().store), models, datasets, installed=here, **asked)
-    for name, why in found.items():
-        terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
 
 
 def print_run(run: str, folder: str, by: list[str]) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.working import Backend, GpuType, WorkPool, working
+from flows.commands.working import Backend, GpuType, WorkPool, done_here, working
 
 if TYPE_CHECKING:
+    from acento.store import Store
     from flows.specialize import Specialized
 
 REFUSED = 3
@@ -75,14 +76,13 @@ def finetune(
 ) -> None:
     """Fine-tune a model on a data set; killed or interrupted, the same command goes on where it was."""
 
-    from acento.precheck import check_training
-    from acento.settings import settings
-    from acento.store import open_store
+    def first(store: "Store") -> None:
+        from acento.precheck import check_training
+
+        check_training(store, dataset, base_model, installed=done_here(compute))
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    here = (compute or settings().compute) == "inline"
-    check_training(open_store(settings().store), dataset, base_model, installed=here)
-    with working("finetune", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
+    with working("finetune", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type, first=first):
         from flows.finetune import finetune as finetune_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
@@ -153,22 +153,22 @@ def specialize(
 ) -> None:
     """Specialize a model, and prove it: stage, validate, benchmark, fine-tune, benchmark again, gate."""
 
-    from acento.precheck import check_specialization
-    from acento.settings import settings
-    from acento.store import open_store
+    def first(store: "Store") -> None:
+        from acento.precheck import check_specialization
+
+        check_specialization(
+            store,
+            dataset,
+            base_model,
+            test=test,
+            guards=guard or [],
+            language=language,
+            source=source,
+            installed=done_here(compute),
+        )
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    check_specialization(
-        open_store(settings().store),
-        dataset,
-        base_model,
-        test=test,
-        guards=guard or [],
-        language=language,
-        source=source,
-        installed=(compute or settings().compute) == "inline",
-    )
-    with working("specialize", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
+    with working("specialize", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type, first=first):
         from flows.specialize import specialize as specialize_flow
 
         asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed

@@ -1,13 +1,16 @@
 """What every verb that runs a flow does around it, and the options of those whose work may be done elsewhere."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows import terminal
+
+if TYPE_CHECKING:
+    from acento.store import Store
 
 Backend = Annotated[
     str | None,
@@ -21,7 +24,11 @@ GpuType = Annotated[
 
 @contextmanager
 def working(
-    *tags: str, compute: str | None = None, work_pool: str | None = None, gpu_type: str | None = None
+    *tags: str,
+    compute: str | None = None,
+    work_pool: str | None = None,
+    gpu_type: str | None = None,
+    first: Callable[["Store"], object] = lambda _: None,
 ) -> Iterator[None]:
     """Run the flow of the block beside a Prefect server, with progress bars; its runs carry ``acento`` and the tags.
 
@@ -30,6 +37,7 @@ def working(
         compute: the backend that was asked for; one that needs a server which others know gets none of its own.
         work_pool: what stands in for ACENTO_WORK_POOL.
         gpu_type: what stands in for ACENTO_GPU_TYPE.
+        first: looks at the store before a server starts, for what would fail later.
 
     Raises:
         StoreError: the store cannot be written; said before a server starts.
@@ -43,10 +51,19 @@ def working(
         if value is not None:
             os.environ[name] = value
             settings.cache_clear()
-    open_store(settings().store).check_writable()
+    store = open_store(settings().store)
+    store.check_writable()
+    first(store)
     shared = (compute or settings().compute) == "work-pool"
     with (
         terminal.progress_bars("starting Prefect"),
         embedded.session(tags=["acento", *tags], verbose=terminal.verbose(), shared=shared),
     ):
         yield
+
+
+def done_here(compute: str | None) -> bool:
+    """Tell whether the work is done on this machine, so that what it lacks can be known."""
+    from acento.settings import settings
+
+    return (compute or settings().compute) == "inline"

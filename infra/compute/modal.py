@@ -8,6 +8,7 @@ volume first, what they leave is brought back, verified, and the upload is delet
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -160,12 +161,15 @@ def _meaning(job: Job, reason: BaseException) -> AcentoError:
 def _tell(news: modal.Queue, heard: Callable[[float], None], noted: Callable[[Row], None]) -> None:
     """Hand on what containers told."""
     with suppress(modal.exception.Error, OSError):
-        for text in news.get_many(1000, block=False, partition=NEWS):
-            message = json.loads(text)
-            if "heard" in message:
-                heard(float(message["heard"]))
-            if "row" in message:
-                noted(message["row"])
+        end = time.monotonic() + _LOOK_S  # they may come faster than they are read
+        # one read brings as many as Modal likes
+        while time.monotonic() < end and (texts := news.get_many(1000, block=False, partition=NEWS)):
+            for text in texts:
+                message = json.loads(text)
+                if "heard" in message:
+                    heard(float(message["heard"]))
+                if "row" in message:
+                    noted(message["row"])
 
 
 def _stop(mapped: Mapping, news: modal.Queue, reason: str) -> None:

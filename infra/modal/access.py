@@ -5,13 +5,19 @@ A sandbox cannot reach a server or a folder on somebody's laptop. That is said b
 
 import asyncio
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
+import aiohttp
 import modal
+from grpclib.exceptions import StreamTerminatedError
 from modal.exception import (
     AuthError,
+    ClientClosed,
     ImageBuildError,
+    InternalError,
+    InternalFailure,
     InvalidError,
     NotFoundError,
     PermissionDeniedError,
@@ -23,6 +29,21 @@ from acento.errors import AcentoError, InputError, TransientError, own_line
 
 _ANSWER_S = 20.0
 """Seconds that Modal may take to greet a client."""
+_PASSING = (
+    ServiceError,
+    InternalError,
+    InternalFailure,
+    modal.exception.ConnectionError,
+    modal.exception.TimeoutError,
+    ClientClosed,
+    StreamTerminatedError,
+    aiohttp.ClientConnectionError,
+    aiohttp.ClientPayloadError,
+    OSError,
+)
+"""What may pass by itself: the network, and what Modal says of its own troubles."""
+_QUOTA = re.compile(r"quota|spend|budget|billing|payment|credit|(?<!rate )limit", re.I)
+"""What is said of a limit that waiting does not raise."""
 _HERE = ("localhost", "host.docker.internal", "kubernetes.docker.internal")
 
 
@@ -47,12 +68,18 @@ def explain(error: BaseException, what: str) -> AcentoError:
         )
     if isinstance(error, NotFoundError):
         return InputError(f"Modal could not {what}, because something it names is not there: {said}.")
+    if isinstance(error, ResourceExhaustedError) and _QUOTA.search(said):
+        return InputError(
+            f"Modal did not let us {what} ({said}): a limit of your workspace is reached; raise it there."
+        )
     if isinstance(error, ResourceExhaustedError):
         return TransientError(f"Modal has no room to {what} now ({said}); name other GPUs too, or try again later.")
-    if isinstance(error, InvalidError | ValueError):
+    if isinstance(error, InvalidError | ValueError | FileNotFoundError):
         return InputError(f"Modal could not {what}, because it takes it for a mistake: {said}.")
-    if isinstance(error, ServiceError | modal.exception.Error | ConnectionError | OSError | TimeoutError):
+    if isinstance(error, _PASSING):
         return TransientError(f"Modal could not {what} ({said}); try again later.")
+    if isinstance(error, modal.exception.Error):  # such as a client that is too old: the same again would fail so too
+        return InputError(f"Modal refused to {what} ({type(error).__name__}: {said}).")
     return AcentoError(f"Modal could not {what} ({type(error).__name__}: {said}).")
 
 

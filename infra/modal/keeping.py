@@ -58,7 +58,7 @@ class Keeper:
             self._flow_runs = {one: flow_run for one, flow_run in self._flow_runs.items() if one in running}
             for flow_run in await self._unfinished():
                 pid = flow_run.infrastructure_pid or ""
-                if pid in running or not await self._abandoned(flow_run):
+                if pid in running or pid in self._worker.ended or not await self._abandoned(flow_run):
                     continue
                 if pid.startswith(_SANDBOX):
                     self._adopt(flow_run, pid)
@@ -100,6 +100,8 @@ class Keeper:
 
     async def _look_after(self, sandbox: modal.Sandbox) -> None:
         """Adopt or end one running sandbox, or leave it to whoever has it."""
+        if sandbox.object_id in self._worker.ended:
+            return
         if sandbox.object_id not in self._flow_runs:
             self._flow_runs[sandbox.object_id] = (await sandbox.get_tags.aio()).get(FLOW_RUN_TAG)
         try:
@@ -108,13 +110,18 @@ class Keeper:
             self._logger.info("Sandbox %s belongs to no flow run and is terminated.", sandbox.object_id)
             await sandbox.terminate.aio()
             return
-        if overdue(flow_run):
+        if overdue(flow_run) and await sandbox.poll.aio() is None:
             self._worker.get_flow_run_logger(flow_run).info(
                 "Sandbox %s outlived its run; terminated.", sandbox.object_id
             )
             await sandbox.terminate.aio()
-        if await self._abandoned(flow_run):
+        if await self._abandoned(flow_run) and not await self._is_over(flow_run, sandbox):
             self._adopt(flow_run, sandbox.object_id)
+
+    async def _is_over(self, flow_run: "FlowRun", sandbox: modal.Sandbox) -> bool:
+        """Tell whether nothing is left to be said of a sandbox; the list shows one for a while after its end."""
+        final = flow_run.state is not None and flow_run.state.is_final()
+        return final and await sandbox.poll.aio() is not None
 
     async def _abandoned(self, flow_run: "FlowRun") -> bool:
         """Tell whether the worker that started a flow run is gone; one of this worker's name was this one before."""

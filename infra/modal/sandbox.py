@@ -129,5 +129,7 @@ async def _create(app: modal.App, configuration: ModalConfiguration, gpu: str | 
 
 async def _running(app: modal.App, configuration: ModalConfiguration) -> modal.Sandbox | None:
     """Return the sandbox that runs this flow run already, whichever worker started it."""
-    found = await running_in(app, {FLOW_RUN_TAG: configuration.tags[FLOW_RUN_TAG]})
-    return found[0] if found else None
+    for sandbox in await running_in(app, {FLOW_RUN_TAG: configuration.tags[FLOW_RUN_TAG]}):
+        if await sandbox.poll.aio() is None:  # the list shows one for a while after its end
+            return sandbox
+    return None

@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import modal
-from modal.exception import AuthError, InvalidError, NotFoundError, PermissionDeniedError
 
-from acento.errors import InputError
+from acento.errors import InputError, may_pass
 from acento.store.base import Stored, check_key
 from acento.store.objects import FILES, THREADS, Objects, ObjectStore
 from infra.modal.access import explain
@@ -38,7 +37,6 @@ MOUNTS = "ACENTO_MODAL_MOUNTS"
 
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 0.5
-_FINAL = (AuthError, InvalidError, NotFoundError, PermissionDeniedError, FileNotFoundError)
 _T = TypeVar("_T")
 
 
@@ -159,8 +157,9 @@ def _tried(what: str, do: Callable[[], _T]) -> _T:
         except FileNotFoundError:
             raise
         except Exception as error:
-            if isinstance(error, _FINAL) or attempt == _ATTEMPTS:
-                raise explain(error, what) from error
+            meaning = explain(error, what)
+            if attempt == _ATTEMPTS or not may_pass(meaning):
+                raise meaning from error
         time.sleep(wait)
         wait *= 2
     raise AssertionError("unreachable")

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import modal
 from modal.exception import NotFoundError
+from modal.types import FileEntryType
 
 from acento.carried import Carried, inputs, outputs
 from acento.errors import TransientError
@@ -99,19 +100,27 @@ class Upload:
 def _sweep() -> None:
     """Delete uploads of processes that were killed."""
     try:
-        found = _volume().listdir(FOLDER)
+        found = _volume().listdir(FOLDER, recursive=True)
     except (NotFoundError, FileNotFoundError):
         return
-    for entry in found:
-        name = entry.path.strip("/").rpartition("/")[2]
+    # a list may have folders in it or files alone
+    names = {entry.path.strip("/").removeprefix(f"{FOLDER}/").partition("/")[0] for entry in found}
+    for name in sorted(names):
         made = name.partition("-")[0]
         if made.isdigit() and time.time() - int(made) > _OLD_S:
             _remove(f"{FOLDER}/{name}")
 
 
 def _remove(folder: str) -> None:
+    """Remove a folder with all that is in it; a volume that knows files alone is asked to remove each of them."""
+    volume = _volume()
     with suppress(NotFoundError, FileNotFoundError):
-        _volume().remove_file(folder, recursive=True)
+        volume.remove_file(folder, recursive=True)
+    with suppress(NotFoundError, FileNotFoundError):
+        for entry in volume.listdir(folder, recursive=True):
+            with suppress(NotFoundError, FileNotFoundError):
+                if entry.type == FileEntryType.FILE:
+                    volume.remove_file(entry.path)
 
 
 def _volume() -> modal.Volume:

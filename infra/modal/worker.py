@@ -8,6 +8,7 @@ reading what the sandboxes print, and says how they end; those that no flow run 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -55,6 +56,8 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
         super().__init__(*args, **kwargs)
         self.following: set[UUID] = set()
         """Flow runs whose sandbox this worker starts or follows."""
+        self.ended: deque[str] = deque(maxlen=1000)
+        """Sandboxes that this worker saw end, the last ones: Modal's list may show them for a while."""
         self._sentences: dict[UUID, str] = {}
         """Why a flow run's sandbox did not end well."""
         self._keeper = Keeper(self, self._logger)
@@ -168,6 +171,7 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
                 for stream in (sandbox.stdout, sandbox.stderr):
                     streams.create_task(self._echo(flow_run, stream, echo))
             end = await self._end_of(flow_run, sandbox, timeout)
+            self.ended.append(sandbox.object_id)
         state = await self._state(flow_run)
         if state == StateType.CANCELLING:
             await self._mark_flow_run_as_cancelled(flow_run, {"message": "The Modal sandbox was terminated."})

@@ -25,7 +25,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, Path]:
 
 def test_what_can_be_used_is_not_named(place: tuple[LocalStore, Path]) -> None:
     store, model = place
-    models = [str(model), "demo:whisper-micro", "openai/whisper-tiny", "demo:whisper-micro:ctranslate2-int8"]
+    models = [
+        str(model),
+        "demo:whisper-micro",
+        "demo:whisper-base",
+        "openai/whisper-tiny",
+        "demo:whisper-micro:ctranslate2-int8",
+    ]
     assert unusable(store, models, ["spoken", "taught@1"], split="test") == {}
 
 
@@ -33,7 +39,7 @@ def test_what_can_be_used_is_not_named(place: tuple[LocalStore, Path]) -> None:
     ("name", "why"),
     [
         ("nowhere/at/all", "There is no model folder nowhere/at/all"),
-        ("demo:nobody", "There is no shipped model 'demo:nobody'"),
+        ("demo:nobody", "There is no model 'demo:nobody'"),
         ("registry:nobody", "There is no model 'nobody' in the registry"),
         ("{empty}", "has no config.json"),
         ("{strange}", "strange"),
@@ -84,7 +90,10 @@ def test_where_nothing_is_left_it_is_a_plain_error(
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"lang_to_id": {"<|sv|>": 1, "<|fi|>": 2}, "is_multilingual": True}, r"does not know es; it knows fi, sv"),
+        (
+            {"lang_to_id": {"<|sv|>": 1, "<|fi|>": 2}, "is_multilingual": True},
+            "does not know language 'es'; it knows fi, sv",
+        ),
         ({"is_multilingual": False}, "is English-only and cannot be told es"),
     ],
 )
@@ -121,7 +130,7 @@ def test_it_takes_no_second_and_reads_no_weights(
     [
         ({"dataset": "nothere"}, "There is no data set 'nothere'"),
         ({"dataset": "spoken"}, "has no train split to learn from"),
-        ({"base_model": "demo:nobody"}, "There is no shipped model"),
+        ({"base_model": "demo:nobody"}, "There is no model 'demo:nobody'"),
         ({"test": "nothere"}, "There is no data set 'nothere'"),
         ({"guards": ["nothere"]}, "There is no data set 'nothere'"),
         ({"guards": ["taught[accent=martian]"]}, "accent 'martian' is not in taught v1"),

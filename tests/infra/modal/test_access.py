@@ -1,16 +1,21 @@
 """What must be right before Modal is asked for anything, and what its refusals mean."""
 
 import pytest
+from aiohttp import ClientConnectionError
 from modal.exception import (
     AuthError,
     ImageBuildError,
+    InternalError,
     InvalidError,
     NotFoundError,
+    RequestSizeError,
     ResourceExhaustedError,
     ServiceError,
+    UnimplementedError,
+    VersionError,
 )
 
-from acento.errors import InputError, TransientError
+from acento.errors import AcentoError, InputError, TransientError
 from infra.modal.access import check_api_url, check_store_url, explain, private_host
 
 
@@ -74,6 +79,16 @@ def test_a_store_elsewhere_is_fine(url: str) -> None:
         (ImageBuildError("failed:\npip found no torch", "im-1"), InputError, "(pip found no torch)"),
         (NotFoundError("Secret 'x' not found"), InputError, "not there: Secret 'x' not found."),
         (ResourceExhaustedError("no H100"), TransientError, "(no H100); name other GPUs too"),
+        (ResourceExhaustedError("Workspace spend limit reached"), InputError, "raise it there"),
+        (ResourceExhaustedError("GPU quota of 10 exceeded"), InputError, "a limit of your workspace is reached"),
+        (ResourceExhaustedError("rate limit, slow down"), TransientError, "try again later"),
+        (VersionError("client 1.6 is too old"), InputError, "(VersionError: client 1.6 is too old)"),
+        (UnimplementedError("no such call"), InputError, "Modal refused to start a sandbox"),
+        (RequestSizeError("4 GB is too much"), InputError, "4 GB is too much"),
+        (FileNotFoundError("/nowhere/acento.whl"), InputError, "takes it for a mistake"),
+        (InternalError("internal"), TransientError, "try again later"),
+        (ClientConnectionError("cut"), TransientError, "(cut); try again later"),
+        (RuntimeError("Traceback (most recent call last):\n  x\nKeyError: 1\n"), AcentoError, "KeyError: 1"),
         (InvalidError("cpu is negative"), InputError, "takes it for a mistake: cpu is negative."),
         (ServiceError("unavailable"), TransientError, "(unavailable); try again later."),
         (ConnectionError("reset"), TransientError, "(reset); try again later."),

@@ -1,5 +1,6 @@
 """A Modal worker that was killed, a Prefect server that went away: what was begun goes on, and nothing runs twice."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,11 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_goes_on(pool, tmp_path
         assert pool.end(going, second) == ("COMPLETED", "")
         assert "for lack of memory" in pool.end(gone, second)[1]
         pool.logged(going, "errand saw the file")
+        time.sleep(6)  # the list shows both sandboxes for a while longer, and the worker looks at it every 2 s
     logs = pool.logs(going)
     assert sum("errand wait in process" in line for line in logs) == 1
+    assert sum("goes on with Modal sandbox" in line for line in logs) == 1, "a sandbox that has ended was adopted again"
+    assert sum("goes on with Modal sandbox" in line for line in pool.logs(gone)) <= 1
     assert sum("errand saw the file" in line for line in logs) == 1
     assert len((tmp_path / "going.began").read_text().splitlines()) == 1
 

@@ -46,6 +46,8 @@ class FunctionCall:
     function: str
     inputs: dict[str, Input] = field(default_factory=dict)
     outputs: list[Any] = field(default_factory=list)
+    read: int = 0
+    """How many of them were handed out."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
@@ -58,6 +60,8 @@ class Functions(Containers):
         self.calls: dict[str, FunctionCall] = {}
         self.twice = False
         """Whether each output is sent a second time."""
+        self.blobs = True
+        """Whether outputs come as blobs, which the client fetches one by one, as large ones do."""
 
     # apps and definitions
 
@@ -196,8 +200,8 @@ class Functions(Containers):
                 with suppress(TimeoutError):
                     more = call.changed.wait_for(lambda: len(call.outputs) > start)
                     await asyncio.wait_for(more, min(request.timeout, 20))
-            found = call.outputs[start:]
-        self._random.shuffle(found)
+            call.read = max(call.read, start + 1)
+            found = call.outputs[start : start + 1]  # one at a time, however many there are
         return api_pb2.FunctionGetOutputsResponse(outputs=found, last_entry_id=f"{start + len(found)}-0")
 
     async def answer(self, done: Input, result: Any, data_format: int, task: str) -> None:
@@ -211,6 +215,14 @@ class Functions(Containers):
             task_id=task,
             retry_count=done.retries,
         )
+        if result.data and self.blobs:
+            blob = self.new_blob(result.data)
+            result.ClearField("data")
+            result.data_blob_id = blob
+            output.result.CopyFrom(result)
         async with call.changed:
             call.outputs += [output] * (2 if self.twice else 1)
+            waiting = call.outputs[call.read :]
+            self._random.shuffle(waiting)
+            call.outputs[call.read :] = waiting
             call.changed.notify_all()

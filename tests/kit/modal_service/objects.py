@@ -249,7 +249,7 @@ class Objects:
 
     @rpc("queue_id", "timeout", "n_values", "partition_key")
     async def QueueGet(self, request: Any, _: Caller) -> Any:  # noqa: N802
-        """Take values out of a partition; wait for the first one so long as is asked."""
+        """Take one value out of a partition, however many are asked for; wait for it so long as is asked."""
         queue = self.queues[request.queue_id]
 
         def ready() -> bool:
@@ -262,7 +262,7 @@ class Objects:
                 except TimeoutError:
                     return api_pb2.QueueGetResponse()
             held = queue.items.get(request.partition_key, [])
-            taken, queue.items[request.partition_key] = held[: request.n_values], held[request.n_values :]
+            taken, queue.items[request.partition_key] = held[:1], held[1:]
         return api_pb2.QueueGetResponse(values=taken)
 
 

@@ -52,6 +52,7 @@ class Sandbox:
     output: dict[int, bytearray] = field(default_factory=lambda: {1: bytearray(), 2: bytearray()})
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     result: Any = None
+    ended: float = 0.0
     ending: Any = None
     """The status it will have, where it is ended by somebody."""
 
@@ -72,6 +73,8 @@ class Sandboxes(Objects, Volumes):
         self.sandboxes: dict[str, Sandbox] = {}
         self.unavailable: set[str] = set()
         """GPU types of which there is none now."""
+        self.lingers_s = 20.0
+        """How long a sandbox is listed after its end."""
         self._running: set[asyncio.Task[None]] = set()
 
     @rpc(*_CREATE)
@@ -146,12 +149,12 @@ class Sandboxes(Objects, Volumes):
 
     @rpc("app_id", "environment_name", "before_timestamp", "tags.tag_name", "tags.tag_value")
     async def SandboxListV2(self, request: Any, _: Caller) -> Any:  # noqa: N802
-        """List sandboxes that run, the newest first, with all these tags."""
+        """List sandboxes that run, and for a while those that did, the newest first, with all these tags."""
         wanted = {tag.tag_name: tag.tag_value for tag in request.tags}
         found = [
             api_pb2.SandboxInfo(id=one.id, created_at=one.created, app_id=one.app)
             for one in sorted(self.sandboxes.values(), key=lambda one: -one.created)
-            if one.result is None
+            if (one.result is None or time.time() - one.ended < self.lingers_s)
             and one.app == request.app_id
             and wanted.items() <= one.tags.items()
             and not (request.before_timestamp and one.created >= request.before_timestamp)
@@ -275,6 +278,7 @@ class Sandboxes(Objects, Volumes):
         code = code if code >= 0 else 128 - code
         status = Results.GENERIC_STATUS_FAILURE if code else Results.GENERIC_STATUS_SUCCESS
         async with sandbox.changed:
+            sandbox.ended = time.time()
             sandbox.result = sandbox.ending or Results(status=status, exitcode=code)
             sandbox.changed.notify_all()
 

@@ -130,7 +130,7 @@ class Volumes:
         *(f"files.{name}" for name in ("path", "size", "mode", "blocks.contents_sha256", "blocks.put_response")),
     )
     async def VolumePutFiles2(self, request: Any, _: Caller) -> Any:  # noqa: N802
-        """Take files whose blocks are here; say which are not, and where to put them."""
+        """Take files whose blocks were put, as the answers to that show; say which were not, and where to put them."""
         volume = self.volumes[request.volume_id]
         missing = [
             api_pb2.VolumePutFiles2Response.MissingBlock(
@@ -138,8 +138,12 @@ class Volumes:
             )
             for at, file in enumerate(request.files)
             for number, block in enumerate(file.blocks)
-            if block.contents_sha256.hex() not in self._blocks
+            if block.put_response != _receipt(block.contents_sha256.hex())
         ]
+        for file in request.files:
+            for block in file.blocks:
+                if block.put_response and block.put_response != _receipt(block.contents_sha256.hex()):
+                    raise GRPCError(Status.INVALID_ARGUMENT, "that put_response is of another block")
         if missing:
             return api_pb2.VolumePutFiles2Response(missing_blocks=missing)
         names = [_clean(file.path) for file in request.files]
@@ -169,7 +173,7 @@ class Volumes:
 
     @rpc("volume_id", "path", "recursive", streams=True)
     async def VolumeListFiles2(self, request: Any, _: Caller) -> AsyncIterator[Any]:  # noqa: N802
-        """List files and folders below a path, in batches of 100."""
+        """List files below a path, one at a time: folders are not listed, and an empty one is not there."""
         files = dict(self.volumes[request.volume_id].files)
         at = _clean(request.path)
         found: dict[str, Any] = {}
@@ -179,29 +183,20 @@ class Volumes:
             if at and not name.startswith(f"{at}/"):
                 continue
             below = PurePosixPath(name).relative_to(at) if at else PurePosixPath(name)
-            for depth in range(1, len(below.parts)):
-                folder = (PurePosixPath(at) / PurePosixPath(*below.parts[:depth])).as_posix()
-                if request.recursive or depth == 1:
-                    found[folder] = api_pb2.FileEntry(path=folder, type=api_pb2.FileEntry.DIRECTORY)
             if request.recursive or len(below.parts) == 1:
                 found[name] = _entry(name, files[name])
         if at and not found:
             raise GRPCError(Status.NOT_FOUND, f"{at} not found")
-        entries = list(found.values())
-        for start in range(0, len(entries), 100):
-            yield api_pb2.VolumeListFiles2Response(entries=entries[start : start + 100])
+        for entry in found.values():
+            yield api_pb2.VolumeListFiles2Response(entries=[entry])
 
     @rpc("volume_id", "path", "recursive")
     async def VolumeRemoveFile2(self, request: Any, _: Caller) -> Any:  # noqa: N802
-        """Remove a file, or a folder with all that is in it."""
+        """Remove a file; a folder is not found, whatever is in it."""
         volume, at = self.volumes[request.volume_id], _clean(request.path)
-        if not request.recursive and any(name.startswith(f"{at}/") for name in volume.files):
-            raise GRPCError(Status.INVALID_ARGUMENT, f"{at} is a directory")
-        gone = [name for name in volume.files if name == at or (request.recursive and name.startswith(f"{at}/"))]
-        if not gone:
+        if at not in volume.files:
             raise GRPCError(Status.NOT_FOUND, f"{at} not found")
-        for name in gone:
-            volume.files.pop(name).unlink()
+        volume.files.pop(at).unlink()
         return Empty()
 
     @rpc("volume_id")
@@ -232,11 +227,35 @@ class Volumes:
             Status.FAILED_PRECONDITION, "commit and reload can only be called in a container that mounts it"
         )
 
+    # blobs
+
+    def new_blob(self, data: bytes) -> str:
+        """Keep bytes as a blob and return its id."""
+        kept = self._new_file()
+        kept.write_bytes(data)
+        return f"bl-{kept.name}"
+
+    @rpc("blob_id")
+    async def BlobGet(self, request: Any, _: Caller) -> Any:  # noqa: N802
+        """Say where a blob is."""
+        name = request.blob_id.removeprefix("bl-")
+        if not (self.root / "kept" / name).is_file():
+            raise GRPCError(Status.NOT_FOUND, f"{request.blob_id} not found")
+        return api_pb2.BlobGetResponse(download_url=f"{self.url}/blob/{name}")
+
+    async def _get_blob(self, request: web.Request) -> web.StreamResponse:
+        path = self.root / "kept" / request.match_info["name"]
+        return web.FileResponse(path) if path.is_file() else web.Response(status=404)
+
     # the blocks
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the server of blocks."""
-        return [web.put("/block/{sha}", self._put_block), web.get("/kept/{name}/{start}", self._get_block)]
+        return [
+            web.put("/block/{sha}", self._put_block),
+            web.get("/kept/{name}/{start}", self._get_block),
+            web.get("/blob/{name}", self._get_blob),
+        ]
 
     async def _put_block(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -246,7 +265,7 @@ class Volumes:
         kept = self._new_file()
         kept.write_bytes(body)
         self._blocks[digest] = kept
-        return web.Response(body=b"kept")
+        return web.Response(body=_receipt(digest))
 
     async def _get_block(self, request: web.Request) -> web.Response:
         path, start = self.root / "kept" / request.match_info["name"], int(request.match_info["start"])
@@ -255,6 +274,11 @@ class Volumes:
         with path.open("rb") as file:
             file.seek(start)
             return web.Response(body=file.read(BLOCK))
+
+
+def _receipt(digest: str) -> bytes:
+    """Return what a block is answered with when it is put, by which its file shows that it was."""
+    return f"kept {digest}".encode()
 
 
 def _clean(path: str) -> str:
