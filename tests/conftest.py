@@ -44,6 +44,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Files that take a minute or more, the longest first.
 _LONG = (
     "test_demo_command.py",
+    "test_demo_real_command.py",
     "test_deployments.py",
     "test_work_pool.py",
     "test_finetune_command.py",

@@ -121,7 +121,7 @@ def test_the_texts_are_those_of_ctranslate2(short_clips: list[Audio], ours: list
 
 
 def test_the_english_model_reads_english_prompts() -> None:
-    clips = read_demo("en", "test", 20)
+    clips = read_demo("en", "test", 10)
     rule = normalizer("chilean-leaderboard")
     written = texts("demo:whisper-tiny.en", [clip.audio for clip in clips], None)
     pairs = zip(clips, written, strict=True)

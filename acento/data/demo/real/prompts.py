@@ -20,7 +20,7 @@ def find_prompts(unpacked: Path, language: str) -> Iterator[tuple[Clip, Path]]:
     if listed is None:
         return
     lines = gzip.decompress(listed.read_bytes()).decode().splitlines()
-    texts = dict(found.groups() for line in lines if (found := _ENTRY.fullmatch(line)))
+    texts = {found[1]: found[2] for line in lines if (found := _ENTRY.fullmatch(line))}
     for root in sorted(path for path in unpacked.glob(f"usr/share/asterisk/sounds/{language}_*") if path.is_dir()):
         for recording in sorted(root.rglob("*.wav")):
             name = recording.relative_to(root).with_suffix("").as_posix()
