@@ -37,7 +37,6 @@ from acento.settings import settings
 from acento.store import Store
 from acento.text.language import resolve_language
 
-
 _BY_PROMPT = "The splits are made by prompt"
 
 

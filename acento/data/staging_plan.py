@@ -102,8 +102,8 @@ def decide(
 def placed(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
     """Return the split of a clip that is decided without the rule: by its source, an option, or the version before.
 
-    A clip of the test split stays there whatever says train; one that was staged moves by a folder's or list's name only
-    if it is trained on less then.
+    A clip of the test split stays there whatever says train; one that was staged moves by a folder's or list's
+    name only if it is trained on less then.
     """
     asked = item.split or into_split
     if there is None or asked is None:
@@ -131,7 +131,7 @@ def spoken(language: str | None, accent: str | None) -> tuple[str | None, str | 
 
 
 def best_split_by(found: Found, options: dict[str, Any], into_split: str | None) -> str:
-    """Return how a new data set is split by ``auto``: by the prompt, where so few speakers would leave a split empty."""
+    """Return how a new data set is split by ``auto``: by prompt where too few speakers leave a split empty."""
     open_items = [item for item in found.kept if (item.split or into_split) is None]
     if options["split_by"] != "auto" or not any(item.speaker for item in open_items):
         return str(options["split_by"])

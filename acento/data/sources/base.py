@@ -10,8 +10,6 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.data.utterance import SPLITS
-
 
 class Reason(StrEnum):
     """Why an input was left out: the codes in ``rejected.parquet``."""

@@ -130,7 +130,7 @@ def _string(entry: dict[str, Any], *keys: str) -> str | None:
     """
     for key in keys:
         value = entry.get(key)
-        if value is None or value == "" or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        if value is None or value == "" or value != value:
             continue
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"{key} is {json.dumps(value)[:40]} and should be a string")

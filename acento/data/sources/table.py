@@ -25,7 +25,7 @@ from acento.data.sources.base import (
 from acento.data.sources.files import find_file
 from acento.data.sources.segments import CHANNEL, DURATION, END, START, channel_of, segment_of
 from acento.data.sources.table_file import DELIMITERS, TableFile
-from acento.errors import DataError, InputError
+from acento.errors import InputError
 
 __all__ = ["AUDIO", "DELIMITERS", "ID", "TEXT", "Table", "TableFile", "to_item", "unknown_columns", "value"]
 
@@ -147,7 +147,9 @@ def to_item(
     if not text:
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Row {number} has no text.")
     if text in _NO_TEXT:
-        detail = f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
+        detail = (
+            f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
+        )
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, detail)
     by_name = split is None and named is not None
     return SourceItem(
