@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from acento.data.sources.audio_folder import AudioFolder
 from acento.data.sources.base import (
     Reason,
     Rejection,
@@ -30,7 +31,16 @@ from acento.data.sources.base import (
 )
 from acento.data.sources.hugging_face_audio import HUB, Recordings, as_stored
 from acento.data.sources.hugging_face_columns import Columns, find_columns
-from acento.data.sources.hugging_face_tables import BAD_ROW, Row, Table, is_local, open_hub, open_local, read_error
+from acento.data.sources.hugging_face_tables import (
+    BAD_ROW,
+    Row,
+    Table,
+    has_metadata,
+    is_local,
+    open_hub,
+    open_local,
+    read_error,
+)
 from acento.data.sources.segments import CHANNEL, channel_of, segment_of
 from acento.data.sources.table import check_language, unknown_columns
 from acento.errors import AcentoError, DataError, InputError
@@ -150,6 +160,19 @@ class HuggingFace(Source):
             row = rows.pop()
             uid = row.ids[best] if best is not None else None
             yield replace(row.entry, id=uid) if uid else row.entry
+        if self._folder is not None and self.options.source_split is None:
+            yield from self._not_named()
+
+    def _not_named(self) -> Iterator[Rejection]:
+        """Yield the recordings in an audio folder that its metadata do not name."""
+        assert self._folder is not None
+        used = self._recordings.used if self._recordings else set()
+        if not has_metadata(self._folder):
+            return
+        for name, kind in AudioFolder(str(self._folder), self.options).files():
+            if kind == "audio" and name not in used:
+                stem = str(_stem(name))
+                yield Rejection(stem, name, Reason.NO_TRANSCRIPT, f"No metadata of the folder name {name}.")
 
     def _rows(self, table: Table, columns: Columns) -> Iterator[Row]:
         """Yield the rows of a split; what its libraries raise on the way becomes a sentence."""
@@ -199,6 +222,8 @@ class HuggingFace(Source):
             return _Read(ids, Rejection(plain, origin, Reason.NO_AUDIO, detail))
         if text is None:
             detail = f"Row {number} has nothing in its column {columns.text}."
+            if path is not None and self._recordings is not None:
+                self._recordings.used.add(path)
             return _Read(ids, Rejection(plain, origin, Reason.NO_TRANSCRIPT, detail))
         with suppress(ValueError):  # a split of another name than ours says nothing here
             split = parse_split(said or "") or split

@@ -56,6 +56,11 @@ def is_local(folder: Path) -> bool:
     return saved or any(True for level in _LEVELS for _ in folder.glob(f"{level}*.parquet")) or bool(_metadata(folder))
 
 
+def has_metadata(folder: Path) -> bool:
+    """Tell whether a folder is an audio folder, whose metadata name its recordings."""
+    return folder.is_dir() and bool(_metadata(folder))
+
+
 def open_local(folder: Path, config: str | None, encoding: str | None = None) -> list[Table]:
     """Open a data set in a folder, or one Parquet file.
 

@@ -66,6 +66,8 @@ class Table(Source):
         self._path = Path(where).expanduser()
         self._named = split_in(self._path.stem)
         self._notes: list[str] = []
+        self.refused: set[str] = set()
+        """Names of recordings, among other values, in rows that could not be used."""
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -95,6 +97,7 @@ class Table(Source):
             if wanted is not None:
                 table.column(SPLIT, None, f"the split, of which {wanted!r} was asked for", "")
             self._notes = unknown_columns(table.columns, {audio, text}, f"the table {self._path.name}")
+            self.refused = table.refused
             for number, row in table.rows():
                 origin = f"{self._path.name}:{number}"
                 if isinstance(row, str):
