@@ -10,7 +10,7 @@ import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Literal, Self, TextIO
 
 from acento.data.sources.text_lines import encoding_of
 from acento.errors import DataError
@@ -146,7 +146,7 @@ class TableFile:
 
     def _records(self) -> Iterator[list[str] | str]:
         """Yield the cells of each record, or why there are none; ``_number`` is that of its last line read."""
-        quoting = csv.QUOTE_MINIMAL if self._quoted else csv.QUOTE_NONE
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self._quoted else csv.QUOTE_NONE
         while True:
             used: list[str] = []
             before = self._number
