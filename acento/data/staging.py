@@ -37,8 +37,6 @@ from acento.settings import settings
 from acento.store import Store
 from acento.text.language import resolve_language
 
-_BY_PROMPT = "The splits are made by prompt"
-
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
@@ -133,7 +131,7 @@ def _stage_upon(
     into_split = source.options.into_split
     notes = list(found.notes)
     if parent is None and (split_by := best_split_by(found, options, into_split)) != options["split_by"]:
-        options = {**options, "split_by": split_by}
+        options = {**options, "split_by": split_by, "split_by_asked": options["split_by"]}
         notes.append(_few_speakers(found))
     work = decide(found, known, before, options, into_split)
     notes += [*work.notes, *_named_splits(found)]
@@ -249,7 +247,7 @@ def _is_same(key: str, asked: Any, card: Card) -> bool:
     if key == "language" and there is not None:
         with suppress(InputError):
             return str(resolve_language(there)) == asked
-    return key == "split_by" and asked == "auto" and any(note.startswith(_BY_PROMPT) for note in card.notes)
+    return key == "split_by" and asked == card.options.get("split_by_asked")
 
 
 def _language(name: str) -> str:
@@ -267,7 +265,7 @@ def _language(name: str) -> str:
 def _few_speakers(found: Found) -> str:
     speakers = {item.speaker for item in found.kept if item.speaker}
     number = "one speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
-    return f"{_BY_PROMPT}: by its {number} a split would be empty, so voices of train are in dev and test too."
+    return f"The splits are made by prompt: by its {number} a split would be empty, so voices of train are in dev and test too."
 
 
 def _named_splits(found: Found) -> list[str]:
@@ -276,7 +274,12 @@ def _named_splits(found: Found) -> list[str]:
     if not named:
         return []
     counts = ", ".join(f"{split} {named[split]}" for split in SPLITS if named[split])
-    return [f"Names of folders or lists say the splits of {named.total()} clips: {counts}."]
+    note = f"Names of folders or lists say the splits of {named.total()} clips: {counts}."
+    if set(named) == {"train"} and len(found.kept) == named["train"]:
+        note += (
+            " Stage the others too, or rename what is called train and stage it under another name for splits by rule."
+        )
+    return [note]
 
 
 def _nothing(source: Source, found: int, rejections: Sequence[Rejection]) -> str:

@@ -144,10 +144,13 @@ def best_split_by(found: Found, options: dict[str, Any], into_split: str | None)
 
 
 def duplicates_among(store: Store, known: dict[str, Known], fresh: dict[str, Known]) -> dict[str, Rejection]:
-    """Return those new clips whose samples another clip has: one that was there before, else the smallest id, stays."""
+    """Return those new clips whose samples another clip has.
+
+    One that was there before stays, else one that is trained on less, else the smallest id.
+    """
     holder = {clip.audio: uid for uid, clip in known.items() if uid not in fresh}
     duplicates: dict[str, str] = {}
-    for uid in sorted(fresh, key=lambda uid: (uid not in known, uid)):
+    for uid in sorted(fresh, key=lambda uid: (uid not in known, -SPLITS.index(fresh[uid].split), uid)):
         first = holder.setdefault(fresh[uid].audio, uid)
         if first != uid:
             duplicates[uid] = first

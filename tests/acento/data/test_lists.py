@@ -411,3 +411,26 @@ def test_texts_in_structs_are_found_or_named(tmp_path):
     assert [clip.text for clip in staged(tmp_path, tmp_path / "rows.parquet")[1].values()] == ["hola"]
     _, clips = staged(tmp_path, tmp_path / "rows.parquet", "fr", text_column="translation.fr")
     assert [clip.text for clip in clips.values()] == ["x"]
+
+
+def test_split_lists_keep_the_parts_of_recordings(tmp_path):
+    source = tmp_path / "source"
+    put(source, "talk", 1, text=None, seconds=3.0)
+    rows = ["uid,file_name,text,start,end", "x,talk.wav,uno,0,1", "y,talk.wav,dos,1.5,2.5"]
+    (source / "train_files.csv").write_text("\n".join(rows))
+    result, clips = staged(tmp_path, source)
+    from acento.data.splits import write_splits
+
+    (source / "train_files.csv").unlink()
+    write_splits(source, clips.values())
+    again, same = staged(tmp_path, source, "again")
+    assert same == clips
+    assert (result.found, again.found) == (2, 2)
+
+
+def test_of_equal_recordings_in_test_and_train_that_of_test_is_kept(tmp_path):
+    put(tmp_path / "source", "train/a", 1)
+    put(tmp_path / "source", "test/b", 1)
+    result, clips = staged(tmp_path, tmp_path / "source")
+    assert {uid: clip.split for uid, clip in clips.items()} == {"test/b": "test"}
+    assert result.rejected == {"duplicate_audio": 1}
