@@ -94,6 +94,7 @@ def stage(
     """
     check_name(name)
     opened = open_source(source, source_options) if isinstance(source, str) else source
+    _check_encoding(opened.options.encoding)
     folder = opened.folder()
     if write_splits and folder is None:
         raise DataError(f"Splits can be written back into an audio folder only, and {opened.where!r} is none.")
@@ -262,10 +263,25 @@ def _language(name: str) -> str:
         raise DataError(f"--language: {error}") from error
 
 
+def _check_encoding(name: str | None) -> None:
+    """See that an encoding is known.
+
+    Raises:
+        DataError: it is not.
+    """
+    try:
+        "".encode(name or "utf-8")
+    except (LookupError, ValueError):
+        raise DataError(f"{name!r} is no encoding of text: use a name such as latin-1, cp1252 or utf-16.") from None
+
+
 def _few_speakers(found: Found) -> str:
     speakers = {item.speaker for item in found.kept if item.speaker}
     number = "one speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
-    return f"The splits are made by prompt: by its {number} a split would be empty, so voices of train are in dev and test too."
+    return (
+        f"The splits are made by prompt: by its {number} a split would be empty, so voices of train are in dev and "
+        "test too."
+    )
 
 
 def _named_splits(found: Found) -> list[str]:
@@ -276,9 +292,7 @@ def _named_splits(found: Found) -> list[str]:
     counts = ", ".join(f"{split} {named[split]}" for split in SPLITS if named[split])
     note = f"Names of folders or lists say the splits of {named.total()} clips: {counts}."
     if set(named) == {"train"} and len(found.kept) == named["train"]:
-        note += (
-            " Stage the others too, or rename what is called train and stage it under another name for splits by rule."
-        )
+        note += " Stage dev and test too; for splits by rule, rename the source and stage it under another name."
     return [note]
 
 
