@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from acento.data.dataset import CLIPS, REJECTED, Card, load_card, versions
 from acento.data.export import CARD
 from acento.data.exported import Exported, open_export
-from acento.data.staging import check_name
+from acento.data.staging_options import check_name
 from acento.data.staging_chunk import STAGING_VERSION
 from acento.data.staging_known import Known, content_of, known_clips
 from acento.errors import DataError

@@ -77,8 +77,8 @@ def decide(
             changed.append(candidate)
     if kept_in_test:
         work.notes.append(
-            f"{kept_in_test} clips of the test split stay in it, though they were to go into train: a clip that was "
-            "tested on is not trained on."
+            f"Kept in the test split, though the source or an option says train: {kept_in_test} of the clips, as what "
+            "was tested on is not trained on."
         )
     if not known:
         work.candidates = changed

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.data.sources.audio_folder import AudioFolder
+from acento.data.sources.audio_folder_metadata import BAD_ROW
 from acento.data.sources.base import (
     Reason,
     Rejection,
@@ -32,7 +33,6 @@ from acento.data.sources.base import (
 from acento.data.sources.hugging_face_audio import HUB, Recordings, as_stored
 from acento.data.sources.hugging_face_columns import Columns, find_columns
 from acento.data.sources.hugging_face_tables import (
-    BAD_ROW,
     Row,
     Table,
     has_metadata,

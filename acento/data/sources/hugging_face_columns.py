@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from acento.data.sources.audio_folder_metadata import TEXT
 from acento.data.sources.base import SourceOptions, known_fact
-from acento.data.sources.hugging_face_tables import TEXT, Table
+from acento.data.sources.hugging_face_tables import Table
 from acento.data.sources.segments import CHANNEL, DURATION, END, START
 from acento.errors import DataError
 

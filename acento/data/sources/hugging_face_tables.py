@@ -6,31 +6,18 @@ Code that comes with a data set is never run.
 """
 
 import glob
-import json
 import posixpath
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, metadata_of, metadata_rows
 from acento.data.sources.base import split_in
-from acento.data.sources.table_file import TableFile
-from acento.data.sources.text_lines import encoding_of
 from acento.errors import AcentoError, DataError
 from acento.hub import hub_error, hub_token
 
-BAD_ROW = "\0bad row"
-"""The key of a row that could not be read: its value says why."""
-METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _SAVED = ("dataset_dict.json", "state.json", "dataset_info.json")
-_LEVELS = ("", "*/", "*/*/")
-TEXT = (
-    *("text", "sentence", "transcription", "transcript", "raw_text", "raw_transcription"),
-    *("normalized_text", "text_normalized", "orthographic_text", "txt"),
-)
-"""Names of columns with texts, the likeliest first."""
-
 Row = Mapping[str, Any]
 
 
@@ -53,12 +40,12 @@ def is_local(folder: Path) -> bool:
     if folder.is_file():
         return folder.suffix == ".parquet"
     saved = any((folder / name).is_file() for name in _SAVED)
-    return saved or any(True for level in _LEVELS for _ in folder.glob(f"{level}*.parquet")) or bool(_metadata(folder))
+    return saved or any(True for level in LEVELS for _ in folder.glob(f"{level}*.parquet")) or bool(metadata_of(folder))
 
 
 def has_metadata(folder: Path) -> bool:
     """Tell whether a folder is an audio folder, whose metadata name its recordings."""
-    return folder.is_dir() and bool(_metadata(folder))
+    return folder.is_dir() and bool(metadata_of(folder))
 
 
 def open_local(folder: Path, config: str | None, encoding: str | None = None) -> list[Table]:
@@ -69,7 +56,7 @@ def open_local(folder: Path, config: str | None, encoding: str | None = None) ->
     """
     import datasets
 
-    if folder.is_dir() and (metadata := _metadata(folder)):
+    if folder.is_dir() and (metadata := metadata_of(folder)):
         try:
             return _folder_tables(metadata, lambda name: (folder / name).read_bytes(), encoding)
         except OSError as error:
@@ -226,18 +213,6 @@ def _fields(rows: Iterable[Row], wanted: Sequence[str]) -> Iterator[Row]:
         yield flat
 
 
-def _metadata(folder: Path) -> list[str]:
-    """Return the metadata files in a folder that name recordings, relative to it."""
-    paths = sorted(path for level in _LEVELS for name in METADATA for path in folder.glob(level + name))
-    named = []
-    for path in paths:
-        with path.open("rb") as file:
-            head = file.readline(1 << 16).replace(b"\0", b"")
-        if b"file_name" in head or path.suffix == ".parquet":
-            named.append(path.relative_to(folder).as_posix())
-    return named
-
-
 def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding: str | None = None) -> list[Table]:
     """Return the splits of an audio folder: a metadata file belongs to the split that its path names, else to train."""
     splits: dict[str, list[str]] = {}
@@ -245,7 +220,7 @@ def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding:
         splits.setdefault(_split_in(file), []).append(file)
     tables = []
     for split, names in splits.items():
-        rows = [row for name in names for row in _metadata_rows(name, read(name), encoding)]
+        rows = [row for name in names for row in metadata_rows(name, read(name), encoding)]
         columns = _with_fields({column: value for row in rows for column, value in row.items() if column != BAD_ROW})
         tables.append(Table(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
     return tables
@@ -258,59 +233,6 @@ def _split_in(path: str) -> str:
     ('validation', 'train')
     """
     return next((part for part in posixpath.dirname(path).split("/") if split_in(part)), "train")
-
-
-def _metadata_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a metadata file, ``file_name`` relative to the root of the data set."""
-    for row in _table_rows(name, data, encoding) if name.endswith(".csv") else _object_rows(name, data, encoding):
-        file = row.get("file_name")
-        if BAD_ROW in row:
-            yield row
-        elif not isinstance(file, str | None):
-            yield {BAD_ROW: f"A row of {name} has a file_name that is no string."}
-        else:
-            yield {**row, "file_name": posixpath.join(posixpath.dirname(name), file) if file else None}
-
-
-def _table_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="acento-") as folder:
-        path = Path(folder) / "metadata.csv"
-        path.write_bytes(data)
-        with TableFile(path, name, encoding=encoding, example="file_name,transcription") as table:
-            table.text = next((column for column in table.columns if column in TEXT), None)
-            for _, row in table.rows():
-                yield {BAD_ROW: f"{name}: {row}"} if isinstance(row, str) else dict(row)
-
-
-def _object_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[str, Any]]:
-    if name.endswith(".parquet"):
-        import io
-
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            yield from pq.read_table(io.BytesIO(data)).to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{name} cannot be read ({_first_line(error)}).") from error
-        return
-    said = encoding_of(data, encoding)
-    try:
-        lines = data.decode(said).split("\n")
-    except UnicodeError as error:
-        raise DataError(f"{name} cannot be read as {said.upper()} ({_first_line(error)}).") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            row = _json(line)
-            yield {BAD_ROW: f"Line {number} of {name} is no JSON object."} if BAD_ROW in row else row
-
-
-def _json(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    return row if isinstance(row, dict) else {BAD_ROW: "It is no JSON object."}
 
 
 def _first_line(error: BaseException) -> str:

@@ -244,6 +244,7 @@ def test_an_audio_folder_with_metadata_is_read(hub: Hub, tmp_path: Path, where: 
         ("test:3", Reason.NO_AUDIO),
         ("train:2", Reason.BAD_ROW),
         ("train:3", Reason.NO_AUDIO),
+        *([("d.flac", Reason.NO_TRANSCRIPT)] if where == "folder" else []),
     }
 
 
