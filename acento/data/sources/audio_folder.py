@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch
 from acento.data.sources.files import composed, find_file
-from acento.data.sources.segments import CHANNEL, DURATION, END, START
+from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
 from acento.data.sources.table_file import TableFile
 from acento.data.sources.text_lines import encoding_of
 from acento.data.utterance import SPLITS

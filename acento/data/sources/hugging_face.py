@@ -41,7 +41,7 @@ from acento.data.sources.hugging_face_tables import (
     open_local,
     read_error,
 )
-from acento.data.sources.segments import CHANNEL, channel_of, segment_of
+from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of
 from acento.data.sources.table import check_language, unknown_columns
 from acento.errors import AcentoError, DataError, InputError
 

@@ -7,7 +7,7 @@ from typing import Any
 from acento.data.sources.audio_folder_metadata import TEXT
 from acento.data.sources.base import SourceOptions, known_fact
 from acento.data.sources.hugging_face_tables import Table
-from acento.data.sources.segments import CHANNEL, DURATION, END, START
+from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
 from acento.errors import DataError
 
 AUDIO = ("audio", "speech", "recording", "file_name", "audio_filepath", "audio_path", "audio_file", "path", "file")

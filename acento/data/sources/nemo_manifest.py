@@ -26,7 +26,7 @@ from acento.data.sources.base import (
     stretch,
 )
 from acento.data.sources.files import find_file
-from acento.data.sources.segments import CHANNEL, channel_of, segment_of
+from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of
 from acento.data.sources.table import check_language, unknown_columns
 from acento.data.sources.text_lines import encoding_of
 from acento.errors import DataError, InputError

@@ -23,7 +23,7 @@ from acento.data.sources.base import (
     stretch,
 )
 from acento.data.sources.files import find_file
-from acento.data.sources.segments import CHANNEL, DURATION, END, START, channel_of, segment_of
+from acento.data.sources.row_parts import CHANNEL, DURATION, END, START, channel_of, segment_of
 from acento.data.sources.table_file import DELIMITERS, TableFile
 from acento.errors import InputError
 
