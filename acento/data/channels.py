@@ -9,8 +9,8 @@ from acento.errors import DataError
 def on_channel(item: SourceItem, channel: str | None) -> SourceItem:
     """Return an item on the channel that was asked for; a channel that its list names is kept.
 
-    ``mix`` and None mix all channels; ``0`` and ``1`` take one of them, under the same id; with ``split`` the source has
-    to give a text for each channel.
+    ``mix`` and None mix all channels; ``0`` and ``1`` take one of them, under the same id; with ``split`` the source
+    has to give a text for each channel.
 
     Raises:
         DataError: each channel is to be a clip of its own, and the item's text is that of several channels.

@@ -167,7 +167,7 @@ def find_inputs(source: Source, workers: int) -> Found:
 
 
 def _usable(entry: SourceItem | Rejection, channel: str | None) -> SourceItem | Rejection:
-    """Return an entry as it may be stored: an id and a text of one line, every string in UTF-8, the split of its folder.
+    """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder.
 
     Raises:
         DataError: each channel is to be a clip, and there is one text for all of them.

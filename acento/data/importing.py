@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from acento.data.dataset import CLIPS, REJECTED, Card, load_card, versions
 from acento.data.export import CARD
 from acento.data.exported import Exported, open_export
-from acento.data.staging import check_name
 from acento.data.staging_chunk import STAGING_VERSION
 from acento.data.staging_known import Known, content_of, known_clips
+from acento.data.staging_options import check_name
 from acento.errors import DataError
 from acento.fingerprint import fingerprint
 from acento.progress import report

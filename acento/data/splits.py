@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from acento.data.sources.audio_folder import COLUMNS, CSV_NAMES
+from acento.data.sources.base import stretch_of
 from acento.data.utterance import SPLITS, Utterance
 from acento.errors import DataError
 
@@ -93,10 +94,13 @@ def write_splits(folder: Path, clips: Iterable[Utterance]) -> list[Path]:
             aside = folder / f".{name}.{os.getpid()}"
             with aside.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
-                writer.writerow([*COLUMNS, *extra])
+                parts = ("start", "end", "channel") if any(stretch_of(clip.source) for clip in rows[split]) else ()
+                writer.writerow([*COLUMNS, *extra, *parts])
                 for clip in sorted(rows[split], key=lambda clip: clip.id):
                     facts = [getattr(clip, column) or "" for column in extra]
-                    writer.writerow([clip.id, clip.source, clip.text, *facts])
+                    part = stretch_of(clip.source)
+                    times = _times(part) if parts else ()
+                    writer.writerow([clip.id, clip.source.removesuffix(part), clip.text, *facts, *times])
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
@@ -104,3 +108,14 @@ def write_splits(folder: Path, clips: Iterable[Utterance]) -> list[Path]:
     except OSError as error:
         raise DataError(f"The split lists cannot be written to {folder} ({error.strerror}).") from error
     return written
+
+
+def _times(part: str) -> tuple[str, str, str]:
+    """Return start, end and channel of a part of a recording as its origin names it.
+
+    >>> _times("#t=1.5,3.75&channel=0"), _times("#t=2"), _times("")
+    (('1.5', '3.75', '0'), ('2', '', ''), ('', '', ''))
+    """
+    facts = dict(fact.split("=") for fact in part.removeprefix("#").split("&") if fact)
+    start, _, end = facts.get("t", "").partition(",")
+    return start, end, facts.get("channel", "")

@@ -8,7 +8,6 @@ nothing that a run leaves depends on the workers, or on the order in which the s
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from acento.data.dataset import Card, DataPart, load_card, read_clips, read_reje
 from acento.data.found import Found, find_inputs
 from acento.data.sources import Source, SourceOptions, open_source
 from acento.data.sources.base import Rejection
-from acento.data.splits import SPLIT_BY, SplitBy
+from acento.data.splits import SplitBy
 from acento.data.splits import write_splits as write_split_lists
 from acento.data.staging_chunk import (
     STAGING_VERSION,
@@ -27,18 +26,16 @@ from acento.data.staging_chunk import (
     rejected_table,
 )
 from acento.data.staging_known import Known, content_of, read_known
+from acento.data.staging_notes import few_speakers, named_splits
+from acento.data.staging_options import check_encoding, check_name, language_tag, options_of
 from acento.data.staging_plan import best_split_by, decide, duplicates_among, still_rejected
 from acento.data.staging_pool import run_chunks
 from acento.data.utterance import SPLITS
-from acento.errors import AcentoError, DataError, InputError
+from acento.errors import AcentoError, DataError
 from acento.fingerprint import fingerprint
 from acento.progress import report
 from acento.settings import settings
 from acento.store import Store
-from acento.text.language import resolve_language
-
-
-_BY_PROMPT = "The splits are made by prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +94,7 @@ def stage(
     """
     check_name(name)
     opened = open_source(source, source_options) if isinstance(source, str) else source
+    check_encoding(opened.options.encoding)
     folder = opened.folder()
     if write_splits and folder is None:
         raise DataError(f"Splits can be written back into an audio folder only, and {opened.where!r} is none.")
@@ -108,12 +106,12 @@ def stage(
     if workers is None:
         workers = settings().workers or os.cpu_count() or 1
     if language is not None:
-        asked["language"] = _language(language)
-    _options(store, name, asked)
+        asked["language"] = language_tag(language)
+    options_of(store, name, asked)
     with opened:
         found = find_inputs(opened, workers)
         while True:
-            result = _stage_upon(store, opened, name, found, _options(store, name, asked), workers)
+            result = _stage_upon(store, opened, name, found, options_of(store, name, asked), workers)
             if result is not None:
                 break
             store.refresh()  # another process published this version first: what is new is measured against that
@@ -134,10 +132,10 @@ def _stage_upon(
     into_split = source.options.into_split
     notes = list(found.notes)
     if parent is None and (split_by := best_split_by(found, options, into_split)) != options["split_by"]:
-        options = {**options, "split_by": split_by}
-        notes.append(_few_speakers(found))
+        options = {**options, "split_by": split_by, "split_by_asked": options["split_by"]}
+        notes.append(few_speakers(found))
     work = decide(found, known, before, options, into_split)
-    notes += [*work.notes, *_named_splits(found)]
+    notes += [*work.notes, *named_splits(found)]
 
     names = [field.name for field in fields(StagingOptions)]
     limits = StagingOptions(**{key: options[key] for key in names})
@@ -223,63 +221,6 @@ def _parts_left(
     return left
 
 
-def _options(store: Store, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a data set: those of version 1, else what is asked for, else the defaults.
-
-    Raises:
-        DataError: an option is not possible, or differs from that of version 1.
-    """
-    given = {key: value for key, value in asked.items() if value is not None}
-    if given.get("split_by", "auto") not in SPLIT_BY:
-        raise DataError(f"Splits cannot be made by {given['split_by']!r}: use {', '.join(SPLIT_BY)}.")
-    if not versions(store, name):
-        return {"language": None, "seed": 0, "split_by": "auto", **asdict(StagingOptions()), **given}
-    card = load_card(store, name)
-    for key, value in given.items():
-        if value != card.options[key] and not _is_same(key, value, card):
-            raise DataError(
-                f"Data set {name!r} was staged with {key} {card.options[key]!r}, not {value!r}: leave it out, "
-                "or stage under another name."
-            )
-    return card.options
-
-
-def _is_same(key: str, asked: Any, card: Card) -> bool:
-    """Tell whether an option says what that of a data set says, though in other words."""
-    there = card.options[key]
-    if key == "language" and there is not None:
-        with suppress(InputError):
-            return str(resolve_language(there)) == asked
-    return key == "split_by" and asked == "auto" and any(note.startswith(_BY_PROMPT) for note in card.notes)
-
-
-def _language(name: str) -> str:
-    """Return the tag of a language that an option names.
-
-    Raises:
-        DataError: it is no known language.
-    """
-    try:
-        return str(resolve_language(name))
-    except InputError as error:
-        raise DataError(f"--language: {error}") from error
-
-
-def _few_speakers(found: Found) -> str:
-    speakers = {item.speaker for item in found.kept if item.speaker}
-    number = "one speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
-    return f"{_BY_PROMPT}: by its {number} a split would be empty, so voices of train are in dev and test too."
-
-
-def _named_splits(found: Found) -> list[str]:
-    """Return a note on splits that come from names of folders and lists."""
-    named = Counter(item.split for item in found.kept if item.split_by_name)
-    if not named:
-        return []
-    counts = ", ".join(f"{split} {named[split]}" for split in SPLITS if named[split])
-    return [f"Names of folders or lists say the splits of {named.total()} clips: {counts}."]
-
-
 def _nothing(source: Source, found: int, rejections: Sequence[Rejection]) -> str:
     """Return the sentence for a source of which no clip could be staged."""
     if not found:
@@ -290,13 +231,3 @@ def _nothing(source: Source, found: int, rejections: Sequence[Rejection]) -> str
         f"{n} × {reason} (e.g. {examples[reason].source}: {examples[reason].detail})" for reason, n in counts
     )
     return f"Nothing could be staged from {source.where!r}: {reasons}"
-
-
-def check_name(name: str) -> None:
-    """See that a name can be that of a data set.
-
-    Raises:
-        DataError: it cannot.
-    """
-    if not name or name.startswith((".", "-")) or not all(c.isalnum() or c in "._-+" for c in name):
-        raise DataError(f"{name!r} cannot name a data set: use letters, digits, '.', '_' and '-'.")

@@ -77,8 +77,8 @@ def decide(
             changed.append(candidate)
     if kept_in_test:
         work.notes.append(
-            f"{kept_in_test} clips of the test split stay in it, though they were to go into train: a clip that was "
-            "tested on is not trained on."
+            f"Kept in the test split, though the source or an option says train: {kept_in_test} of the clips, as what "
+            "was tested on is not trained on."
         )
     if not known:
         work.candidates = changed
@@ -102,8 +102,8 @@ def decide(
 def placed(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
     """Return the split of a clip that is decided without the rule: by its source, an option, or the version before.
 
-    A clip of the test split stays there whatever says train; one that was staged moves by a folder's or list's name only
-    if it is trained on less then.
+    A clip of the test split stays there whatever says train; one that was staged moves by a folder's or list's
+    name only if it is trained on less then.
     """
     asked = item.split or into_split
     if there is None or asked is None:
@@ -131,7 +131,7 @@ def spoken(language: str | None, accent: str | None) -> tuple[str | None, str | 
 
 
 def best_split_by(found: Found, options: dict[str, Any], into_split: str | None) -> str:
-    """Return how a new data set is split by ``auto``: by the prompt, where so few speakers would leave a split empty."""
+    """Return how a new data set is split by ``auto``: by prompt where too few speakers leave a split empty."""
     open_items = [item for item in found.kept if (item.split or into_split) is None]
     if options["split_by"] != "auto" or not any(item.speaker for item in open_items):
         return str(options["split_by"])
@@ -144,10 +144,13 @@ def best_split_by(found: Found, options: dict[str, Any], into_split: str | None)
 
 
 def duplicates_among(store: Store, known: dict[str, Known], fresh: dict[str, Known]) -> dict[str, Rejection]:
-    """Return those new clips whose samples another clip has: one that was there before, else the smallest id, stays."""
+    """Return those new clips whose samples another clip has.
+
+    One that was there before stays, else one that is trained on less, else the smallest id.
+    """
     holder = {clip.audio: uid for uid, clip in known.items() if uid not in fresh}
     duplicates: dict[str, str] = {}
-    for uid in sorted(fresh, key=lambda uid: (uid not in known, uid)):
+    for uid in sorted(fresh, key=lambda uid: (uid not in known, -SPLITS.index(fresh[uid].split), uid)):
         first = holder.setdefault(fresh[uid].audio, uid)
         if first != uid:
             duplicates[uid] = first

@@ -132,15 +132,25 @@ def diff(
 
 
 @app.command("export")
-def export_(name: Which, place: Place) -> None:
-    """Write one version into a folder or a tar file, for another store, or for datasets.load_dataset."""
+def export_(
+    name: Which,
+    place: Place,
+    written_as: Annotated[
+        str,
+        typer.Option("--format", help="acento: for another store; audiofolder: recordings and lists for datasets."),
+    ] = "acento",
+) -> None:
+    """Write one version into a folder or a tar file, for another store or another tool."""
     from acento.data.dataset import load_card
-    from acento.data.export import export
+    from acento.data.export_formats import FORMATS
+    from acento.errors import InputError
 
+    if written_as not in FORMATS:
+        raise InputError(f"{written_as!r} is no format of data sets: use {', '.join(FORMATS)}.")
     store = _store()
     card = load_card(store, name)
     with terminal.progress_bars(f"export {card.title}"):
-        written = export(store, card, place)
+        written = FORMATS[written_as](store, card, place)
     terminal.print_facts(
         [
             ("exported", card.title),

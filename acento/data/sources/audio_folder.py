@@ -6,8 +6,8 @@ Subfolders belong to it: a clip's id is its path in the folder without the suffi
 ``<UID>.txt``. A recording that no CSV names is taken with its own ``<UID>.txt``, its split by the rule, and is rejected
 if it has none. Of two recordings of one name (``a.wav``, ``a.mp3``) that without loss is taken. With ``channel`` split,
 ``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Links are followed, none twice.
-Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …), are
-no inputs.
+Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …),
+are no inputs.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch
 from acento.data.sources.files import composed, find_file
-from acento.data.sources.segments import CHANNEL, DURATION, END, START
+from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
 from acento.data.sources.table_file import TableFile
 from acento.data.sources.text_lines import encoding_of
 from acento.data.utterance import SPLITS
@@ -184,6 +184,7 @@ class AudioFolder(Source):
                     yield Rejection(origin, origin, Reason.BAD_ROW, row)
                 else:
                     yield self._row(split, origin, number, row, texts, named)
+            named |= table.refused
 
     def _row(
         self, split: str, origin: str, number: int, row: dict[str, str], texts: dict[str, str], named: set[str]

@@ -10,8 +10,6 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.data.utterance import SPLITS
-
 
 class Reason(StrEnum):
     """Why an input was left out: the codes in ``rejected.parquet``."""
@@ -196,12 +194,12 @@ def split_in(name: str) -> str | None:
 
 
 def split_of_folders(origin: str) -> str | None:
-    """Return the split that the folders above a recording name, the outermost first; of a path inside the source only.
+    """Return the split that the folders above a recording name, the outermost first; only of a path inside the source.
 
-    >>> split_of_folders("test/anna/1.wav"), split_of_folders("data/train-clean/1.wav"), split_of_folders("data/test.wav")
-    ('test', 'train', None)
-    >>> split_of_folders("/home/test/1.wav"), split_of_folders("../test/1.wav")
-    (None, None)
+    >>> split_of_folders("test/anna/1.wav"), split_of_folders("data/train-clean/1.wav")
+    ('test', 'train')
+    >>> split_of_folders("data/test.wav"), split_of_folders("/home/test/1.wav"), split_of_folders("../test/1.wav")
+    (None, None, None)
     """
     folders = origin.split("/")[:-1]
     if not folders or not folders[0] or ".." in folders or ":" in folders[0]:

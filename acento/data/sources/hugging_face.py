@@ -18,11 +18,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, parse_split
+from acento.data.sources.audio_folder import AudioFolder
+from acento.data.sources.audio_folder_metadata import BAD_ROW
+from acento.data.sources.base import (
+    Reason,
+    Rejection,
+    Source,
+    SourceItem,
+    SourceOptions,
+    parse_split,
+    split_of_folders,
+    stretch,
+)
 from acento.data.sources.hugging_face_audio import HUB, Recordings, as_stored
 from acento.data.sources.hugging_face_columns import Columns, find_columns
-from acento.data.sources.hugging_face_tables import BAD_ROW, Row, Table, is_local, open_hub, open_local, read_error
-from acento.errors import AcentoError, DataError
+from acento.data.sources.hugging_face_tables import (
+    Row,
+    Table,
+    has_metadata,
+    is_local,
+    open_hub,
+    open_local,
+    read_error,
+)
+from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of
+from acento.data.sources.table import check_language, unknown_columns
+from acento.errors import AcentoError, DataError, InputError
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[^@\s]+)?", re.ASCII)
 _FILE = re.compile(
@@ -83,7 +104,7 @@ class HuggingFace(Source):
             commit, tables = open_hub(self._name, self.options.revision, self.options.config)
             self.where = f"{HUB}{self._name}@{commit}"
         else:
-            commit, tables = "", open_local(self._folder, self.options.config)
+            commit, tables = "", open_local(self._folder, self.options.config, self.options.encoding)
         wanted = self.options.source_split
         self._tables = [table for table in tables if wanted is None or table.split == wanted]
         if not self._tables:
@@ -103,6 +124,15 @@ class HuggingFace(Source):
     def lists(self) -> Collection[str]:
         """See :meth:`Source.lists`: the splits."""
         return [table.split for table in self._tables]
+
+    def notes(self) -> Collection[str]:
+        """See :meth:`Source.notes`: columns that are not understood."""
+        notes = {}
+        for table, columns in zip(self._tables, self._columns, strict=True):
+            used = {name.partition(".")[0] for name in columns.all} | set(columns.all) | set(columns.labels)
+            top = [name for name in table.columns if "." not in name]
+            notes.update(dict.fromkeys(unknown_columns(top, used, "the data set")))
+        return list(notes)
 
     def made(self, path: Path) -> bool:
         """See :meth:`Source.made`: a recording that was inside a row."""
@@ -130,6 +160,19 @@ class HuggingFace(Source):
             row = rows.pop()
             uid = row.ids[best] if best is not None else None
             yield replace(row.entry, id=uid) if uid else row.entry
+        if self._folder is not None and self.options.source_split is None:
+            yield from self._not_named()
+
+    def _not_named(self) -> Iterator[Rejection]:
+        """Yield the recordings in an audio folder that its metadata do not name."""
+        assert self._folder is not None
+        used = self._recordings.used if self._recordings else set()
+        if not has_metadata(self._folder):
+            return
+        for name, kind in AudioFolder(str(self._folder), self.options).files():
+            if kind == "audio" and name not in used:
+                stem = str(_stem(name))
+                yield Rejection(stem, name, Reason.NO_TRANSCRIPT, f"No metadata of the folder name {name}.")
 
     def _rows(self, table: Table, columns: Columns) -> Iterator[Row]:
         """Yield the rows of a split; what its libraries raise on the way becomes a sentence."""
@@ -164,14 +207,23 @@ class HuggingFace(Source):
                 for column in (columns.text, columns.language, columns.speaker, columns.accent, columns.split)
             )
             data, path = as_stored(row.get(columns.audio))
-        except (ValueError, LookupError) as error:
-            return _Read(nothing, Rejection(plain, origin, Reason.BAD_ROW, f"Row {number} cannot be used: {error}."))
-        ids = (*ids, _stem(path))
+            start, length, channel = 0.0, None, None
+            if data is None:  # a recording inside of its row is cut already
+                start, length = segment_of({name: row.get(name) for name in columns.parts})
+                channel = channel_of(next((row[name] for name in CHANNEL if row.get(name) is not None), None))
+            check_language(language)
+        except (ValueError, LookupError, InputError) as error:
+            detail = f"Row {number} cannot be used: {str(error).rstrip('.')}."
+            return _Read(nothing, Rejection(plain, origin, Reason.BAD_ROW, detail))
+        part, stem = stretch(start, length, channel), _stem(path)
+        ids = (*ids, stem and stem + part)
         if data is None and path is None:
             detail = f"Row {number} has nothing in its column {columns.audio}."
             return _Read(ids, Rejection(plain, origin, Reason.NO_AUDIO, detail))
         if text is None:
             detail = f"Row {number} has nothing in its column {columns.text}."
+            if path is not None and self._recordings is not None:
+                self._recordings.used.add(path)
             return _Read(ids, Rejection(plain, origin, Reason.NO_TRANSCRIPT, detail))
         with suppress(ValueError):  # a split of another name than ours says nothing here
             split = parse_split(said or "") or split
@@ -179,7 +231,10 @@ class HuggingFace(Source):
         file = self._recordings.file(data, path)
         if isinstance(file, str):
             return _Read(ids, Rejection(plain, origin, Reason.NO_AUDIO, file))
-        return _Read(ids, SourceItem(plain, file, text, origin, split, language, speaker, accent))
+        by_name = split is None and (split := split_of_folders(path or "")) is not None
+        origin += part
+        facts = (split, language, speaker, accent, start, length, channel, by_name)
+        return _Read(ids, SourceItem(plain, file, text, origin, *facts))
 
 
 def _stem(path: str | None) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from acento.data.sources.base import is_file
+from acento.data.sources.files import find_file
 from acento.errors import DataError
 from acento.hub import hub_error, hub_token
 
@@ -23,6 +23,8 @@ class Recordings:
         self._name, self._commit, self._folder = name, commit, folder
         self._temporary = tempfile.TemporaryDirectory(prefix="acento-", ignore_cleanup_errors=True)
         self._written = 0
+        self.used: set[str] = set()
+        """Paths in the folder of recordings that rows name."""
 
     def close(self) -> None:
         """Remove what was written."""
@@ -67,8 +69,12 @@ class Recordings:
         if ".." in PurePosixPath(inside).parts or (self._folder is None and inside.startswith("/")):
             return f"The recording {path} is not a file of the data set."
         if self._folder is not None:
-            file = (self._folder if self._folder.is_dir() else self._folder.parent) / inside
-            return file if is_file(file) else f"There is no recording {path}."
+            folder = self._folder if self._folder.is_dir() else self._folder.parent
+            file = find_file(folder, inside)
+            if file is None:
+                return f"There is no recording {path}."
+            self.used.add(file.relative_to(folder).as_posix() if file.is_relative_to(folder) else inside)
+            return file
         return self._fetch(f"datasets/{self._name}@{self._commit}/{inside}", _open_on_hub)
 
     def _fetch(self, address: str, opened: Callable[[str], AbstractContextManager[Any]]) -> Path | str:

@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from acento.data.sources.base import SourceOptions
+from acento.data.sources.audio_folder_metadata import TEXT
+from acento.data.sources.base import SourceOptions, known_fact
 from acento.data.sources.hugging_face_tables import Table
+from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
 from acento.errors import DataError
 
 AUDIO = ("audio", "speech", "recording", "file_name", "audio_filepath", "audio_path", "audio_file", "path", "file")
-TEXT = (
-    *("text", "sentence", "transcription", "transcript", "raw_text", "raw_transcription"),
-    *("normalized_text", "text_normalized", "orthographic_text", "txt"),
-)
 IDS = ("id", "segment_id", "utterance_id", "utt_id", "uid", "audio_id", "clip_id", "__key__")
 FACTS = {
     "speaker": ("speaker_id", "speaker", "client_id", "spk_id"),
@@ -35,11 +33,13 @@ class Columns:
     language: str | None
     split: str | None
     labels: Mapping[str, Callable[[int], str]]
+    parts: tuple[str, ...] = ()
+    """Columns with stretches and channels of recordings."""
 
     @property
     def all(self) -> list[str]:
         """Every column that has to be read."""
-        names = (self.audio, self.text, *self.ids, self.speaker, self.accent, self.language, self.split)
+        names = (self.audio, self.text, *self.ids, self.speaker, self.accent, self.language, self.split, *self.parts)
         return list(dict.fromkeys(name for name in names if name))
 
     def value(self, row: Mapping[str, Any], column: str | None) -> str | None:
@@ -51,13 +51,13 @@ class Columns:
         if column is None:
             return None
         value = row.get(column)
-        if value is None or value == "":
+        if value is None or value == "" or value != value:
             return None
         if column in self.labels and isinstance(value, int):
             return None if value < 0 else self.labels[column](value)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"its {column} is {type(value).__name__}, and should be a string")
-        return str(value).strip() or None
+        return (str(value).strip() or None) if column == self.text else known_fact(str(value))
 
 
 def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
@@ -69,7 +69,7 @@ def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
     usual = [name for name in AUDIO if name in table.columns]
     declared = [name for name in usual if name in table.audio] or list(table.audio)
     audio = _asked(table, options.audio_column, title) or _first([*declared, *usual])
-    text = _asked(table, options.text_column, title) or _first([name for name in TEXT if name in table.columns])
+    text = _asked(table, options.text_column, title) or _text(table)
     for found, what, option in ((audio, "recordings", "--audio-column"), (text, "texts", "--text-column")):
         if found is None:
             raise DataError(
@@ -78,7 +78,20 @@ def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
             )
     facts = {fact: _first([name for name in names if name in table.columns]) for fact, names in FACTS.items()}
     ids = tuple(name if name in table.columns else None for name in IDS)
-    return Columns(audio=str(audio), text=str(text), ids=ids, labels=table.labels, **facts)
+    parts = tuple(name for name in (*START, *END, *DURATION, *CHANNEL) if name in table.columns)
+    return Columns(audio=str(audio), text=str(text), ids=ids, labels=table.labels, parts=parts, **facts)
+
+
+def _text(table: Table) -> str | None:
+    """Return the column with the texts: by its usual name, or the one field of a struct that can be meant."""
+    structs = {name.rpartition(".")[0] for name in table.columns if "." in name}
+    for name in TEXT:
+        if name in table.columns and name not in structs:
+            return name
+    fields = [name for name in table.columns if "." in name and name not in structs]
+    usual = [name for name in fields if name.rpartition(".")[2] in TEXT]
+    only = [name for name in fields if name.partition(".")[0] in (*TEXT, "translation")]
+    return next((found[0] for found in (usual, only) if len(found) == 1), None)
 
 
 def _asked(table: Table, column: str | None, title: str) -> str | None:

@@ -5,26 +5,19 @@ needed here: audio is asked for as it is stored, and the ``metadata.csv`` or ``.
 Code that comes with a data set is never run.
 """
 
-import csv
 import glob
-import io
-import json
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from acento.data.sources.base import parse_split
+from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, metadata_of, metadata_rows
+from acento.data.sources.base import split_in
 from acento.errors import AcentoError, DataError
 from acento.hub import hub_error, hub_token
 
-BAD_ROW = "\0bad row"
-"""The key of a row that could not be read: its value says why."""
-METADATA = ("metadata.csv", "metadata.jsonl")
 _SAVED = ("dataset_dict.json", "state.json", "dataset_info.json")
-_LEVELS = ("", "*/", "*/*/")
-
 Row = Mapping[str, Any]
 
 
@@ -47,10 +40,15 @@ def is_local(folder: Path) -> bool:
     if folder.is_file():
         return folder.suffix == ".parquet"
     saved = any((folder / name).is_file() for name in _SAVED)
-    return saved or any(True for level in _LEVELS for _ in folder.glob(f"{level}*.parquet")) or bool(_metadata(folder))
+    return saved or any(True for level in LEVELS for _ in folder.glob(f"{level}*.parquet")) or bool(metadata_of(folder))
 
 
-def open_local(folder: Path, config: str | None) -> list[Table]:
+def has_metadata(folder: Path) -> bool:
+    """Tell whether a folder is an audio folder, whose metadata name its recordings."""
+    return folder.is_dir() and bool(metadata_of(folder))
+
+
+def open_local(folder: Path, config: str | None, encoding: str | None = None) -> list[Table]:
     """Open a data set in a folder, or one Parquet file.
 
     Raises:
@@ -58,9 +56,9 @@ def open_local(folder: Path, config: str | None) -> list[Table]:
     """
     import datasets
 
-    if folder.is_dir() and (metadata := _metadata(folder)):
+    if folder.is_dir() and (metadata := metadata_of(folder)):
         try:
-            return _folder_tables(metadata, lambda name: (folder / name).read_bytes())
+            return _folder_tables(metadata, lambda name: (folder / name).read_bytes(), encoding)
         except OSError as error:
             raise DataError(f"The metadata in {folder} cannot be read ({error.strerror}).") from error
     if any((folder / name).is_file() for name in _SAVED):
@@ -165,43 +163,66 @@ def _table(name: str, stream: Any) -> Table:
 
     features = stream.features
     if features is None:  # as of CSV and JSON, which have no media in them
-        columns: tuple[str, ...] = tuple(next(iter(stream.take(1)), {}))
-        return Table(name, columns, lambda wanted: iter(stream.select_columns(list(wanted))))
+        columns = _with_fields(next(iter(stream.take(1)), {}))
+        return Table(name, columns, lambda wanted: _fields(stream.select_columns(_top(wanted)), wanted))
     audio = tuple(column for column, feature in features.items() if isinstance(feature, datasets.Audio))
     labels = {column: feature.int2str for column, feature in features.items() if hasattr(feature, "int2str")}
     undecoded = stream.decode(False)
 
     def read(wanted: Sequence[str]) -> Iterator[Row]:
         try:
-            yield from undecoded.select_columns(list(wanted))
+            yield from _fields(undecoded.select_columns(_top(wanted)), wanted)
         except ValueError as error:
             if "BatchSize must be greater than 0" not in str(error):  # which is how a Parquet file without rows ends
                 raise
 
-    return Table(name, tuple(features), read, audio, labels)
+    return Table(name, _with_fields(features), read, audio, labels)
 
 
-def _metadata(folder: Path) -> list[str]:
-    """Return the metadata files in a folder that name recordings, relative to it."""
-    paths = sorted(path for level in _LEVELS for name in METADATA for path in folder.glob(level + name))
-    named = []
-    for path in paths:
-        with path.open("rb") as file:
-            if b"file_name" in file.readline(1 << 16):
-                named.append(path.relative_to(folder).as_posix())
-    return named
+def _with_fields(columns: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return names of columns and, by dotted names, of the fields of those that are structs.
+
+    >>> _with_fields({"id": 1, "translation": {"es": "hola"}})
+    ('id', 'translation', 'translation.es')
+    """
+    found: list[str] = []
+    for name, kind in columns.items():
+        found.append(name)
+        if isinstance(kind, dict):
+            found += [f"{name}.{inner}" for inner in _with_fields(kind)]
+    return tuple(found)
 
 
-def _folder_tables(files: Sequence[str], read: Callable[[str], bytes]) -> list[Table]:
+def _top(wanted: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(name.partition(".")[0] for name in wanted))
+
+
+def _fields(rows: Iterable[Row], wanted: Sequence[str]) -> Iterator[Row]:
+    """Yield rows with the fields of structs under their dotted names."""
+    dotted = [name.split(".") for name in wanted if "." in name]
+    for row in rows:
+        if not dotted:
+            yield row
+            continue
+        flat = dict(row)
+        for names in dotted:
+            value: Any = row
+            for name in names:
+                value = value.get(name) if isinstance(value, dict) else None
+            flat[".".join(names)] = value
+        yield flat
+
+
+def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding: str | None = None) -> list[Table]:
     """Return the splits of an audio folder: a metadata file belongs to the split that its path names, else to train."""
     splits: dict[str, list[str]] = {}
     for file in sorted(files):
         splits.setdefault(_split_in(file), []).append(file)
     tables = []
     for split, names in splits.items():
-        rows = [row for name in names for row in _metadata_rows(name, read(name))]
-        columns = tuple(dict.fromkeys(column for row in rows for column in row if column != BAD_ROW))
-        tables.append(Table(split, columns, lambda _, rows=rows: iter(rows), ("file_name",)))  # type: ignore[misc]
+        rows = [row for name in names for row in metadata_rows(name, read(name), encoding)]
+        columns = _with_fields({column: value for row in rows for column, value in row.items() if column != BAD_ROW})
+        tables.append(Table(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
     return tables
 
 
@@ -211,39 +232,7 @@ def _split_in(path: str) -> str:
     >>> _split_in("data/validation/metadata.csv"), _split_in("metadata.csv")
     ('validation', 'train')
     """
-    for part in posixpath.dirname(path).split("/"):
-        try:
-            if parse_split(part):
-                return part
-        except ValueError:
-            continue
-    return "train"
-
-
-def _metadata_rows(name: str, data: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a metadata file, ``file_name`` relative to the root of the data set."""
-    try:
-        text = data.decode("utf-8-sig")
-        if name.endswith(".csv"):
-            rows: Iterator[Any] = iter(list(csv.DictReader(io.StringIO(text, newline=""), restkey=BAD_ROW)))
-        else:
-            rows = (_json(line) for line in text.split("\n") if line.strip())
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{name} cannot be read in UTF-8 ({_first_line(error)}).") from error
-    for row in rows:
-        file = row.get("file_name")
-        if BAD_ROW in row or not isinstance(file, str | None):
-            yield {BAD_ROW: f"A row of {name} cannot be understood."}
-            continue
-        yield {**row, "file_name": posixpath.join(posixpath.dirname(name), file) if file else None}
-
-
-def _json(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    return row if isinstance(row, dict) else {BAD_ROW: "It is no JSON object."}
+    return next((part for part in posixpath.dirname(path).split("/") if split_in(part)), "train")
 
 
 def _first_line(error: BaseException) -> str:

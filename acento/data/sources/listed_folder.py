@@ -50,16 +50,17 @@ class ListedFolder(Source):
                 elif isinstance(entry, Rejection):
                     named.add(entry.source.removesuffix(stretch_of(entry.source)))
                 yield entry
+            named |= source.refused
         if self.options.source_split is None:
             yield from AudioFolder(str(self._root), self.options).rest(named, self.lists())
 
 
-def _lists(folder: Path, options: SourceOptions) -> list[Source]:
+def _lists(folder: Path, options: SourceOptions) -> list[Table | NemoManifest]:
     """Return the manifests and tables of recordings at the top of a folder; of several, those that name a split."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not set(names).isdisjoint(CSV_NAMES.values()):
         return []
-    found: list[tuple[Source, str | None]] = []
+    found: list[tuple[Table | NemoManifest, str | None]] = []
     for name in names:
         path, where = folder / name, str(folder / name)
         if NemoManifest.matches(where) and _is_manifest(path):

@@ -1,14 +1,16 @@
 """A NeMo manifest: a JSONL file with ``audio_filepath``, ``text`` and more for each utterance.
 
 ``audio_filepath`` is relative to the manifest's folder, or absolute. ``duration`` alone is only information; with
-``offset`` (seconds) the two cut a stretch out of the file. ``channel`` or ``channel_selector`` cut one channel out of it.
+``offset`` (seconds) the two cut a stretch out of the file. ``channel`` or ``channel_selector`` cut out one channel.
 ``id`` or ``utt_id`` name the utterance, else its path without the suffix does (and its part: ``talk#t=1.5,3.75``).
 ``speaker``, ``accent``, ``split`` and ``lang``, ``language`` or ``source_lang`` are taken where they are given; other
 keys that are not understood are named in a note.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +26,7 @@ from acento.data.sources.base import (
     stretch,
 )
 from acento.data.sources.files import find_file
-from acento.data.sources.segments import CHANNEL, channel_of, segment_of
+from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of
 from acento.data.sources.table import check_language, unknown_columns
 from acento.data.sources.text_lines import encoding_of
 from acento.errors import DataError, InputError
@@ -41,6 +43,8 @@ class NemoManifest(Source):
         self._path = Path(where).expanduser()
         self._named = split_in(self._path.stem)
         self._keys: dict[str, None] = {}
+        self.refused: set[str] = set()
+        """Names of recordings in lines that could not be used."""
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -95,6 +99,9 @@ class NemoManifest(Source):
             text = _string(entry, "text")
             check_language(language)
         except (ValueError, RecursionError, InputError) as error:
+            if named := _NAME.search(line):
+                with suppress(ValueError):
+                    self.refused.add(json.loads(named[1]))
             detail = f"Line {number} cannot be used: {str(error).rstrip('.') or 'too deep'}."
             return Rejection(row, row, Reason.BAD_ROW, detail)
         self._keys.update(dict.fromkeys(entry))
@@ -115,6 +122,7 @@ class NemoManifest(Source):
         )
 
 
+_NAME = re.compile(rb'"audio_filepath"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ID = ("id", "utt_id")
 _LANGUAGE = ("lang", "language", "source_lang")
 _SPEAKER = ("speaker", "speaker_id", "client_id")
@@ -130,7 +138,7 @@ def _string(entry: dict[str, Any], *keys: str) -> str | None:
     """
     for key in keys:
         value = entry.get(key)
-        if value is None or value == "" or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        if value is None or value == "" or value != value:
             continue
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"{key} is {json.dumps(value)[:40]} and should be a string")

@@ -23,9 +23,9 @@ from acento.data.sources.base import (
     stretch,
 )
 from acento.data.sources.files import find_file
-from acento.data.sources.segments import CHANNEL, DURATION, END, START, channel_of, segment_of
+from acento.data.sources.row_parts import CHANNEL, DURATION, END, START, channel_of, segment_of
 from acento.data.sources.table_file import DELIMITERS, TableFile
-from acento.errors import DataError, InputError
+from acento.errors import InputError
 
 __all__ = ["AUDIO", "DELIMITERS", "ID", "TEXT", "Table", "TableFile", "to_item", "unknown_columns", "value"]
 
@@ -66,6 +66,8 @@ class Table(Source):
         self._path = Path(where).expanduser()
         self._named = split_in(self._path.stem)
         self._notes: list[str] = []
+        self.refused: set[str] = set()
+        """Names of recordings, among other values, in rows that could not be used."""
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -95,6 +97,7 @@ class Table(Source):
             if wanted is not None:
                 table.column(SPLIT, None, f"the split, of which {wanted!r} was asked for", "")
             self._notes = unknown_columns(table.columns, {audio, text}, f"the table {self._path.name}")
+            self.refused = table.refused
             for number, row in table.rows():
                 origin = f"{self._path.name}:{number}"
                 if isinstance(row, str):
@@ -147,7 +150,9 @@ def to_item(
     if not text:
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Row {number} has no text.")
     if text in _NO_TEXT:
-        detail = f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
+        detail = (
+            f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
+        )
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, detail)
     by_name = split is None and named is not None
     return SourceItem(

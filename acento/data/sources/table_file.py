@@ -1,16 +1,16 @@
 """The one reader of CSV and TSV files: encoding, separator and quotes are found out, and each row is checked.
 
-The encoding is told by a byte order mark (UTF-8, UTF-16, UTF-32), else by the option ``encoding``, else it is UTF-8. The
-separator is the suffix's own (comma, tab) if the first line has it, else the one of tab, semicolon, comma and bar that it
-has most often. A quote that is not closed, or that ends inside of a value, costs only the row that it begins in: reading
-goes on at the next line. What cannot be known: a row that was cut at its end inside of its last value.
+The encoding is told by a byte order mark (UTF-8, UTF-16, UTF-32), else by the option ``encoding``, else it is UTF-8.
+The separator is the suffix's own (comma, tab) if the first line has it, else the one of tab, semicolon, comma and bar
+that it has most often. A quote that is not closed, or that ends inside of a value, costs only the row that it begins
+in: reading goes on at the next line. What cannot be known: a row that was cut at its end inside of its last value.
 """
 
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Literal, Self, TextIO
 
 from acento.data.sources.text_lines import encoding_of
 from acento.errors import DataError
@@ -40,6 +40,8 @@ class TableFile:
         self._example = example or "path,text"
         self._number = 0
         self._ahead: deque[str] = deque()
+        self.refused: set[str] = set()
+        """Values of rows that cannot be used, among them the names of their recordings."""
         self.text: str | None = None
         """The column with the texts, if a reader says so: a row that lacks values and has a text is refused."""
 
@@ -119,7 +121,10 @@ class TableFile:
             if isinstance(cells, str):
                 yield self._number, cells
             elif any(cell.strip() for cell in cells):
-                yield self._number, self._values(cells, self._number)
+                values = self._values(cells, self._number)
+                if isinstance(values, str):
+                    self.refused.update(cell.strip() for cell in cells)
+                yield self._number, values
 
     def _values(self, cells: list[str], number: int) -> dict[str, str] | str:
         """Return a row's values by column, or why it cannot be used."""
@@ -141,7 +146,7 @@ class TableFile:
 
     def _records(self) -> Iterator[list[str] | str]:
         """Yield the cells of each record, or why there are none; ``_number`` is that of its last line read."""
-        quoting = csv.QUOTE_MINIMAL if self._quoted else csv.QUOTE_NONE
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self._quoted else csv.QUOTE_NONE
         while True:
             used: list[str] = []
             before = self._number
@@ -155,6 +160,7 @@ class TableFile:
             if trouble is None:
                 yield cells
                 continue
+            self.refused.update(cell.strip(' "\r\n') for cell in used[0].split(self._delimiter))
             self._ahead.extendleft(reversed(used[1:]))
             self._number = before + 1
             yield f"Row {self._number} cannot be read: {trouble}."
@@ -170,7 +176,7 @@ class TableFile:
             yield line
 
     def _swallows_a_row(self, lines: Sequence[str]) -> bool:
-        """Tell whether one of the further lines of a record looks like a row itself: as wide, with a recording's name."""
+        """Tell whether a further line of a record looks like a row: as wide, with a recording's name."""
         columns = getattr(self, "_width", 2)
         for line in lines:
             cells = [cell.strip().lower() for cell in line.split(self._delimiter)]
@@ -182,7 +188,7 @@ class TableFile:
         return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
 
     def _is_well_formed(self) -> bool:
-        """Tell whether quotes in the whole table enclose values; else they are part of texts, as tabs need no quotes."""
+        """Tell whether quotes in the whole table enclose values; else they are part of texts."""
         try:
             with self._open() as file:
                 return len({len(row) for row in csv.reader(file, delimiter=self._delimiter, strict=True) if row}) <= 1

@@ -131,7 +131,7 @@ def test_every_change_can_be_written_as_csv(store: LocalStore, folder: Path, tmp
         rows = list(csv.reader(file))
     assert rows[0] == ["change", "id", "what", "before", "after"]
     assert rows[1:] == [list(row) for row in found.rows()]
-    assert rows[1][4] == 'He said "dos, tres"\nand left'
+    assert rows[1][4] == 'He said "dos, tres" and left'
     with pytest.raises(InputError, match="cannot be written"):
         found.write_csv(tmp_path / "nowhere" / "changes.csv")
 

@@ -105,4 +105,4 @@ def test_a_clip_takes_little_memory(monkeypatch):
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as alone:
         count, kept = alone.submit(_kept).result()
     assert count == 20_000
-    assert kept / count < 640, "bytes; the whole of staging may take 1,024"
+    assert kept / count < 720, "bytes, some of them of tables that grow meanwhile; the whole of staging may take 1,024"

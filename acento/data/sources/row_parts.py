@@ -20,8 +20,10 @@ def segment_of(row: Mapping[str, object]) -> tuple[float, float | None]:
     Raises:
         ValueError: one of them is no time, or the stretch is empty.
 
-    >>> segment_of({"start": "1.5", "end": "2"}), segment_of({"offset": 1, "duration": 2.5}), segment_of({"duration": 3})
-    ((1.5, 0.5), (1.0, 2.5), (0.0, None))
+    >>> segment_of({"start": "1.5", "end": "2"}), segment_of({"offset": 1, "duration": 2.5})
+    ((1.5, 0.5), (1.0, 2.5))
+    >>> segment_of({"duration": 3})
+    (0.0, None)
     >>> segment_of({"start": "00:01:02.5"}), segment_of({"start_ms": "250", "end_ms": "1250"})
     ((62.5, None), (0.25, 1.0))
     """

@@ -1,0 +1,79 @@
+"""A version of a data set as a Hugging Face ``audiofolder``: a folder for each split, with FLAC and ``metadata.csv``.
+
+    train/metadata.csv       file_name,transcription,id,speaker,accent,language,source
+    train/0000001.flac       16 kHz, mono, 16 bits
+
+``datasets.load_dataset("audiofolder", data_dir=FOLDER)`` reads it, and so does ``acento stage FOLDER``. The validation
+split is called ``validation``, as there.
+"""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from acento.data.dataset import CLIPS, Card
+from acento.data.utterance import SPLITS
+from acento.errors import InputError
+from acento.progress import report
+from acento.store import Store, local
+
+COLUMNS = ("file_name", "transcription", "id", "speaker", "accent", "language", "source")
+SPLIT_FOLDERS = {"train": "train", "dev": "validation", "test": "test"}
+
+
+def export_audiofolder(store: Store, card: Card, target: Path) -> Path:
+    """Write one version as such a folder; all of it appears, or nothing does.
+
+    Raises:
+        InputError: the target is there already, or cannot be written.
+        StoreError: a part is gone or damaged.
+    """
+    target = target.expanduser().absolute()
+    if target.exists():
+        raise InputError(f"{target} is there already: remove it, or export to another place.")
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        for split in SPLITS:
+            if card.splits.get(split):
+                _write_split(store, card, split, partial / SPLIT_FOLDERS[split])
+        local.rename(partial, target)
+        local.sync_folder(target.parent)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror or error}).") from error
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(partial)
+    return target
+
+
+def _write_split(store: Store, card: Card, split: str, folder: Path) -> None:
+    """Write the clips of one split and their list, in the order of the data set."""
+    folder.mkdir()
+    total = card.splits[split]
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for number, row in enumerate(_rows(store, card, split), start=1):
+            name = f"{number:07d}.flac"
+            local.write_synced(folder / name, row["audio"]["bytes"])
+            facts = (row["text"], row["id"], row["speaker"], row["accent"], row["language"], row["source"])
+            writer.writerow([name, *("" if fact is None else fact for fact in facts)])
+            report(f"export {card.title}", number, total, f"{split} clips")
+    local.sync_folder(folder)
+
+
+def _rows(store: Store, card: Card, split: str) -> Iterator[dict[str, Any]]:
+    for part in card.parts:
+        with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
+            for group in range(file.num_row_groups):
+                for row in file.read_row_group(group, use_threads=False).to_pylist():
+                    if row["split"] == split:
+                        yield row

@@ -1,0 +1,12 @@
+"""The formats in which ``acento datasets export`` writes a version of a data set, by their names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from acento.data.dataset import Card
+from acento.data.export import export
+from acento.data.export_audiofolder import export_audiofolder
+from acento.store import Store
+
+FORMATS: dict[str, Callable[[Store, Card, Path], Path]] = {"acento": export, "audiofolder": export_audiofolder}
+"""Each writes one version to a place that is not there yet, and returns the place; ``acento`` can be imported again."""
