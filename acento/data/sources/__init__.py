@@ -9,6 +9,7 @@ from acento.data.sources.common_voice import CommonVoice
 from acento.data.sources.fleurs import Fleurs
 from acento.data.sources.hugging_face import HuggingFace
 from acento.data.sources.kaldi import Kaldi
+from acento.data.sources.layout import Layout
 from acento.data.sources.lhotse import Lhotse
 from acento.data.sources.libri_speech import LibriSpeech
 from acento.data.sources.mls import Mls
@@ -31,6 +32,10 @@ CORPORA: tuple[type[Source], ...] = (
 )
 KINDS: tuple[type[Source], ...] = (RemoteSource, *FILES, *CORPORA, AudioFolder)
 """The kinds that are known, asked in this order: of those for folders, what is told by the most comes first."""
+_LAYOUTS = (
+    "a corpus, a transcript with times or a list in a layout of docs/layouts.md (Kaldi, Lhotse, LibriSpeech, MLS, "
+    "FLEURS, VoxPopuli, LJSpeech, TIMIT, Spontaneous Speech, .srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)"
+)
 
 
 def open_source(where: str, options: SourceOptions | None = None) -> Source:
@@ -42,7 +47,7 @@ def open_source(where: str, options: SourceOptions | None = None) -> Source:
     for kind in KINDS:
         if _is(kind, where):
             return kind(where, options)
-    known = "; or ".join(kind.kind for kind in KINDS[::-1])
+    known = "; or ".join([kind.kind for kind in KINDS[::-1] if not issubclass(kind, Layout)] + [_LAYOUTS])
     try:
         exists = Path(where).expanduser().exists()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Labels of Audacity (.txt): ``begin<TAB>end<TAB>text``, a line an utterance; lines of frequencies (``\\``) are none."""
+"""Labels of Audacity (.txt): ``begin<TAB>end<TAB>text``, a line an utterance; lines of frequencies are none."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""FLEURS as the hub gives it: ``es_419/train.tsv``, ``dev.tsv``, ``test.tsv``, recordings in ``audio/train/`` and so on.
+"""FLEURS as the hub gives it: ``es_419/train.tsv``, ``dev.tsv``, ``test.tsv``, recordings in ``audio/train/`` etc.
 
 The lists have no header: number of the sentence, file, text as written, text in lower case without punctuation, its
 characters, samples, gender. The text as written is taken, as it is what a model learns to write; ``--text-column

@@ -1,7 +1,7 @@
 """A Kaldi data directory, or a folder with several of them (``train/``, ``dev/``, ``test/``, also in ``data/``).
 
 ``wav.scp`` names the recordings, ``segments`` the stretches of them that are utterances (without it each recording is
-one), ``text`` what is said, ``utt2spk`` the speakers (one who has the utterance's own name is unknown), ``utt2lang`` the
+one), ``text`` what is said, ``utt2spk`` the speakers (one of the utterance's own name is unknown), ``utt2lang`` the
 languages, ``reco2file_and_channel`` the channel of a recording with several. ``spk2gender`` and ``utt2dur`` are not
 needed. Paths are relative to the data directory, or to a folder above it, as recipes are run there. The split is that
 of the directory's name.
@@ -184,7 +184,7 @@ class _Directory:
             return Reason.NO_AUDIO, f"There is no file {_short(value)}, which wav.scp names, in {above}."
         return path
 
-    def _channel(self, recording: str, path: Path, given: str) -> int | None | str:
+    def _channel(self, recording: str, path: Path, given: str) -> int | str | None:
         """Return which channel of a file a recording is, None if it has one only; or why that cannot be."""
         name = given or self._channels.get(recording, "").rpartition(" ")[2]
         index = {"A": 0, "B": 1, "1": 0, "2": 1}.get(name.upper()) if not given else _number(given)

@@ -1,4 +1,4 @@
-"""The commands in a Kaldi ``wav.scp``, run only where the user allows them: each writes one recording, which is checked."""
+"""The commands in a Kaldi ``wav.scp``, run only where the user allows them: each writes one recording."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""What the layouts of known corpora and tools have in common: a folder, lists in it, recordings found by their names."""
+"""What the layouts of corpora and tools have in common: a folder, lists in it, recordings found by their names."""
 
 import os
 import re

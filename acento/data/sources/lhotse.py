@@ -216,7 +216,7 @@ def _file_and_channel(row: dict[str, Any], recording: dict[str, Any]) -> tuple[s
 
 
 def _resolved(folder: Path, name: str) -> Path | None:
-    """Return a file: where its path says, or, if the manifest was moved with its files, the same path's end beside it."""
+    """Return a file: where its path says, or, if the manifest was moved with it, the path's end beside it."""
     if "\0" in name:
         return None
     if found := resolve(folder, name):

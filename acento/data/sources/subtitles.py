@@ -1,9 +1,9 @@
 """SubRip (.srt) and WebVTT (.vtt) subtitles: a cue is an utterance.
 
-Of a cue's text this is removed: tags (``<i>``, ``<font …>``, ``<c.color>``, times inside a cue), positions (``{\\an8}``),
+Of a cue's text this is removed: tags (``<i>``, ``<font …>``, ``<c.color>``, times in it), positions (``{\\an8}``),
 ``[music]`` and what else is in square brackets, a line that is all in round brackets, music signs (♪), the marks of a
 change of speaker at the begin of a line (``- ``, ``>> ``). ``&amp;`` and the like become their characters. A cue of
-which nothing is left has no text. ``<v Ana>`` of WebVTT names the speaker. Blocks of styles, regions and notes are none.
+which nothing is left has no text. ``<v Ana>`` of WebVTT names the speaker. Styles, regions and notes are none.
 
 The parsers of the kept libraries leave out cues that they cannot read without a word, so the cues are read here.
 """

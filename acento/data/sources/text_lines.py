@@ -76,7 +76,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
 def is_text(line: str) -> bool:
     """Tell whether every byte of a line was a character of the encoding, and none was NUL."""
-    return line.isascii() and "\0" not in line or not any(c in "\ufffd\0" or "\ud800" <= c <= "\udfff" for c in line)
+    return (line.isascii() and "\0" not in line) or not any(c in "\ufffd\0" or "\ud800" <= c <= "\udfff" for c in line)
 
 
 def known(value: str) -> str | None:

@@ -12,6 +12,7 @@ Without it:
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from acento.data.sources.segments import UTTERANCE_GAP_S, Segment, Unusable, utterances
 from acento.errors import DataError
@@ -152,6 +153,6 @@ def _is_words(tier: Tier) -> bool:
     said = tier.said
     if len(said) < 3 or any(" " in segment.text.strip() for segment in said):
         return False
-    pairs = zip(said, said[1:], strict=False)
+    pairs = pairwise(said)
     close = sum(after.start_s - before.end_s <= UTTERANCE_GAP_S for before, after in pairs)
     return 2 * close >= len(said) - 1

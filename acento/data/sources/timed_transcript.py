@@ -24,7 +24,6 @@ from acento.data.sources.ctm import read_ctm
 from acento.data.sources.elan import read_elan
 from acento.data.sources.layout import (
     Layout,
-    begins_with_split,
     channels_of,
     find_recording,
     has_own_texts,
