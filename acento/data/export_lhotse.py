@@ -108,7 +108,7 @@ def _open(path: Path, stack: ExitStack) -> IO[bytes]:
     """Open a packed file without the time and the name in its header, so that equal exports are equal."""
     raw = stack.enter_context(path.open("xb"))
     packed = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
-    return stack.enter_context(io.BufferedWriter(packed))  # type: ignore[arg-type]
+    return stack.enter_context(io.BufferedWriter(packed))
 
 
 def _file_name(uid: str) -> str:

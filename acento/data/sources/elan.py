@@ -51,9 +51,9 @@ def _tiers(root: Element) -> list[Tier]:
     slots = {slot.get("TIME_SLOT_ID", ""): _milliseconds(slot.get("TIME_VALUE")) for slot in root.iter("TIME_SLOT")}
     times: Times = {}
     elements = root.findall("TIER")
-    for tier in elements:
-        times.update(_aligned(tier.findall("ANNOTATION/ALIGNABLE_ANNOTATION"), slots))
-    referring = [note for tier in elements for note in tier.findall("ANNOTATION/REF_ANNOTATION")]
+    for element in elements:
+        times.update(_aligned(element.findall("ANNOTATION/ALIGNABLE_ANNOTATION"), slots))
+    referring = [note for element in elements for note in element.findall("ANNOTATION/REF_ANNOTATION")]
     parents = {note.get("ANNOTATION_ID", ""): note.get("ANNOTATION_REF", "") for note in referring}
     found = []
     for element in elements:

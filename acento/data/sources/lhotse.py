@@ -1,4 +1,4 @@
-"""Lhotse manifests: ``cuts.jsonl(.gz)``, or ``recordings.jsonl(.gz)`` with ``supervisions.jsonl(.gz)``, or their folder.
+"""Lhotse manifests: ``cuts.jsonl(.gz)``, ``recordings.jsonl(.gz)`` with ``supervisions.jsonl(.gz)``, or their folder.
 
 A supervision is an utterance: its stretch of the recording, its channel where the recording has several, its text,
 speaker and language; ``accent`` and ``split`` are taken from its custom fields. The id is the cut's where it has one
