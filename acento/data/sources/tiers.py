@@ -28,6 +28,9 @@ _NO_NAME = re.compile(
     r"habla|segments?|chunks?|trn|tro|phones?|annotations?|transcripci[óo]n|silences?|asr|kws?|labels?)[\s_\d-]*",
     re.I,
 )
+_WORDS = re.compile(r"(?<![a-z])(words?|palabras?|wrd|mots?|w[öo]rter|ort-mau|tokens?)(?![a-z])", re.I)
+_WORD_S = 0.8
+"""Single words that are shorter than this on average follow each other in a sentence, whatever their tier is called."""
 _NUMBERING = re.compile(r"\W*(?:[^\W\d_]{0,6}[\W_]*)?\d[\d\W_]*", re.I)
 
 
@@ -151,7 +154,10 @@ def _cuts(tier: Tier, other: Tier) -> bool:
 def _is_words(tier: Tier) -> bool:
     """Tell whether a tier holds single words in a row, which are no utterances each."""
     said = tier.said
-    if len(said) < 3 or any(" " in segment.text.strip() for segment in said):
+    if len(said) < 2 or any(" " in segment.text.strip() for segment in said):
+        return False
+    seconds = sum(segment.end_s - segment.start_s for segment in said) / len(said)
+    if not any(_WORDS.search(name) for name in (tier.name, tier.kind)) and (len(said) < 5 or seconds > _WORD_S):
         return False
     pairs = pairwise(said)
     close = sum(after.start_s - before.end_s <= UTTERANCE_GAP_S for before, after in pairs)
