@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions
-from acento.data.sources.layout import Layout, find_recording, language_named, split_in
+from acento.data.sources.layout import Layout, find_recording, language_named, split_in, subfolders
 from acento.data.sources.text_lines import known, read_lines
 from acento.errors import DataError
 
@@ -97,8 +97,8 @@ def _languages(root: Path) -> list[Path]:
         return []
     if _is_language(root):
         return [root]
-    inside = [*root.iterdir(), *((root / "data").iterdir() if (root / "data").is_dir() else ())]
-    return [folder for folder in sorted(inside) if _is_language(folder)]
+    inside = [*subfolders(root), *(subfolders(root / "data") if (root / "data").is_dir() else ())]
+    return [folder for folder in inside if _is_language(folder)]
 
 
 def _is_language(folder: Path) -> bool:

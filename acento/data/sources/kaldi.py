@@ -19,7 +19,7 @@ from typing import Self
 
 from acento.data.sources.base import Reason, Rejection, SourceItem, stretch
 from acento.data.sources.kaldi_pipes import Pipes
-from acento.data.sources.layout import Layout, begins_with_split, channels_of, forget_folders, split_in
+from acento.data.sources.layout import Layout, begins_with_split, channels_of, forget_folders, split_in, subfolders
 from acento.data.sources.text_lines import known
 
 _ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")
@@ -244,7 +244,7 @@ def _directories(root: Path) -> list[Path]:
     if _is_one(root):
         return [root]
     for parent in (root, root / "data"):
-        if parent.is_dir() and (found := [folder for folder in sorted(parent.iterdir()) if _is_one(folder)]):
+        if parent.is_dir() and (found := [folder for folder in subfolders(parent) if _is_one(folder)]):
             return found
     return []
 

@@ -160,6 +160,13 @@ def holds(root: Path, is_one: Callable[[str], bool]) -> bool:
     return any(is_one(name) for name in islice(walk(root), _LOOKED_AT))
 
 
+def subfolders(root: Path) -> list[Path]:
+    """Return the folders in a folder, hidden ones left out, in the order of their names."""
+    with os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    return [root / name for name in names]
+
+
 def is_recording(name: str) -> bool:
     """Tell whether a file is a recording, by its suffix."""
     return os.path.splitext(name)[1].lower() in RECORDINGS  # noqa: PTH122

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acento.data.sources.base import Reason, Rejection, SourceItem
-from acento.data.sources.layout import Layout, find_recording, language_named, split_in
+from acento.data.sources.layout import Layout, find_recording, language_named, split_in, subfolders
 
 _LIST = "transcripts.txt"
 _CORPUS = re.compile(r"mls_([a-z]+?)(?:_opus)?", re.I)
@@ -59,7 +59,7 @@ def _parts(root: Path) -> list[Path]:
     """Return the folders of the splits: the folder itself, or those in it."""
     if not root.is_dir():
         return []
-    return [folder for folder in (root, *sorted(root.iterdir())) if _is_part(folder)]
+    return [folder for folder in (root, *subfolders(root)) if _is_part(folder)]
 
 
 def _is_part(folder: Path) -> bool:

@@ -137,7 +137,7 @@ class TranscriptListFolder(TranscriptList):
     def matches(cls, where: str) -> bool:
         """See :meth:`Source.matches`."""
         root = Path(where).expanduser()
-        return root.is_dir() and bool(_lists(root)) and not has_own_texts(root)
+        return root.is_dir() and not has_own_texts(root) and bool(_lists(root))
 
 
 def _lists(root: Path) -> list[Path]:
