@@ -18,7 +18,9 @@ from acento.data.sources.segments import Segment, Transcript, Unusable, checked
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
-_REMOVED = re.compile(r"</?[A-Za-z][^<>]*>|<(?:\d+:)?\d+:\d+[.,]\d+>|\{\\[^{}]*\}|\[[^\[\]]*\]|[♪♫♬]|[\u200e\u200f]")
+_BREAK = re.compile(r"<br\s*/?>|\\[Nn]", re.I)
+_TAGS = re.compile(r"</?[A-Za-z][^<>]*>|<(?:\d+:)?\d+:\d+[.,]\d+>|\{\\[^{}]*\}|[\u200e\u200f]")
+_SOUNDS = re.compile(r"\[[^\[\]]*\]|[♪♫♬]")
 _ALL_IN_BRACKETS = re.compile(r"\s*(?:[-–—>]+\s*)?\([^()]*\)\s*")
 _NEW_SPEAKER = re.compile(r"^\s*(?:[-–—]\s*(?=\S)|>>+\s*)")
 _BLOCK = re.compile(r"(NOTE|STYLE|REGION)(\s.*)?")
@@ -73,7 +75,7 @@ def clean(lines: Sequence[str]) -> str:
     """
     words = []
     for line in lines:
-        left = _REMOVED.sub(" ", line)
+        left = _SOUNDS.sub(" ", _TAGS.sub("", _BREAK.sub(" ", line)))
         if not _ALL_IN_BRACKETS.fullmatch(left):
             words += html.unescape(_NEW_SPEAKER.sub("", left)).split()
     return " ".join(words) if any(c.isalnum() for word in words for c in word) else ""
