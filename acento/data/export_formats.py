@@ -6,7 +6,12 @@ from pathlib import Path
 from acento.data.dataset import Card
 from acento.data.export import export
 from acento.data.export_audiofolder import export_audiofolder
+from acento.data.export_lhotse import export_lhotse
 from acento.store import Store
 
-FORMATS: dict[str, Callable[[Store, Card, Path], Path]] = {"acento": export, "audiofolder": export_audiofolder}
+FORMATS: dict[str, Callable[[Store, Card, Path], Path]] = {
+    "acento": export,
+    "audiofolder": export_audiofolder,
+    "lhotse": export_lhotse,
+}
 """Each writes one version to a place that is not there yet, and returns the place; ``acento`` can be imported again."""

@@ -6,19 +6,37 @@ from acento.data.sources.archive import Archive
 from acento.data.sources.audio_folder import AudioFolder
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
 from acento.data.sources.common_voice import CommonVoice
+from acento.data.sources.fleurs import Fleurs
 from acento.data.sources.hugging_face import HuggingFace
+from acento.data.sources.kaldi import Kaldi
+from acento.data.sources.layout import Layout
+from acento.data.sources.lhotse import Lhotse
+from acento.data.sources.libri_speech import LibriSpeech
+from acento.data.sources.mls import Mls
 from acento.data.sources.listed_folder import ListedFolder
 from acento.data.sources.nemo_manifest import NemoManifest
 from acento.data.sources.remote import RemoteSource
+from acento.data.sources.spontaneous_speech import SpontaneousSpeech
 from acento.data.sources.table import Table
+from acento.data.sources.timed_transcript import TimedTranscript, TimedTranscriptFolder
+from acento.data.sources.timit import Timit
+from acento.data.sources.transcript_list import TranscriptList, TranscriptListFolder
+from acento.data.sources.vox_populi import VoxPopuli
 from acento.errors import DataError
 
 __all__ = ["KINDS", "Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "open_source"]
 
-KINDS: tuple[type[Source], ...] = (
-    *(RemoteSource, Archive, Table, NemoManifest, CommonVoice, HuggingFace, ListedFolder, AudioFolder),
+FILES: tuple[type[Source], ...] = (Archive, Lhotse, TimedTranscript, TranscriptList, Table, NemoManifest)
+CORPORA: tuple[type[Source], ...] = (
+    *(CommonVoice, SpontaneousSpeech, Kaldi, Mls, Fleurs, VoxPopuli, LibriSpeech, HuggingFace),
+    *(ListedFolder, Timit, TimedTranscriptFolder, TranscriptListFolder),
 )
-"""The kinds that are known, asked in this order."""
+KINDS: tuple[type[Source], ...] = (RemoteSource, *FILES, *CORPORA, AudioFolder)
+"""The kinds that are known, asked in this order: of those for folders, what is told by the most comes first."""
+_LAYOUTS = (
+    "a corpus, a transcript with times or a list in a layout of docs/layouts.md (Kaldi, Lhotse, LibriSpeech, MLS, "
+    "FLEURS, VoxPopuli, LJSpeech, TIMIT, Spontaneous Speech, .srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)"
+)
 
 
 def open_source(where: str, options: SourceOptions | None = None) -> Source:
@@ -30,7 +48,7 @@ def open_source(where: str, options: SourceOptions | None = None) -> Source:
     for kind in KINDS:
         if _is(kind, where):
             return kind(where, options)
-    known = "; or ".join(kind.kind for kind in KINDS[::-1])
+    known = "; or ".join([kind.kind for kind in KINDS[::-1] if not issubclass(kind, Layout)] + [_LAYOUTS])
     try:
         exists = Path(where).expanduser().exists()
     except (OSError, ValueError):
