@@ -24,7 +24,7 @@ from acento.errors import AcentoError
 from acento.fingerprint import fingerprint, sha256
 from acento.store import Store
 
-STAGING_VERSION = 1
+STAGING_VERSION = 2
 """Raised by hand whenever the same input would become another clip."""
 CHUNK_CLIPS = 200
 CHUNK_BYTES = 16 << 20

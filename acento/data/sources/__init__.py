@@ -12,8 +12,8 @@ from acento.data.sources.kaldi import Kaldi
 from acento.data.sources.layout import Layout
 from acento.data.sources.lhotse import Lhotse
 from acento.data.sources.libri_speech import LibriSpeech
-from acento.data.sources.mls import Mls
 from acento.data.sources.listed_folder import ListedFolder
+from acento.data.sources.mls import Mls
 from acento.data.sources.nemo_manifest import NemoManifest
 from acento.data.sources.remote import RemoteSource
 from acento.data.sources.spontaneous_speech import SpontaneousSpeech

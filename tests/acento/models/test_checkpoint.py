@@ -65,9 +65,7 @@ def test_a_model_that_is_nowhere_is_said_to_be(name: str) -> None:
 
 
 def test_a_shipped_model_that_is_not_there_is_said_to_be() -> None:
-    with pytest.raises(
-        ModelError, match="There is no model 'demo:whisper-giant'; there is demo:moonshine-mini, "
-    ):
+    with pytest.raises(ModelError, match="There is no model 'demo:whisper-giant'; there is demo:moonshine-mini, "):
         resolve("demo:whisper-giant")
 
 
