@@ -49,7 +49,7 @@ def test_examples_are_in_the_order_of_ids_with_labels_and_groups(store: LocalSto
     assert (found.examples[3].speaker, found.examples[3].accent, found.examples[3].language) == (
         "s1",
         "chilean",
-        "es-CL",
+        "es",
     )
     assert found.left_out == []
 
