@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch
 from acento.data.sources.files import composed, find_file
-from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
+from acento.data.sources.row_parts import CHANNEL
 from acento.data.sources.table_file import TableFile
 from acento.data.sources.text_lines import encoding_of
 from acento.data.utterance import SPLITS
@@ -37,7 +37,7 @@ LOSSLESS = (".wav", ".flac", ".aiff", ".aif", ".w64", ".caf", ".au", ".sph", ".w
 """Kinds without loss, the first preferred when one recording is there twice."""
 CSV_NAMES = {split: f"{split}_files.csv" for split in SPLITS}
 COLUMNS = ("uid", "file_name", "text")
-_EXTRA = ("speaker", "accent", "language", *START, *END, *DURATION, *CHANNEL)
+_EXTRA = ("speaker", "accent", "language", *CHANNEL)
 _LONGEST_TEXT = 1 << 20
 _DESCRIBES = re.compile(
     r"(readme|licen[cs]e|copying|changelog|citation|authors|notice|thumbs\.db|desktop\.ini)([._-].*)?"
