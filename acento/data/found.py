@@ -146,7 +146,7 @@ def find_inputs(source: Source, workers: int) -> Found:
     items: list[SourceItem] = []
     rejections: list[Rejection] = []
     for entry in source.items():
-        usable = _usable(entry, source.options.channel)
+        usable = _usable(entry, source)
         if isinstance(usable, Rejection):
             rejections.append(usable)
         else:
@@ -192,7 +192,7 @@ def _part(item: SourceItem) -> int:
     return hash((kept, item.origin if kept.endswith(os.sep) else stretch_of(item.origin)))
 
 
-def _usable(entry: SourceItem | Rejection, channel: str | None) -> SourceItem | Rejection:
+def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejection:
     """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder."""
     if isinstance(entry, Rejection):
         return replace(entry, id=_shown(entry.id), source=_shown(entry.source), detail=_shown(entry.detail))
@@ -206,9 +206,9 @@ def _usable(entry: SourceItem | Rejection, channel: str | None) -> SourceItem | 
         return Rejection(entry.origin, entry.origin, Reason.BAD_ROW, "It has no id.")
     if len(lines := entry.text.splitlines()) > 1:
         entry = replace(entry, text=" ".join(line.strip() for line in lines if line.strip()))
-    if entry.split is None and (split := split_of_folders(entry.origin)):
+    if entry.split is None and (split := split_of_folders(entry.origin) or source.own_split()):
         entry = replace(entry, split=split, split_by_name=True)
-    return on_channel(entry, channel)
+    return on_channel(entry, source.options.channel)
 
 
 def _shown(text: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_named, stretch
 from acento.data.sources.files import composed, find_file
 from acento.data.sources.row_parts import CHANNEL
 from acento.data.sources.table_file import TableFile
@@ -81,6 +81,10 @@ class AudioFolder(Source):
     def notes(self) -> Collection[str]:
         """See :meth:`Source.notes`: columns of lists that are not understood."""
         return self._notes
+
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`."""
+        return split_named(self._root.absolute().name)
 
     def folder(self) -> Path | None:
         """See :meth:`Source.folder`."""

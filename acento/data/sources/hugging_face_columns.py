@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acento.data.sources.audio_folder_metadata import TEXT
-from acento.data.sources.base import SourceOptions, known_fact
+from acento.data.sources.base import NO_TEXT, SourceOptions, known_fact
 from acento.data.sources.hugging_face_tables import Table
 from acento.data.sources.row_parts import CHANNEL, times_among
 from acento.errors import DataError
@@ -59,7 +59,10 @@ class Columns:
             raise ValueError(f"its {column} is {type(value).__name__}, and should be a string")
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # what pandas makes of whole numbers in a column with missing ones
-        return (str(value).strip() or None) if column == self.text else known_fact(str(value))
+        if column != self.text:
+            return known_fact(str(value))
+        text = str(value).strip()
+        return None if text in NO_TEXT else text or None
 
 
 def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:

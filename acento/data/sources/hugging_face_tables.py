@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, metadata_of, metadata_rows
+from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, NAMES, metadata_of, metadata_rows
 from acento.data.sources.base import split_in
 from acento.errors import AcentoError, DataError
 from acento.hub import hub_error, hub_token
@@ -221,7 +221,9 @@ def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding:
     tables = []
     for split, names in splits.items():
         rows = [row for name in names for row in metadata_rows(name, read(name), encoding)]
-        columns = _with_fields({column: value for row in rows for column, value in row.items() if column != BAD_ROW})
+        columns = _with_fields(
+            {column: value for row in rows for column, value in row.items() if column not in (BAD_ROW, NAMES)}
+        )
         tables.append(Table(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
     return tables
 

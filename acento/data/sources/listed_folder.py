@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from acento.data.sources.audio_folder import CSV_NAMES, AudioFolder
-from acento.data.sources.base import Rejection, Source, SourceItem, SourceOptions, split_in, stretch_of
+from acento.data.sources.base import Rejection, Source, SourceItem, SourceOptions, split_in, split_named, stretch_of
 from acento.data.sources.nemo_manifest import NemoManifest
 from acento.data.sources.table import AUDIO, TEXT, Table, TableFile
 from acento.errors import DataError
@@ -24,13 +24,23 @@ class ListedFolder(Source):
         """Find the lists in the folder."""
         super().__init__(where, options)
         self._root = Path(where).expanduser()
-        self._sources = _lists(self._root, self.options)
+        self._sources = _lists(self._root, self.options) or _lists(self._root, self.options, SourceOptions())
 
     @classmethod
     def matches(cls, where: str) -> bool:
         """See :meth:`Source.matches`."""
         path = Path(where).expanduser()
         return path.is_dir() and bool(_lists(path, SourceOptions()))
+
+    @classmethod
+    def fits(cls, where: str, options: SourceOptions) -> bool:
+        """See :meth:`Source.fits`: by the columns that the options name, too."""
+        path = Path(where).expanduser()
+        return path.is_dir() and bool(_lists(path, options) or _lists(path, SourceOptions()))
+
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`."""
+        return split_named(self._root.absolute().name)
 
     def lists(self) -> Collection[str]:
         """See :meth:`Source.lists`."""
@@ -55,8 +65,11 @@ class ListedFolder(Source):
             yield from AudioFolder(str(self._root), self.options).rest(named, self.lists())
 
 
-def _lists(folder: Path, options: SourceOptions) -> list[Table | NemoManifest]:
-    """Return the manifests and tables of recordings at the top of a folder; of several, those that name a split."""
+def _lists(folder: Path, options: SourceOptions, told_by: SourceOptions | None = None) -> list[Table | NemoManifest]:
+    """Return the manifests and tables of recordings at the top of a folder; of several, those that name a split.
+
+    Tables are told by the columns of ``told_by``, if not by those of the options.
+    """
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not set(names).isdisjoint(CSV_NAMES.values()):
         return []
@@ -65,7 +78,7 @@ def _lists(folder: Path, options: SourceOptions) -> list[Table | NemoManifest]:
         path, where = folder / name, str(folder / name)
         if NemoManifest.matches(where) and _is_manifest(path):
             found.append((NemoManifest(where, options), split_in(path.stem)))
-        elif Table.matches(where) and _is_table(path, options):
+        elif Table.matches(where) and _is_table(path, told_by or options):
             found.append((Table(where, options), split_in(path.stem)))
     named = [source for source, split in found if split is not None]
     return named if len(named) > 1 else [source for source, _ in found]

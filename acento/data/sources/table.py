@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from acento.data.sources.base import (
+    NO_TEXT,
     Reason,
     Rejection,
     Source,
@@ -52,7 +53,6 @@ HARMLESS = frozenset(
 )
 """Columns and keys that change nothing here, and need no note."""
 KNOWN = frozenset((*ID, *SPLIT, *SPEAKER, *ACCENT, *LANGUAGE, *CHANNEL, *HARMLESS))
-_NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
 
 
 class Table(Source):
@@ -149,7 +149,7 @@ def to_item(
     uid, origin = uid if is_id else uid + part, origin + part
     if not text:
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Row {number} has no text.")
-    if text in _NO_TEXT:
+    if text in NO_TEXT:
         detail = (
             f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
         )

@@ -52,6 +52,10 @@ class TemporarySource(Source):
         self._sources = None
         self._stack.close()
 
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`: that of the folder inside."""
+        return next((split for source in self._sources or () if (split := source.own_split())), None)
+
     def made(self, path: Path) -> bool:  # noqa: ARG002 - what it gives it has checked
         """See :meth:`Source.made`."""
         return True
@@ -110,7 +114,7 @@ class TemporarySource(Source):
         from acento.data.sources import KINDS
 
         for kind in KINDS:
-            if kind.matches(str(folder)):
+            if kind.fits(str(folder), self.options):
                 try:
                     return [kind(str(folder), self.options)]
                 except DataError:

@@ -12,6 +12,7 @@ belong to it. A split is that of the list's or the folder's name (``train.txt``,
 """
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -80,6 +81,11 @@ class TranscriptList(Layout):
         path = Path(where).expanduser()
         return path.is_file() and path.suffix.lower() in _SUFFIXES and _form(path, None) is not None
 
+    @classmethod
+    def fits(cls, where: str, options: SourceOptions) -> bool:
+        """See :meth:`Source.fits`: what has a column that the options name has a header, so it is a table."""
+        return cls.matches(where) and not _names_columns(Path(where).expanduser(), options)
+
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; the origin is the recording's path in the folder."""
         for path in self._found:
@@ -119,9 +125,12 @@ class TranscriptList(Layout):
         if recording is None:
             detail = f"There is no recording {name}, which {origin} names."
             return Rejection(uid, origin, Reason.NO_AUDIO, detail)
-        place = self.use(recording)
+        is_beside = recording.is_relative_to(path.parent) and ".." in recording.relative_to(path.parent).parts
+        place = self.use(Path(os.path.normpath(recording)) if is_beside else recording)
         folder = path.parent.relative_to(self._root).as_posix() if path.parent.is_relative_to(self._root) else "."
         uid = uid if folder == "." else f"{folder}/{uid}"
+        if is_beside:
+            uid = place.rpartition(".")[0]
         if not text:
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
         speaker = None if form.speaker is None else known(cells[form.speaker])
@@ -150,6 +159,8 @@ def _lists(root: Path) -> list[Path]:
         except OSError:
             continue
         texts = [path for path in inside if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+        if any(path.name == "prompts-original" for path in texts):  # VoxForge: PROMPTS has the same without accents
+            texts = [path for path in texts if path.name != "PROMPTS"]
         files = [path for path in texts[:_FILES] if path.is_file() and path.name not in CSV_NAMES.values()]
         found += [path for path in files if _form(path, None) is not None]
         if len(folder.relative_to(root).parts) < 3:
@@ -217,6 +228,20 @@ def _with_text(form: _Form, wanted: str, path: Path) -> _Form:
         )
     speaker = form.speaker if form.speaker != number - 1 else None
     return _Form(form.separator, form.columns, number - 1, speaker, form.header)
+
+
+def _names_columns(path: Path, options: SourceOptions) -> bool:
+    """Tell whether the first line of a .csv or .tsv file names the columns that the options name."""
+    asked = {name.strip().lower() for name in (options.audio_column, options.text_column) if name}
+    if not asked or path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    try:
+        first = next((line for _, line in read_lines(path, options.encoding)), None) or ""
+    except DataError:
+        return False
+    return any(
+        asked <= {cell.lower() for cell in _cells(first.lstrip("\ufeff"), mark)} for mark in ("\t", ";", ",", "|")
+    )
 
 
 def _is_header(cells: Sequence[str]) -> bool:

@@ -1,12 +1,16 @@
 """What lists say of parts and texts of recordings in other people's words; what cannot be decided is rejected."""
 
 import json
+import tarfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from layouts import read, tree
 
 from acento.data.found import find_inputs
 from acento.data.sources import SourceOptions, open_source
+from acento.errors import DataError
 
 
 def found(where, **options):
@@ -79,3 +83,88 @@ def test_a_stereo_recording_without_a_text_for_each_channel_costs_only_itself(tm
         soundfile.write(tmp_path / f"{name}.wav", np.full((1600, channels), 0.1), 16_000)
         (tmp_path / f"{name}.txt").write_text("hola")
     assert found(tmp_path, channel="split") == ({"mono": "hola"}, [("call", "no_transcript")])
+
+
+@pytest.mark.parametrize("place", ["", "list.csv"])
+def test_columns_that_options_name_are_found_in_a_folder_and_in_a_table_of_two_columns(tmp_path, place):
+    tree(tmp_path, **{"a.wav": None, "b.wav": None, "list.csv": "grabación,letra\na.wav,hola\nb.wav,chao\n"})
+    items, rejected = read(tmp_path / place, audio_column="grabación", text_column="letra")
+    assert {uid: item.text for uid, item in items.items()} == {"a": "hola", "b": "chao"}
+    assert not rejected
+
+
+def test_a_column_that_no_list_of_a_folder_has_is_one_sentence(tmp_path):
+    tree(tmp_path, **{"a.wav": None, "list.csv": "path,text\na.wav,hola\n"})
+    with pytest.raises(DataError, match="no column 'letra': its columns are path, text"):
+        read(tmp_path, text_column="letra")
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl", "metadata.parquet"])
+def test_a_recording_of_a_refused_row_of_an_audio_folder_is_counted_once(tmp_path, name):
+    tree(tmp_path, **{"a.wav": None, "b.wav": None})
+    if name == "metadata.csv":
+        tree(tmp_path, **{name: 'file_name,text\na.wav,"hola\nb.wav,bien\n'})
+    elif name == "metadata.jsonl":
+        tree(tmp_path, **{name: '{"file_name": "a.wav", "text"\n{"file_name": "b.wav", "text": "bien"}\n'})
+    else:
+        rows = {"file_name": ["a.wav", "b.wav"], "text": ["hola", "bien"], "start": [float("nan"), 0.0]}
+        pq.write_table(pa.table(rows), tmp_path / name)
+    items, rejected = read(tmp_path)
+    assert [item.text for item in items.values()] == ["bien"]
+    assert [reason for _, reason in rejected] == ["bad_row"]
+
+
+def test_a_word_for_a_missing_text_in_metadata_is_no_text(tmp_path):
+    tree(tmp_path, **{"a.wav": None, "b.wav": None, "metadata.csv": "file_name,text\na.wav,nan\nb.wav,bien\n"})
+    items, rejected = read(tmp_path)
+    assert [item.text for item in items.values()] == ["bien"]
+    assert [reason for _, reason in rejected] == ["no_transcript"]
+
+
+@pytest.mark.parametrize("name", ["test", "dev-clean", "Train"])
+@pytest.mark.parametrize("lists", [False, True])
+def test_the_name_of_the_folder_or_archive_given_says_the_split(tmp_path, name, lists):
+    files = {"list.csv": "path,text\na.wav,hola\n"} if lists else {"a.txt": "hola"}
+    folder = tree(tmp_path / name, **{"a.wav": None, **files})
+    (item,) = find_inputs(open_source(str(folder)), workers=0).kept
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(folder, name)
+    with open_source(str(tmp_path / "x.tar")) as source:
+        (inside,) = find_inputs(source, workers=0).kept
+    assert item.split == inside.split == name.partition("-")[0].lower()
+    assert item.split_by_name
+
+
+def test_a_folder_whose_name_says_more_than_a_split_is_split_by_rule(tmp_path):
+    folder = tree(tmp_path / "my-test", **{"a.wav": None, "a.txt": "hola"})
+    assert find_inputs(open_source(str(folder)), workers=0).kept[0].split is None
+
+
+def test_captions_that_roll_say_each_word_once(tmp_path):
+    vtt = (
+        "WEBVTT\n\n00:00.000 --> 00:02.000 align:start position:0%\n \nhola<00:00:00.500><c> a todos</c>\n\n"
+        "00:02.000 --> 00:02.010 align:start position:0%\nhola a todos\n \n\n"
+        "00:02.010 --> 00:04.000 align:start position:0%\nhola a todos\ny<00:00:02.500><c> bienvenidos</c>\n"
+    )
+    items, rejected = read(tree(tmp_path, **{"talk.wav": None, "talk.vtt": vtt}))
+    assert {uid: item.text for uid, item in items.items()} == {
+        "talk#t=0,2": "hola a todos",
+        "talk#t=2.01,4": "y bienvenidos",
+    }
+    assert [reason for _, reason in rejected] == ["no_transcript"]
+
+
+def test_prompts_of_a_neighboring_folder_name_each_recording_once(tmp_path):
+    tree(
+        tmp_path,
+        **{
+            "anna/wav/es-1.wav": None,
+            "anna/etc/PROMPTS": "anna/mfc/es-1 ADIOS\n",
+            "anna/etc/prompts-original": "es-1 Adiós\n",
+        },
+    )
+    items, rejected = read(tmp_path)
+    assert {uid: (item.text, item.origin) for uid, item in items.items()} == {
+        "anna/wav/es-1": ("Adiós", "anna/wav/es-1.wav")
+    }
+    assert not rejected
