@@ -59,15 +59,16 @@ class TableFile:
         except OSError as error:
             raise DataError(f"The table {self._shown!r} cannot be read ({error.strerror}).") from error
         try:
-            header = next(self._records(), [])
-            while header and len(header) == 2 and header[0].lower() == "sep=":  # what Excel writes before the header
-                header = next(self._records(), [])
+            header = next(self._records(), None)
+            while isinstance(header, list) and _is_no_header(header):
+                header = next(self._records(), None)
         except (UnicodeError, OSError) as error:
             self._file.close()
             raise DataError(f"The first line of the table {self._shown!r} cannot be read ({error}).") from error
         if isinstance(header, str):
             self._file.close()
             raise DataError(f"The first line of the table {self._shown!r} cannot be read: {header}")
+        header = header or []
         self.columns = [name.strip().lower() for name in header]
         named = [name for name in self.columns if name]
         trouble = None
@@ -243,6 +244,11 @@ def _explained(error: str) -> str:
     if "expected after" in error:
         return "a quote ends inside of a value, or is not closed"
     return error
+
+
+def _is_no_header(cells: list[str]) -> bool:
+    """Tell whether a line is blank, or ``sep=;``, which Excel writes before the header."""
+    return not any(map(str.strip, cells)) or (len(cells) == 2 and cells[0].lower() == "sep=")
 
 
 def _is_text(cell: str) -> bool:

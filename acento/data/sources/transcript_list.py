@@ -73,7 +73,8 @@ class TranscriptList(Layout):
         """Keep the list's path."""
         super().__init__(where, options)
         self._found = [self._root] if self._root.is_file() else _lists(self._root)
-        self._root = self._root if self._root.is_dir() else self._root.parent
+        self._is_folder = self._root.is_dir()
+        self._root = self._root if self._is_folder else self._root.parent
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -95,6 +96,10 @@ class TranscriptList(Layout):
                 if self.options.text_column:
                     form = _with_text(form, self.options.text_column, path)
                 yield from self._of_list(path, form, split)
+
+    def _unlisted(self) -> Iterator[Rejection]:
+        """See :meth:`Layout._unlisted`: of one list, what it does not name is no input."""
+        yield from super()._unlisted() if self._is_folder else ()
 
     def _of_list(self, path: Path, form: _Form, split: str | None) -> Iterator[SourceItem | Rejection]:
         lines = self.lines(path)

@@ -168,3 +168,15 @@ def test_prompts_of_a_neighboring_folder_name_each_recording_once(tmp_path):
         "anna/wav/es-1": ("Adiós", "anna/wav/es-1.wav")
     }
     assert not rejected
+
+
+def test_blank_lines_before_the_header_are_skipped(tmp_path):
+    tree(tmp_path, **{"a.wav": None, "list.csv": "\n , \npath,text\na.wav,hola\n"})
+    items, _ = read(tmp_path / "list.csv")
+    assert items["a"].text == "hola"
+
+
+def test_what_one_list_without_a_header_does_not_name_is_no_input(tmp_path):
+    tree(tmp_path, **{"a.wav": None, "b.wav": None, "c.wav": None, "list.txt": "a.wav|hola\nb.wav|adiós\n"})
+    assert read(tmp_path / "list.txt")[1] == []
+    assert read(tmp_path)[1] == [("c", "no_transcript")]
