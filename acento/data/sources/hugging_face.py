@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.data.sources.audio_folder import AudioFolder
-from acento.data.sources.audio_folder_metadata import BAD_ROW, NAMES
+from acento.data.sources.audio_folder_metadata import BAD_ROW, METADATA, NAMES
 from acento.data.sources.base import (
     Reason,
     Rejection,
@@ -170,7 +170,7 @@ class HuggingFace(Source):
             yield from self._not_named()
 
     def _not_named(self) -> Iterator[Rejection]:
-        """Yield the recordings in an audio folder that its metadata do not name."""
+        """Yield the files in an audio folder that its metadata do not name."""
         assert self._folder is not None
         used = {composed(name) for name in self._recordings.used} if self._recordings else set()
         if not has_metadata(self._folder):
@@ -179,6 +179,9 @@ class HuggingFace(Source):
             if kind == "audio" and composed(name) not in used:
                 stem = str(_stem(name))
                 yield Rejection(stem, name, Reason.NO_TRANSCRIPT, f"No metadata of the folder name {name}.")
+            elif kind != "audio" and PurePosixPath(name).name not in METADATA:
+                detail = f"{name} is not used: the metadata of the folder have the texts."
+                yield Rejection(name, name, Reason.NOT_AUDIO, detail)
 
     def _rows(self, table: Table, columns: Columns) -> Iterator[Row]:
         """Yield the rows of a split; what its libraries raise on the way becomes a sentence."""

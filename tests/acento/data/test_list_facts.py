@@ -180,3 +180,21 @@ def test_what_one_list_without_a_header_does_not_name_is_no_input(tmp_path):
     tree(tmp_path, **{"a.wav": None, "b.wav": None, "c.wav": None, "list.txt": "a.wav|hola\nb.wav|adiós\n"})
     assert read(tmp_path / "list.txt")[1] == []
     assert read(tmp_path)[1] == [("c", "no_transcript")]
+
+
+@pytest.mark.parametrize("names", [("Train-00000-of-00001", "Test-00000-of-00001"), ("TRAIN/part0", "TEST/part0")])
+def test_splits_in_names_of_parquet_are_kept_whatever_their_case(tmp_path, names):
+    tree(tmp_path, **{"a.wav": None, "b.wav": None})
+    for name, recording in zip(names, ("a.wav", "b.wav"), strict=True):
+        path = tmp_path / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table({"path": [recording], "text": ["hola"]}), path)
+    items, _ = read(tmp_path)
+    assert {uid: item.split for uid, item in items.items()} == {"a": "train", "b": "test"}
+
+
+def test_every_file_of_an_audio_folder_with_metadata_is_counted(tmp_path):
+    names = {"a.wav": None, "b.wav": None, "b.txt": "suelto", "x.bak": "?", "README.md": "x"}
+    items, rejected = read(tree(tmp_path, **names, **{"metadata.csv": "file_name,text\na.wav,hola\n"}))
+    assert len(items) == 1
+    assert rejected == [("b", "no_transcript"), ("b.txt", "not_audio"), ("x.bak", "not_audio")]
