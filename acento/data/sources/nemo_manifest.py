@@ -75,7 +75,7 @@ class NemoManifest(Source):
                     lines: Iterable[bytes] = file.read().decode(encoding).encode().split(b"\n")
                     encoding = "utf-8"
                 else:
-                    lines = file
+                    lines = _of_array(self._path, encoding) or file
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
                         yield self._item(line, encoding, f"{self._path.name}:{number}", number)
@@ -121,6 +121,18 @@ class NemoManifest(Source):
         return SourceItem(
             uid, found, text, origin, split, language, speaker, accent, start, length, channel, split_by_name=by_name
         )
+
+
+def _of_array(path: Path, encoding: str) -> list[bytes]:
+    """Return the entries of a manifest that is one JSON array as lines; none if it is a line an entry."""
+    with path.open("rb") as file:
+        if not file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+            return []
+    try:
+        entries = json.loads(path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding))
+    except (ValueError, RecursionError):
+        return []
+    return [json.dumps(entry, ensure_ascii=False).encode(encoding) for entry in entries if isinstance(entry, dict)]
 
 
 _NAME = re.compile(rb'"audio_filepath"\s*:\s*("(?:[^"\\]|\\.)*")')

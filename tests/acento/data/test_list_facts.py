@@ -198,3 +198,29 @@ def test_every_file_of_an_audio_folder_with_metadata_is_counted(tmp_path):
     items, rejected = read(tree(tmp_path, **names, **{"metadata.csv": "file_name,text\na.wav,hola\n"}))
     assert len(items) == 1
     assert rejected == [("b", "no_transcript"), ("b.txt", "not_audio"), ("x.bak", "not_audio")]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("list.csv", "path,text\nx.wav,hola"), ("manifest.json", '{"audio_filepath": "x.wav", "text": "hola"}')],
+)
+def test_lists_in_folders_below_name_the_recordings_there(tmp_path, name, line):
+    for split in ("train", "test"):
+        tree(tmp_path / split, **{"x.wav": split.encode(), "y.wav": None, name: f"{line}\n"})
+    kept, rejected = found(tmp_path)
+    assert kept == {"train/x": "hola", "test/x": "hola"}
+    assert rejected == [("test/y", "no_transcript"), ("train/y", "no_transcript")]
+    inputs = find_inputs(open_source(str(tmp_path)), workers=0)
+    assert {item.id: item.split for item in inputs.kept} == {"train/x": "train", "test/x": "test"}
+
+
+def test_a_list_in_a_folder_below_does_not_take_recordings_that_have_texts_of_their_own(tmp_path):
+    tree(tmp_path, **{"sub/a.wav": None, "sub/a.txt": "del texto", "sub/list.csv": "path,text\na.wav,de la lista\n"})
+    items, _ = read(tmp_path)
+    assert items["sub/a"].text == "del texto"
+
+
+def test_a_manifest_may_be_one_array(tmp_path):
+    lines = [{"audio_filepath": "a.wav", "text": "uno"}, {"audio_filepath": "b.wav", "text": "señor"}]
+    tree(tmp_path, **{"a.wav": None, "b.wav": None, "list.json": json.dumps(lines, indent=1)})
+    assert {uid: item.text for uid, item in read(tmp_path / "list.json")[0].items()} == {"a": "uno", "b": "señor"}
