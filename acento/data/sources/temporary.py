@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_named
 from acento.errors import AcentoError, DataError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -53,8 +53,9 @@ class TemporarySource(Source):
         self._stack.close()
 
     def own_split(self) -> str | None:
-        """See :meth:`Source.own_split`: that of the folder inside."""
-        return next((split for source in self._sources or () if (split := source.own_split())), None)
+        """See :meth:`Source.own_split`: that of the folder inside, else of the archive or address."""
+        inside = next((split for source in self._sources or () if (split := source.own_split())), None)
+        return inside or split_named(self.where.rstrip("/").rpartition("/")[2].partition(".")[0])
 
     def made(self, path: Path) -> bool:  # noqa: ARG002 - what it gives it has checked
         """See :meth:`Source.made`."""

@@ -224,3 +224,21 @@ def test_a_manifest_may_be_one_array(tmp_path):
     lines = [{"audio_filepath": "a.wav", "text": "uno"}, {"audio_filepath": "b.wav", "text": "señor"}]
     tree(tmp_path, **{"a.wav": None, "b.wav": None, "list.json": json.dumps(lines, indent=1)})
     assert {uid: item.text for uid, item in read(tmp_path / "list.json")[0].items()} == {"a": "uno", "b": "señor"}
+
+
+def test_a_text_may_have_the_whole_name_of_its_recording(tmp_path):
+    tree(tmp_path, **{"a.wav": None, "a.wav.txt": "hola", "b.wav": None, "b.txt": "bien", "b.wav.txt": "no"})
+    items, rejected = read(tmp_path)
+    assert {uid: item.text for uid, item in items.items()} == {"a": "hola", "b": "bien"}
+    assert rejected == [("b.wav", "no_audio")]
+
+
+def test_the_name_of_an_archive_or_of_a_folder_with_subtitles_says_the_split(tmp_path):
+    srt = "1\n00:00:01,000 --> 00:00:02,000\nhola\n"
+    folder = tree(tmp_path / "dev", **{"talk.wav": None, "talk.srt": srt})
+    with tarfile.open(tmp_path / "test.tar.gz", "w:gz") as archive:
+        archive.add(folder / "talk.wav", "talk.wav")
+        archive.add(folder / "talk.srt", "talk.srt")
+    for where, split in ((folder, "dev"), (tmp_path / "test.tar.gz", "test")):
+        with open_source(str(where)) as source:
+            assert [item.split for item in find_inputs(source, workers=0).kept] == [split]
