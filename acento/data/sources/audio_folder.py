@@ -4,7 +4,8 @@ Subfolders belong to it: a clip's id is its path in the folder without the suffi
 ``dev_files.csv`` and ``test_files.csv`` in the folder itself, with the columns ``uid,file_name,text`` and, if wanted,
 ``speaker,accent,language``, decide the splits and texts of the recordings they name; a row without a text takes that of
 ``<UID>.txt``. A recording that no CSV names is taken with its own ``<UID>.txt``, its split by the rule, and is rejected
-if it has none. ``<UID>.wav.txt`` does for ``<UID>.txt``. Of two recordings of one name (``a.wav``, ``a.mp3``) that without loss is taken. With ``channel`` split,
+if it has none. ``<UID>.wav.txt`` does for ``<UID>.txt``. Of two recordings of one name (``a.wav``,
+``a.mp3``) that without loss is taken. With ``channel`` split,
 ``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Links are followed, none twice.
 Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …),
 are no inputs.
