@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from sys import intern
 from typing import Any, Self
 
 from acento.data.channels import on_channel
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch_of
+from acento.data.splits import prompt_of
 from acento.fingerprint import sha256_file
 
 _AT_ONCE = 1024
@@ -145,7 +146,7 @@ def find_inputs(source: Source, workers: int) -> Found:
     items: list[SourceItem] = []
     rejections: list[Rejection] = []
     for entry in source.items():
-        usable = _usable(entry, source.options.channel)
+        usable = _usable(entry, source)
         if isinstance(usable, Rejection):
             rejections.append(usable)
         else:
@@ -154,8 +155,11 @@ def find_inputs(source: Source, workers: int) -> Found:
     files = _hashed(items, workers)
     kept: list[SourceItem] = []
     hashed: list[SourceFile] = []
-    for item, file in zip(items, files, strict=True):
-        if kept and item.id == kept[-1].id:
+    disputed = _with_several_texts(items)
+    for index, (item, file) in enumerate(zip(items, files, strict=True)):
+        if index in disputed:
+            rejections.append(Rejection(item.id, item.origin, Reason.BAD_ROW, disputed[index]))
+        elif kept and item.id == kept[-1].id:
             detail = f"The id {item.id} is that of {kept[-1].origin} already."
             rejections.append(Rejection(item.id, item.origin, Reason.DUPLICATE_ID, detail))
         elif isinstance(file, str):
@@ -166,12 +170,30 @@ def find_inputs(source: Source, workers: int) -> Found:
     return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists()), tuple(source.notes()))
 
 
-def _usable(entry: SourceItem | Rejection, channel: str | None) -> SourceItem | Rejection:
-    """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder.
+def _with_several_texts(items: Sequence[SourceItem]) -> dict[int, str]:
+    """Return why those items are left out that give one part of one recording texts of different words.
 
-    Raises:
-        DataError: each channel is to be a clip, and there is one text for all of them.
+    Which of them is said nobody knows here.
     """
+    disputed: dict[int, str] = {}
+    places = [_part(item) for item in items]
+    for _, group in groupby(sorted(range(len(items)), key=places.__getitem__), key=places.__getitem__):
+        indices = list(group)
+        if len(indices) > 1 and len({prompt_of(items[index].text) for index in indices}) > 1:
+            texts = " and ".join(sorted({f"{items[index].text[:60]!r}" for index in indices})[:2])
+            detail = f"It has several texts, such as {texts}: leave only the right one in the source."
+            disputed |= dict.fromkeys(indices, detail)
+    return disputed
+
+
+def _part(item: SourceItem) -> int:
+    """Return a number for the part of a recording that an item is: of a million items the names would take too much."""
+    kept = _PLACE.__get__(item)
+    return hash((kept, item.origin if kept.endswith(os.sep) else stretch_of(item.origin)))
+
+
+def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejection:
+    """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder."""
     if isinstance(entry, Rejection):
         return replace(entry, id=_shown(entry.id), source=_shown(entry.source), detail=_shown(entry.detail))
     for value in (entry.id, entry.text, entry.origin, entry.language, entry.speaker, entry.accent):
@@ -184,9 +206,9 @@ def _usable(entry: SourceItem | Rejection, channel: str | None) -> SourceItem | 
         return Rejection(entry.origin, entry.origin, Reason.BAD_ROW, "It has no id.")
     if len(lines := entry.text.splitlines()) > 1:
         entry = replace(entry, text=" ".join(line.strip() for line in lines if line.strip()))
-    if entry.split is None and (split := split_of_folders(entry.origin)):
+    if entry.split is None and (split := split_of_folders(entry.origin) or source.own_split()):
         entry = replace(entry, split=split, split_by_name=True)
-    return on_channel(entry, channel)
+    return on_channel(entry, source.options.channel)
 
 
 def _shown(text: str) -> str:
@@ -221,6 +243,8 @@ def _batches(order: Iterable[int]) -> Iterator[list[int]]:
 
 def _hash(path: Path) -> SourceFile | str:
     try:
+        if not path.is_file() and path.exists():
+            return "it is no regular file"
         status = path.stat()  # before it is read: a change while it is read shows later
         return SourceFile(sha256_file(path), status.st_size, status.st_mtime_ns)
     except OSError as error:

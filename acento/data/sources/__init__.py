@@ -46,7 +46,7 @@ def open_source(where: str, options: SourceOptions | None = None) -> Source:
         DataError: nothing is there, the folder is empty, or no kind of source knows it.
     """
     for kind in KINDS:
-        if _is(kind, where):
+        if _is(kind, where, options or SourceOptions()):
             return kind(where, options)
     known = "; or ".join([kind.kind for kind in KINDS[::-1] if not issubclass(kind, Layout)] + [_LAYOUTS])
     try:
@@ -58,9 +58,9 @@ def open_source(where: str, options: SourceOptions | None = None) -> Source:
     raise DataError(f"{where!r} is not a source that is known here. A source is {known}.")
 
 
-def _is(kind: type[Source], where: str) -> bool:
+def _is(kind: type[Source], where: str, options: SourceOptions) -> bool:
     """Tell whether a kind knows what a user named, which may be nothing that could be a path."""
     try:
-        return kind.matches(where)
+        return kind.fits(where, options)
     except (OSError, ValueError, RuntimeError):
         return False

@@ -4,7 +4,8 @@ Subfolders belong to it: a clip's id is its path in the folder without the suffi
 ``dev_files.csv`` and ``test_files.csv`` in the folder itself, with the columns ``uid,file_name,text`` and, if wanted,
 ``speaker,accent,language``, decide the splits and texts of the recordings they name; a row without a text takes that of
 ``<UID>.txt``. A recording that no CSV names is taken with its own ``<UID>.txt``, its split by the rule, and is rejected
-if it has none. Of two recordings of one name (``a.wav``, ``a.mp3``) that without loss is taken. With ``channel`` split,
+if it has none. ``<UID>.wav.txt`` does for ``<UID>.txt``. Of two recordings of one name (``a.wav``,
+``a.mp3``) that without loss is taken. With ``channel`` split,
 ``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Links are followed, none twice.
 Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …),
 are no inputs.
@@ -16,9 +17,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_named, stretch
 from acento.data.sources.files import composed, find_file
-from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
+from acento.data.sources.row_parts import CHANNEL
 from acento.data.sources.table_file import TableFile
 from acento.data.sources.text_lines import encoding_of
 from acento.data.utterance import SPLITS
@@ -37,7 +38,7 @@ LOSSLESS = (".wav", ".flac", ".aiff", ".aif", ".w64", ".caf", ".au", ".sph", ".w
 """Kinds without loss, the first preferred when one recording is there twice."""
 CSV_NAMES = {split: f"{split}_files.csv" for split in SPLITS}
 COLUMNS = ("uid", "file_name", "text")
-_EXTRA = ("speaker", "accent", "language", *START, *END, *DURATION, *CHANNEL)
+_EXTRA = ("speaker", "accent", "language", *CHANNEL)
 _LONGEST_TEXT = 1 << 20
 _DESCRIBES = re.compile(
     r"(readme|licen[cs]e|copying|changelog|citation|authors|notice|thumbs\.db|desktop\.ini)([._-].*)?"
@@ -82,6 +83,10 @@ class AudioFolder(Source):
         """See :meth:`Source.notes`: columns of lists that are not understood."""
         return self._notes
 
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`."""
+        return split_named(self._root.absolute().name)
+
     def folder(self) -> Path | None:
         """See :meth:`Source.folder`."""
         return self._root
@@ -118,8 +123,10 @@ class AudioFolder(Source):
             if self.options.channel == "split" and (channels := self._channels(stem, name, texts)):
                 yield from channels
             else:
-                yield self._item(stem, name, self._text(texts.get(composed(stem))), f"{stem}.txt")
+                text = texts.get(composed(stem), texts.get(composed(name)))
+                yield self._item(stem, name, self._text(text), f"{stem}.txt")
         with_audio = {composed(_split(name)[0]) for name in audio}
+        with_audio |= {whole for name in audio if (whole := composed(name)) in texts and _split(whole)[0] not in texts}
         for stem in sorted(texts.keys() - with_audio):
             if self.options.channel == "split" and (of := _CHANNEL.fullmatch(stem)) and of[1] in with_audio:
                 continue

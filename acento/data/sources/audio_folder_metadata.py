@@ -3,6 +3,7 @@
 import io
 import json
 import posixpath
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from acento.errors import DataError
 
 BAD_ROW = "\0bad row"
 """The key of a row that could not be read: its value says why."""
+NAMES = "\0names"
+"""The key under which such a row has values, among them the path of its recording if that can be told."""
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 LEVELS = ("", "*/", "*/*/")
 """Patterns of the folders in which data are looked for."""
@@ -22,6 +25,8 @@ TEXT = (
     *("normalized_text", "text_normalized", "orthographic_text", "txt"),
 )
 """Names of columns with texts, the likeliest first."""
+
+_FILE_NAME = re.compile(r'"file_name"\s*:\s*"([^"\\]+)"')
 
 
 def metadata_of(folder: Path) -> list[str]:
@@ -41,7 +46,7 @@ def metadata_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict
     for row in _table_rows(name, data, encoding) if name.endswith(".csv") else _object_rows(name, data, encoding):
         file = row.get("file_name")
         if BAD_ROW in row:
-            yield row
+            yield {**row, NAMES: [posixpath.join(posixpath.dirname(name), value) for value in row.get(NAMES, ())]}
         elif not isinstance(file, str | None):
             yield {BAD_ROW: f"A row of {name} has a file_name that is no string."}
         else:
@@ -55,7 +60,8 @@ def _table_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[s
         with TableFile(path, name, encoding=encoding, example="file_name,transcription") as table:
             table.text = next((column for column in table.columns if column in TEXT), None)
             for _, row in table.rows():
-                yield {BAD_ROW: f"{name}: {row}"} if isinstance(row, str) else dict(row)
+                yield {BAD_ROW: f"{name}: {row}", NAMES: [*table.refused]} if isinstance(row, str) else dict(row)
+                table.refused.clear()
 
 
 def _object_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[str, Any]]:
@@ -76,7 +82,9 @@ def _object_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[
     for number, line in enumerate(lines, start=1):
         if line.strip():
             row = _json(line)
-            yield {BAD_ROW: f"Line {number} of {name} is no JSON object."} if BAD_ROW in row else row
+            if BAD_ROW in row:
+                row = {BAD_ROW: f"Line {number} of {name} is no JSON object.", NAMES: _FILE_NAME.findall(line)}
+            yield row
 
 
 def _json(line: str) -> dict[str, Any]:

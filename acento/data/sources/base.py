@@ -125,6 +125,11 @@ class Source(ABC):
     def matches(cls, where: str) -> bool:
         """Tell whether what the user named (a path, a URL, a hub id) is a source of this kind."""
 
+    @classmethod
+    def fits(cls, where: str, options: SourceOptions) -> bool:  # noqa: ARG003 - most kinds are told by the place alone
+        """Tell whether what the user named is a source of this kind, with these options."""
+        return cls.matches(where)
+
     @abstractmethod
     def items(self) -> Iterator[SourceItem | Rejection]:
         """Yield every input once, in any order: found = items + rejections. Reads lists and texts, but no audio.
@@ -148,6 +153,10 @@ class Source(ABC):
         """
         return ()
 
+    def own_split(self) -> str | None:
+        """Return the split that the name of the whole source says, such as of a folder ``test``; else None."""
+        return None
+
     def folder(self) -> Path | None:
         """Return the folder into which split lists may be written back, or None if this kind has none."""
         return None
@@ -159,6 +168,8 @@ _SPLIT_WORDS = {
     "dev": ("dev", "development", "val", "valid", "validation"),
     "train": ("train", "training"),
 }
+NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
+"""Texts of tables that programs write for a missing one."""
 _NO_VALUE = frozenset({"", "nan", "none", "null", "n/a", "#n/a", "<na>", "\\n"})
 
 
@@ -191,6 +202,27 @@ def split_in(name: str) -> str | None:
     """
     words = set(re.split(r"[\W_\d]+", name.lower()))
     return next((split for split, known in _SPLIT_WORDS.items() if not words.isdisjoint(known)), None)
+
+
+def split_named(name: str) -> str | None:
+    """Return the split that a name says and nothing else.
+
+    >>> split_named("test"), split_named("dev-clean"), split_named("Train_100"), split_named("my-test")
+    ('test', 'dev', 'train', None)
+    """
+    words = {*re.split(r"[\W_\d]+", name.lower())} - {
+        "",
+        "clean",
+        "other",
+        "set",
+        "data",
+        "audio",
+        "wav",
+        "wavs",
+        "clips",
+    }
+    known = {word for known in _SPLIT_WORDS.values() for word in known}
+    return split_in(name) if words <= known else None
 
 
 def split_of_folders(origin: str) -> str | None:

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.data.sources.audio_folder import AudioFolder
-from acento.data.sources.audio_folder_metadata import BAD_ROW
+from acento.data.sources.audio_folder_metadata import BAD_ROW, METADATA, NAMES
 from acento.data.sources.base import (
     Reason,
     Rejection,
@@ -27,9 +27,11 @@ from acento.data.sources.base import (
     SourceItem,
     SourceOptions,
     parse_split,
+    split_named,
     split_of_folders,
     stretch,
 )
+from acento.data.sources.files import composed
 from acento.data.sources.hugging_face_audio import HUB, Recordings, as_stored
 from acento.data.sources.hugging_face_columns import Columns, find_columns
 from acento.data.sources.hugging_face_tables import (
@@ -125,6 +127,10 @@ class HuggingFace(Source):
         """See :meth:`Source.lists`: the splits."""
         return [table.split for table in self._tables]
 
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`."""
+        return None if self._folder is None else split_named(self._folder.absolute().name)
+
     def notes(self) -> Collection[str]:
         """See :meth:`Source.notes`: columns that are not understood."""
         notes = {}
@@ -164,15 +170,18 @@ class HuggingFace(Source):
             yield from self._not_named()
 
     def _not_named(self) -> Iterator[Rejection]:
-        """Yield the recordings in an audio folder that its metadata do not name."""
+        """Yield the files in an audio folder that its metadata do not name."""
         assert self._folder is not None
-        used = self._recordings.used if self._recordings else set()
+        used = {composed(name) for name in self._recordings.used} if self._recordings else set()
         if not has_metadata(self._folder):
             return
         for name, kind in AudioFolder(str(self._folder), self.options).files():
-            if kind == "audio" and name not in used:
+            if kind == "audio" and composed(name) not in used:
                 stem = str(_stem(name))
                 yield Rejection(stem, name, Reason.NO_TRANSCRIPT, f"No metadata of the folder name {name}.")
+            elif kind != "audio" and PurePosixPath(name).name not in METADATA:
+                detail = f"{name} is not used: the metadata of the folder have the texts."
+                yield Rejection(name, name, Reason.NOT_AUDIO, detail)
 
     def _rows(self, table: Table, columns: Columns) -> Iterator[Row]:
         """Yield the rows of a split; what its libraries raise on the way becomes a sentence."""
@@ -198,7 +207,9 @@ class HuggingFace(Source):
         """Return one row as an item or a rejection, its recording written into a file."""
         plain = f"{origin.rpartition(':')[0]}/{number:08d}"
         nothing = (None,) * (len(columns.ids) + 1)
+        used = self._recordings.used if self._recordings is not None else set()
         if BAD_ROW in row:
+            used.update(row.get(NAMES, ()))
             return _Read(nothing, Rejection(plain, origin, Reason.BAD_ROW, str(row[BAD_ROW])))
         try:
             ids = tuple(columns.value(row, column) for column in columns.ids)
@@ -213,6 +224,8 @@ class HuggingFace(Source):
                 channel = channel_of(next((row[name] for name in CHANNEL if row.get(name) is not None), None))
             check_language(language)
         except (ValueError, LookupError, InputError) as error:
+            if isinstance(name := row.get(columns.audio), str):
+                used.add(name)  # or it would be counted once more, as not named
             detail = f"Row {number} cannot be used: {str(error).rstrip('.')}."
             return _Read(nothing, Rejection(plain, origin, Reason.BAD_ROW, detail))
         part, stem = stretch(start, length, channel), _stem(path)
@@ -222,8 +235,8 @@ class HuggingFace(Source):
             return _Read(ids, Rejection(plain, origin, Reason.NO_AUDIO, detail))
         if text is None:
             detail = f"Row {number} has nothing in its column {columns.text}."
-            if path is not None and self._recordings is not None:
-                self._recordings.used.add(path)
+            if path is not None:
+                used.add(path)
             return _Read(ids, Rejection(plain, origin, Reason.NO_TRANSCRIPT, detail))
         with suppress(ValueError):  # a split of another name than ours says nothing here
             split = parse_split(said or "") or split

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from acento.data.sources.audio_folder_metadata import TEXT
-from acento.data.sources.base import SourceOptions, known_fact
+from acento.data.sources.base import NO_TEXT, SourceOptions, known_fact
 from acento.data.sources.hugging_face_tables import Table
-from acento.data.sources.row_parts import CHANNEL, DURATION, END, START
+from acento.data.sources.row_parts import CHANNEL, times_among
 from acento.errors import DataError
 
 AUDIO = ("audio", "speech", "recording", "file_name", "audio_filepath", "audio_path", "audio_file", "path", "file")
@@ -57,7 +57,12 @@ class Columns:
             return None if value < 0 else self.labels[column](value)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"its {column} is {type(value).__name__}, and should be a string")
-        return (str(value).strip() or None) if column == self.text else known_fact(str(value))
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # what pandas makes of whole numbers in a column with missing ones
+        if column != self.text:
+            return known_fact(str(value))
+        text = str(value).strip()
+        return None if text in NO_TEXT else text or None
 
 
 def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
@@ -78,7 +83,7 @@ def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
             )
     facts = {fact: _first([name for name in names if name in table.columns]) for fact, names in FACTS.items()}
     ids = tuple(name if name in table.columns else None for name in IDS)
-    parts = tuple(name for name in (*START, *END, *DURATION, *CHANNEL) if name in table.columns)
+    parts = (*times_among(table.columns), *(name for name in CHANNEL if name in table.columns))
     return Columns(audio=str(audio), text=str(text), ids=ids, labels=table.labels, parts=parts, **facts)
 
 

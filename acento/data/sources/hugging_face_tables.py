@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, metadata_of, metadata_rows
-from acento.data.sources.base import split_in
+from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, NAMES, metadata_of, metadata_rows
+from acento.data.sources.base import split_in, split_of_folders
 from acento.errors import AcentoError, DataError
 from acento.hub import hub_error, hub_token
 
@@ -74,7 +74,23 @@ def open_local(folder: Path, config: str | None, encoding: str | None = None) ->
         raise DataError(
             f"Folder {str(folder)!r} cannot be read while *, ?, [ or a line break is in its path: rename it."
         )
-    return _load(place, None, config, str(folder))
+    tables = _load(place, None, config, str(folder))
+    if [table.split for table in tables] == ["train"] and config is None and (named := _named_splits(folder)):
+        return _load("parquet", None, None, str(folder), data_files=named)
+    return tables
+
+
+def _named_splits(folder: Path) -> dict[str, list[str]]:
+    """Return the Parquet files of a folder by the split that their names or folders say, ``other`` for those without.
+
+    Empty if none says dev or test: ``datasets`` knows the words in lower case only, and takes all for train.
+    """
+    found: dict[str, list[str]] = {}
+    for path in sorted(path for level in LEVELS for path in folder.glob(f"{level}*.parquet")):
+        inside = path.relative_to(folder)
+        split = split_in(inside.stem) or split_of_folders(inside.as_posix()) or "other"
+        found.setdefault(split, []).append(glob.escape(str(path.absolute())))
+    return found if not found.keys().isdisjoint(("dev", "test")) else {}
 
 
 def open_hub(name: str, revision: str | None, config: str | None) -> tuple[str, list[Table]]:
@@ -221,7 +237,9 @@ def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding:
     tables = []
     for split, names in splits.items():
         rows = [row for name in names for row in metadata_rows(name, read(name), encoding)]
-        columns = _with_fields({column: value for row in rows for column, value in row.items() if column != BAD_ROW})
+        columns = _with_fields(
+            {column: value for row in rows for column, value in row.items() if column not in (BAD_ROW, NAMES)}
+        )
         tables.append(Table(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
     return tables
 

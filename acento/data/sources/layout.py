@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from acento.data.sources.audio_folder import AUDIO_SUFFIXES, CSV_NAMES
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_named
 from acento.data.sources.text_lines import read_lines
 from acento.errors import DataError
 
@@ -55,6 +55,11 @@ class Layout(Source):
     def notes(self) -> Collection[str]:
         """See :meth:`Source.notes`."""
         return self._notes
+
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`: for what the layout names no split of."""
+        path = Path(self.where).expanduser()
+        return split_named(path.absolute().name) if path.is_dir() else None
 
     def rows(self, path: Path, columns: int, separator: str | None) -> Iterator[tuple[str, list[str]] | Rejection]:
         """Yield the origin and the values of each line of a list; a line that cannot be used as a rejection.

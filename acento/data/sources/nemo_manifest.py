@@ -1,7 +1,8 @@
 """A NeMo manifest: a JSONL file with ``audio_filepath``, ``text`` and more for each utterance.
 
 ``audio_filepath`` is relative to the manifest's folder, or absolute. ``duration`` alone is only information; with
-``offset`` (seconds) the two cut a stretch out of the file. ``channel`` or ``channel_selector`` cut out one channel.
+``offset`` (seconds) the two cut a stretch out of the file, and so do ``start`` and ``end``. ``channel`` or
+``channel_selector`` cut out one channel.
 ``id`` or ``utt_id`` name the utterance, else its path without the suffix does (and its part: ``talk#t=1.5,3.75``).
 ``speaker``, ``accent``, ``split`` and ``lang``, ``language`` or ``source_lang`` are taken where they are given; other
 keys that are not understood are named in a note.
@@ -74,7 +75,7 @@ class NemoManifest(Source):
                     lines: Iterable[bytes] = file.read().decode(encoding).encode().split(b"\n")
                     encoding = "utf-8"
                 else:
-                    lines = file
+                    lines = _of_array(self._path, encoding) or file
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
                         yield self._item(line, encoding, f"{self._path.name}:{number}", number)
@@ -122,6 +123,18 @@ class NemoManifest(Source):
         )
 
 
+def _of_array(path: Path, encoding: str) -> list[bytes]:
+    """Return the entries of a manifest that is one JSON array as lines; none if it is a line an entry."""
+    with path.open("rb") as file:
+        if not file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+            return []
+    try:
+        entries = json.loads(path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding))
+    except (ValueError, RecursionError):
+        return []
+    return [json.dumps(entry, ensure_ascii=False).encode(encoding) for entry in entries if isinstance(entry, dict)]
+
+
 _NAME = re.compile(rb'"audio_filepath"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ID = ("id", "utt_id")
 _LANGUAGE = ("lang", "language", "source_lang")
@@ -142,6 +155,8 @@ def _string(entry: dict[str, Any], *keys: str) -> str | None:
             continue
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"{key} is {json.dumps(value)[:40]} and should be a string")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # what pandas makes of whole numbers in a column with missing ones
         return str(value).strip() or None
     return None
 
@@ -162,7 +177,7 @@ def _stretch(entry: dict[str, Any]) -> tuple[float, float | None]:
         ValueError: the offset or its duration is no usable number.
     """
     if entry.get("offset") is None:
-        return 0.0, None
+        return segment_of({key: value for key, value in entry.items() if key != "offset"})
     for key in ("offset", "duration"):
         if isinstance(entry.get(key), str):
             raise ValueError(f"{key} is {entry[key][:40]!r} and should be a number of seconds")

@@ -3,7 +3,8 @@
 Of a cue's text this is removed: tags (``<i>``, ``<font …>``, ``<c.color>``, times in it), positions (``{\\an8}``),
 ``[music]`` and what else is in square brackets, a line that is all in round brackets, music signs (♪), the marks of a
 change of speaker at the begin of a line (``- ``, ``>> ``). ``&amp;`` and the like become their characters. A cue of
-which nothing is left has no text. ``<v Ana>`` of WebVTT names the speaker. Styles, regions and notes are none.
+which nothing is left has no text. In captions that roll (YouTube's, with a time for each word) a cue shows the line
+before once more: it is left out. ``<v Ana>`` of WebVTT names the speaker. Styles, regions and notes are none.
 
 The parsers of the kept libraries leave out cues that they cannot read without a word, so the cues are read here.
 """
@@ -19,6 +20,7 @@ _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>")
 _BREAK = re.compile(r"<br\s*/?>|\\[Nn]", re.I)
+_WORD_TIME = re.compile(r"<(?:\d+:)?\d+:\d+[.,]\d+>")
 _TAGS = re.compile(r"</?[A-Za-z][^<>]*>|<(?:\d+:)?\d+:\d+[.,]\d+>|\{\\[^{}]*\}|[\u200e\u200f]")
 _SOUNDS = re.compile(r"\[[^\[\]]*\]|[♪♫♬]")
 _ALL_IN_BRACKETS = re.compile(r"\s*(?:[-–—>]+\s*)?\([^()]*\)\s*")
@@ -30,6 +32,8 @@ def read_subtitles(text: str) -> Transcript:
     """Return the cues of a file in either format, each with the number of its line with the times."""
     transcript = Transcript()
     lines = text.split("\n")
+    rolls = _WORD_TIME.search(text) is not None
+    before: set[str] = set()
     at = 0
     while at < len(lines):
         if _BLOCK.fullmatch(lines[at]) and not (at and lines[at - 1].strip()):
@@ -38,9 +42,17 @@ def read_subtitles(text: str) -> Transcript:
         elif "-->" in lines[at]:
             first = at
             at += 1
-            while at < len(lines) and lines[at].strip() and not _begins_cue(lines, at):
+            while at < len(lines) and (lines[at].strip() or (rolls and lines[at])) and not _begins_cue(lines, at):
                 at += 1
-            transcript.segments.append(_cue(lines[first], lines[first + 1 : at], first + 1))
+            said = lines[first + 1 : at]
+            if rolls:
+                shown, before = before, {clean([line]) for line in said}
+                said = [line for line in said if _WORD_TIME.search(line) or clean([line]) not in shown]
+                if before != {""} and not any(map(str.strip, said)):
+                    detail = f"The cue at line {first + 1} shows the words of the one before."
+                    transcript.segments.append(Unusable(first + 1, Reason.NO_TRANSCRIPT, detail))
+                    continue
+            transcript.segments.append(_cue(lines[first], said, first + 1))
         else:
             at += 1
     return transcript

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from acento.data.sources.base import (
+    NO_TEXT,
     Reason,
     Rejection,
     Source,
@@ -23,7 +24,7 @@ from acento.data.sources.base import (
     stretch,
 )
 from acento.data.sources.files import find_file
-from acento.data.sources.row_parts import CHANNEL, DURATION, END, START, channel_of, segment_of
+from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of, times_among
 from acento.data.sources.table_file import DELIMITERS, TableFile
 from acento.errors import InputError
 
@@ -51,8 +52,7 @@ HARMLESS = frozenset(
     )
 )
 """Columns and keys that change nothing here, and need no note."""
-KNOWN = frozenset((*ID, *SPLIT, *SPEAKER, *ACCENT, *LANGUAGE, *START, *END, *DURATION, *CHANNEL, *HARMLESS))
-_NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
+KNOWN = frozenset((*ID, *SPLIT, *SPEAKER, *ACCENT, *LANGUAGE, *CHANNEL, *HARMLESS))
 
 
 class Table(Source):
@@ -149,7 +149,7 @@ def to_item(
     uid, origin = uid if is_id else uid + part, origin + part
     if not text:
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Row {number} has no text.")
-    if text in _NO_TEXT:
+    if text in NO_TEXT:
         detail = (
             f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
         )
@@ -187,6 +187,7 @@ def unknown_columns(columns: Collection[str], used: Collection[str], where: str)
     >>> unknown_columns(["path", "text", "mood", "age"], ["path", "text"], "the table a.csv")
     ['Columns of the table a.csv that are not used: mood.']
     """
-    names = [name for name in columns if name and name not in used and name not in KNOWN]
+    known = {*used, *KNOWN, *times_among(columns)}
+    names = [name for name in columns if name and name not in known]
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     return [f"Columns of {where} that are not used: {shown}."] if names else []

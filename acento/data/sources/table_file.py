@@ -55,19 +55,20 @@ class TableFile:
             self._encoding, self._delimiter = self._sniff()
             self._file = self._open()
             if self._quoted is None:
-                self._quoted = self._delimiter != "\t" or self._is_well_formed()
+                self._quoted = self._delimiter != "\t" or self._is_quoted()
         except OSError as error:
             raise DataError(f"The table {self._shown!r} cannot be read ({error.strerror}).") from error
         try:
-            header = next(self._records(), [])
-            while header and len(header) == 2 and header[0].lower() == "sep=":  # what Excel writes before the header
-                header = next(self._records(), [])
+            header = next(self._records(), None)
+            while isinstance(header, list) and _is_no_header(header):
+                header = next(self._records(), None)
         except (UnicodeError, OSError) as error:
             self._file.close()
             raise DataError(f"The first line of the table {self._shown!r} cannot be read ({error}).") from error
         if isinstance(header, str):
             self._file.close()
             raise DataError(f"The first line of the table {self._shown!r} cannot be read: {header}")
+        header = header or []
         self.columns = [name.strip().lower() for name in header]
         named = [name for name in self.columns if name]
         trouble = None
@@ -187,13 +188,42 @@ class TableFile:
     def _open(self) -> TextIO:
         return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
 
-    def _is_well_formed(self) -> bool:
-        """Tell whether quotes in the whole table enclose values; else they are part of texts."""
+    def _is_quoted(self) -> bool:
+        """Tell whether quotes enclose values of a table with tabs; else they are part of texts.
+
+        They do if the whole table is well formed so; or if more rows are than are not, and its header is quoted, quotes
+        inside of values are doubled, or three rows in four have quoted values.
+        """
         try:
             with self._open() as file:
-                return len({len(row) for row in csv.reader(file, delimiter=self._delimiter, strict=True) if row}) <= 1
+                if len({len(row) for row in csv.reader(file, delimiter=self._delimiter, strict=True) if row}) <= 1:
+                    return True
         except (csv.Error, UnicodeError):
+            pass
+        count = {True: 0, False: 0, None: 0}
+        is_marked, width = False, 0
+        try:
+            with self._open() as file:
+                for line in filter(str.strip, file):
+                    enclosed = self._encloses(line, width)
+                    width = width or line.count(self._delimiter) + 1
+                    count[enclosed] += 1
+                    is_marked |= enclosed is True and (sum(count.values()) == 1 or '""' in line)
+        except UnicodeError:
             return False
+        good, bad = count[True], count[False]
+        return good > bad and (is_marked or good >= 3 * (bad + count[None] - 1))
+
+    def _encloses(self, line: str, width: int) -> bool | None:
+        """Tell whether the quotes of a line enclose its values; None if no value begins with one."""
+        line = line.rstrip("\r\n")
+        if not any(cell.startswith('"') for cell in line.split(self._delimiter)):
+            return None
+        try:
+            cells = next(csv.reader([line], delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return False
+        return not width or len(cells) == width
 
     def _sniff(self) -> tuple[str, str]:
         """Return the encoding, and what separates the columns of the first line."""
@@ -214,6 +244,11 @@ def _explained(error: str) -> str:
     if "expected after" in error:
         return "a quote ends inside of a value, or is not closed"
     return error
+
+
+def _is_no_header(cells: list[str]) -> bool:
+    """Tell whether a line is blank, or ``sep=;``, which Excel writes before the header."""
+    return not any(map(str.strip, cells)) or (len(cells) == 2 and cells[0].lower() == "sep=")
 
 
 def _is_text(cell: str) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_named
 from acento.errors import AcentoError, DataError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -51,6 +51,11 @@ class TemporarySource(Source):
         """Remove the folder."""
         self._sources = None
         self._stack.close()
+
+    def own_split(self) -> str | None:
+        """See :meth:`Source.own_split`: that of the folder inside, else of the archive or address."""
+        inside = next((split for source in self._sources or () if (split := source.own_split())), None)
+        return inside or split_named(self.where.rstrip("/").rpartition("/")[2].partition(".")[0])
 
     def made(self, path: Path) -> bool:  # noqa: ARG002 - what it gives it has checked
         """See :meth:`Source.made`."""
@@ -110,7 +115,7 @@ class TemporarySource(Source):
         from acento.data.sources import KINDS
 
         for kind in KINDS:
-            if kind.matches(str(folder)):
+            if kind.fits(str(folder), self.options):
                 try:
                     return [kind(str(folder), self.options)]
                 except DataError:

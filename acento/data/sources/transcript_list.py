@@ -12,6 +12,7 @@ belong to it. A split is that of the list's or the folder's name (``train.txt``,
 """
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -72,13 +73,19 @@ class TranscriptList(Layout):
         """Keep the list's path."""
         super().__init__(where, options)
         self._found = [self._root] if self._root.is_file() else _lists(self._root)
-        self._root = self._root if self._root.is_dir() else self._root.parent
+        self._is_folder = self._root.is_dir()
+        self._root = self._root if self._is_folder else self._root.parent
 
     @classmethod
     def matches(cls, where: str) -> bool:
         """See :meth:`Source.matches`."""
         path = Path(where).expanduser()
         return path.is_file() and path.suffix.lower() in _SUFFIXES and _form(path, None) is not None
+
+    @classmethod
+    def fits(cls, where: str, options: SourceOptions) -> bool:
+        """See :meth:`Source.fits`: what has a column that the options name has a header, so it is a table."""
+        return cls.matches(where) and not _names_columns(Path(where).expanduser(), options)
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; the origin is the recording's path in the folder."""
@@ -89,6 +96,10 @@ class TranscriptList(Layout):
                 if self.options.text_column:
                     form = _with_text(form, self.options.text_column, path)
                 yield from self._of_list(path, form, split)
+
+    def _unlisted(self) -> Iterator[Rejection]:
+        """See :meth:`Layout._unlisted`: of one list, what it does not name is no input."""
+        yield from super()._unlisted() if self._is_folder else ()
 
     def _of_list(self, path: Path, form: _Form, split: str | None) -> Iterator[SourceItem | Rejection]:
         lines = self.lines(path)
@@ -119,9 +130,12 @@ class TranscriptList(Layout):
         if recording is None:
             detail = f"There is no recording {name}, which {origin} names."
             return Rejection(uid, origin, Reason.NO_AUDIO, detail)
-        place = self.use(recording)
+        is_beside = recording.is_relative_to(path.parent) and ".." in recording.relative_to(path.parent).parts
+        place = self.use(Path(os.path.normpath(recording)) if is_beside else recording)
         folder = path.parent.relative_to(self._root).as_posix() if path.parent.is_relative_to(self._root) else "."
         uid = uid if folder == "." else f"{folder}/{uid}"
+        if is_beside:
+            uid = place.rpartition(".")[0]
         if not text:
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
         speaker = None if form.speaker is None else known(cells[form.speaker])
@@ -150,6 +164,8 @@ def _lists(root: Path) -> list[Path]:
         except OSError:
             continue
         texts = [path for path in inside if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+        if any(path.name == "prompts-original" for path in texts):  # VoxForge: PROMPTS has the same without accents
+            texts = [path for path in texts if path.name != "PROMPTS"]
         files = [path for path in texts[:_FILES] if path.is_file() and path.name not in CSV_NAMES.values()]
         found += [path for path in files if _form(path, None) is not None]
         if len(folder.relative_to(root).parts) < 3:
@@ -217,6 +233,20 @@ def _with_text(form: _Form, wanted: str, path: Path) -> _Form:
         )
     speaker = form.speaker if form.speaker != number - 1 else None
     return _Form(form.separator, form.columns, number - 1, speaker, form.header)
+
+
+def _names_columns(path: Path, options: SourceOptions) -> bool:
+    """Tell whether the first line of a .csv or .tsv file names the columns that the options name."""
+    asked = {name.strip().lower() for name in (options.audio_column, options.text_column) if name}
+    if not asked or path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    try:
+        first = next((line for _, line in read_lines(path, options.encoding)), None) or ""
+    except DataError:
+        return False
+    return any(
+        asked <= {cell.lower() for cell in _cells(first.lstrip("\ufeff"), mark)} for mark in ("\t", ";", ",", "|")
+    )
 
 
 def _is_header(cells: Sequence[str]) -> bool:

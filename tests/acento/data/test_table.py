@@ -185,3 +185,30 @@ def test_a_recording_that_changes_while_it_is_staged_is_rejected(tmp_path, monke
     result = stage(LocalStore(tmp_path / "store"), str(tmp_path / "list.csv"), "x", workers=0)
     assert result.rejected == {"changed": 1}
     assert result.staged_now == 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'path\ttext\na.wav\t"uno"\nb.wav\t"dos\nc.wav\t"tres"\nd.wav\t"cuatro"\n',
+        '"path"\t"text"\n"a.wav"\t"uno"\n"b.wav"\t"dos\n"c.wav"\t"tres"\n"d.wav"\t"cuatro"\n',
+        'path\ttext\na.wav\tuno\nb.wav\t"dos\nc.wav\t"tres"\nd.wav\t"dijo ""cuatro"""\n',
+    ],
+)
+def test_one_bad_quote_in_a_quoted_table_with_tabs_costs_its_row_only(tmp_path, table):
+    for name in "abcd":
+        (tmp_path / f"{name}.wav").write_bytes(b"audio")
+    entries = read(tmp_path, table, name="list.tsv")
+    said = [entry.text for entry in entries if not isinstance(entry, Rejection)]
+    assert [text.replace("dijo ", "").strip('"') for text in said] == ["uno", "tres", "cuatro"]
+    assert not any(text.startswith('"') for text in said)
+    assert [entry.detail for entry in entries if isinstance(entry, Rejection)] == [
+        "Row 3 cannot be read: a quote ends inside of a value, or is not closed."
+    ]
+
+
+def test_quotes_of_sentences_in_a_table_with_tabs_are_part_of_them(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.wav").write_bytes(b"audio")
+    table = 'path\ttext\na.wav\t"Hola", dijo.\nb.wav\t"Adiós"\nc.wav\ttres\n'
+    assert texts(read(tmp_path, table, name="list.tsv")) == {"a": '"Hola", dijo.', "b": '"Adiós"', "c": "tres"}
