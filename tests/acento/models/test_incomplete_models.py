@@ -86,16 +86,6 @@ def test_a_moonshine_with_the_tokenizer_of_another_model_is_refused(whisper: Pat
         resolve(str(folder)).family.load_labeler(folder, "es")
 
 
-def test_damaged_weights_are_refused_with_what_to_do(whisper: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(whisper, tmp_path / "m")
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(
-        ModelError, match=r"The weights of Whisper model .* are damaged .*; download or copy them again\."
-    ):
-        texts(str(folder))
-
-
 def test_the_tokenizer_is_taken_from_the_base_that_the_config_names(whisper: Path, tmp_path: Path) -> None:
     folder = without(whisper, tmp_path / "m", *TOKENIZER, _name_or_path=str(whisper))
     assert texts(str(folder)) == texts(str(whisper))
