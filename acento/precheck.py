@@ -119,7 +119,7 @@ def check_specialization(
 
     own = dataset.partition("@")[0]
     if source is None:
-        check_training(store, dataset, base_model, installed=installed)
+        check_training(store, dataset, base_model, language=language, installed=installed)
         ask(store, test or dataset, guards, incumbent=base_model, against="the base model", language=language)
         return
     check_model(store, base_model, installed=installed)
@@ -129,16 +129,22 @@ def check_specialization(
             card_with(store, selection.dataset, selection.split)
 
 
-def check_training(store: Store, dataset: str, base_model: str, *, installed: bool = True) -> None:
-    """See that a data set has clips to learn from and to choose by, and that the base model is there.
+def check_training(
+    store: Store, dataset: str, base_model: str, *, language: str | None = None, installed: bool = True
+) -> None:
+    """See that a data set has clips to learn from and to choose by, and that the base model is there and knows it.
+
+    The model is told ``language``, or where it is None what the clips say.
 
     Raises:
         InputError: one of them cannot be used.
     """
     from acento.training.planning import check_splits
 
-    check_splits(load_card(store, dataset))
-    check_model(store, base_model, installed=installed)
+    card = load_card(store, dataset)
+    check_splits(card)
+    told_as = language or language_of(store, card, ["train"])
+    check_model(store, base_model, installed=installed, languages=[told_as] if told_as else [])
 
 
 def card_with(store: Store, dataset: str, split: str) -> Card:

@@ -217,6 +217,16 @@ def test_what_a_specialization_lacks_is_said_at_once(
         check_specialization(store, **({"dataset": "taught", "base_model": str(model)} | asked))  # type: ignore[arg-type]
 
 
+def test_a_base_that_lacks_the_language_of_the_clips_is_said_before_a_training(
+    place: tuple[LocalStore, Path], tmp_path: Path
+) -> None:
+    other = make_whisper(tmp_path / "other")
+    (other / "generation_config.json").write_text(json.dumps({"is_multilingual": False}))
+    with pytest.raises(ModelError, match="English-only and cannot be told language 'es'"):
+        check_training(place[0], "taught", str(other))
+    check_training(place[0], "taught", str(other), language="en")
+
+
 def test_what_a_specialization_has_is_let_pass(place: tuple[LocalStore, Path]) -> None:
     store, model = place
     check_specialization(store, "taught", str(model), guards=["taught[accent=neutral]"], test="taught[accent=chilean]")
