@@ -3,15 +3,17 @@
 Nothing is downloaded, hashed or loaded here, so that a command says in its first second what it would fail at later.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from acento.data.dataset import Card, language_of, load_card, read_clips
 from acento.errors import InputError, ModelError
-from acento.models.checkpoint import seen_here
-from acento.models.families import WHISPER
-from acento.models.naming import REGISTRY, SHIPPED, with_engine
+from acento.models.adapters import check_base
+from acento.models.checkpoint import Checkpoint, seen_here
+from acento.models.completed import check_parts
+from acento.models.languages import told
+from acento.models.naming import REGISTRY, SHIPPED, parse, with_engine
+from acento.models.weights import is_adapter
 from acento.store import Store
 from acento.validation.gatekeeper import require_valid
 
@@ -82,12 +84,16 @@ def check_model(store: Store, name: str, *, installed: bool = True, languages: I
         find_version(store, name.removeprefix(REGISTRY).partition(":")[0])
         return
     if (seen := seen_here(name)) is None:
+        folder = Path(parse(name).base).expanduser()
+        if is_adapter(folder):
+            check_base(name, folder)
         return
     folder, family = seen
     if installed and (missing := family.missing()) is not None:
         raise ModelError(missing)
-    if family.name == WHISPER:
-        _check_languages(name, folder, languages)
+    checkpoint = Checkpoint(name, None, folder.absolute(), "", family)  # its content is not looked at
+    check_parts(checkpoint)
+    _check_languages(checkpoint, set(languages))
 
 
 def check_specialization(
@@ -113,7 +119,7 @@ def check_specialization(
 
     own = dataset.partition("@")[0]
     if source is None:
-        check_training(store, dataset, base_model, installed=installed)
+        check_training(store, dataset, base_model, language=language, installed=installed)
         ask(store, test or dataset, guards, incumbent=base_model, against="the base model", language=language)
         return
     check_model(store, base_model, installed=installed)
@@ -123,16 +129,22 @@ def check_specialization(
             card_with(store, selection.dataset, selection.split)
 
 
-def check_training(store: Store, dataset: str, base_model: str, *, installed: bool = True) -> None:
-    """See that a data set has clips to learn from and to choose by, and that the base model is there.
+def check_training(
+    store: Store, dataset: str, base_model: str, *, language: str | None = None, installed: bool = True
+) -> None:
+    """See that a data set has clips to learn from and to choose by, and that the base model is there and knows it.
+
+    The model is told ``language``, or where it is None what the clips say.
 
     Raises:
         InputError: one of them cannot be used.
     """
     from acento.training.planning import check_splits
 
-    check_splits(load_card(store, dataset))
-    check_model(store, base_model, installed=installed)
+    card = load_card(store, dataset)
+    check_splits(card)
+    told_as = language or language_of(store, card, ["train"])
+    check_model(store, base_model, installed=installed, languages=[told_as] if told_as else [])
 
 
 def card_with(store: Store, dataset: str, split: str) -> Card:
@@ -158,23 +170,17 @@ def _something_left(names: Sequence[str], left_out: dict[str, str]) -> None:
         raise InputError(left_out[names[0]])
 
 
-def _check_languages(name: str, folder: Path, languages: Iterable[str]) -> None:
-    """See that a Whisper knows one of the languages, as its generation config lists them.
+def _check_languages(checkpoint: Checkpoint, languages: Collection[str]) -> None:
+    """See that a model knows one of the languages.
 
     Raises:
-        ModelError: it knows none of them.
+        InputError: it knows none of them; the sentence is of the first.
     """
-    path = folder / "generation_config.json"
-    wanted = sorted(languages)
-    if not wanted or not path.is_file():
-        return
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return  # loading says what is wrong with it
-    known = {token.strip("<|>") for token in (said.get("lang_to_id") or {}) if isinstance(token, str)}
-    if known and not known & set(wanted):
-        asked = " nor ".join(repr(language) for language in wanted)
-        raise ModelError(f"{name} does not know language {asked}; it knows {', '.join(sorted(known))}.")
-    if said.get("is_multilingual") is False and "en" not in wanted:
-        raise ModelError(f"{name} is English-only and cannot be told {', '.join(wanted)}; take a multilingual model.")
+    refused: list[InputError] = []
+    for language in sorted(languages):
+        try:
+            told(checkpoint, language)
+        except InputError as error:
+            refused.append(error)
+    if refused and len(refused) == len(languages):
+        raise refused[0]

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from acento.errors import AcentoError, name_and_line
-from acento.progress import Progress, listening
+from acento.progress import Listener, Progress, listening
 from flows import interrupts, pipes
 
 INTERRUPTED = 130
@@ -27,6 +28,8 @@ understood, 141 an output that nobody reads any more."""
 _NARROW = 80
 _PAGE = 120
 """Columns of what is printed into a file or a pipe, where no terminal says how wide it is."""
+_PAUSE_S = 120
+"""Between two lines about one step, where there is no terminal."""
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -111,9 +114,31 @@ def _say(sentence: str) -> None:
     err.print(escape(sentence), soft_wrap=True)
 
 
+def _line_by_line() -> Listener:
+    """Return what prints a line where a step begins, every two minutes while it lasts, and where it ends."""
+    said: dict[str, float] = {}
+
+    def show(progress: Progress) -> None:
+        now, ended = time.monotonic(), progress.total - progress.done <= 1e-6 * progress.total
+        if not ended and now - said.get(progress.step, -_PAUSE_S) < _PAUSE_S:
+            return
+        said[progress.step] = now
+        amount = f"{progress.done:.0f}/{progress.total:.0f} {progress.unit}"
+        err.print(escape("  ".join(part for part in (progress.step, amount, progress.note) if part)), soft_wrap=True)
+
+    return show
+
+
 @contextmanager
-def progress_bars(title: str) -> Iterator[None]:
-    """Show each step that the library reports as a bar with the time left, on a terminal that is not verbose."""
+def progress_bars(title: str, *, lines: bool = False) -> Iterator[None]:
+    """Show each step that the library reports as a bar with the time left, on a terminal that is not verbose.
+
+    Where there is no terminal nothing is shown, or with ``lines`` a line now and then.
+    """
+    if lines and not err.is_terminal:
+        with listening(_line_by_line()):
+            yield
+        return
     from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from acento.errors import AcentoError, ModelError, TransientError
 from acento.fingerprint import fingerprint
-from acento.models.checkpoint import Checkpoint, resolve
+from acento.models.checkpoint import Checkpoint, may_be_fetched, resolve
 from acento.models.converted import made
 from acento.models.parts import BESIDE_TOKENIZER, PARTS
 from acento.models.weights import ADAPTER, BESIDE, save_as, stored_dtype
@@ -29,10 +29,10 @@ def merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkp
     Raises:
         ModelError: the base is not named or not to be had, the adapter does not fit it, or has no safetensors.
     """
-    config, weights = (folder / file for file in ADAPTER)
+    weights = folder / ADAPTER[1]
     if not weights.is_file():
         raise ModelError(f"The adapter {name} has no {ADAPTER[1]}; save it again with PEFT's save_pretrained.")
-    base = _base(name, folder, config)
+    base = _base(name, folder)
     if base.family.archive is not None or base.family.name not in PARTS:
         raise ModelError(f"The adapter {name} is for {base.id}, of the family {base.family.name!r}, which takes none.")
 
@@ -43,8 +43,22 @@ def merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkp
     return made(name, revision, key, make, base=base.id)
 
 
-def _base(name: str, folder: Path, config: Path) -> Checkpoint:
-    """Return the base that an adapter's config names: a hub id, a folder, or a folder beside the adapter."""
+def check_base(name: str, folder: Path) -> None:
+    """See that the base of an adapter is there, as far as that can be told without the network.
+
+    Raises:
+        ModelError: no base is named, or its folder is gone.
+    """
+    _named_base(name, folder)
+
+
+def _named_base(name: str, folder: Path) -> tuple[str, str | None]:
+    """Return what an adapter's config names as its base, and the revision: a hub id, or a folder, also one beside it.
+
+    Raises:
+        ModelError: it names none, or a folder that is not there.
+    """
+    config = folder / ADAPTER[0]
     try:
         said = json.loads(config.read_text(encoding="utf-8"))
         base, revision = said["base_model_name_or_path"], said.get("revision")
@@ -56,13 +70,25 @@ def _base(name: str, folder: Path, config: Path) -> Checkpoint:
         raise ModelError(f"The {ADAPTER[0]} of adapter {name} names no base model (base_model_name_or_path).")
     beside = folder.parent / base
     found = str(beside) if not Path(base).is_absolute() and beside.is_dir() else base
+    if not Path(found).expanduser().exists() and not may_be_fetched(found):
+        raise ModelError(_without_base(name, folder, base, "there is no such folder"))
+    return found, revision if isinstance(revision, str) else None
+
+
+def _base(name: str, folder: Path) -> Checkpoint:
+    """Return the base of an adapter."""
+    base, revision = _named_base(name, folder)
     try:
-        return resolve(found, revision if isinstance(revision, str) else None)
+        return resolve(base, revision)
     except (ModelError, TransientError) as error:
-        raise type(error)(
-            f"The base {base} of adapter {name} is not to be had ({str(error).rstrip('.')}); put its folder there, or "
-            f"name another in base_model_name_or_path of {config}."
-        ) from error
+        raise type(error)(_without_base(name, folder, base, str(error).rstrip("."))) from error
+
+
+def _without_base(name: str, folder: Path, base: str, reason: str) -> str:
+    return (
+        f"The base {base} of adapter {name} is not to be had ({reason}); put its folder there, or name another in "
+        f"base_model_name_or_path of {folder / ADAPTER[0]}."
+    )
 
 
 def _merge(name: str, folder: Path, base: Path, out: Path) -> None:

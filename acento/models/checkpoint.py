@@ -21,6 +21,9 @@ from acento.store.base import MARKER, Store
 _SHIPPED_FOLDER = Path(__file__).parent.parent / "assets" / "models"
 _NOT_LOADED = frozenset({MARKER, "recipe.json", "history.jsonl", "curve.png"})
 """What may lie beside a checkpoint and says how it came to be: no text depends on it."""
+_FILLED = ("tokenizer.json", "vocab.json", "preprocessor_config.json", "processor_config.json")
+"""JSON objects that libraries replace by defaults where they are empty."""
+_OBJECTS = (*_FILLED, "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,12 @@ def seen_here(name: str) -> tuple[Path, Family] | None:
     if not folder.exists() and not _looks_like_hub_id(base.partition("@")[0]):
         resolve(base)  # it says what there is
     return None
+
+
+def may_be_fetched(name: str) -> bool:
+    """Tell whether a name is of a model that comes with Acento, of the registry, or may be one of the hub."""
+    base = parse(name).base
+    return base.startswith((SHIPPED, REGISTRY)) or _looks_like_hub_id(base.partition("@")[0])
 
 
 def _looks_like_hub_id(name: str) -> bool:
@@ -292,7 +301,26 @@ def _check(name: str, folder: Path, reader: str | None = None) -> Family:
     if not any((folder / weights).is_file() for weights in family.weights):
         missing = family.weights[0] if family.weights else f"*{family.archive}"
         raise ModelError(f"Model {name} has no weights: its folder {folder} holds no {missing}; {family.mending}.")
+    _check_objects(name, folder)
     return family
+
+
+def _check_objects(name: str, folder: Path) -> None:
+    """See that the JSON files beside the weights are whole."""
+    for path in (folder / file for file in _OBJECTS):
+        if not path.is_file():
+            continue
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            wrong = None if isinstance(found, dict) else "it is no JSON object"
+            if found == {} and path.name in _FILLED:
+                wrong = "it is empty"
+        except ValueError as error:
+            wrong = str(error)
+        if wrong is not None:
+            raise ModelError(
+                f"The {path.name} of model {name} cannot be read ({wrong}); copy it again from where the model is from."
+            )
 
 
 def _inspect(path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from acento.errors import AcentoError, ModelError
 from acento.fingerprint import fingerprint, sha256_file
 from acento.models.card_facts import front_matter
-from acento.models.checkpoint import Checkpoint, find_small_files
+from acento.models.checkpoint import Checkpoint, find_small_files, may_be_fetched
 from acento.models.converted import made
 from acento.models.parts import BESIDE_TOKENIZER, Part, lacking
 from acento.models.weights import BESIDE
@@ -39,17 +39,36 @@ def completed(checkpoint: Checkpoint) -> Checkpoint:
         ModelError: something lacks, and no base is named, or the base does not have it or is of another vocabulary.
     """
     missing = lacking(checkpoint.family.name, checkpoint.folder)
-    if not missing:
-        return checkpoint
+    return _put_together(checkpoint, *_found(checkpoint, missing)) if missing else checkpoint
+
+
+def check_parts(checkpoint: Checkpoint) -> None:
+    """See that what a checkpoint lacks is to be had on this machine; a base that may be elsewhere is not asked for.
+
+    Raises:
+        ModelError: something lacks, and no folder has it.
+    """
+    missing = lacking(checkpoint.family.name, checkpoint.folder)
+    if missing and all(Path(name).expanduser().is_dir() or not may_be_fetched(name) for name in _named(checkpoint)):
+        _found(checkpoint, missing)
+
+
+def _found(checkpoint: Checkpoint, missing: list[Part]) -> tuple[_Donor, dict[str, Path]]:
+    """Return the first model that has what lacks, and its files by name.
+
+    Raises:
+        ModelError: none has.
+    """
     tried: list[str] = []
     for name in _named(checkpoint):
+        if not Path(name).expanduser().is_dir() and not may_be_fetched(name):
+            tried.append(f"there is no folder {name}")
+            continue
         try:
             donor = _Donor(name, find_small_files(name))
-            files = _taken(checkpoint, donor, missing)
+            return donor, _taken(checkpoint, donor, missing)
         except AcentoError as error:
             tried.append(str(error))
-            continue
-        return _put_together(checkpoint, donor, files)
     raise ModelError(_sentence(checkpoint, missing, tried))
 
 

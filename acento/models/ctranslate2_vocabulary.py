@@ -44,35 +44,40 @@ def read_writing(folder: Path) -> tuple[Any, Any]:
     """Load a model's tokenizer, or what reads its list of tokens, and its generation config.
 
     Raises:
-        ModelError: there is neither a tokenizer nor a list of tokens, or the two do not belong together.
+        ModelError: there is no list of tokens, or the tokenizer does not belong to it.
     """
     from transformers import GenerationConfig
     from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 
     tokens = listed_tokens(folder)
+    if not tokens:
+        raise ModelError(
+            f"CTranslate2 model {folder} has no list of tokens (vocabulary.json or vocabulary.txt), or an empty one; "
+            "copy it from where the model is from, or convert the model again."
+        )
+    if START not in tokens:
+        raise ModelError(
+            f"The list of tokens of CTranslate2 model {folder} is cut, or no Whisper's: it has no {START}; copy it "
+            "again from where the model is from."
+        )
     tokenizer: Any
     if any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
         known: dict[str, int] = tokenizer.get_vocab()
-        check_pretrained(folder, len(tokens) or len(known), tokenizer)
+        check_pretrained(folder, len(tokens), tokenizer)
         told = {token: known[token] for token in (START, *language_tokens(known)) if token in known}
-        strange = [token for token, number in told.items() if tokens and tokens[number : number + 1] != [token]]
+        strange = [token for token, number in told.items() if tokens[number : number + 1] != [token]]
         if strange:
             raise ModelError(
                 f"The tokenizer of CTranslate2 model {folder} does not belong to it: its list of tokens has another "
                 f"one at the place of {strange[0]!r}; take both from the same model."
             )
-    elif tokens:
+    else:
         tokenizer = VocabularyReader(tokens)
         check_tokenizer(folder, len(tokens), tokenizer.decode)
-    else:
-        raise ModelError(
-            f"CTranslate2 model {folder} has neither tokenizer.json nor vocabulary.json or vocabulary.txt; copy them "
-            "from the model it was made from."
-        )
     if (folder / FILE).is_file():
         return tokenizer, GenerationConfig.from_pretrained(folder, local_files_only=True)
-    values = derived_values(tokenizer.get_vocab(), len(tokens) or len(tokenizer.get_vocab()))
+    values = derived_values(tokenizer.get_vocab(), len(tokens))
     said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if said.get("suppress_ids"):
         values["suppress_tokens"] = said["suppress_ids"]

@@ -18,6 +18,7 @@ from torch import Tensor
 from acento.data.utterance import SAMPLE_RATE
 from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
+from acento.models.ctranslate2_sizes import read_positions
 from acento.models.ctranslate2_vocabulary import read_writing
 from acento.models.log_mel import LogMel
 from acento.models.whisper import Prompt, load_features, read_prompt
@@ -33,8 +34,8 @@ _UNLOADING_TRIES = 500
 def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
     """Load a Whisper from the folder that ``acento.registry.export`` writes, or that anybody's converter wrote.
 
-    The latter has ``model.bin``, ``config.json`` and a list of its tokens, and often nothing else. Mel bins are the
-    model's own, windows are 30 s, and what it is told and may write follows from its tokens.
+    The latter has ``model.bin``, ``config.json`` and a list of its tokens, and often nothing else. Mel bins and windows
+    are the model's own, and what it is told and may write follows from its tokens.
 
     Raises:
         ModelError: a file is missing or damaged, the device cannot compute so, or the model lacks the language or task.
@@ -176,11 +177,12 @@ def _model(folder: Path, options: DecodeOptions) -> Any:
 
 
 def _source(folder: Path, model: Any) -> dict[str, Any]:
-    """Return the sizes of the model; a foreign one has OpenAI's, but for the mel bins, which it says."""
+    """Return the sizes of the model; a foreign one's are in its weights, or else they are OpenAI's."""
     if (folder / SOURCE_CONFIG).is_file():
         found: dict[str, Any] = json.loads((folder / SOURCE_CONFIG).read_text(encoding="utf-8"))
         return found
-    return {"num_mel_bins": model.n_mels, "max_source_positions": 1500, "max_target_positions": 448}
+    sizes = {"num_mel_bins": model.n_mels, "max_source_positions": 1500, "max_target_positions": 448}
+    return sizes | read_positions(folder / "model.bin")
 
 
 def _compute_type(held: str, options: DecodeOptions) -> str:

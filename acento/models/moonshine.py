@@ -33,7 +33,7 @@ from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.greedy import write
 from acento.models.pretrained import TorchRecognizer, load_part, load_pretrained
-from acento.models.self_check import check_pretrained
+from acento.models.self_check import check_end, check_pretrained
 
 WINDOW_S: Final = 30.0
 """Moonshine takes any length, but its makers recommend to stay below about 30 s (README of moonshine-ai/moonshine);
@@ -77,17 +77,18 @@ def _parts(title: str, kind: Any, folder: Path, options: DecodeOptions) -> tuple
         raise ModelError(f"{title} writes what is said and knows no task {options.task!r}; take a Whisper or a Canary.")
     model = load_pretrained(title, kind, folder, options)
     extractor = load_part(title, Wav2Vec2FeatureExtractor.from_pretrained, folder)
-    return model, extractor, load_tokenizer(title, folder, model.config.vocab_size)
+    return model, extractor, load_tokenizer(title, folder, model.config)
 
 
-def load_tokenizer(title: str, folder: Path, size: int) -> Any:
-    """Load a Moonshine's tokenizer; ``size`` is how many tokens the model has.
+def load_tokenizer(title: str, folder: Path, config: Any) -> Any:
+    """Load the tokenizer of a Moonshine with this config.
 
     Raises:
         ModelError: a file is missing or damaged, or the tokenizer writes no text of this model.
     """
     tokenizer = load_part(title, PreTrainedTokenizerFast.from_pretrained, folder)
-    check_pretrained(folder, size, tokenizer)
+    check_pretrained(folder, config.vocab_size, tokenizer)
+    check_end(folder, config.eos_token_id, tokenizer)
     return tokenizer
 
 

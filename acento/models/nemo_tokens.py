@@ -88,7 +88,8 @@ class LetterTokens(Tokens):
 
     def decode(self, ids: Sequence[int]) -> str:
         """See :meth:`Tokens.decode`."""
-        return "".join(self._labels[number] for number in ids)
+        texts = (self._labels[number] for number in ids)
+        return "".join(text for text in texts if len(text) == 1)  # a longer one is a sign, which no text is written as
 
     def encode(self, text: str) -> list[int] | None:
         """See :meth:`Tokens.encode`."""

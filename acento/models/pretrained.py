@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from acento.errors import AcentoError, ModelError
@@ -74,8 +75,12 @@ def explained(title: str, folder: Path) -> Iterator[None]:
     except (AcentoError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{title} model {folder} cannot be loaded: {reason[0]}") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(error, SafetensorError):
+            raise ModelError(
+                f"The weights of {title} model {folder} are damaged ({reason}); download or copy them again."
+            ) from error
+        raise ModelError(f"{title} model {folder} cannot be loaded: {reason}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

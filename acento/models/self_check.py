@@ -64,6 +64,21 @@ def check_pretrained(folder: Path, size: int, tokenizer: Any, **settings: Any) -
     )
 
 
+def check_end(folder: Path, end: int | Sequence[int] | None, tokenizer: Any) -> None:
+    """See that the token which ends a text is the one that the model writes; another model's is another one.
+
+    Raises:
+        ModelError: it is another one.
+    """
+    own = tokenizer.eos_token_id
+    ends = [end] if isinstance(end, int) else end
+    if own is not None and ends and own not in ends:
+        raise ModelError(
+            f"The tokenizer of model {folder} does not belong to it: its {tokenizer.eos_token} is token {own}, the "
+            f"model's is token {ends[0]}; copy the tokenizer's files from the model it was made from."
+        )
+
+
 def _letters(text: str) -> str:
     """Return the letters of a text, whatever their case: tokenizers treat spaces and case each in their own way."""
     return "".join(letter for letter in text if letter.isalpha() and letter != "\N{REPLACEMENT CHARACTER}").casefold()

@@ -49,9 +49,10 @@ def load_writing(folder: Path, config: Any) -> tuple[Any, Any]:
         generation = read_generation(folder, config, tokenizer)
     check_pretrained(folder, config.vocab_size, tokenizer)
     start = tokenizer.get_vocab().get(START)
-    if start is not None and start != generation.decoder_start_token_id:
+    if start is None or start != generation.decoder_start_token_id:
+        its = f"its {START} is token {start}" if start is not None else f"it has no {START}"
         raise ModelError(
-            f"The tokenizer of model {folder} does not belong to it: its {START} is token {start}, the model's "
+            f"The tokenizer of model {folder} does not belong to it: {its}, the model's is token "
             f"{generation.decoder_start_token_id}; copy the tokenizer's files from the model it was made from."
         )
     return tokenizer, generation

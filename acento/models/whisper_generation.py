@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from acento.errors import ModelError
+
 FILE = "generation_config.json"
 SOURCE_CONFIG = "transformers_config.json"
 """The checkpoint's own ``config.json`` beside a model of CTranslate2, which has one of that name."""
@@ -111,15 +113,25 @@ def spoken(folder: Path) -> frozenset[str] | None:
     tokens = listed_tokens(folder) or [token["content"] for token in added] or [*_json(folder / "added_tokens.json")]
     english = generation.get("is_multilingual") is False or ENGLISH_VOCABULARY in (size, len(tokens))
     languages = language_tokens(dict.fromkeys(tokens, 0))
-    if english or (tokens and not languages):
+    if english or (START in tokens and not languages):
         return frozenset({"en"})
     return frozenset(token.strip("<|>") for token in languages) or None
 
 
 def listed_tokens(folder: Path) -> list[str]:
-    """Return the tokens of a CTranslate2 model by id, from its list of them; empty where it has none."""
+    """Return the tokens of a CTranslate2 model by id, from its list of them; empty where it has none.
+
+    Raises:
+        ModelError: the list is damaged.
+    """
     if (folder / "vocabulary.json").is_file():
-        found = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        try:
+            found = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelError(
+                f"The vocabulary.json of CTranslate2 model {folder} cannot be read ({error}); copy it again from where "
+                "the model is from."
+            ) from error
         return [str(token) for token in found] if isinstance(found, list) else []
     if (folder / "vocabulary.txt").is_file():
         return (folder / "vocabulary.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")

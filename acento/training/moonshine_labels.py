@@ -48,5 +48,5 @@ def load(folder: Path, language: str | None) -> MoonshineLabeler:
     with explained("The tokenizer of Moonshine", folder):
         config = MoonshineConfig.from_pretrained(folder, local_files_only=True)
         generation = read_generation(folder, config)
-    tokenizer = load_tokenizer("Moonshine", folder, config.vocab_size)
+    tokenizer = load_tokenizer("Moonshine", folder, config)
     return MoonshineLabeler(tokenizer, config, generation, language, tokenizer_digest(folder))

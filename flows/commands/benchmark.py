@@ -142,7 +142,7 @@ def demo(
 
     store = open_store(settings().store)
     folder = (store.root if isinstance(store, LocalStore) else Path(".acento")) / "demo-speech"
-    with working("demo"):
+    with working("demo", lines=True):
         from flows.demo import demo as demo_flow
 
         done = demo_flow(str(folder), num_requests=num_requests)
@@ -168,7 +168,7 @@ def _demo_real(num_requests: int) -> None:
     terminal.err.print(
         "This downloads 350 MB once and takes up to an hour on 2 cores. Stopped at any time, the same command goes on."
     )
-    with working("demo"):
+    with working("demo", lines=True):
         from flows.demo import REAL_BASE, REAL_LANGUAGES, demo_real
 
         done = demo_real(num_requests=num_requests)

@@ -79,7 +79,7 @@ def finetune(
     def first(store: "Store") -> None:
         from acento.precheck import check_training
 
-        check_training(store, dataset, base_model, installed=done_here(compute))
+        check_training(store, dataset, base_model, language=language, installed=done_here(compute))
 
     values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
     with working("finetune", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type, first=first):
@@ -162,7 +162,7 @@ def specialize(
             base_model,
             test=test,
             guards=guard or [],
-            language=language,
+            language=model_language or language,
             source=source,
             installed=done_here(compute),
         )

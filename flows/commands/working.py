@@ -29,6 +29,7 @@ def working(
     work_pool: str | None = None,
     gpu_type: str | None = None,
     first: Callable[["Store"], object] = lambda _: None,
+    lines: bool = False,
 ) -> Iterator[None]:
     """Run the flow of the block beside a Prefect server, with progress bars; its runs carry ``acento`` and the tags.
 
@@ -38,6 +39,7 @@ def working(
         work_pool: what stands in for ACENTO_WORK_POOL.
         gpu_type: what stands in for ACENTO_GPU_TYPE.
         first: looks at the store before a server starts, for what would fail later.
+        lines: say how far it is in lines where there is no terminal.
 
     Raises:
         StoreError: the store cannot be written; said before a server starts.
@@ -56,7 +58,7 @@ def working(
     first(store)
     shared = (compute or settings().compute) == "work-pool"
     with (
-        terminal.progress_bars("starting Prefect"),
+        terminal.progress_bars("starting Prefect", lines=lines),
         embedded.session(tags=["acento", *tags], verbose=terminal.verbose(), shared=shared),
     ):
         yield

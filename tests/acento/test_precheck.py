@@ -1,6 +1,7 @@
 """What a command says in its first second: models, data sets, test sets and guards that cannot be used, and why."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -92,9 +93,9 @@ def test_where_nothing_is_left_it_is_a_plain_error(
     [
         (
             {"lang_to_id": {"<|sv|>": 1, "<|fi|>": 2}, "is_multilingual": True},
-            "does not know language 'es'; it knows fi, sv",
+            "does not know language 'es' (Spanish); it knows fi, sv. Name one of these with --model-language",
         ),
-        ({"is_multilingual": False}, "is English-only and cannot be told es"),
+        ({"is_multilingual": False}, "is English-only and cannot be told language 'es' (Spanish)"),
     ],
 )
 def test_a_model_that_lacks_the_language_of_all_data_is_named(
@@ -110,6 +111,76 @@ def test_a_model_that_lacks_the_language_of_all_data_is_named(
         unusable(store, [str(other)], ["spoken"], split="test", language="en" if "lang_to_id" not in said else "sv")
         == {}
     )
+
+
+@pytest.mark.parametrize("spoken", ["nb", "cmn"])
+def test_a_model_that_knows_the_language_by_another_code_is_let_pass(
+    place: tuple[LocalStore, Path], tmp_path: Path, spoken: str
+) -> None:
+    other = make_whisper(tmp_path / "other")
+    (other / "generation_config.json").write_text(json.dumps({"lang_to_id": {"<|no|>": 1, "<|zh|>": 2}}))
+    assert unusable(place[0], [str(other)], ["spoken"], split="test", language=spoken) == {}
+
+
+def test_a_model_without_generation_config_that_lacks_the_language_is_named(
+    place: tuple[LocalStore, Path], tmp_path: Path
+) -> None:
+    other = make_whisper(tmp_path / "other")
+    (other / "generation_config.json").unlink()
+    with pytest.raises(InputError, match=r"does not know language 'eu' \(Basque\)"):
+        unusable(place[0], [str(other)], ["spoken"], split="test", language="eu")
+
+
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [
+        (None, "has no tokenizer .* does not name the model it was made from"),
+        ("/gone/base", "has no tokenizer .* there is no folder /gone/base"),
+        ("openai/whisper-tiny", None),
+        ("demo:whisper-micro", None),
+    ],
+)
+def test_a_model_without_tokenizer_is_named_unless_its_base_may_have_it(
+    place: tuple[LocalStore, Path], tmp_path: Path, base: str | None, why: str | None
+) -> None:
+    store, model = place
+    other = make_whisper(tmp_path / "other")
+    for file in other.glob("tokenizer*"):
+        file.unlink()
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | ({} if base is None else {"_name_or_path": base})))
+    found = unusable(store, [str(model), str(other)], ["spoken"], split="test")
+    assert list(found) == ([] if why is None else [str(other)])
+    if why is not None:
+        assert re.search(why, found[str(other)])
+
+
+@pytest.mark.parametrize("base", ["/gone/base", "openai/whisper-tiny"])
+def test_an_adapter_is_named_where_the_folder_of_its_base_is_gone(
+    place: tuple[LocalStore, Path], tmp_path: Path, base: str
+) -> None:
+    store, model = place
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+    found = unusable(store, [str(model), str(tmp_path)], ["spoken"], split="test")
+    assert ("there is no such folder" in found.get(str(tmp_path), "")) == (base == "/gone/base")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("tokenizer.json", '{"model": {"vo', "Unterminated string"),
+        ("tokenizer.json", "", "Expecting value"),
+        ("preprocessor_config.json", "{}", "it is empty"),
+        ("generation_config.json", "[]", "it is no JSON object"),
+    ],
+)
+def test_a_damaged_file_beside_the_weights_is_named(
+    place: tuple[LocalStore, Path], tmp_path: Path, file: str, content: str, why: str
+) -> None:
+    other = make_whisper(tmp_path / "other")
+    (other / file).write_text(content)
+    with pytest.raises(InputError, match=rf"The {file} of model .*other cannot be read \({why}.*\); copy it again"):
+        unusable(place[0], [str(other)], ["spoken"], split="test")
 
 
 def test_it_takes_no_second_and_reads_no_weights(
@@ -144,6 +215,16 @@ def test_what_a_specialization_lacks_is_said_at_once(
     store, model = place
     with pytest.raises(InputError, match=why.replace("[", r"\[")):
         check_specialization(store, **({"dataset": "taught", "base_model": str(model)} | asked))  # type: ignore[arg-type]
+
+
+def test_a_base_that_lacks_the_language_of_the_clips_is_said_before_a_training(
+    place: tuple[LocalStore, Path], tmp_path: Path
+) -> None:
+    other = make_whisper(tmp_path / "other")
+    (other / "generation_config.json").write_text(json.dumps({"is_multilingual": False}))
+    with pytest.raises(ModelError, match="English-only and cannot be told language 'es'"):
+        check_training(place[0], "taught", str(other))
+    check_training(place[0], "taught", str(other), language="en")
 
 
 def test_what_a_specialization_has_is_let_pass(place: tuple[LocalStore, Path]) -> None:

@@ -145,6 +145,31 @@ def test_progress_is_taken_from_the_library(monkeypatch: pytest.MonkeyPatch) -> 
         assert shown in screen.getvalue()
 
 
+def test_without_a_terminal_a_step_is_a_line_where_it_begins_now_and_then_and_where_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, now = io.StringIO(), [1000.0]
+    monkeypatch.setattr(terminal, "err", Console(file=screen, width=40))
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with terminal.progress_bars("starting", lines=True):
+        for done in range(4):
+            progress.report("decode", done, 3, "clips", "loss [0.4]")
+            now[0] += 70
+    assert screen.getvalue().splitlines() == [
+        "decode  0/3 clips  loss [0.4]",
+        "decode  2/3 clips  loss [0.4]",
+        "decode  3/3 clips  loss [0.4]",
+    ]
+
+
+def test_without_a_terminal_commands_that_are_short_say_nothing_of_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(file=screen, width=40))
+    with terminal.progress_bars("starting"):
+        progress.report("decode", 1, 3, "clips")
+    assert screen.getvalue() == ""
+
+
 @pytest.mark.server
 def test_staging_ends_with_counts_and_the_path(source: Path, prefect_home: Path, tmp_path: Path) -> None:
     first = acento_command("stage", str(source), "--name", "santiago", "--language", "es", home=prefect_home)

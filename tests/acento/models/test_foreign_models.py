@@ -73,8 +73,32 @@ def test_without_a_tokenizer_its_own_list_of_tokens_is_read(base: Path, foreign:
 def test_without_any_tokens_it_is_refused(foreign: Path) -> None:
     (foreign / "tokenizer.json").unlink()
     (foreign / "vocabulary.json").unlink()
-    with pytest.raises(ModelError, match=r"has neither tokenizer\.json nor vocabulary"):
+    with pytest.raises(ModelError, match=r"has no list of tokens \(vocabulary\.json or vocabulary\.txt\)"):
         texts(foreign)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('["a", "b', "vocabulary.json .* cannot be read"),
+        ('["a", "b"]', "is cut, or no Whisper's"),
+        ("[]", "has no list"),
+    ],
+)
+def test_a_damaged_list_of_tokens_is_refused(foreign: Path, content: str, why: str) -> None:
+    (foreign / "vocabulary.json").write_text(content)
+    with pytest.raises(ModelError, match=why):
+        texts(foreign)
+
+
+def test_a_foreign_model_of_short_windows_is_given_windows_of_its_length(tmp_path: Path) -> None:
+    base = make_whisper(tmp_path / "base", window_s=2)
+    converted = resolve(f"{base}:ctranslate2-float32").folder
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    for name in KEPT:
+        shutil.copyfile(converted / name, folder / name)
+    assert texts(folder) == texts(base)
 
 
 def test_a_tokenizer_of_another_model_is_refused(foreign: Path) -> None:

@@ -69,6 +69,23 @@ def test_a_whisper_that_was_loaded_without_a_tokenizer_writes_no_empty_labels(wh
         family.load_labeler(folder, "es")
 
 
+def test_a_whisper_with_the_tokenizer_of_another_kind_of_model_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(resolve("demo:whisper-mini").folder, tmp_path / "m")
+    for name in TOKENIZER:
+        shutil.copyfile(resolve("demo:moonshine-mini").folder / name, folder / name)
+    with pytest.raises(ModelError, match=r"does not belong to it: it has no <\|startoftranscript\|>"):
+        texts(str(folder))
+
+
+def test_a_moonshine_with_the_tokenizer_of_another_model_is_refused(whisper: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(resolve("demo:moonshine-mini").folder, tmp_path / "m")
+    shutil.copyfile(whisper / "tokenizer.json", folder / "tokenizer.json")
+    with pytest.raises(ModelError, match=r"does not belong to it: its </s> is token \d+, the model's is token 2;"):
+        texts(str(folder))
+    with pytest.raises(ModelError, match="does not belong to it"):
+        resolve(str(folder)).family.load_labeler(folder, "es")
+
+
 def test_the_tokenizer_is_taken_from_the_base_that_the_config_names(whisper: Path, tmp_path: Path) -> None:
     folder = without(whisper, tmp_path / "m", *TOKENIZER, _name_or_path=str(whisper))
     assert texts(str(folder)) == texts(str(whisper))
