@@ -86,10 +86,14 @@ def test_the_findings_of_a_failed_set_are_shown_and_mend_it(prefect_server: Pref
     ("arguments", "code", "sentence"),
     [
         (("good", "--doctor"), 2, "'--doctor' requires an argument"),
-        (("good", "--language", "es"), 2, "the model of --doctor, which is not named"),
+        (("good", "--language", "es"), 2, "the models of --model and --doctor, and none is named"),
         (("good", "--doctor", "nope"), 1, "There is no model folder nope"),
         (("good", "--doctor", "english"), 1, "English-only and cannot be told language 'es'"),
-        (("good", "--doctor", "tiny", "--language", "xx"), 1, "does not know language 'xx'; it knows en, es, sv"),
+        (
+            ("good", "--doctor", "tiny", "--language", "de"),
+            1,
+            "does not know language 'de' (German); it knows en, es, sv",
+        ),
         (("untold", "--doctor", "tiny"), 1, "Data set untold v1 has no reference text"),
     ],
 )
