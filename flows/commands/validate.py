@@ -50,7 +50,9 @@ def validate(
     if dataset is None:
         raise typer.BadParameter("Name a staged data set.", param_hint="DATASET")
     if language is not None and doctor is None and model is None:
-        raise typer.BadParameter("It is for the models of --model and --doctor, and none is named.", param_hint="--model-language")
+        raise typer.BadParameter(
+            "It is for the models of --model and --doctor, and none is named.", param_hint="--model-language"
+        )
 
     from acento.settings import settings
     from acento.store import open_store

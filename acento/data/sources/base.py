@@ -164,9 +164,9 @@ class Source(ABC):
 
 _PART = re.compile(r"#(?:t=[0-9.,e+-]*(?:&channel=[0-9]+)?|channel=[0-9]+)$")
 _SPLIT_WORDS = {
-    "test": ("test", "testing", "eval", "evaluation"),
+    "test": ("test", "testing", "tst", "eval", "evaluation"),
     "dev": ("dev", "development", "val", "valid", "validation"),
-    "train": ("train", "training"),
+    "train": ("train", "training", "trn"),
 }
 NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
 """Texts of tables that programs write for a missing one."""

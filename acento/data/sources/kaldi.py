@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, stretch
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
 from acento.data.sources.kaldi_pipes import Pipes
-from acento.data.sources.layout import Layout, begins_with_split, channels_of, forget_folders, split_in, subfolders
+from acento.data.sources.layout import Layout, begins_with_split, channels_of, forget_folders, subfolders
 from acento.data.sources.text_lines import known
 
 _ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from acento.data.sources.audio_folder import AUDIO_SUFFIXES, CSV_NAMES
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_named
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_in, split_named
 from acento.data.sources.text_lines import read_lines
 from acento.errors import DataError
 
@@ -19,11 +19,6 @@ _BEST_FIRST = (".wav", ".flac", ".sph", ".aiff", ".w64")
 """Without loss; of two recordings of one name the first of these is taken."""
 _LOOKED_AT = 100_000
 """Files at which the search for what makes a folder a layout ends."""
-_SPLIT_WORDS = {
-    "test": ("test", "testing", "tst", "eval", "evaluation"),
-    "dev": ("dev", "development", "valid", "validation", "val"),
-    "train": ("train", "training", "trn"),
-}
 
 
 class Layout(Source):
@@ -247,18 +242,6 @@ def channels_of(path: Path) -> int | None:
             return int(file.streams.audio[0].codec_context.channels)
     except (av.FFmpegError, OSError, ValueError, IndexError):
         return None
-
-
-def split_in(name: str) -> str | None:
-    """Return the split that a name of a folder or list names; of several the one that is least trained on.
-
-    >>> split_in("train-clean-100"), split_in("test-other"), split_in("train_dev"), split_in("es_validation")
-    ('train', 'test', 'dev', 'dev')
-    >>> split_in("latest"), split_in("train_nodev")
-    (None, 'train')
-    """
-    words = set(re.split(r"[\W_\d]+", name.lower()))
-    return next((split for split, names in _SPLIT_WORDS.items() if not words.isdisjoint(names)), None)
 
 
 def begins_with_split(name: str) -> bool:

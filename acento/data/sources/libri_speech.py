@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem
-from acento.data.sources.layout import Layout, begins_with_split, find_recording, has_own_texts, holds, split_in, walk
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
+from acento.data.sources.layout import Layout, begins_with_split, find_recording, has_own_texts, holds, walk
 
 _LIST = ".trans.txt"
 _ID = re.compile(r"(\w+)-\w+-\w+")

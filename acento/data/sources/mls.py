@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem
-from acento.data.sources.layout import Layout, find_recording, language_named, split_in, subfolders
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
+from acento.data.sources.layout import Layout, find_recording, language_named, subfolders
 
 _LIST = "transcripts.txt"
 _CORPUS = re.compile(r"mls_([a-z]+?)(?:_opus)?", re.I)

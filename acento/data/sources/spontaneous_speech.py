@@ -7,8 +7,8 @@ nobody has transcribed yet has an empty ``transcription`` and is rejected. Quote
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem
-from acento.data.sources.layout import Layout, find_recording, split_in
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
+from acento.data.sources.layout import Layout, find_recording
 from acento.data.sources.text_lines import known
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acento.data.sources.audacity import is_labels, read_labels
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, stretch
+from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in, stretch
 from acento.data.sources.ctm import read_ctm
 from acento.data.sources.elan import read_elan
 from acento.data.sources.layout import (
@@ -29,7 +29,6 @@ from acento.data.sources.layout import (
     has_own_texts,
     is_recording,
     language_named,
-    split_in,
     walk,
 )
 from acento.data.sources.segments import Segment, Transcript, Unusable

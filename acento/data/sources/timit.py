@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem
-from acento.data.sources.layout import RECORDINGS, Layout, split_in, walk
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
+from acento.data.sources.layout import RECORDINGS, Layout, walk
 from acento.data.sources.text_lines import read_text
 from acento.errors import DataError
 

@@ -19,16 +19,8 @@ from itertools import islice
 from pathlib import Path
 
 from acento.data.sources.audio_folder import CSV_NAMES
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions
-from acento.data.sources.layout import (
-    Layout,
-    begins_with_split,
-    find_recording,
-    has_own_texts,
-    is_recording,
-    not_text,
-    split_in,
-)
+from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in
+from acento.data.sources.layout import Layout, begins_with_split, find_recording, has_own_texts, is_recording, not_text
 from acento.data.sources.table import AUDIO, ID, TEXT
 from acento.data.sources.text_lines import known, read_lines
 from acento.errors import DataError
@@ -195,7 +187,7 @@ def _form(path: Path, encoding: str | None) -> _Form | None:
         score = sum(named)
         header = bool(named) and not named[0] and _is_header(_cells(lines[0], separator))
         if header and path.suffix.lower() in (".csv", ".tsv"):
-            continue  # a table
+            return None  # a table, also where another separator would name recordings
         if 2 * score > len(lines) - header and (best is None or score > best[0]):
             best = score, _columns(lines[header:], separator, header)
     return best[1] if best else None

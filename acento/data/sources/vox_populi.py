@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
 from acento.data.sources.fleurs import text_column
-from acento.data.sources.layout import Layout, is_recording, language_named, split_in, walk
+from acento.data.sources.layout import Layout, is_recording, language_named, walk
 from acento.data.sources.text_lines import known
 
 _LIST = re.compile(r"asr_(train|dev|test)\w*\.tsv")

@@ -434,3 +434,10 @@ def test_of_equal_recordings_in_test_and_train_that_of_test_is_kept(tmp_path):
     result, clips = staged(tmp_path, tmp_path / "source")
     assert {uid: clip.split for uid, clip in clips.items()} == {"test/b": "test"}
     assert result.rejected == {"duplicate_audio": 1}
+
+
+def test_a_table_without_any_text_is_still_read_by_its_header(folder):
+    (folder / "list.csv").write_bytes(b"path\ttext\r\n" + b"".join(b"%s.wav\t\r\n" % name.encode() for name in NAMES))
+    items, rejected, _ = read(folder / "list.csv")
+    assert not items
+    assert [row.reason for row in rejected] == [Reason.NO_TRANSCRIPT] * len(NAMES)
