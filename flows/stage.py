@@ -36,7 +36,7 @@ def stage(
     """Stage a source of recordings as a data set; run again, it adds what is new and moves nothing.
 
     Args:
-        source: a folder, list, corpus, archive or address of recordings with transcripts, or a Hugging Face data set
+        source: a folder, list, corpus, archive or address of recordings with transcripts, or a hub's data set
         name: the data set's name in the store
         language: code of the language spoken, such as es
         seed: seed of the splits; fixed by the data set's first version

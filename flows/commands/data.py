@@ -10,9 +10,9 @@ from flows.commands.working import working
 Source = Annotated[
     str,
     typer.Argument(
-        help="A folder of clips with their transcripts, a list (.csv, .tsv, .jsonl), a corpus (Kaldi, LibriSpeech, ...), a "
-        "recording's transcript with times (.srt, .eaf, ...), an archive or address of any of these, or a Hugging Face "
-        "data set (owner/name). docs/data.md and docs/layouts.md have them all."
+        help="A folder of clips with their transcripts, a list (.csv, .tsv, .jsonl), a corpus (Kaldi, LibriSpeech, …), "
+        "a transcript with times (.srt, .eaf, …), an archive or address of any of these, or a Hugging Face data set "
+        "(owner/name). docs/data.md and docs/layouts.md have them all."
     ),
 ]
 Name = Annotated[str, typer.Option("--name", help="What to call the data set.")]
