@@ -17,10 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in, stretch
 from acento.data.sources.kaldi_pipes import Pipes
 from acento.data.sources.layout import Layout, begins_with_split, channels_of, forget_folders, subfolders
-from acento.data.sources.text_lines import known
 
 _ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")
 _ORDER = ("test", "dev", "train", None)
@@ -153,14 +152,14 @@ class _Directory:
         place = named + stretch(start, length, number)
         if not self._texts.get(uid):
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{self._name('text')} has no text for {uid}.")
-        speaker = known(self._speakers.get(uid, ""))
+        speaker = known_fact(self._speakers.get(uid, ""))
         return SourceItem(
             uid,
             path,
             self._texts[uid],
             place,
             self._split,
-            known(self._languages.get(uid, "")),
+            known_fact(self._languages.get(uid, "")),
             None if speaker == uid else speaker,
             None,
             start,

@@ -7,7 +7,7 @@ nobody has transcribed yet has an empty ``transcription`` and is rejected. Quote
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
 from acento.data.sources.layout import Layout, find_recording
 from acento.data.sources.text_lines import known
 
@@ -48,8 +48,11 @@ class SpontaneousSpeech(Layout):
         text = known(row["transcription"])
         if text is None:
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no transcription.")
-        language = known(row.get("language", "")) or path.stem.removeprefix("ss-corpus-") or None
-        speaker, accent = known(row.get("client_id", "")), known(row.get("accents", "") or row.get("variant", ""))
+        language = known_fact(row.get("language", "")) or path.stem.removeprefix("ss-corpus-") or None
+        speaker, accent = (
+            known_fact(row.get("client_id", "")),
+            known_fact(row.get("accents", "") or row.get("variant", "")),
+        )
         return SourceItem(uid, recording, text, place, split_in(row.get("split", "")), language, speaker, accent)
 
 

@@ -19,10 +19,10 @@ from itertools import islice
 from pathlib import Path
 
 from acento.data.sources.audio_folder import CSV_NAMES
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in
+from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, known_fact, split_in
 from acento.data.sources.layout import Layout, begins_with_split, find_recording, has_own_texts, is_recording, not_text
 from acento.data.sources.table import AUDIO, ID, TEXT
-from acento.data.sources.text_lines import known, read_lines
+from acento.data.sources.text_lines import read_lines
 from acento.errors import DataError
 
 _SUFFIXES = {".txt", ".tsv", ".csv", ".psv", ".list", ".lst", ".scp", ""}
@@ -130,7 +130,7 @@ class TranscriptList(Layout):
             uid = place.rpartition(".")[0]
         if not text:
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
-        speaker = None if form.speaker is None else known(cells[form.speaker])
+        speaker = None if form.speaker is None else known_fact(cells[form.speaker])
         return SourceItem(uid, recording, text, place, split, speaker=speaker)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
 from acento.data.sources.fleurs import text_column
 from acento.data.sources.layout import Layout, is_recording, language_named, walk
 from acento.data.sources.text_lines import known
@@ -63,7 +63,7 @@ class VoxPopuli(Layout):
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
         folders = (*place.split("/")[:-1], path.absolute().parent.name)
         language = next((name[:2] for name in folders if _LANGUAGE.fullmatch(name)), None)
-        speaker, accent = known(row.get("speaker_id", "")), known(row.get("accent", ""))
+        speaker, accent = known_fact(row.get("speaker_id", "")), known_fact(row.get("accent", ""))
         named = split_in(row.get("split", "")) or split_in(split)
         return SourceItem(uid, self._root / place, text, place, named, language_named(language or ""), speaker, accent)
 
