@@ -9,7 +9,6 @@ from acento.data.sources.common_voice import CommonVoice
 from acento.data.sources.fleurs import Fleurs
 from acento.data.sources.hugging_face import HuggingFace
 from acento.data.sources.kaldi import Kaldi
-from acento.data.sources.layout import Layout
 from acento.data.sources.lhotse import Lhotse
 from acento.data.sources.libri_speech import LibriSpeech
 from acento.data.sources.listed_folder import ListedFolder
@@ -33,9 +32,10 @@ CORPORA: tuple[type[Source], ...] = (
 )
 KINDS: tuple[type[Source], ...] = (RemoteSource, *FILES, *CORPORA, AudioFolder)
 """The kinds that are known, asked in this order: of those for folders, what is told by the most comes first."""
-_LAYOUTS = (
-    "a corpus, a transcript with times or a list in a layout of docs/layouts.md (Kaldi, Lhotse, LibriSpeech, MLS, "
-    "FLEURS, VoxPopuli, LJSpeech, TIMIT, Spontaneous Speech, .srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)"
+_KNOWN = (
+    "Name a folder of recordings with transcripts, a table (.csv, .tsv), a NeMo manifest, a corpus, a transcript "
+    "with times (.srt, .eaf, …), an archive or an address of one of these, or a Hugging Face data set (owner/name); "
+    "docs/data.md and docs/layouts.md have them all."
 )
 
 
@@ -48,14 +48,13 @@ def open_source(where: str, options: SourceOptions | None = None) -> Source:
     for kind in KINDS:
         if _is(kind, where, options or SourceOptions()):
             return kind(where, options)
-    known = "; or ".join([kind.kind for kind in KINDS[::-1] if not issubclass(kind, Layout)] + [_LAYOUTS])
     try:
         exists = Path(where).expanduser().exists()
     except (OSError, ValueError):
         exists = False
     if not exists:
-        raise DataError(f"There is nothing at {where!r}. A source is {known}.")
-    raise DataError(f"{where!r} is not a source that is known here. A source is {known}.")
+        raise DataError(f"There is nothing at {where!r}. {_KNOWN}")
+    raise DataError(f"{where!r} is not a source that is known here. {_KNOWN}")
 
 
 def _is(kind: type[Source], where: str, options: SourceOptions) -> bool:
