@@ -119,13 +119,10 @@ def test_a_container_that_is_taken_away_costs_no_job_and_no_job_is_given_twice(
     store = open_store("modal://in-place/team")
     what = planned(store, tmp_path / "clips")
     todo = jobs(store, what)
-    seen = []
-    with closing(open_compute("modal", store)) as compute, closing(compute.run(todo, placements=1)) as outcomes:
-        for outcome in outcomes:
-            seen.append(outcome)
-            if len(seen) == 1:
-                (task,) = there.containers
-                there.do(there.preempt(task))
+    there.preempt_next = True
+    with closing(open_compute("modal", store)) as compute:
+        seen = list(compute.run(todo, placements=1))
+    assert not there.preempt_next
     assert [outcome.error for outcome in seen] == [None] * len(todo)
     assert len({outcome.job.key for outcome in seen}) == len(todo)
     assert digest(predictions(store, what)) == inline(tmp_path)
