@@ -129,10 +129,10 @@ def _read(environment: dict[str, str]) -> tuple[str, set[tuple[str, int]]]:
     """Return the digest of all texts and who decoded, read by a process that has this backend's environment."""
     code = """
 import json
-from acento.jobs import Measurement
-from acento.runs import find_run
-from acento.settings import settings
-from acento.store import open_store
+from acento.inference.jobs import Measurement
+from acento.registry.runs import find_run
+from acento.core.settings import settings
+from acento.core.store import open_store
 store = open_store(settings().store)
 (result,) = json.loads(store.read_bytes(find_run(store, "latest").key, "run.json"))["results"]
 notes = [store.read_file(file.key) for file in store.walk("measurements")]

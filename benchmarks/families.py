@@ -53,12 +53,12 @@ WAITING = {"OMP_WAIT_POLICY": "passive"}
 LIBRARIES = (
     "ctranslate2",
     "acento.inference.engine",
-    "acento.models.canary",
-    "acento.models.ctranslate2_whisper",
-    "acento.models.moonshine",
-    "acento.models.parakeet",
-    "acento.models.voxtral",
-    "acento.models.whisper",
+    "acento.families.canary.recognizer",
+    "acento.families.whisper.ctranslate2",
+    "acento.families.moonshine.recognizer",
+    "acento.families.parakeet.recognizer",
+    "acento.families.voxtral.recognizer",
+    "acento.families.whisper.recognizer",
     "acento.scoring.counts",
 )
 """What every row needs; loaded once."""
@@ -175,7 +175,7 @@ def main() -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Measure every row in a process of its own and print it."""
-    from acento.devices import device_name
+    from acento.models.devices import device_name
 
     where = f"{options.cores} core(s), float32" if options.device == "cpu" else "bfloat16"
     print(f"{device_name(options.device)}, {where}, batch {options.batch_size}, {options.rounds} rounds, their median")
@@ -211,7 +211,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def with_nemo(options: argparse.Namespace) -> bool:
     """Tell whether NeMo's models are measured."""
-    from acento.models.families import FAMILIES
+    from acento.models.family import FAMILIES
 
     wanted = not options.only or any(name in options.only for name in (*NEMO, "acento", THEIRS))
     return wanted and not options.shapes and not options.real and FAMILIES["nemo"].missing() is None
@@ -242,8 +242,8 @@ def measure(row: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     import torch
     from transformers.utils.logging import disable_progress_bar
 
+    from acento.core.text import normalizer
     from acento.scoring.counts import ErrorCounts, count_words
-    from acento.text import normalizer
 
     disable_progress_bar()
     torch.set_num_threads(options.cores)
@@ -296,7 +296,7 @@ def read_real(name: str, count: int) -> list[Clip]:
 
 def speak(count: int, least_s: float, window_s: float) -> list[Clip]:
     """Return test clips of the demo, half of them accented, sentences joined until each lasts ``least_s``."""
-    from acento.audio import decode
+    from acento.core.audio.recording import decode
     from acento.data.demo import demo_clips, wav_bytes
 
     dice = random.Random(0)
@@ -315,8 +315,8 @@ def speak(count: int, least_s: float, window_s: float) -> list[Clip]:
 
 def checkpoint_of(row: dict[str, str], temporary: Path, options: argparse.Namespace) -> tuple[Path | str, str]:
     """Return the checkpoint of a row, made here unless it is shipped, and what it writes."""
-    from acento.models.checkpoint import resolve
-    from acento.models.conversion import convert
+    from acento.models.checkpoints.resolver import resolve
+    from acento.models.conversion.convert import convert
 
     name, engine = row["name"], row["engine"]
     sys.path.insert(0, str(KIT))
@@ -406,7 +406,7 @@ def decoder_of(
     from acento.inference.engine import Engine
     from acento.inference.plan import PlannedClip
     from acento.models.base import DecodeOptions
-    from acento.models.checkpoint import resolve
+    from acento.models.checkpoints.resolver import resolve
 
     checkpoint = resolve(str(folder))
     dtype = "float32" if options.device == "cpu" else "bfloat16"
@@ -444,7 +444,7 @@ def nemos_own(
     import soundfile
     from nemo.collections.asr.models import ASRModel
 
-    from acento.models.nemo import quiet
+    from acento.families.nemo.recognizer import quiet
 
     with quiet():
         model = ASRModel.restore_from(str(next(folder.glob("*.nemo"))), map_location="cpu").eval()

@@ -42,9 +42,9 @@ def main() -> None:
         compare_real(options)
         return
 
-    from acento.devices import device_name
     from acento.models.base import DecodeOptions
-    from acento.models.checkpoint import resolve
+    from acento.models.checkpoints.resolver import resolve
+    from acento.models.devices import device_name
 
     checkpoint = resolve(options.model)
     ours = Acento(checkpoint, DecodeOptions(language="es"), options.batch_size, options.cores)
@@ -85,14 +85,14 @@ STAGES = ("features", "model", "text")
 
 def compare_real(options: argparse.Namespace) -> None:
     """Print a table of all sides on published weights and human speech."""
+    from acento.core.text import normalizer
     from acento.data.demo.real import fetch_weights
     from acento.data.demo.real.clips import read_demo
     from acento.data.demo.real.weights import CT2, HF
-    from acento.devices import device_name
     from acento.models.base import DecodeOptions
-    from acento.models.checkpoint import resolve
+    from acento.models.checkpoints.resolver import resolve
+    from acento.models.devices import device_name
     from acento.scoring.counts import ErrorCounts, count_words
-    from acento.text import normalizer
 
     read = read_demo("nl", "test", options.clips)
     clips = {clip.id: clip.audio for clip in read}
@@ -138,7 +138,7 @@ def speak(count: int, window_s: float) -> dict[str, Any]:
     Data sets mix short answers with long sentences: here sentences of the demo are joined, one to four of them, as long
     as the model's window holds them.
     """
-    from acento.audio import decode
+    from acento.core.audio.recording import decode
     from acento.data.demo import demo_clips, wav_bytes
 
     dice = random.Random(0)

@@ -65,14 +65,14 @@ def measure(
     """Return the estimate and the measured peak, in bytes over the loaded model."""
     import torch
 
-    from acento.models.checkpoint import resolve
-    from acento.training.feed import Feed
-    from acento.training.memory import need_of
-    from acento.training.optimizer import make_optimizer
+    from acento.models.checkpoints.resolver import resolve
+    from acento.training.data.feed import Feed
+    from acento.training.data.sampling import Batches
+    from acento.training.loop.memory import need_of
+    from acento.training.loop.optimizer import make_optimizer
+    from acento.training.loop.state import TrainingState
+    from acento.training.loop.step import Stepper, autocast
     from acento.training.recipe import Recipe
-    from acento.training.sampling import Batches
-    from acento.training.state import TrainingState
-    from acento.training.step import Stepper, autocast
 
     recipe = Recipe(
         strategy=strategy,  # type: ignore[arg-type]
@@ -105,10 +105,10 @@ def clips(checkpoint: Any, language: str, folder: Path, batch: int, seconds: flo
     import numpy as np
     import soundfile
 
+    from acento.core.store import LocalStore
     from acento.data.staging import stage
-    from acento.store import LocalStore
-    from acento.training.prepare import prepare
-    from acento.training.prepared import load_prepared
+    from acento.training.data.prepare import prepare
+    from acento.training.data.prepared import load_prepared
 
     rows = ["uid,file_name,text,speaker,language"]
     (folder / "clips").mkdir()

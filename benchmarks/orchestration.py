@@ -35,15 +35,15 @@ from recordings import noise
 from servers import BIN, PrefectServer, running, serving
 from tiny_whisper import make_whisper
 
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions
+from acento.core.settings import settings
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.data.staging import stage
-from acento.devices import device_name
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.settings import settings
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import device_name
 from infra.compute import open_compute
 
 POOL = "measured"

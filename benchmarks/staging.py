@@ -56,8 +56,8 @@ def main() -> None:
 
 def speed(folder: Path, options: argparse.Namespace) -> None:
     """Stage the same clips by Acento and by the loop, in turns."""
+    from acento.core.store import LocalStore
     from acento.data.staging import stage
-    from acento.store import LocalStore
 
     source = folder / "source"
     record(source, options)
@@ -155,8 +155,8 @@ def stage_audio(folder: str, clips: str) -> None:
     """Stage so many recordings of a third of a second, and print the peak of memory in bytes."""
     import soundfile
 
+    from acento.core.store import LocalStore
     from acento.data.staging import stage
-    from acento.store import LocalStore
 
     source = Path(folder) / "source"
     source.mkdir(parents=True)
@@ -172,11 +172,11 @@ def stage_manifest(folder: str, clips: str) -> None:
     """Stage a manifest of so many lines, all but the audio: chunks come back as if they had been decoded."""
     import soundfile
 
+    from acento.core.fingerprint import sha256
+    from acento.core.store import LocalStore
     from acento.data import staging
     from acento.data.staging_chunk import StagedChunk
     from acento.data.staging_known import Known
-    from acento.fingerprint import sha256
-    from acento.store import LocalStore
 
     Path(folder).mkdir()
     soundfile.write(Path(folder) / "talk.wav", np.zeros(16_000), 16_000)

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from acento.store import LocalStore, Store, open_store
-from acento.store.local import sync_file
+from acento.core.store import LocalStore, Store, open_store
+from acento.core.store.local import sync_file
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def _s3(root: Path, made: Path, turns: int, url: str) -> dict[str, dict[str, lis
     plain = s3fs.S3FileSystem(skip_instance_cache=True)
     bucket = url.removeprefix("s3://").rstrip("/")
     os.environ["ACENTO_CACHE"] = str(root / "cache")
-    from acento.settings import settings
+    from acento.core.settings import settings
 
     settings.cache_clear()
 

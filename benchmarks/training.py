@@ -105,10 +105,10 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     from transformers import WhisperFeatureExtractor
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-    from acento.devices import device_name
-    from acento.models.checkpoint import resolve
-    from acento.training.sampling import Batches
-    from acento.training.whisper_labels import load
+    from acento.families.whisper.labels import load
+    from acento.models.checkpoints.resolver import resolve
+    from acento.models.devices import device_name
+    from acento.training.data.sampling import Batches
 
     disable_progress_bar()
     set_verbosity_error()
@@ -160,7 +160,7 @@ def read_real(count: int) -> list[tuple[str, Any]]:
 
 def speak(count: int, window_s: float) -> list[tuple[str, Any]]:
     """Return texts and samples (int16, 16 kHz): the demo's clips, or several joined for a long window."""
-    from acento.audio import decode
+    from acento.core.audio.recording import decode
     from acento.data.demo import demo_clips, wav_bytes
 
     sentences = [(clip.text, decode(wav_bytes(clip))) for clip in demo_clips() if clip.split == "train"]

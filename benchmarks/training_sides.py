@@ -52,15 +52,15 @@ def acento(setting: dict[str, Any]) -> None:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from acento.training.feed import Feed
-    from acento.training.optimizer import make_optimizer
-    from acento.training.prepared import Example, Prepared
+    from acento.families.whisper.training import load
+    from acento.training.data.feed import Feed
+    from acento.training.data.prepared import Example, Prepared
+    from acento.training.data.sampling import Batches
+    from acento.training.loop.optimizer import make_optimizer
+    from acento.training.loop.state import TrainingState
+    from acento.training.loop.step import Stepper
+    from acento.training.loop.weights import Weights
     from acento.training.recipe import Recipe
-    from acento.training.sampling import Batches
-    from acento.training.state import TrainingState
-    from acento.training.step import Stepper
-    from acento.training.weights import Weights
-    from acento.training.whisper import load
 
     turns = Turns()
     torch.set_num_threads(setting["threads"])

@@ -7,9 +7,9 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
-from acento.errors import AcentoError, StoreError, may_pass, name_and_line
-from acento.runs import BenchmarkRequest
-from acento.settings import ComputeName
+from acento.core.errors import AcentoError, StoreError, may_pass, name_and_line
+from acento.core.settings import ComputeName
+from acento.registry.runs import BenchmarkRequest
 from tasks.plan import plan_run
 from tasks.policy import take
 from tasks.score import PublishedRun, publish_run, score

@@ -6,8 +6,8 @@ from prefect import flow
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
+from acento.core.settings import ComputeName
 from acento.data.splits import SplitBy
-from acento.settings import ComputeName
 from acento.training.partial_request import FoldsRequest
 from flows.finetune import Device, NonEmpty, Positive, Strategy, asked_for, train_to_the_end
 from tasks.cross_validate import CrossValidated, plan_cross_validation, pool_cross_validation

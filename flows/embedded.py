@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from acento.errors import AcentoError, InputError
+from acento.core.errors import AcentoError, InputError
 from flows import interrupts
 
 if TYPE_CHECKING:

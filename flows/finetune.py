@@ -7,8 +7,8 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.errors import AcentoError
-from acento.settings import ComputeName
+from acento.core.errors import AcentoError
+from acento.core.settings import ComputeName
 from acento.training.job import FinetuneResult
 from acento.training.request import FinetuneRequest
 from tasks.continuation import continue_later

@@ -6,7 +6,7 @@ from prefect import flow
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.settings import ComputeName
+from acento.core.settings import ComputeName
 from acento.training.partial import SHARES, check_shares, plan_shares
 from acento.training.partial_request import CurveRequest
 from flows.finetune import Device, NonEmpty, Positive, Strategy, asked_for, train_to_the_end

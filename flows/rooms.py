@@ -7,7 +7,7 @@ would be imported instead of the installed package, and fail much later or do so
 from importlib.util import find_spec
 from pathlib import Path
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 
 _ROOMS = ("tasks", "infra", "acento")
 

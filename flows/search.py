@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.settings import ComputeName
+from acento.core.settings import ComputeName
 from acento.training.request import FinetuneRequest
 from acento.training.search.request import SearchRequest
 from flows.finetune import Device, NonEmpty, Positive

@@ -7,8 +7,8 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict, Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.errors import AcentoError, InputError
-from acento.settings import ComputeName
+from acento.core.errors import AcentoError, InputError
+from acento.core.settings import ComputeName
 from acento.training.request import FinetuneRequest
 from flows.benchmark import benchmark
 from flows.finetune import Device, NonEmpty, Positive, Strategy, finetune, with_strategy

@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acento.errors import AcentoError, name_and_line
-from acento.progress import Listener, Progress, listening
+from acento.core.errors import AcentoError, name_and_line
+from acento.core.progress import Listener, Progress, listening
 from flows import interrupts, pipes
 
 INTERRUPTED = 130

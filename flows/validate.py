@@ -6,8 +6,8 @@ from prefect import flow
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.settings import settings
-from acento.store import open_store
+from acento.core.settings import settings
+from acento.core.store import open_store
 from acento.validation.gatekeeper import InvalidDataError, failure
 from acento.validation.verdict import load_verdict
 from tasks.doctor import DoctorReference, find_outliers, plan_doctor

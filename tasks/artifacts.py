@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
 
-from acento.store import LocalStore, Store
+from acento.core.store import LocalStore, Store
 
 _log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.benchmark import Transcription
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
 from acento.data.dataset import load_card
-from acento.devices import default_dtype, pick_device
+from acento.inference.benchmark import Transcription
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.settings import settings
-from acento.store import Store, open_store
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import default_dtype, pick_device
 from acento.validation.doctor import FINDINGS, PAGE, DoctorReport, examine, load_findings, plan_examination
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
 from tasks.plan import default_placements

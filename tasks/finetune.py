@@ -6,21 +6,21 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.errors import AcentoError
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
 from acento.data.dataset import Card, load_card
-from acento.devices import Elsewhere, pick_device
-from acento.errors import AcentoError
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.progress import report
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import Elsewhere, pick_device
 from acento.registry.learned import read_history
 from acento.registry.versions import find_version
-from acento.settings import settings
-from acento.store import Store, open_store
+from acento.training.data.prepared import load_prepared
+from acento.training.data.sampling import shares, weights_for
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.planning import plan_finetune, recipe_of_model
-from acento.training.prepared import load_prepared
 from acento.training.request import FinetuneRequest
-from acento.training.sampling import shares, weights_for
 from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.plan import asked_compute, default_placements

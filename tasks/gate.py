@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.models.checkpoint import resolve
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import PRODUCTION, current, promote
 from acento.registry.between import smaller_step
 from acento.registry.judging import Question, ask, judge
@@ -12,8 +14,6 @@ from acento.registry.report import card_path, latest_report, publish_report, rep
 from acento.registry.verdict import Verdict
 from acento.registry.versions import CARD, find_version
 from acento.scoring.score import Rate
-from acento.settings import settings
-from acento.store import Store, open_store
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
 from tasks.policy import say, step
 

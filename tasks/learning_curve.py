@@ -2,9 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.settings import settings
+from acento.core.store import open_store
 from acento.scoring.score import Rate
-from acento.settings import settings
-from acento.store import open_store
 from acento.training.data_curve import PICTURE, DataCurve, curve_of, publish_curve
 from acento.training.job import FinetuneResult
 from tasks.artifacts import artifact_key, markdown_table, show_markdown

@@ -6,19 +6,19 @@ from contextlib import closing
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.benchmark import Transcription, jobs, plan_transcription, unfinished
+from acento.core.errors import InputError, ModelError
+from acento.core.settings import settings
+from acento.core.store import open_store
+from acento.core.text import normalizer
 from acento.data.dataset import load_card
-from acento.devices import Elsewhere, default_dtype, held_by_cores, pick_device
-from acento.errors import InputError, ModelError
+from acento.inference.benchmark import Transcription, jobs, plan_transcription, unfinished
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import Checkpoint, resolve
-from acento.models.families import WHISPER
-from acento.models.naming import with_engine
-from acento.precheck import unusable
-from acento.runs import BenchmarkRequest, begin, utc_now
-from acento.settings import settings
-from acento.store import open_store
-from acento.text import normalizer
+from acento.models.checkpoints.references import with_engine
+from acento.models.checkpoints.resolver import Checkpoint, resolve
+from acento.models.devices import Elsewhere, default_dtype, held_by_cores, pick_device
+from acento.models.family import WHISPER
+from acento.registry.precheck import unusable
+from acento.registry.runs import BenchmarkRequest, begin, utc_now
 from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 from infra.compute import open_compute
 from tasks.policy import step

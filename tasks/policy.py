@@ -15,7 +15,7 @@ from prefect.context import TaskRunContext
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
-from acento.errors import may_pass
+from acento.core.errors import may_pass
 
 _log = logging.getLogger(__name__)
 

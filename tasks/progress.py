@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from acento.progress import Progress, listening
+from acento.core.progress import Progress, listening
 from tasks.artifacts import in_run, optional
 
 _PERIOD_S = 1.0

@@ -9,11 +9,11 @@ from types import FrameType
 
 from prefect.runtime import flow_run
 
-from acento.errors import InputError
-from acento.jobs import Runner
-from acento.progress import report
-from acento.settings import settings
-from acento.store import open_store
+from acento.core.errors import InputError
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import open_store
+from acento.inference.jobs import Runner
 from infra.compute.board import Board
 from infra.compute.serving import Served
 from tasks.artifacts import artifact_key

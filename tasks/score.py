@@ -2,10 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.benchmark import Scored, Transcription, load_score, score_transcription
-from acento.runs import finish, utc_now
-from acento.settings import settings
-from acento.store import open_store
+from acento.core.settings import settings
+from acento.core.store import open_store
+from acento.inference.benchmark import Scored, Transcription, load_score, score_transcription
+from acento.registry.runs import finish, utc_now
 from tasks.artifacts import artifact_key, show_markdown
 from tasks.policy import cached, say, step
 from tasks.transcribe import Transcribed

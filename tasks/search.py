@@ -8,16 +8,17 @@ from time import monotonic
 
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.errors import AcentoError, InputError
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report as report_progress
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
 from acento.data.dataset import load_card
-from acento.devices import pick_device
-from acento.errors import AcentoError, InputError
-from acento.fingerprint import fingerprint
-from acento.models.checkpoint import resolve
-from acento.progress import report as report_progress
-from acento.settings import settings
-from acento.store import Store, open_store
-from acento.training.checkpoints import Checkpoints
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import pick_device
 from acento.training.job import FinetuneJob, FinetuneResult
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.state import Row
 from acento.training.planning import recipe_of_model
 from acento.training.recipe import Recipe
 from acento.training.search.defaults import default_space
@@ -27,7 +28,6 @@ from acento.training.search.request import SearchRequest
 from acento.training.search.run import SearchProgress, run_study
 from acento.training.search.study import SearchPlan, Study, open_study, study_folder
 from acento.training.search.trial import Report, TrialOutcome
-from acento.training.state import Row
 from infra.compute import Compute
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.finetune import PlannedTraining

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from acento.core.progress import report
 from acento.data.demo import demo_written, write_demo
-from acento.progress import report
 from tasks.artifacts import artifact_key
 from tasks.policy import cached, step
 from tasks.progress import progress_artifact

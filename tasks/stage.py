@@ -3,14 +3,14 @@
 from prefect.events import emit_event
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.duration import duration
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
 from acento.data.dataset import Card
 from acento.data.sources import SourceOptions
 from acento.data.splits import SplitBy
 from acento.data.staging import StageResult
 from acento.data.staging import stage as stage_data
-from acento.duration import duration
-from acento.settings import settings
-from acento.store import Store, open_store
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.policy import cached, step
 from tasks.progress import progress_artifact

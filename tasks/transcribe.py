@@ -8,12 +8,12 @@ from threading import Lock
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.benchmark import Transcription, jobs, unfinished
-from acento.errors import AcentoError, InputError, may_pass
-from acento.jobs import JobResult
-from acento.progress import report
-from acento.settings import settings
-from acento.store import Store, open_store
+from acento.core.errors import AcentoError, InputError, may_pass
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
+from acento.inference.benchmark import Transcription, jobs, unfinished
+from acento.inference.jobs import JobResult
 from infra.compute import Compute, open_compute
 from tasks.artifacts import artifact_key
 from tasks.policy import cached, say, step

@@ -6,10 +6,10 @@ from pathlib import Path
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
 from acento.data.dataset import load_card
-from acento.models.checkpoint import resolve
-from acento.settings import settings
-from acento.store import Store, open_store
+from acento.models.checkpoints.resolver import resolve
 from acento.validation.validate import validate
 from acento.validation.verdict import PAGE, Verdict, expected
 from tasks.artifacts import artifact_key, in_run, markdown_table, optional, page_link, show_markdown

@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_settings() -> Iterator[None]:
     """Read the settings anew in each test."""
-    from acento.settings import settings
+    from acento.core.settings import settings
 
     settings.cache_clear()
     yield

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import Store
+from acento.core.text.language import resolve_language
 from acento.data.utterance import ALL, META_COLUMNS, SPLITS, Utterance, primary_language
-from acento.errors import DataError, InputError
-from acento.store import Store
-from acento.text.language import resolve_language
 
 CLIPS = "clips.parquet"
 REJECTED = "rejected.parquet"

@@ -16,10 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from acento.core.errors import InputError, StoreError
+from acento.core.progress import report
+from acento.core.store import Artifact, Store, local
 from acento.data.dataset import Card, load_card, versions
-from acento.errors import InputError, StoreError
-from acento.progress import report
-from acento.store import Artifact, Store, local
 
 LISTING = "export.json"
 CARD = "card.json"

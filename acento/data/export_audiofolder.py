@@ -16,11 +16,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from acento.core.errors import InputError
+from acento.core.progress import report
+from acento.core.store import Store, local
 from acento.data.dataset import CLIPS, Card
 from acento.data.utterance import SPLITS
-from acento.errors import InputError
-from acento.progress import report
-from acento.store import Store, local
 
 COLUMNS = ("file_name", "transcription", "id", "speaker", "accent", "language", "source")
 SPLIT_FOLDERS = {"train": "train", "dev": "validation", "test": "test"}

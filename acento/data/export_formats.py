@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from acento.core.store import Store
 from acento.data.dataset import Card
 from acento.data.export import export
 from acento.data.export_audiofolder import export_audiofolder
 from acento.data.export_lhotse import export_lhotse
-from acento.store import Store
 
 FORMATS: dict[str, Callable[[Store, Card, Path], Path]] = {
     "acento": export,

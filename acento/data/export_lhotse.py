@@ -19,11 +19,11 @@ from urllib.parse import quote
 
 import pyarrow.parquet as pq
 
+from acento.core.errors import InputError
+from acento.core.progress import report
+from acento.core.store import Store, local
 from acento.data.dataset import CLIPS, Card
 from acento.data.utterance import SAMPLE_RATE
-from acento.errors import InputError
-from acento.progress import report
-from acento.store import Store, local
 
 _LONGEST_NAME = 150
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import FileEntry
+from acento.core.store.base import check_key
 from acento.data.export import FORMAT, LISTING
-from acento.errors import DataError, InputError
-from acento.store import FileEntry
-from acento.store.base import check_key
 
 _BLOCK = 1 << 20
 

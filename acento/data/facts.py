@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from acento.core.errors import InputError
+from acento.core.store import Store
 from acento.data.dataset import Card, DataPart, load_card, read_clips, read_rejected, versions
 from acento.data.utterance import SPLITS, Utterance
-from acento.errors import InputError
-from acento.store import Store
 
 FIELDS = ("text", "split", "language", "speaker", "accent", "source")
 """Facts of a clip whose change is told by its own name; a change of its samples is told as ``audio``."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from sys import intern
 from typing import Any, Self
 
+from acento.core.fingerprint import sha256_file
 from acento.data.channels import on_channel
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch_of
 from acento.data.splits import prompt_of
-from acento.fingerprint import sha256_file
 
 _AT_ONCE = 1024
 _FACTS = struct.Struct("<32sqq")

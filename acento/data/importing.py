@@ -10,16 +10,16 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import ValidationError
 
+from acento.core.errors import DataError
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report
+from acento.core.store import Store
 from acento.data.dataset import CLIPS, REJECTED, Card, load_card, versions
 from acento.data.export import CARD
 from acento.data.exported import Exported, open_export
 from acento.data.staging_chunk import STAGING_VERSION
 from acento.data.staging_known import Known, content_of, known_clips
 from acento.data.staging_options import check_name
-from acento.errors import DataError
-from acento.fingerprint import fingerprint
-from acento.progress import report
-from acento.store import Store
 
 
 @dataclass(frozen=True, slots=True)

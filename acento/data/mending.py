@@ -17,13 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from acento.core.errors import AcentoError, DataError, InputError
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card, DataPart, load_card, read_clips, read_rejected, save_card
 from acento.data.staging_chunk import REJECTED_COLUMNS, STAGING_VERSION, part_without, write_clips
 from acento.data.staging_known import Known, content_of, read_known
 from acento.data.utterance import SPLITS, Utterance
-from acento.errors import AcentoError, DataError, InputError
-from acento.fingerprint import fingerprint
-from acento.store import Store
 
 DROPPED = "dropped_by_review"
 """The reason of dropped clips in ``rejected.parquet``."""

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from acento.core.errors import InputError
+from acento.core.store import Store
 from acento.data.dataset import Card, dataset_names, load_card, versions
-from acento.errors import InputError
-from acento.store import Store
 
 _NOTES = "removals"
 

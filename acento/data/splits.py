@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from acento.core.errors import DataError
 from acento.data.sources.audio_folder import COLUMNS, CSV_NAMES
 from acento.data.sources.base import stretch_of
 from acento.data.utterance import SPLITS, Utterance
-from acento.errors import DataError
 
 SplitBy = Literal["auto", "speaker", "prompt"]
 SPLIT_BY: tuple[SplitBy, ...] = ("auto", "speaker", "prompt")

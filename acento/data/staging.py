@@ -11,6 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from acento.core.errors import AcentoError, DataError
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import Store
 from acento.data.dataset import Card, DataPart, load_card, read_clips, read_rejected, save_card, versions
 from acento.data.found import Found, find_inputs
 from acento.data.sources import Source, SourceOptions, open_source
@@ -31,11 +36,6 @@ from acento.data.staging_options import check_encoding, check_name, language_tag
 from acento.data.staging_plan import best_split_by, decide, duplicates_among, still_rejected
 from acento.data.staging_pool import run_chunks
 from acento.data.utterance import SPLITS
-from acento.errors import AcentoError, DataError
-from acento.fingerprint import fingerprint
-from acento.progress import report
-from acento.settings import settings
-from acento.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from acento.audio import AudioError, decode, encode_flac
+from acento.core.audio.recording import AudioError, decode, encode_flac
+from acento.core.errors import AcentoError
+from acento.core.fingerprint import fingerprint, sha256
+from acento.core.store import Store
 from acento.data.dataset import CLIPS, REJECTED
 from acento.data.found import SourceFile
 from acento.data.sources.base import Reason, Rejection, SourceItem, stretch_of
 from acento.data.staging_known import Known, content_digest, read_known
 from acento.data.utterance import META_COLUMNS, REJECTED_SCHEMA, SAMPLE_RATE, SCHEMA
-from acento.errors import AcentoError
-from acento.fingerprint import fingerprint, sha256
-from acento.store import Store
 
 STAGING_VERSION = 2
 """Raised by hand whenever the same input would become another clip."""

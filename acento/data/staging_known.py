@@ -10,11 +10,11 @@ from typing import IO
 
 import pyarrow.parquet as pq
 
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.data.dataset import CLIPS
 from acento.data.sources.base import stretch_of
 from acento.data.utterance import META_COLUMNS
-from acento.fingerprint import fingerprint
-from acento.store import Store
 
 
 @dataclass(frozen=True, slots=True)

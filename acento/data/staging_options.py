@@ -4,12 +4,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import Store
+from acento.core.text.language import resolve_language
 from acento.data.dataset import Card, load_card, versions
 from acento.data.splits import SPLIT_BY
 from acento.data.staging_chunk import StagingOptions
-from acento.errors import DataError, InputError
-from acento.store import Store
-from acento.text.language import resolve_language
 
 
 def options_of(store: Store, name: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import Store
+from acento.core.text.language import resolve_language
 from acento.data.dataset import CLIPS
 from acento.data.found import Found
 from acento.data.sources.base import Reason, Rejection, SourceItem
@@ -13,9 +16,6 @@ from acento.data.splits import SplitBy, group_of, split_of
 from acento.data.staging_chunk import Candidate
 from acento.data.staging_known import Known
 from acento.data.utterance import SPLITS
-from acento.errors import DataError, InputError
-from acento.store import Store
-from acento.text.language import resolve_language
 
 
 @dataclass(slots=True)

@@ -21,9 +21,9 @@ from dataclasses import replace
 from importlib.abc import MetaPathFinder
 from typing import Any, BinaryIO
 
+from acento.core.errors import AcentoError, TransientError, for_another_process
+from acento.core.store import Store, open_store
 from acento.data.staging_chunk import Candidate, Chunk, StagedChunk, StagingOptions, judge, stage_chunk
-from acento.errors import AcentoError, TransientError, for_another_process
-from acento.store import Store, open_store
 
 _LENGTH = struct.Struct("<Q")
 _PRELUDE = ""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from acento.errors import AcentoError
-from acento.inference.ahead import ahead
+from acento.core.errors import AcentoError
 from acento.inference.clock import Stopwatch, Timings, common, shares
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import Prediction, Segment
+from acento.inference.prefetch import ahead
 from acento.inference.windows import pieces
 from acento.models.base import Audio, Recognizer
 

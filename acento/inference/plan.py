@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from acento.core.errors import InputError
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.data.dataset import Card, ClipRow, read_clips
-from acento.errors import InputError
-from acento.fingerprint import fingerprint
-from acento.store import Store
 
 PART_SECONDS = 300.0
 STRETCH_SECONDS = 3600.0

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from acento.errors import AcentoError
-from acento.fingerprint import fingerprint_rows, sha256
-from acento.store import Store
+from acento.core.errors import AcentoError
+from acento.core.fingerprint import fingerprint_rows, sha256
+from acento.core.store import Store
 
 FILE = "predictions.parquet"
 

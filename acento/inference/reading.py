@@ -5,12 +5,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from acento.audio import decode_flac
+from acento.core.audio.recording import decode_flac
+from acento.core.errors import DamagedError
+from acento.core.store import Store
 from acento.data.dataset import CLIPS
-from acento.errors import DamagedError
 from acento.inference.plan import PlannedClip
 from acento.models.base import Audio
-from acento.store import Store
 
 _OPEN = 32
 """Parquet files kept open."""

@@ -5,11 +5,11 @@ Only small files are read, so that a language that a model lacks is refused befo
 
 from collections.abc import Collection
 
-from acento.errors import InputError, ModelError
-from acento.models.checkpoint import Checkpoint
-from acento.models.families import Family
-from acento.models.mms import adapter_language, nested_languages
-from acento.text.language import code_among, resolve_language
+from acento.core.errors import InputError, ModelError
+from acento.core.text.language import code_among, resolve_language
+from acento.families.ctc.mms import adapter_language, nested_languages
+from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.family import Family
 
 CANARY = frozenset(
     {"bg", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "hu", "it"}
@@ -54,13 +54,13 @@ def known_languages(checkpoint: Checkpoint) -> Collection[str] | None:
     """Return the codes of the languages that a model can be told; None where it takes any, or is told none."""
     family: Family = checkpoint.family
     if family.name in ("whisper", "whisper-ctranslate2"):
-        from acento.models.whisper_generation import spoken
+        from acento.families.whisper.generation import spoken
 
         return spoken(checkpoint.folder)
     if family.name == "canary":
         return CANARY
     if family.archive is not None:
-        from acento.models.nemo_archive import describe, find
+        from acento.families.nemo.archive import describe, find
 
         facts, _ = describe(find(checkpoint.folder))
         return {name.partition("-")[0].lower() for name in facts.languages} or None

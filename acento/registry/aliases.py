@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from acento.errors import DamagedError, InputError
+from acento.core.errors import DamagedError, InputError
+from acento.core.store import Store
 from acento.registry.report import latest_report
 from acento.registry.versions import LATEST, ModelVersion, check_name, find_version, reads_as_version
-from acento.store import Store
 
 PRODUCTION = "production"
 """The alias that only the gate gives, or ``--force``."""

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from acento.benchmark import SCORING_VERSION
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report
+from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.fingerprint import fingerprint
+from acento.inference.benchmark import SCORING_VERSION
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import Checkpoint, in_artifact, resolve
-from acento.progress import report
+from acento.models.checkpoints.resolver import Checkpoint, in_artifact, resolve
 from acento.registry.interpolation import choose, interpolate
 from acento.registry.versions import RECIPE, ModelVersion, publish_model
-from acento.store import Store
-from acento.training.evaluate import DevScore, evaluate
-from acento.training.prepare import load_prepared, prepare
+from acento.training.data.prepare import load_prepared, prepare
+from acento.training.loop.evaluate import DevScore, evaluate
 
 RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
 _SCORES = "scores.json"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from acento.data.demo.real.weights import WEIGHTS
-from acento.models.naming import REGISTRY, SHIPPED
+from acento.models.checkpoints.references import REGISTRY, SHIPPED
 from acento.registry.versions import CURVE, ModelVersion
 from acento.scoring.table import Grid
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.errors import InputError
+from acento.core.text.language import same_language
 from acento.data.utterance import SPLITS, primary_language
-from acento.errors import InputError
 from acento.scoring.score import FAILED, SCORED, count_column
-from acento.text.language import same_language
 
 Column = Literal["accent", "speaker"]
 COLUMNS: tuple[Column, ...] = ("accent", "speaker")

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.registry.evidence import Evidence, Pairs, foreign_languages, pair
 from acento.registry.split_use import SplitUse
 from acento.registry.verdict import BY_NUMBERS, Reason, Role, SetVerdict, Unit, Verdict, headline, notes, sentence_of

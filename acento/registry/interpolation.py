@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acento.errors import InputError, ModelError
-from acento.models.weights import BESIDE, NEMO_SUFFIX
+from acento.core.errors import InputError, ModelError
+from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX
 from acento.scoring.counts import ErrorCounts
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def interpolate(base: Path, tuned: Path, ratio: float, out: Path) -> None:
 
 def _interpolate_archives(base: Path, tuned: Path, ratio: float, out: Path) -> None:
     """Write a NeMo model between two: the archive of the tuned one, but for the weights' values."""
-    from acento.models.nemo_archive import find
-    from acento.models.nemo_weights import weights_of, write_with_weights
+    from acento.families.nemo.archive import find
+    from acento.families.nemo.weights import weights_of, write_with_weights
 
     source = find(tuned)
     old, new = weights_of(find(base)), weights_of(source)

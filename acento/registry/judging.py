@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.errors import InputError
+from acento.core.store import Store
 from acento.data.dataset import load_card, read_clips
 from acento.data.utterance import primary_language
-from acento.errors import InputError
-from acento.models.checkpoint import Checkpoint
+from acento.models.checkpoints.resolver import Checkpoint
 from acento.registry.evidence import Evidence, Selection, foreign_languages, select
 from acento.registry.gate import BOUND, decide
+from acento.registry.runs import entries_of, utterances_of
 from acento.registry.split_use import split_use
 from acento.registry.verdict import Verdict
-from acento.runs import entries_of, utterances_of
-from acento.store import Store
 
 
 class Question(BaseModel):

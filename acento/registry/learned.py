@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from acento.core.store import Store
 from acento.registry.versions import CURVE, HISTORY, ModelVersion
-from acento.store import Store
 
 
 def read_history(store: Store, version: ModelVersion) -> list[Mapping[str, Any]]:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from acento.core.errors import AcentoError
+from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.errors import AcentoError
-from acento.models.card_facts import front_matter
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.card_facts import front_matter
+from acento.models.checkpoints.resolver import resolve
 from acento.models.spec import ModelSpec
-from acento.store import Store
 
 
 def base_license(base: ModelSpec) -> str | None:

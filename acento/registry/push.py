@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acento.errors import AcentoError, InputError, ModelError, TransientError
-from acento.hub import hub_token
+from acento.core.errors import AcentoError, InputError, ModelError, TransientError
+from acento.core.hub import hub_token
+from acento.core.store import Store
 from acento.registry.report import card_path
 from acento.registry.versions import CARD, ModelVersion
-from acento.store import Store
 
 _MADE_BY_THE_HUB = frozenset({".gitattributes"})
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from acento.errors import DamagedError, InputError, StoreError
+from acento.core.errors import DamagedError, InputError, StoreError
+from acento.core.store import Artifact, Store
 from acento.registry.comparison import Row, by_accent, compare
 from acento.registry.evidence import Selection, select
 from acento.registry.learned import read_curve, read_history
 from acento.registry.split_use import SplitUse, split_use
 from acento.registry.verdict import Role, Verdict
 from acento.registry.versions import CARD, CURVE, ModelVersion
-from acento.store import Artifact, Store
 
 if TYPE_CHECKING:
     from acento.registry.judging import Question
@@ -132,8 +132,8 @@ def report_of(store: Store, version: ModelVersion, run: str, question: "Question
     """
     # runs know jobs, a job may be a training, and that publishes versions: imported above it would be a circle
     from acento.data.dataset import load_card
-    from acento.models.checkpoint import in_artifact
-    from acento.runs import entries_of, utterances_of
+    from acento.models.checkpoints.resolver import in_artifact
+    from acento.registry.runs import entries_of, utterances_of
 
     entries = {
         (entry.model_hash, entry.dataset_fingerprint, entry.split): (entry, key)

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.store import Store
 from acento.data.dataset import Card, load_card, versions
 from acento.data.utterance import ALL
 from acento.scoring.entry import Entry
-from acento.store import Store
 
 
 class SplitUse(BaseModel):
@@ -62,7 +62,7 @@ def split_use(store: Store, card: Card, split: str = "test") -> SplitUse:
     of the versions before.
     """
     # runs know jobs, a job may be a training, and that publishes to the registry: imported above it would be a circle
-    from acento.runs import entries_of
+    from acento.registry.runs import entries_of
 
     fingerprints = {load_card(store, f"{card.name}@{number}").fingerprint for number in versions(store, card.name)}
     entries = (entry for run in store.list("runs") for entry, _ in entries_of(store, run))

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from acento.errors import DamagedError, InputError, ModelError
-from acento.fingerprint import fingerprint, sha256_file
-from acento.models.checkpoint import checkpoint_files
-from acento.models.naming import REGISTRY
-from acento.store import Artifact, Store
-from acento.store.base import MARKER, check_key
+from acento.core.errors import DamagedError, InputError, ModelError
+from acento.core.fingerprint import fingerprint, sha256_file
+from acento.core.store import Artifact, Store
+from acento.core.store.base import MARKER, check_key
+from acento.models.checkpoints.references import REGISTRY
+from acento.models.checkpoints.resolver import checkpoint_files
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
 """What lies beside a checkpoint's own files, where the training left it: what was asked, and how it went."""

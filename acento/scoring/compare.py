@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, paired
 from acento.scoring.score import SCORED, count_column
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.entry import Entry, Value, condition_columns, rate_columns, speed_columns
 from acento.scoring.table import percent

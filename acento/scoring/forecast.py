@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL
 
 RESAMPLES = 1000

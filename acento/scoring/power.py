@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 
 ALPHA = 0.05
 POWER = 0.8

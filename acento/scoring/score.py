@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.text import Normalizer
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Interval, interval, macro_interval
 from acento.scoring.counts import ErrorCounts, count_characters, count_words
-from acento.text import Normalizer
 
 SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
 GROUPINGS = ("split", "speaker", "accent")

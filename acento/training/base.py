@@ -10,7 +10,7 @@ from acento.models.base import Audio, Recognizer
 if TYPE_CHECKING:  # torch is imported by families only, when a model is loaded
     import torch
 
-    from acento.training.prepare import Needs
+    from acento.training.data.prepare import Needs
 
 
 class Labeler(ABC):

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from acento.training.curve import Row
+from acento.training.loop.curve import Row
 
 TAGS = {
     "loss": "train/loss",

@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.fingerprint import fingerprint
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.scoring.bootstrap import interval
 from acento.scoring.forecast import Forecast, LearningPoint, forecast
 from acento.scoring.score import Rate, count_column
-from acento.store import Store
+from acento.training.data.subsets import Share
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.measured import test_table
-from acento.training.subsets import Share
 
 REPORT, PICTURE = "curve.json", "curve.png"
 _VERSION = 1

@@ -12,14 +12,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from acento.models.pretrained import TorchRecognizer
-from acento.models.weights import save_as, stored_dtype
+from acento.models.checkpoints.pretrained import TorchRecognizer
+from acento.models.checkpoints.weights import save_as, stored_dtype
 from acento.training.base import Trainable
-from acento.training.prepare import Needs
+from acento.training.data.prepare import Needs
+from acento.training.data.tokenizer_files import copy_unchanged
 from acento.training.recipe import Recipe
 from acento.training.sequence_loss import sequence_loss
 from acento.training.strategies import choose, frozen_layers, plain_state
-from acento.training.tokenizer_files import copy_unchanged
 
 
 class SequenceLabeler(Protocol):

@@ -11,31 +11,31 @@ from typing import Any
 
 import torch
 
-from acento.devices import device_name
-from acento.errors import DamagedError
-from acento.models.checkpoint import resolve
-from acento.progress import Progress
-from acento.provenance import code_version, library_versions, machine
+from acento.core.errors import DamagedError
+from acento.core.progress import Progress
+from acento.core.provenance import code_version, library_versions, machine
+from acento.core.store import Store
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import device_name
 from acento.registry.licenses import base_license, data_license
 from acento.registry.versions import CURVE, HISTORY, RECIPE, ModelAbout, ModelVersion, publish_model
-from acento.store import Store
 from acento.training.base import Trainable
-from acento.training.checkpoints import Checkpoints
-from acento.training.curve import draw
-from acento.training.feed import Feed
-from acento.training.history import write_history
+from acento.training.data.feed import Feed
+from acento.training.data.prepared import Prepared
+from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.lease import held
-from acento.training.loop import Hooks, Loop, Stopped, Why
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.curve import draw
+from acento.training.loop.history import write_history
+from acento.training.loop.loop import Hooks, Loop, Stopped, Why
+from acento.training.loop.memory import plan_passes
+from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.schedule import total_steps
+from acento.training.loop.state import Row, TrainingState
+from acento.training.loop.step import autocast
+from acento.training.loop.weights import Weights
 from acento.training.measured import JobClips, Who, clips_of, hear
-from acento.training.memory import plan_passes
-from acento.training.optimizer import make_optimizer
-from acento.training.prepared import Prepared
-from acento.training.sampling import Batches, weights_for
-from acento.training.schedule import total_steps
-from acento.training.state import Row, TrainingState
-from acento.training.step import autocast
-from acento.training.weights import Weights
 
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")

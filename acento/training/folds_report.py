@@ -7,15 +7,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.data.splits import SplitBy, group_of
-from acento.fingerprint import fingerprint
 from acento.scoring.folds import Pooled, pool, pool_difference, pool_tables
 from acento.scoring.power import detectable
 from acento.scoring.score import SCORED, count_column
-from acento.store import Store
+from acento.training.data.subsets import Fold
 from acento.training.job import FinetuneJob
 from acento.training.measured import test_table
-from acento.training.subsets import Fold
 
 REPORT, BASE, TUNED = "folds.json", "base.parquet", "tuned.parquet"
 _VERSION = 1

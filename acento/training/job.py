@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.fingerprint import fingerprint
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.models.base import DecodeOptions
 from acento.models.spec import ModelSpec
-from acento.store import Store
+from acento.training.data.subsets import Subset
 from acento.training.recipe import Recipe
-from acento.training.subsets import Subset
 
 TRAINING_VERSION = 1
 """Raised by hand whenever the same job may make other weights."""

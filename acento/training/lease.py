@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from acento.errors import TransientError
-from acento.store import Store
+from acento.core.errors import TransientError
+from acento.core.store import Store
 
 HOLD_S = 1800.0
 """Seconds that a lease holds before it must be renewed: longer than a step, an evaluation and a checkpoint."""

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acento.errors import InputError
-from acento.store import LocalStore, Store
-from acento.store.cache import cache_folder
+from acento.core.errors import InputError
+from acento.core.store import LocalStore, Store
+from acento.core.store.cache import cache_folder
 from acento.training.board import LiveBoard, write_events
-from acento.training.checkpoints import Checkpoints
-from acento.training.state import Row
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.state import Row
 
 if TYPE_CHECKING:
     from acento.registry.versions import ModelVersion

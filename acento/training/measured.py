@@ -10,17 +10,17 @@ from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
+from acento.core.progress import Progress
+from acento.core.store import Store
+from acento.core.text import normalizer as find_normalizer
 from acento.data.utterance import SAMPLE_RATE
 from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
 from acento.models.base import Recognizer
-from acento.progress import Progress
 from acento.scoring.score import UtteranceResult, score_utterances
-from acento.store import Store
-from acento.text import normalizer as find_normalizer
-from acento.training.evaluate import decode
+from acento.training.data.prepared import Prepared, load_prepared
+from acento.training.data.subsets import fold_places, share_places
 from acento.training.job import FinetuneJob
-from acento.training.prepared import Prepared, load_prepared
-from acento.training.subsets import fold_places, share_places
+from acento.training.loop.evaluate import decode
 
 Who: TypeAlias = Literal["base", "tuned"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.training.augment.options import Augmentation
 from acento.training.recipe import as_number
 

@@ -9,22 +9,22 @@ small share is seen more often does it no harm that dev does not see: of each tr
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from acento.core.errors import InputError
+from acento.core.store import Store
 from acento.data.dataset import Card, language_of
 from acento.data.splits import SplitBy
 from acento.data.utterance import SPLITS
-from acento.errors import InputError
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import Checkpoint
+from acento.models.checkpoints.resolver import Checkpoint
 from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.registry.versions import check_name
-from acento.store import Store
+from acento.training.data.prepare import prepare
+from acento.training.data.prepared import load_prepared
+from acento.training.data.subsets import Fold, Share, fold_places, share_size
 from acento.training.job import FinetuneJob
-from acento.training.prepare import prepare
-from acento.training.prepared import load_prepared
+from acento.training.loop.schedule import total_steps
 from acento.training.recipe import Recipe
-from acento.training.schedule import total_steps
-from acento.training.subsets import Fold, Share, fold_places, share_size
 
 SHARES = (25.0, 50.0, 75.0, 100.0)
 

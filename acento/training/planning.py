@@ -3,17 +3,17 @@
 import json
 from collections.abc import Callable, Mapping
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import Store
 from acento.data.dataset import Card, language_of
-from acento.errors import DataError, InputError
 from acento.models.base import DecodeOptions, DeviceType
-from acento.models.checkpoint import Checkpoint
-from acento.models.families import Family
+from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.family import Family
 from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.registry.versions import check_name
-from acento.store import Store
+from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.job import FinetuneJob
-from acento.training.prepare import PreparedRef, prepare
 from acento.training.recipe import Recipe, effective_recipe
 
 _MISSING = {

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.text import NORMALIZERS
 from acento.models.base import DeviceType
-from acento.text import NORMALIZERS
 from acento.training.augment.options import Augmentation
 
 Strategy = Literal["encoder", "full", "decoder", "lora", "last-n"]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.nn import functional
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
 from acento.training.recipe import Recipe
 
 _ADAPTER = "default"

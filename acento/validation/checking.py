@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.validation.suite import Check, Suite, expectations
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.benchmark import Transcription, plan_transcription, predictions
+from acento.core.errors import DataError
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report
+from acento.core.store import Store
+from acento.core.text import normalizer
 from acento.data.dataset import Card, read_clips
-from acento.errors import DataError
-from acento.fingerprint import fingerprint
+from acento.inference.benchmark import Transcription, plan_transcription, predictions
 from acento.inference.predictions import Prediction, digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import Checkpoint
-from acento.progress import report
-from acento.store import Store
-from acento.text import normalizer
+from acento.models.checkpoints.resolver import Checkpoint
 from acento.validation.doctor_ear import spoken_languages
 from acento.validation.doctor_findings import Suspect, diagnose
 from acento.validation.doctor_signs import Heard

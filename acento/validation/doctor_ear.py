@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from contextlib import closing
 
-from acento.benchmark import Transcription
+from acento.core.errors import DamagedError
+from acento.core.progress import report
+from acento.core.store import Store
 from acento.data.dataset import Card, read_clips
-from acento.errors import DamagedError
+from acento.inference.benchmark import Transcription
 from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
 from acento.inference.windows import pieces
-from acento.models.checkpoint import resolve
-from acento.progress import report
-from acento.store import Store
+from acento.models.checkpoints.resolver import resolve
 from acento.validation.doctor_signs import Heard
 
 _AT_ONCE = 8

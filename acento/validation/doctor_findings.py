@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from acento.text import Normalizer
+from acento.core.text import Normalizer
 from acento.validation.doctor_languages import Listen, find_languages, find_spoken
 from acento.validation.doctor_signs import (
     SUSPICIOUS_Z,

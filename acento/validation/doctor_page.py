@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from acento import __version__
+from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card
 from acento.data.splits import prompt_of
-from acento.store import Store
 from acento.validation.doctor_findings import Suspect
 from acento.validation.page import document
 

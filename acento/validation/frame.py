@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from acento.core.store import Store
 from acento.data.dataset import Card
-from acento.store import Store
 from acento.validation.labels import LabelLimits
 from acento.validation.measure import read_measured
 

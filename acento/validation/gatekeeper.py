@@ -1,8 +1,8 @@
 """Whether later steps may use a data set: one that failed its last validation only when that is asked for."""
 
+from acento.core.errors import DataError
+from acento.core.store import Store
 from acento.data.dataset import Card
-from acento.errors import DataError
-from acento.store import Store
 from acento.validation.verdict import Verdict, latest_verdict
 
 PASSED, NOT_VALIDATED, USED_ALL_THE_SAME = "passed", "not validated", "failed, used all the same"

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from acento.errors import DataError, ModelError
-from acento.models.checkpoint import Checkpoint
-from acento.models.families import WHISPER
+from acento.core.errors import DataError, ModelError
+from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.family import WHISPER
 from acento.models.languages import told
 from acento.training.base import Labeler
 

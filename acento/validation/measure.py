@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card, DataPart
 from acento.data.utterance import META_COLUMNS, SCHEMA
-from acento.fingerprint import fingerprint
-from acento.progress import report
-from acento.settings import settings
-from acento.store import Store
 from acento.validation.levels import measure_levels
 from acento.validation.wording import measure_wording
 

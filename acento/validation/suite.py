@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from acento.errors import InputError
-from acento.fingerprint import fingerprint
+from acento.core.errors import InputError
+from acento.core.fingerprint import fingerprint
 from acento.validation.frame import COLUMNS
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from acento.core.progress import report
+from acento.core.store import Store
 from acento.data.dataset import Card, language_of
-from acento.models.checkpoint import Checkpoint
-from acento.progress import report
-from acento.store import Store
+from acento.models.checkpoints.resolver import Checkpoint
 from acento.validation.checking import run_suite
 from acento.validation.frame import make_frame
 from acento.validation.labels import label_limits

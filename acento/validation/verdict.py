@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.data.dataset import Card
-from acento.fingerprint import fingerprint
-from acento.store import Store
 from acento.validation.measure import MEASURE_VERSION
 from acento.validation.suite import Severity, Suite
 

@@ -10,8 +10,8 @@ from flows import terminal
 from flows.commands.working import Backend, GpuType, WorkPool, done_here, working
 
 if TYPE_CHECKING:
+    from acento.core.store import Store
     from acento.scoring.leaderboard import Leaderboard
-    from acento.store import Store
 
 Models = Annotated[
     list[str],
@@ -77,7 +77,7 @@ def benchmark(
 
     def first(store: "Store") -> None:
         """Say at once what will be left out."""
-        from acento.precheck import unusable
+        from acento.registry.precheck import unusable
 
         found = unusable(
             store,
@@ -136,8 +136,8 @@ def demo(
     if real:
         _demo_real(num_requests)
         return
-    from acento.settings import settings
-    from acento.store import LocalStore, open_store
+    from acento.core.settings import settings
+    from acento.core.store import LocalStore, open_store
     from flows.commands.training import print_specialized
 
     store = open_store(settings().store)
@@ -190,9 +190,9 @@ def _demo_real(num_requests: int) -> None:
 
 def runs() -> None:
     """List the runs: when, what was asked, and whether they finished."""
-    from acento.runs import runs as find_runs
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
+    from acento.registry.runs import runs as find_runs
 
     store = open_store(settings().store)
     found = find_runs(store)
@@ -219,10 +219,10 @@ def results(
     """List the files of a run, or download them."""
     import shutil
 
-    from acento.errors import InputError
-    from acento.runs import find_run
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.errors import InputError
+    from acento.core.settings import settings
+    from acento.core.store import open_store
+    from acento.registry.runs import find_run
 
     store = open_store(settings().store)
     artifact = find_run(store, run)
@@ -250,10 +250,10 @@ def leaderboard(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
 ) -> None:
     """Rank every model of every run in the store, where the same clips were scored the same way."""
-    from acento.errors import InputError
-    from acento.runs import leaderboard as all_runs
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.errors import InputError
+    from acento.core.settings import settings
+    from acento.core.store import open_store
+    from acento.registry.runs import leaderboard as all_runs
 
     store = open_store(settings().store)
     board = all_runs(store, dataset)
@@ -276,9 +276,9 @@ def print_left_out(left_out: dict[str, str]) -> None:
 
 def print_run(run: str, folder: str, by: list[str]) -> None:
     """Print a run's leaderboard and where its files are."""
-    from acento.runs import run_leaderboard, validation_of
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
+    from acento.registry.runs import run_leaderboard, validation_of
 
     store = open_store(settings().store)
     _print_board(run_leaderboard(store, run), by)
@@ -289,7 +289,7 @@ def print_run(run: str, folder: str, by: list[str]) -> None:
 
 def _print_board(board: "Leaderboard", by: list[str]) -> None:
     """Print every board, and its breakdowns where they are known."""
-    from acento.errors import InputError
+    from acento.core.errors import InputError
     from acento.scoring.score import GROUPINGS
     from acento.scoring.table import rich_table
 

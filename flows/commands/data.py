@@ -67,7 +67,7 @@ def stage(
     verbose: terminal.Verbose = False,
 ) -> None:
     """Turn a source of recordings into a staged data set, or add what is new to one."""
-    from acento.duration import duration
+    from acento.core.duration import duration
 
     with working("stage", name):
         from flows.stage import stage as stage_flow

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acento.duration import duration
+from acento.core.duration import duration
 from flows import terminal
 
 if TYPE_CHECKING:
+    from acento.core.store import Store
     from acento.data.facts import Amount, Difference
-    from acento.store import Store
 
 app = typer.Typer(
     help="List the staged data sets; show, compare, export, import, mend or remove one.", invoke_without_command=True
@@ -141,9 +141,9 @@ def export_(
     ] = "acento",
 ) -> None:
     """Write one version into a folder or a tar file, for another store or another tool."""
+    from acento.core.errors import InputError
     from acento.data.dataset import load_card
     from acento.data.export_formats import FORMATS
-    from acento.errors import InputError
 
     if written_as not in FORMATS:
         raise InputError(f"{written_as!r} is no format of data sets: use {', '.join(FORMATS)}.")
@@ -238,8 +238,8 @@ def mend(
 
 
 def _store() -> "Store":
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
 
     return open_store(settings().store)
 
@@ -250,8 +250,8 @@ def _two_versions(store: "Store", names: list[str]) -> tuple[str, str]:
     Raises:
         InputError: it is none of them.
     """
+    from acento.core.errors import InputError
     from acento.data.dataset import versions
-    from acento.errors import InputError
 
     if len(names) == 3:
         return f"{names[0]}@{names[1]}", f"{names[0]}@{names[2]}"

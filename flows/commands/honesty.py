@@ -142,8 +142,8 @@ def print_learning_curve(drawn: "DrawnCurve") -> None:
 
 def print_cross_validation(validated: "CrossValidated") -> None:
     """Print the table by fold and pooled, and the answer."""
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
     from tasks.cross_validate import HEADER, fold_rows
 
     report = validated.report
@@ -164,7 +164,7 @@ def _numbers(shares: str) -> list[float]:
     Raises:
         InputError: one of them is no number.
     """
-    from acento.errors import InputError
+    from acento.core.errors import InputError
 
     try:
         return [float(share) for share in shares.replace("%", "").split(",")]

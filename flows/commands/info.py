@@ -27,8 +27,8 @@ _EXTRAS = (("nemo_toolkit", "nemo"),)
 def info() -> None:
     """Show what is installed, which devices there are, and which store and Prefect server are used."""
     from acento import __version__
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
 
     terminal.print_facts(
         [
@@ -62,7 +62,7 @@ def _extra(package: str, extra: str) -> str:
 
 def _families() -> str:
     """Return the families of models that can be run here."""
-    from acento.models.families import FAMILIES
+    from acento.models.family import FAMILIES
 
     return ", ".join(family.name for family in FAMILIES.values() if family.missing() is None)
 
@@ -84,7 +84,7 @@ def _prefect_server() -> str:
     """Say where flows run: beside a server, and whether it answers, or in one that starts with each command."""
     from prefect.settings import get_current_settings
 
-    from acento.errors import AcentoError
+    from acento.core.errors import AcentoError
     from flows.embedded import check_server
 
     current = get_current_settings()

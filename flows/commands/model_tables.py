@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from flows import terminal
 
 if TYPE_CHECKING:
+    from acento.core.store import Store
     from acento.registry.report import Report
     from acento.scoring.score import Rate
-    from acento.store import Store
 
 
 def print_report(report: "Report") -> None:

@@ -9,8 +9,8 @@ from flows import terminal
 from flows.commands.model_tables import percent, print_history, print_report
 
 if TYPE_CHECKING:
+    from acento.core.store import Store
     from acento.registry.versions import ModelVersion
-    from acento.store import Store
 
 app = typer.Typer(
     help="List the tuned models; show, promote, roll back, export or push one.", invoke_without_command=True
@@ -115,7 +115,7 @@ def promote(
     why: Why = "",
 ) -> None:
     """Let an alias point to a version; `production` only where the gate let it pass."""
-    from acento.errors import InputError
+    from acento.core.errors import InputError
     from acento.registry.aliases import pointed_at
     from acento.registry.aliases import promote as move
     from acento.registry.versions import find_version
@@ -166,7 +166,7 @@ def export(
     ] = 0.5,
 ) -> None:
     """Write a version in another format, if it does as well on the dev clips of its training."""
-    from acento.models.formats import check_format
+    from acento.models.conversion.formats import check_format
     from acento.registry.export.exporting import export_model, hand_out
     from acento.registry.export.scoring import dev_scorer
     from acento.registry.versions import find_version
@@ -213,7 +213,7 @@ def _exports(store: "Store", version: "ModelVersion") -> list[str]:
 
 
 def _store() -> "Store":
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
 
     return open_store(settings().store)

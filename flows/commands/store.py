@@ -10,8 +10,8 @@ import typer
 from flows import terminal
 
 if TYPE_CHECKING:
-    from acento.store import Store
-    from acento.store.garbage import Doomed
+    from acento.core.store import Store
+    from acento.core.store.garbage import Doomed
 
 app = typer.Typer(help="check the store, ls what is in it, du what takes the room, gc what nobody needs.")
 
@@ -28,7 +28,7 @@ Copies = Annotated[
 @app.command()
 def check() -> None:
     """Write, read, create, list and remove something small, and say how long each took and what fails."""
-    from acento.store.checking import check_store
+    from acento.core.store.checking import check_store
 
     store = _store()
     failed, rows = None, []
@@ -45,10 +45,10 @@ def check() -> None:
 @app.command()
 def ls(folder: Prefix = "") -> None:
     """List what is in a folder of the store."""
-    from acento.errors import InputError
-    from acento.sizes import size_text
-    from acento.store import MARKER
-    from acento.store.marker import FILES
+    from acento.core.errors import InputError
+    from acento.core.sizes import size_text
+    from acento.core.store import MARKER
+    from acento.core.store.marker import FILES
 
     store = _store()
     folder = folder.strip("/")
@@ -72,8 +72,8 @@ def ls(folder: Prefix = "") -> None:
 @app.command()
 def du() -> None:
     """Show how much room each kind of thing takes."""
-    from acento.sizes import size_text
-    from acento.store.usage import KINDS, survey
+    from acento.core.sizes import size_text
+    from acento.core.store.usage import KINDS, survey
 
     store = _store()
     counts: defaultdict[str, int] = defaultdict(int)
@@ -97,8 +97,8 @@ def du() -> None:
 @app.command()
 def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) -> None:
     """Show what no run, model, alias, data set or search refers to, and remove it if you agree."""
-    from acento.sizes import size_text
-    from acento.store.garbage import collect, find_garbage
+    from acento.core.sizes import size_text
+    from acento.core.store.garbage import collect, find_garbage
 
     store = _store()
     grace_s = older_than * 86_400
@@ -120,7 +120,7 @@ def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) ->
         terminal.out.print("Nothing was removed; add --yes to remove this.")
         return
     with terminal.progress_bars("removing"):
-        from acento.progress import report
+        from acento.core.progress import report
 
         gone = collect(
             store,
@@ -136,7 +136,7 @@ def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) ->
 
 def _print_garbage(doomed: "tuple[Doomed, ...]") -> None:
     """Print what can go, by its sort, the largest first."""
-    from acento.sizes import size_text
+    from acento.core.sizes import size_text
 
     sorts: defaultdict[str, list[Doomed]] = defaultdict(list)
     for one in doomed:
@@ -157,8 +157,8 @@ def _agreed() -> bool:
 
 
 def _forget_copies(store: "Store", grace_s: float) -> None:
-    from acento.sizes import size_text
-    from acento.store.objects import ObjectStore
+    from acento.core.sizes import size_text
+    from acento.core.store.objects import ObjectStore
 
     if not isinstance(store, ObjectStore):
         terminal.out.print(f"There are no copies of {store.url}: it is a folder itself.", markup=False, soft_wrap=True)
@@ -169,8 +169,8 @@ def _forget_copies(store: "Store", grace_s: float) -> None:
 
 def _copies(store: "Store") -> list[tuple[str, object]]:
     """Return where this machine's copies are, and how large they are together."""
-    from acento.sizes import size_text
-    from acento.store.objects import ObjectStore
+    from acento.core.sizes import size_text
+    from acento.core.store.objects import ObjectStore
 
     if not isinstance(store, ObjectStore):
         return []
@@ -183,7 +183,7 @@ def _day(seconds: float) -> str:
 
 
 def _store() -> "Store":
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
 
     return open_store(settings().store)

@@ -9,7 +9,7 @@ from flows import terminal
 from flows.commands.working import Backend, GpuType, WorkPool, done_here, working
 
 if TYPE_CHECKING:
-    from acento.store import Store
+    from acento.core.store import Store
     from flows.specialize import Specialized
 
 REFUSED = 3
@@ -77,7 +77,7 @@ def finetune(
     """Fine-tune a model on a data set; killed or interrupted, the same command goes on where it was."""
 
     def first(store: "Store") -> None:
-        from acento.precheck import check_training
+        from acento.registry.precheck import check_training
 
         check_training(store, dataset, base_model, language=language, installed=done_here(compute))
 
@@ -154,7 +154,7 @@ def specialize(
     """Specialize a model, and prove it: stage, validate, benchmark, fine-tune, benchmark again, gate."""
 
     def first(store: "Store") -> None:
-        from acento.precheck import check_specialization
+        from acento.registry.precheck import check_specialization
 
         check_specialization(
             store,
@@ -208,8 +208,8 @@ def tensorboard(
     import subprocess
     import sys
 
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
     from acento.training.logs import log_folder
 
     folder = log_folder(open_store(settings().store), model or None)
@@ -220,9 +220,9 @@ def tensorboard(
 
 def print_training(model: str) -> None:
     """Print what a model became and where it is."""
+    from acento.core.settings import settings
+    from acento.core.store import open_store
     from acento.registry.versions import find_version
-    from acento.settings import settings
-    from acento.store import open_store
 
     store = open_store(settings().store)
     version = find_version(store, model.removeprefix("registry:"))

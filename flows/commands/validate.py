@@ -9,7 +9,7 @@ from flows import terminal
 from flows.commands.working import working
 
 if TYPE_CHECKING:
-    from acento.store import Store
+    from acento.core.store import Store
     from acento.validation.verdict import Verdict
 
 Dataset = Annotated[str | None, typer.Argument(help="A staged set, NAME or NAME@VERSION.", show_default=False)]
@@ -54,8 +54,8 @@ def validate(
             "It is for the models of --model and --doctor, and none is named.", param_hint="--model-language"
         )
 
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
     from acento.validation.gatekeeper import InvalidDataError
     from acento.validation.suite import load_suite
     from acento.validation.verdict import load_verdict
@@ -150,7 +150,7 @@ def _write(path: Path) -> None:
     Raises:
         InputError: it is there, or cannot be written.
     """
-    from acento.errors import InputError
+    from acento.core.errors import InputError
     from acento.validation.suite import DEFAULT_SUITE
 
     try:

@@ -10,7 +10,7 @@ import typer
 from flows import terminal
 
 if TYPE_CHECKING:
-    from acento.store import Store
+    from acento.core.store import Store
 
 Backend = Annotated[
     str | None,
@@ -45,8 +45,8 @@ def working(
         StoreError: the store cannot be written; said before a server starts.
         InputError: the backend needs a Prefect server, and PREFECT_API_URL names none.
     """
-    from acento.settings import settings
-    from acento.store import open_store
+    from acento.core.settings import settings
+    from acento.core.store import open_store
     from flows import embedded
 
     for name, value in (("ACENTO_WORK_POOL", work_pool), ("ACENTO_GPU_TYPE", gpu_type)):
@@ -66,6 +66,6 @@ def working(
 
 def done_here(compute: str | None) -> bool:
     """Tell whether the work is done on this machine, so that what it lacks can be known."""
-    from acento.settings import settings
+    from acento.core.settings import settings
 
     return (compute or settings().compute) == "inline"

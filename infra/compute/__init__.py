@@ -3,9 +3,9 @@
 from importlib import import_module
 from typing import get_args
 
-from acento.errors import InputError
-from acento.settings import ComputeName
-from acento.store import Store
+from acento.core.errors import InputError
+from acento.core.settings import ComputeName
+from acento.core.store import Store
 from infra.compute.base import Compute, Outcome
 from infra.compute.inline import InlineCompute
 

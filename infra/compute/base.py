@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from acento.devices import Elsewhere
-from acento.jobs import Job, Result
-from acento.training.state import Row
+from acento.inference.jobs import Job, Result
+from acento.models.devices import Elsewhere
+from acento.training.loop.state import Row
 
 
 @dataclass(frozen=True, slots=True)

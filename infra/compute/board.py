@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from acento.errors import StoreError
-from acento.jobs import Job, Runner
-from acento.store import Store
-from acento.training.state import Row
+from acento.core.errors import StoreError
+from acento.core.store import Store
+from acento.inference.jobs import Job, Runner
+from acento.training.loop.state import Row
 from infra.compute.base import Outcome
 from infra.compute.claims import Claims
 from infra.compute.telling import read_outcome, tell_deaths

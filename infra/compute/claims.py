@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from acento.store import Store
+from acento.core.store import Store
 
 
 class Claims:

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError, PrefectException
 from prefect.logging import get_run_logger
 
-from acento.errors import AcentoError, InputError, TransientError
+from acento.core.errors import AcentoError, InputError, TransientError
 from infra.compute import pool as prefect_pool
 from infra.compute.board import Board
 from infra.compute.endings import in_plain_words

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote
 
-from acento.errors import own_line
+from acento.core.errors import own_line
 
 _KNOWN: tuple[tuple[str, str], ...] = (
     (

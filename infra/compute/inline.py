@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from acento.devices import held_by_cores
-from acento.jobs import Job, Placement, Result, Runner
-from acento.store import Store
-from acento.training.state import Row
+from acento.core.store import Store
+from acento.inference.jobs import Job, Placement, Result, Runner
+from acento.models.devices import held_by_cores
+from acento.training.loop.state import Row
 from infra.compute.apart import Apart
 from infra.compute.base import Compute, Outcome
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import modal
 from modal.exception import FunctionTimeoutError
 
-from acento.devices import Elsewhere
-from acento.errors import AcentoError, InputError, TransientError
-from acento.jobs import Job
-from acento.models.naming import parse as parse_model
-from acento.store import Store
-from acento.training.state import Row
+from acento.core.errors import AcentoError, InputError, TransientError
+from acento.core.store import Store
+from acento.inference.jobs import Job
+from acento.models.checkpoints.references import parse as parse_model
+from acento.models.devices import Elsewhere
+from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.reach import check_reach, kind_of
 from infra.compute.telling import read_outcome

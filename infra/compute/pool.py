@@ -24,7 +24,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Cancelling, Crashed
 
-from acento.errors import InputError, TransientError
+from acento.core.errors import InputError, TransientError
 
 FLOW = "run-placement"
 ENTRYPOINT = "flows.run_placement.run_placement"

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from acento.jobs import Job
-from acento.models.naming import parse
-from acento.settings import settings
+from acento.core.settings import settings
+from acento.inference.jobs import Job
+from acento.models.checkpoints.references import parse
 
 _SETTINGS = ("trust", "trust_code")
 _VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")

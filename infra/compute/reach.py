@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from acento.errors import InputError
-from acento.settings import settings
+from acento.core.errors import InputError
+from acento.core.settings import settings
 
 Way = Literal["works", "uploads first", "refused"]
 Kind = Literal["folder", "s3", "modal"]

@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acento.errors import AcentoError, StoreError
-from acento.jobs import Placement, Result, Runner
+from acento.core.errors import AcentoError, StoreError
+from acento.inference.jobs import Placement, Result, Runner
 from acento.training.job import FinetuneResult
 from acento.training.lease import release_of
-from acento.training.state import Row
+from acento.training.loop.state import Row
 from infra.compute.telling import tell_error, tell_result
 
 if TYPE_CHECKING:

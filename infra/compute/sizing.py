@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from acento.jobs import Job
+from acento.core.settings import settings
+from acento.inference.jobs import Job
 from acento.scoring.table import rtfx_text
-from acento.settings import settings
 
 START_S = 12.0
 """What a start costs where none was measured: to be noticed by a worker, a new Python, Prefect, torch, a model."""

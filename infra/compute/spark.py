@@ -13,12 +13,12 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from acento.devices import Elsewhere
-from acento.errors import AcentoError, InputError, TransientError, own_line
-from acento.jobs import Job
-from acento.settings import settings
-from acento.store import Store
-from acento.training.state import Row
+from acento.core.errors import AcentoError, InputError, TransientError, own_line
+from acento.core.settings import settings
+from acento.core.store import Store
+from acento.inference.jobs import Job
+from acento.models.devices import Elsewhere
+from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.board import BEAT_S, Board
 from infra.compute.portable import passed_on, portable

@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from acento.devices import Elsewhere, cores
-from acento.errors import InputError, StoreError
-from acento.jobs import Job
-from acento.settings import settings
-from acento.store import Store
-from acento.training.state import Row
+from acento.core.errors import InputError, StoreError
+from acento.core.settings import settings
+from acento.core.store import Store
+from acento.inference.jobs import Job
+from acento.models.devices import Elsewhere, cores
+from acento.training.loop.state import Row
 from infra.compute import pool as prefect_pool
 from infra.compute.base import Compute, Outcome
 from infra.compute.board import BEAT_S, Board

@@ -25,7 +25,7 @@ from modal.exception import (
     ServiceError,
 )
 
-from acento.errors import AcentoError, InputError, TransientError, own_line
+from acento.core.errors import AcentoError, InputError, TransientError, own_line
 
 _ANSWER_S = 20.0
 """Seconds that Modal may take to greet a client."""

@@ -12,7 +12,7 @@ from prefect.utilities.slugify import slugify
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from infra.modal.machine import Machine
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import modal
 from modal.exception import Error
 from pydantic import TypeAdapter
 
-from acento.jobs import Job, Placement, Runner
-from acento.settings import settings
-from acento.store import Store, open_store
-from acento.training.state import Row
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
+from acento.inference.jobs import Job, Placement, Runner
+from acento.training.loop.state import Row
 from infra.compute.telling import tell_error, tell_result
 
 QUEUE, COUNT = "ACENTO_MODAL_QUEUE", "ACENTO_MODAL_CONTAINERS"

@@ -15,8 +15,8 @@ import modal
 from modal.exception import InvalidError, NotFoundError
 from modal.types import FileEntryType
 
-from acento.errors import TransientError
-from acento.store.base import Stored
+from acento.core.errors import TransientError
+from acento.core.store.base import Stored
 
 _ASIDE = ".aside"
 """The folder in which a file is written before it gets its name."""

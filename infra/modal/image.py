@@ -10,7 +10,7 @@ import modal
 from pydantic import BaseModel, Field, field_validator
 
 import acento
-from acento.errors import InputError
+from acento.core.errors import InputError
 
 SpecT = TypeVar("SpecT", bound="ImageSpec")
 _INTO = "/opt/project"

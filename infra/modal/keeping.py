@@ -20,7 +20,7 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.types._datetime import now
 
-from acento.errors import AcentoError
+from acento.core.errors import AcentoError
 from infra.modal.access import explain
 from infra.modal.configuration import FLOW_RUN_TAG, POOL_TAG, apps_of
 from infra.modal.echo import Echo

@@ -13,9 +13,9 @@ from typing import Any
 import modal
 from pydantic import ConfigDict, ValidationError
 
-from acento.errors import InputError
-from acento.jobs import Job
-from acento.settings import settings
+from acento.core.errors import InputError
+from acento.core.settings import settings
+from acento.inference.jobs import Job
 from infra.compute.portable import passed_on
 from infra.modal.container import COUNT, QUEUE, Container
 from infra.modal.image import build, with_this_project

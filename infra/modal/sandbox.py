@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import modal
 from modal.exception import AlreadyExistsError, ResourceExhaustedError, SandboxTerminatedError, SandboxTimeoutError
 
-from acento.errors import AcentoError
+from acento.core.errors import AcentoError
 from infra.modal.access import explain
 from infra.modal.configuration import FLOW_RUN_TAG, ModalConfiguration
 from infra.modal.image import build

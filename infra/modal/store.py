@@ -25,9 +25,9 @@ from typing import TypeVar
 
 import modal
 
-from acento.errors import InputError, may_pass
-from acento.store.base import Stored, check_key
-from acento.store.objects import FILES, THREADS, Objects, ObjectStore
+from acento.core.errors import InputError, may_pass
+from acento.core.store.base import Stored, check_key
+from acento.core.store.objects import FILES, THREADS, Objects, ObjectStore
 from infra.modal.access import explain
 from infra.modal.files import ApiFiles, MountedFiles, VolumeFiles
 

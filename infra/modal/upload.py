@@ -13,12 +13,12 @@ import modal
 from modal.exception import NotFoundError
 from modal.types import FileEntryType
 
-from acento.carried import Carried, inputs, outputs
-from acento.errors import TransientError
-from acento.jobs import Job
-from acento.store import Store
-from acento.store.objects import FILES, ObjectStore
-from acento.store.transfer import copy_artifacts
+from acento.core.errors import TransientError
+from acento.core.store import Store
+from acento.core.store.objects import FILES, ObjectStore
+from acento.core.store.transfer import copy_artifacts
+from acento.inference.jobs import Job
+from acento.registry.carried import Carried, inputs, outputs
 from infra.modal.access import explain
 from infra.modal.machine import DAY_S
 from infra.modal.store import SCHEME, open_volume

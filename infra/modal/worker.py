@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import InfrastructureError, InfrastructureNotFound, ObjectNotFound
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
-from acento.errors import AcentoError, may_pass
+from acento.core.errors import AcentoError, may_pass
 from infra.modal.access import check_api_url, check_store_url, check_token, explain
 from infra.modal.configuration import ModalConfiguration, ModalVariables
 from infra.modal.echo import Echo

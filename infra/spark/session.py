@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from acento.errors import InputError, TransientError
-from acento.settings import settings
+from acento.core.errors import InputError, TransientError
+from acento.core.settings import settings
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from audio_files import by_ffmpeg
 
-from acento.audio import AudioError, decode, decode_flac, encode_flac
+from acento.core.audio.recording import AudioError, decode, decode_flac, encode_flac
 
 
 def tone(seconds=2.0, rate=16_000, hertz=440.0):

@@ -9,13 +9,13 @@ from fake_recognizer import FAKE, fake_model
 from faults import killed_at_every_write, tree
 from staged import staged
 
-from acento import jobs as job_module
-from acento.benchmark import jobs, plan_transcription, score_transcription
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import jobs, plan_transcription, score_transcription
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.runs import BenchmarkRequest, begin, finish, runs, utc_now
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.runs import BenchmarkRequest, begin, finish, runs, utc_now
 from infra.compute import InlineCompute
 
 

@@ -9,18 +9,18 @@ from registered import registered
 from staged import staged
 from tiny_whisper import make_whisper
 
-from acento import jobs as job_module
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
-from acento.carried import Carried, inputs, outputs
+from acento.core.settings import settings
+from acento.core.store import LocalStore
+from acento.core.store.transfer import copy_artifacts
 from acento.data.dataset import load_card
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.inference.jobs import Runner
 from acento.inference.predictions import digest
-from acento.jobs import Runner
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.carried import Carried, inputs, outputs
 from acento.registry.versions import find_version
-from acento.settings import settings
-from acento.store import LocalStore
-from acento.store.transfer import copy_artifacts
 
 
 @pytest.fixture

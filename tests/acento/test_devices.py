@@ -2,9 +2,9 @@
 
 import pytest
 
-from acento import devices
-from acento.devices import Elsewhere, cores, default_dtype, pick_device
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.models import devices
+from acento.models.devices import Elsewhere, cores, default_dtype, pick_device
 
 
 @pytest.fixture(autouse=True)

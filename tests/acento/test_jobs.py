@@ -7,8 +7,11 @@ import pytest
 from fake_recognizer import FAKE, FakeRecognizer, fake_model
 from staged import staged
 
-from acento import jobs as job_module
-from acento.benchmark import (
+from acento.core.errors import AcentoError, DamagedError
+from acento.core.store import LocalStore
+from acento.data.dataset import load_card
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import (
     Transcription,
     jobs,
     plan_transcription,
@@ -17,13 +20,10 @@ from acento.benchmark import (
     speed,
     unfinished,
 )
-from acento.data.dataset import load_card
-from acento.errors import AcentoError, DamagedError
+from acento.inference.jobs import Placement, Runner, TranscribeJob, measurements, state
 from acento.inference.predictions import FILE, attempts, digest
-from acento.jobs import Placement, Runner, TranscribeJob, measurements, state
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 
 
 @pytest.fixture

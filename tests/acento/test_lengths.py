@@ -8,7 +8,7 @@ from audio_files import by_ffmpeg, by_soundfile, hum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.audio import AudioError, decode
+from acento.core.audio.recording import AudioError, decode
 
 SAMPLES = (hum(1.0) * 32767).astype(np.int16)
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "300000"}

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import soxr
 
-from acento.audio import AudioError, decode
+from acento.core.audio.recording import AudioError, decode
 
 FIELD = Path(__file__).parents[1] / "field" / "mp3"
 SECONDS = {

@@ -9,9 +9,9 @@ import pytest
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
-from acento.errors import DataError, InputError, ModelError
-from acento.precheck import check_specialization, check_training, unusable
-from acento.store import LocalStore
+from acento.core.errors import DataError, InputError, ModelError
+from acento.core.store import LocalStore
+from acento.registry.precheck import check_specialization, check_training, unusable
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_it_takes_no_second_and_reads_no_weights(
     def read(*_: object) -> str:
         raise AssertionError("a file was hashed")
 
-    monkeypatch.setattr("acento.models.checkpoint.sha256_file", read)
+    monkeypatch.setattr("acento.models.checkpoints.resolver.sha256_file", read)
     store, model = place
     began = time.monotonic()
     unusable(store, [str(model)], ["spoken", "nothere"], split="test")

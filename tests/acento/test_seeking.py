@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from audio_files import by_ffmpeg, by_soundfile, hum
 
-from acento import audio
-from acento.audio import decode
-from acento.decoders import ffmpeg, grid
+from acento.core.audio import recording as audio
+from acento.core.audio.decoders import ffmpeg, grid
+from acento.core.audio.recording import decode
 
 SECONDS = 40.0
 KINDS = {

@@ -13,8 +13,8 @@ from servers import ROOT, PrefectServer, running, wait_until
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore
 from acento.registry.versions import versions
-from acento.store import LocalStore
 
 pytestmark = pytest.mark.server
 

@@ -16,7 +16,7 @@ from servers import PrefectServer, wait_until
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 
 pytestmark = pytest.mark.server
 
@@ -274,7 +274,7 @@ def test_a_single_model_that_fails_is_a_plain_error(prefect_server: PrefectServe
 def test_what_cannot_work_is_said_before_anything_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from acento.settings import settings
+    from acento.core.settings import settings
     from flows.cli import app
 
     def start(*_: object, **__: object) -> None:

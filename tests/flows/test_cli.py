@@ -15,8 +15,8 @@ from servers import BIN, PrefectServer, wait_until
 from typer.testing import CliRunner, Result
 
 import acento
-from acento import progress
-from acento.errors import DataError
+from acento.core import progress
+from acento.core.errors import DataError
 from flows import terminal
 from flows.cli import app
 from flows.commands import datasets
@@ -229,7 +229,7 @@ def _fail(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(_: str) -> None:
         raise error
 
-    monkeypatch.setattr("acento.store.open_store", fail)
+    monkeypatch.setattr("acento.core.store.open_store", fail)
     assert datasets.datasets
 
 

@@ -11,8 +11,8 @@ from servers import PrefectServer
 from staged import staged_splits
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore
 from acento.registry.versions import versions
-from acento.store import LocalStore
 
 pytestmark = pytest.mark.server
 

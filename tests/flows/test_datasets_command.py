@@ -9,10 +9,10 @@ import pytest
 from recordings import put
 from typer.testing import CliRunner, Result
 
+from acento.core.store import LocalStore
 from acento.data.dataset import dataset_names, load_card
 from acento.data.staging import stage
-from acento.runs import BenchmarkRequest, begin
-from acento.store import LocalStore
+from acento.registry.runs import BenchmarkRequest, begin
 from flows import terminal
 from flows.cli import app
 
@@ -109,7 +109,7 @@ def test_what_is_exported_is_imported_by_another_store(
     assert (facts(shown)["exported"], facts(shown)["path"]) == ("santiago v2", place)
     assert "is there already" in refused(call("export", "santiago", place))
 
-    from acento.settings import settings
+    from acento.core.settings import settings
 
     settings.cache_clear()
     monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "other"))

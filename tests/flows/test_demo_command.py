@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from servers import PrefectServer
 
-from acento.models.checkpoint import resolve
+from acento.core.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import current
 from acento.registry.report import latest_report
-from acento.store import LocalStore
 from flows.demo import MODELS
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1600)]

@@ -14,8 +14,8 @@ from made_up import clip, good, make_set
 from servers import PrefectServer
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card, read_clips
-from acento.store import LocalStore
 
 pytestmark = pytest.mark.server
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from servers import wait_until
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from flows import embedded, embedded_server
 
 BUSY = """

@@ -12,8 +12,8 @@ from servers import PrefectServer, wait_until
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore
 from acento.registry.versions import find_version, versions
-from acento.store import LocalStore
 
 pytestmark = pytest.mark.server
 

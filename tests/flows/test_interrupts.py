@@ -113,7 +113,7 @@ def test_a_command_says_interrupted_whatever_it_raised(monkeypatch: pytest.Monke
         except KeyboardInterrupt:
             raise AttributeError("module has no attribute") from None
 
-    monkeypatch.setattr("acento.store.open_store", fail)
+    monkeypatch.setattr("acento.core.store.open_store", fail)
     assert datasets.datasets
     shown = CliRunner().invoke(app, ["datasets"])
     assert shown.exit_code == terminal.INTERRUPTED

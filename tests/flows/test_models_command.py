@@ -10,7 +10,7 @@ from hub import Hub, serving
 from judged import World, made_world
 from typer.testing import CliRunner, Result
 
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import history
 from acento.registry.report import publish_report
 from flows import terminal
@@ -150,7 +150,7 @@ def test_push_uploads_the_newest_card(world: World, hub: Hub, monkeypatch: pytes
     publish_report(world.store, world.version, world.report())
     assert "set HF_TOKEN" in refused(call("push", world.version.title, "--repo", "ana/mini"))
     monkeypatch.setenv("HF_TOKEN", "good")
-    from acento.settings import settings
+    from acento.core.settings import settings
 
     settings.cache_clear()
     done = facts(call("push", world.version.title, "--repo", "ana/mini", "--private"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from staged import staged
 
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 from flows.pipes import CLOSED
 
 VERBS = {
@@ -89,7 +89,7 @@ def test_another_pipe_that_broke_is_no_reader_that_went_away(monkeypatch: pytest
     def broken(*_: object) -> None:
         raise BrokenPipeError("a worker's pipe")
 
-    monkeypatch.setattr("acento.store.open_store", broken)
+    monkeypatch.setattr("acento.core.store.open_store", broken)
     shown = CliRunner().invoke(app, ["runs"])
     assert shown.exit_code == 70
     assert "unexpected BrokenPipeError: a worker's pipe" in shown.stderr

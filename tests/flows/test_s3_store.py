@@ -10,9 +10,9 @@ from staged import staged_splits
 from stores import S3Place
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore, Store, open_store
 from acento.inference.predictions import attempts, digest, overlaid
 from acento.registry.versions import find_version, versions
-from acento.store import LocalStore, Store, open_store
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

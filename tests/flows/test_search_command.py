@@ -12,8 +12,8 @@ from servers import PrefectServer, wait_until
 from staged import staged_splits
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore
 from acento.registry.versions import versions
-from acento.store import LocalStore
 from acento.training.recipe import effective_recipe
 
 pytestmark = pytest.mark.server

@@ -17,10 +17,10 @@ from recordings import put
 
 import tasks.progress
 import tasks.stage
-from acento import progress
+from acento.core import progress
+from acento.core.errors import AcentoError, DataError, TransientError
+from acento.core.store import open_store
 from acento.data.dataset import load_card
-from acento.errors import AcentoError, DataError, TransientError
-from acento.store import open_store
 from flows import embedded
 from flows.stage import stage
 from tasks.artifacts import artifact_key, markdown_table

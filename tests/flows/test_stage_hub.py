@@ -15,9 +15,9 @@ from recordings import RATE, noise
 from servers import BIN, PrefectServer
 from tiny_whisper import make_whisper
 
+from acento.core.store import open_store
 from acento.data.dataset import load_card, read_clips
 from acento.data.sources import SourceOptions
-from acento.store import open_store
 from tasks.stage import stage_source
 
 ID = "anna/santiago"

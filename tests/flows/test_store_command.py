@@ -9,7 +9,7 @@ from s3 import S3Server
 from stores import S3Place, put
 from typer.testing import CliRunner, Result
 
-from acento.store import LocalStore, open_store
+from acento.core.store import LocalStore, open_store
 from flows.cli import app
 
 

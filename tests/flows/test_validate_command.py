@@ -12,7 +12,7 @@ from made_up import clip, good, make_set
 from servers import PrefectServer
 from tiny_whisper import make_whisper
 
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 
 pytestmark = pytest.mark.server
 

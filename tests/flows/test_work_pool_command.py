@@ -15,7 +15,7 @@ from servers import PrefectServer, wait_until
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 
 pytestmark = pytest.mark.server
 

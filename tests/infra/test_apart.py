@@ -12,12 +12,12 @@ import pytest
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
-from acento.errors import AcentoError, ModelError
-from acento.jobs import Placement, Runner
+from acento.core.errors import AcentoError, ModelError
+from acento.core.store import LocalStore
+from acento.inference.jobs import Placement, Runner
 from acento.registry.versions import versions
-from acento.store import LocalStore
-from acento.training.checkpoints import Checkpoints
 from acento.training.job import FinetuneJob, state
+from acento.training.loop.checkpoints import Checkpoints
 from infra.compute import InlineCompute
 from infra.compute.apart import Apart
 

@@ -18,15 +18,15 @@ from servers import wait_until
 from staged import staged
 from stores import S3Place
 
-from acento import jobs as job_module
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.core.errors import AcentoError, InputError, StoreError, TransientError
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
-from acento.errors import AcentoError, InputError, StoreError, TransientError
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.inference.jobs import Job, JobResult, Placement, Result, Runner, TranscribeJob
 from acento.inference.predictions import digest
-from acento.jobs import Job, JobResult, Placement, Result, Runner, TranscribeJob
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from acento.training.job import FinetuneResult
 from acento.training.lease import held
 from infra.compute import InlineCompute, serving

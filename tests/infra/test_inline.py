@@ -7,15 +7,15 @@ import pytest
 from fake_recognizer import FAKE, FakeRecognizer, fake_model
 from staged import staged
 
-from acento import jobs as job_module
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.core.errors import InputError, ModelError
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
-from acento.errors import InputError, ModelError
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.inference.jobs import TranscribeJob
 from acento.inference.predictions import digest
-from acento.jobs import TranscribeJob
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from infra.compute import InlineCompute, open_compute
 
 
@@ -33,7 +33,7 @@ def planned(tmp_path: Path, name: str = "store", **arguments: float) -> tuple[Lo
 
 
 def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("acento.devices.cores", lambda _=None: 8)
+    monkeypatch.setattr("acento.models.devices.cores", lambda _=None: 8)
     digests, keys = [], []
     for placements in (1, 2, 5):
         store, what = planned(tmp_path, f"store{placements}")
@@ -49,7 +49,7 @@ def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path, mo
 def test_on_the_cpu_no_more_placements_run_than_cores_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, used: int
 ) -> None:
-    monkeypatch.setattr("acento.devices.cores", lambda _=None: cores)
+    monkeypatch.setattr("acento.models.devices.cores", lambda _=None: cores)
     store, what = planned(tmp_path)
     what = what.model_copy(update={"options": DecodeOptions(threads=threads)})
     list(InlineCompute(store).run(jobs(store, what), placements=5))

@@ -3,7 +3,7 @@
 import pytest
 from servers import ROOT
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from infra.compute.reach import TABLE, check_reach, reach_table, row_of
 
 FAR = "https://prefect.example.com/api"
@@ -94,7 +94,7 @@ def test_sandboxes_that_are_processes_of_this_machine_reach_what_it_reaches(monk
 def test_every_backend_has_a_row() -> None:
     from typing import get_args
 
-    from acento.settings import ComputeName
+    from acento.core.settings import ComputeName
 
     for name in get_args(ComputeName):
         assert row_of(name, None) in TABLE

@@ -7,12 +7,12 @@ import pytest
 from fake_recognizer import FAKE, fake_model
 from staged import staged
 
-from acento import jobs as job_module
-from acento.benchmark import jobs, plan_transcription
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import jobs, plan_transcription
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from infra.compute.sizing import Pace, Sizer
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from acento.devices import Elsewhere
-from acento.errors import InputError
-from acento.settings import settings
-from acento.store import LocalStore
+from acento.core.errors import InputError
+from acento.core.settings import settings
+from acento.core.store import LocalStore
+from acento.models.devices import Elsewhere
 from infra.compute.spark import SparkCompute
 from infra.spark import session as session_module
 from infra.spark.placement import see_gpus

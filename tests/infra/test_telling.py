@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from acento.errors import InputError, TransientError, for_another_process, own_line
-from acento.jobs import TranscribeJob
+from acento.core.errors import InputError, TransientError, for_another_process, own_line
+from acento.inference.jobs import TranscribeJob
 from infra.compute.telling import read_outcome, tell_error
 
 JOB = TranscribeJob.model_construct(kind="transcribe")

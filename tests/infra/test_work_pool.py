@@ -20,18 +20,18 @@ from servers import PrefectServer, answers, free_port, serving, wait_until
 from staged import staged
 from tiny_whisper import make_whisper
 
-from acento import jobs as job_module
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions
+from acento.core.errors import AcentoError, InputError
+from acento.core.settings import settings
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
-from acento.devices import Elsewhere, cores
-from acento.errors import AcentoError, InputError
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.settings import settings
-from acento.store import LocalStore
-from acento.training.checkpoints import Checkpoints
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import Elsewhere, cores
 from acento.training.job import FinetuneResult
+from acento.training.loop.checkpoints import Checkpoints
 from infra.compute import InlineCompute, crew, open_compute
 from infra.compute import pool as prefect_pool
 from infra.compute.pool import Pool

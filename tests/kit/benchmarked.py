@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from acento.benchmark import jobs, plan_transcription, score_transcription
+from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.jobs import Runner
+from acento.inference.benchmark import jobs, plan_transcription, score_transcription
+from acento.inference.jobs import Runner
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.runs import BenchmarkRequest, begin, finish
-from acento.store import Store
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.runs import BenchmarkRequest, begin, finish
 
 
 def benchmarked(

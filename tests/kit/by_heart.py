@@ -7,8 +7,8 @@ import numpy as np
 from eight_clips import LANGUAGE, TEXTS, eight_clips
 
 from acento.models.base import Audio, Recognizer
-from acento.models.checkpoint import resolve
-from acento.training.optimizer import make_optimizer
+from acento.models.checkpoints.resolver import resolve
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
 _SURE = 0.1

@@ -11,7 +11,7 @@ import numpy as np
 
 from acento.inference.plan import PlannedClip
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
-from acento.models.families import Family
+from acento.models.family import Family
 
 
 class FakeRecognizer(Recognizer):

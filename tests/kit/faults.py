@@ -13,7 +13,7 @@ from pathlib import Path
 
 from forked import Work, ended, fork
 
-from acento.store import local
+from acento.core.store import local
 
 Action = Callable[[Path], object]
 """Does the work with the store in this folder; the same work for the same state."""

@@ -11,14 +11,14 @@ from registered import registered
 from staged import staged_splits
 from tiny_whisper import make_whisper
 
+from acento.core.settings import settings
+from acento.core.store import LocalStore
 from acento.data.dataset import Card
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.models.spec import ModelSpec
 from acento.registry.judging import ask, judge
 from acento.registry.report import Report, publish_report, report_of
 from acento.registry.versions import ModelVersion
-from acento.settings import settings
-from acento.store import LocalStore
 
 
 class World:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from recordings import put
 
+from acento.core.store import Store
 from acento.data.dataset import Card
 from acento.data.staging import stage
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import Store
+from acento.models.checkpoints.resolver import resolve
 from acento.training.job import FinetuneJob
 from acento.training.planning import plan_finetune
 from acento.training.recipe import Recipe

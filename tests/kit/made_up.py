@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from acento.audio import encode_flac
+from acento.core.audio.recording import encode_flac
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card, DataPart, save_card
 from acento.data.utterance import REJECTED_SCHEMA, SAMPLE_RATE, SCHEMA
-from acento.fingerprint import fingerprint
-from acento.store import Store
 
 _WORDS = "alba bruma cerro duna estero faro greda humo isla jarra kilo loma monte nube ola pampa"
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from acento.store import Store
+from acento.core.store import Store
 from acento.training.recipe import Recipe
 from acento.training.search.budget import Budget
 from acento.training.search.outcome import SearchOutcome

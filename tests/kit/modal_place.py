@@ -6,7 +6,7 @@ import uuid
 import modal
 from stores import Place
 
-from acento.store import MARKER
+from acento.core.store import MARKER
 from infra.modal.store import VolumeObjects
 
 

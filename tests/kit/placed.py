@@ -8,8 +8,8 @@ from threading import Event
 
 from forked import ended, fork
 
-from acento.jobs import Runner
-from acento.store import Store
+from acento.core.store import Store
+from acento.inference.jobs import Runner
 from infra.compute.board import Board
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from acento.core.store import Store
 from acento.registry.versions import HISTORY, RECIPE, ModelAbout, ModelVersion, publish_model
-from acento.store import Store
 
 
 def about(name: str = "mini-santiago", **changes: Any) -> ModelAbout:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from recordings import put
 
+from acento.core.store import Store
 from acento.data.dataset import Card
 from acento.data.staging import stage
-from acento.store import Store
 
 
 def staged(store: Store, folder: Path, clips: int = 6, *, first: int = 0, name: str = "demo") -> Card:

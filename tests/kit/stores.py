@@ -6,8 +6,8 @@ from typing import Any
 
 from s3 import S3Server
 
-from acento.store import MARKER, LocalStore, Store, open_store
-from acento.store.objects import ObjectStore
+from acento.core.store import MARKER, LocalStore, Store, open_store
+from acento.core.store.objects import ObjectStore
 
 
 class Place(ABC):

@@ -32,7 +32,7 @@ def make_nemo(
     """
     import torch
 
-    from acento.models.nemo import quiet
+    from acento.families.nemo.recognizer import quiet
 
     folder.mkdir(parents=True, exist_ok=True)
     with quiet(), TemporaryDirectory() as made:

@@ -23,9 +23,9 @@ _MODULES = (
     "torch",
     "transformers.models.whisper.modeling_whisper",
     "transformers.models.whisper.tokenization_whisper",
-    "acento.models.whisper",
+    "acento.families.whisper.recognizer",
     "acento.training.finetune",
-    "acento.training.whisper",
+    "acento.families.whisper.training",
 )
 
 

@@ -17,17 +17,17 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from recordings import put
 from servers import ROOT, PrefectServer, running, serving, wait_until
 
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.core.errors import AcentoError
+from acento.core.settings import settings
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.data.staging import stage
-from acento.errors import AcentoError
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.inference.jobs import TranscribeJob
 from acento.inference.predictions import digest
-from acento.jobs import TranscribeJob
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.runs import find_run
-from acento.settings import settings
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.runs import find_run
 from infra.compute import InlineCompute
 from infra.compute.work_pool import WorkPoolCompute
 

@@ -14,7 +14,7 @@ from servers import PrefectServer
 from staged import staged_splits
 from tiny_whisper import make_whisper
 
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 
 pytestmark = pytest.mark.mount
 

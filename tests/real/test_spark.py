@@ -20,19 +20,19 @@ from servers import PrefectServer
 from staged import staged
 from tiny_whisper import make_whisper
 
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.core.settings import settings
+from acento.core.store import LocalStore, open_store
 from acento.data.dataset import Card
 from acento.data.staging import stage
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.predictions import digest
-from acento.jobs import Measurement, TranscribeJob
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.runs import find_run
-from acento.settings import settings
-from acento.store import LocalStore, open_store
-from acento.training.checkpoints import Checkpoints
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.runs import find_run
 from acento.training.job import FinetuneResult, state
-from acento.training.state import Row
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.state import Row
 from infra.compute import Compute, InlineCompute
 from infra.compute.spark import SparkCompute
 from infra.spark.placement import Errand, place

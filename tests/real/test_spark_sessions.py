@@ -14,12 +14,12 @@ import pytest
 from local_cluster import no_folders_left
 from staged import staged
 
-from acento.benchmark import jobs, plan_transcription, unfinished
-from acento.errors import InputError, TransientError
+from acento.core.errors import InputError, TransientError
+from acento.core.settings import settings
+from acento.core.store import LocalStore
+from acento.inference.benchmark import jobs, plan_transcription, unfinished
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.settings import settings
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from infra.compute.spark import SparkCompute
 from infra.spark import session as session_module
 from infra.spark.placement import see_gpus

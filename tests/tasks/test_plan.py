@@ -7,13 +7,13 @@ import pytest
 from staged import staged
 from tiny_whisper import make_whisper
 
-from acento.benchmark import jobs
-from acento.devices import Elsewhere
-from acento.errors import InputError, ModelError
-from acento.models import families
-from acento.runs import BenchmarkRequest
-from acento.settings import settings
-from acento.store import LocalStore
+from acento.core.errors import InputError, ModelError
+from acento.core.settings import settings
+from acento.core.store import LocalStore
+from acento.inference.benchmark import jobs
+from acento.models import family as families
+from acento.models.devices import Elsewhere
+from acento.registry.runs import BenchmarkRequest
 from infra.compute import InlineCompute
 from tasks.plan import _found, plan_run
 

@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 
-from acento.errors import InputError, ModelError, TransientError
+from acento.core.errors import InputError, ModelError, TransientError
 from flows import embedded
 from tasks.policy import CACHED, cached, step, take, worth_retrying
 

@@ -6,8 +6,8 @@ from types import FrameType
 
 import pytest
 
-from acento.errors import InputError
-from acento.settings import settings
+from acento.core.errors import InputError
+from acento.core.settings import settings
 from tasks.run_placement import _given_back, serve_board
 
 

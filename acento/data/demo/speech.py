@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from acento.errors import AcentoError
+from acento.core.errors import AcentoError
 
 SAMPLE_RATE: Final = 22050  # Hz; what espeak-ng synthesizes at
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.archive import Archive
 from acento.data.sources.audio_folder import AudioFolder
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
@@ -21,7 +22,6 @@ from acento.data.sources.timed_transcript import TimedTranscript, TimedTranscrip
 from acento.data.sources.timit import Timit
 from acento.data.sources.transcript_list import TranscriptList, TranscriptListFolder
 from acento.data.sources.vox_populi import VoxPopuli
-from acento.errors import DataError
 
 __all__ = ["KINDS", "Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "open_source"]
 

@@ -11,11 +11,11 @@ import errno
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from acento.core.errors import DataError
+from acento.core.progress import report
 from acento.data.sources.archive_members import DAMAGE, Member, entries_of_zip, members, what_is_said
 from acento.data.sources.base import Reason, Rejection, Source, SourceOptions
 from acento.data.sources.temporary import TemporarySource, check_room, is_junk, safe_path
-from acento.errors import DataError
-from acento.progress import report
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MAX_MEMBERS = 500_000

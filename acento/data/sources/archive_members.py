@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from acento.errors import DataError
+from acento.core.errors import DataError
 
 _BLOCK = 1 << 20
 _LONG_ENTRY = 256

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason
 from acento.data.sources.segments import Segment, Transcript, Unusable, checked
 from acento.data.sources.text_lines import read_text
-from acento.errors import DataError
 
 _LABEL = re.compile(r"\s*(-?\d+[.,]?\d*)\t(-?\d+[.,]?\d*)(?:\t(.*))?")
 

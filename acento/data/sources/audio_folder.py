@@ -17,13 +17,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_named, stretch
 from acento.data.sources.files import composed, find_file
 from acento.data.sources.row_parts import CHANNEL
 from acento.data.sources.table_file import TableFile
 from acento.data.sources.text_lines import encoding_of
 from acento.data.utterance import SPLITS
-from acento.errors import DataError
 
 AUDIO_SUFFIXES = frozenset(
     f".{suffix}"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from acento.core.errors import DataError
 from acento.data.sources.table_file import TableFile
 from acento.data.sources.text_lines import encoding_of
-from acento.errors import DataError
 
 BAD_ROW = "\0bad row"
 """The key of a row that could not be read: its value says why."""

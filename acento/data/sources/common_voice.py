@@ -9,10 +9,10 @@ names is no input. Lists are read as Mozilla writes them: tabs between values, a
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, is_file
 from acento.data.sources.table import TableFile, to_item
 from acento.data.utterance import SPLITS
-from acento.errors import DataError
 
 LISTS = (*SPLITS, "validated", "invalidated", "other")
 

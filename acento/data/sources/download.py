@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from acento.errors import AcentoError, DataError, TransientError
+from acento.core.errors import AcentoError, DataError, TransientError
 
 AT_ONCE = 8
 """Downloads at the same time."""

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason
 from acento.data.sources.segments import Segment, Transcript, Unusable, checked
 from acento.data.sources.tiers import Tier, chosen
-from acento.errors import DataError
 
 Times = dict[str, tuple[float, float]]
 

@@ -8,10 +8,10 @@ normalized`` takes the other. The language is the folder's name (``es_419`` is `
 from collections.abc import Iterator
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in
 from acento.data.sources.layout import Layout, find_recording, language_named, subfolders
 from acento.data.sources.text_lines import known, read_lines
-from acento.errors import DataError
 
 _SPLITS = ("train", "dev", "test")
 _COLUMNS = 7

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from acento.core.errors import AcentoError, DataError, InputError
 from acento.data.sources.audio_folder import AudioFolder
 from acento.data.sources.audio_folder_metadata import BAD_ROW, METADATA, NAMES
 from acento.data.sources.base import (
@@ -45,7 +46,6 @@ from acento.data.sources.hugging_face_tables import (
 )
 from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of
 from acento.data.sources.table import check_language, unknown_columns
-from acento.errors import AcentoError, DataError, InputError
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[^@\s]+)?", re.ASCII)
 _FILE = re.compile(

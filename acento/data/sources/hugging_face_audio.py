@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from acento.core.errors import DataError
+from acento.core.hub import hub_error, hub_token
 from acento.data.sources.files import find_file
-from acento.errors import DataError
-from acento.hub import hub_error, hub_token
 
 HUB = "hf://datasets/"
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from acento.core.errors import DataError
 from acento.data.sources.audio_folder_metadata import TEXT
 from acento.data.sources.base import NO_TEXT, SourceOptions, known_fact
 from acento.data.sources.hugging_face_tables import Table
 from acento.data.sources.row_parts import CHANNEL, times_among
-from acento.errors import DataError
 
 AUDIO = ("audio", "speech", "recording", "file_name", "audio_filepath", "audio_path", "audio_file", "path", "file")
 IDS = ("id", "segment_id", "utterance_id", "utt_id", "uid", "audio_id", "clip_id", "__key__")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from acento.core.errors import AcentoError, DataError
+from acento.core.hub import hub_error, hub_token
 from acento.data.sources.audio_folder_metadata import BAD_ROW, LEVELS, METADATA, NAMES, metadata_of, metadata_rows
 from acento.data.sources.base import split_in, split_of_folders
-from acento.errors import AcentoError, DataError
-from acento.hub import hub_error, hub_token
 
 _SAVED = ("dataset_dict.json", "state.json", "dataset_info.json")
 Row = Mapping[str, Any]

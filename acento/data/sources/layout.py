@@ -9,10 +9,10 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.audio_folder import AUDIO_SUFFIXES, CSV_NAMES
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_in, split_named
 from acento.data.sources.text_lines import read_lines
-from acento.errors import DataError
 
 RECORDINGS = AUDIO_SUFFIXES | {".sph", ".nist", ".gsm", ".spx", ".ts", ".mpg"}
 _BEST_FIRST = (".wav", ".flac", ".sph", ".aiff", ".w64")

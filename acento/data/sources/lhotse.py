@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in, stretch
 from acento.data.sources.kaldi import resolve
 from acento.data.sources.layout import Layout
-from acento.errors import DataError
 
 _NAME = re.compile(r"(.*?)(cuts|supervisions|recordings)(.*)\.jsonl(\.gz)?", re.I)
 

@@ -14,12 +14,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.audio_folder import CSV_NAMES, AudioFolder
 from acento.data.sources.base import Rejection, Source, SourceItem, SourceOptions, split_in, split_named, stretch_of
 from acento.data.sources.layout import has_own_texts, walk
 from acento.data.sources.nemo_manifest import NemoManifest
 from acento.data.sources.table import AUDIO, TEXT, Table, TableFile
-from acento.errors import DataError
 
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".manifest")
 _LOOKED_AT = 100_000

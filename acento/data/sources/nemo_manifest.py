@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from acento.core.errors import DataError, InputError
 from acento.data.sources.base import (
     Reason,
     Rejection,
@@ -30,7 +31,6 @@ from acento.data.sources.files import find_file
 from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of
 from acento.data.sources.table import check_language, unknown_columns
 from acento.data.sources.text_lines import encoding_of
-from acento.errors import DataError, InputError
 
 
 class NemoManifest(Source):

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TypeGuard
 from urllib.parse import quote, unquote, urlsplit
 
+from acento.core.errors import DataError
+from acento.core.progress import report
 from acento.data.sources import archive, table
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch_of
 from acento.data.sources.download import Downloads, Wanted, without_secrets
 from acento.data.sources.nemo_manifest import NemoManifest
 from acento.data.sources.table import Table
 from acento.data.sources.temporary import TemporarySource, check_room, is_junk, safe_path
-from acento.errors import DataError
-from acento.progress import report
 
 SCHEMES = ("s3://", "https://", "http://")
 _LISTS: dict[str, type[Source]] = {

@@ -11,6 +11,7 @@ understood are named in a note.
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from acento.core.errors import InputError
 from acento.data.sources.base import (
     NO_TEXT,
     Reason,
@@ -26,7 +27,6 @@ from acento.data.sources.base import (
 from acento.data.sources.files import find_file
 from acento.data.sources.row_parts import CHANNEL, channel_of, segment_of, times_among
 from acento.data.sources.table_file import DELIMITERS, TableFile
-from acento.errors import InputError
 
 __all__ = ["AUDIO", "DELIMITERS", "ID", "TEXT", "Table", "TableFile", "to_item", "unknown_columns", "value"]
 
@@ -166,7 +166,7 @@ def check_language(language: str | None) -> None:
     Raises:
         InputError: it is not.
     """
-    from acento.text.language import resolve_language
+    from acento.core.text.language import resolve_language
 
     if language is not None:
         resolve_language(language)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self, TextIO
 
+from acento.core.errors import DataError
 from acento.data.sources.text_lines import encoding_of
-from acento.errors import DataError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _HEAD = 1 << 16

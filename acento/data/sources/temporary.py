@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from acento.core.errors import AcentoError, DataError
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_named
-from acento.errors import AcentoError, DataError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from acento.core.errors import DataError
 from acento.data.sources.segments import Segment, Transcript, checked
 from acento.data.sources.tiers import Tier, chosen
-from acento.errors import DataError
 
 _VALUE = re.compile(
     r'"(?P<text>(?:[^"]|"")*)"|(?<!\S)(?P<flag><\w+>)(?!\S)|(?<!\S)(?P<number>[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)'

@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.errors import DataError
+from acento.core.errors import DataError
 
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from acento.core.errors import DataError
 from acento.data.sources.segments import UTTERANCE_GAP_S, Segment, Unusable, utterances
-from acento.errors import DataError
 
 _NOT_SAID = re.compile(
     r"(?<![a-z])(transl\w*|trad\w*|ft|glos+\w*|gls?|ge|ps|pos|morph\w*|mb|phon\w*|segments?|mau|kan|sampa|ipa|syll\w*|"

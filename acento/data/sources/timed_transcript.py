@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.audacity import is_labels, read_labels
 from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in, stretch
 from acento.data.sources.ctm import read_ctm
@@ -37,7 +38,6 @@ from acento.data.sources.subtitles import read_subtitles
 from acento.data.sources.text_grid import read_text_grid
 from acento.data.sources.text_lines import read_text
 from acento.data.sources.whisper_json import is_whisper_json, read_whisper_json
-from acento.errors import DataError
 
 _NEIGHBORS = ("sph", "wav", "wavs", "audio", "flac", "mp3", "media", "recordings")
 _LANGUAGE = re.compile(r"(.+)\.([A-Za-z]{2,3}(?:[-_]\w{2,8})?)")

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
 from acento.data.sources.layout import RECORDINGS, Layout, walk
 from acento.data.sources.text_lines import read_text
-from acento.errors import DataError
 
 _TEXT = re.compile(r"\s*\d+\s+\d+\s+(\S.*?)\s*", re.S)
 _SPEAKER = re.compile(r"[FM][A-Z]{2,3}\d", re.I)

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from acento.core.errors import DataError
 from acento.data.sources.audio_folder import CSV_NAMES
 from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, known_fact, split_in
 from acento.data.sources.layout import Layout, begins_with_split, find_recording, has_own_texts, is_recording, not_text
 from acento.data.sources.table import AUDIO, ID, TEXT
 from acento.data.sources.text_lines import read_lines
-from acento.errors import DataError
 
 _SUFFIXES = {".txt", ".tsv", ".csv", ".psv", ".list", ".lst", ".scp", ""}
 _SEPARATORS: tuple[str | None, ...] = ("|", "\t", ";", ",", None)

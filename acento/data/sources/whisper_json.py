@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from acento.core.errors import DataError
 from acento.data.sources.base import Reason
 from acento.data.sources.segments import Segment, Transcript, Unusable, checked
-from acento.errors import DataError
 
 _LARGEST = 256 << 20
 

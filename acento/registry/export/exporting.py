@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from acento.errors import DamagedError, InputError, ModelError, StoreError
-from acento.models.checkpoint import Checkpoint, in_artifact, resolve
-from acento.models.conversion import convert
-from acento.models.formats import Format, Quantization, check_format
+from acento.core.errors import DamagedError, InputError, ModelError, StoreError
+from acento.core.store import Store
+from acento.models.checkpoints.resolver import Checkpoint, in_artifact, resolve
+from acento.models.conversion.convert import convert
+from acento.models.conversion.formats import Format, Quantization, check_format
 from acento.registry.card import exported_card
 from acento.registry.report import card_path
 from acento.registry.versions import CARD, ModelVersion
 from acento.scoring.bootstrap import paired
-from acento.store import Store
 
 BOUND = 0.005
 """How far the dev WER may move, a fraction: half a point."""

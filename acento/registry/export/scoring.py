@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from acento.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
+from acento.core.errors import DataError, ModelError
+from acento.core.progress import report
+from acento.core.store import Store
 from acento.data.dataset import Card, load_card, versions
-from acento.errors import DataError, ModelError
-from acento.jobs import Placement, Runner
+from acento.inference.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
+from acento.inference.jobs import Placement, Runner
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import Checkpoint
-from acento.progress import report
+from acento.models.checkpoints.resolver import Checkpoint
 from acento.registry.export.exporting import DevErrors, DevScore
+from acento.registry.runs import utterances_of
 from acento.registry.versions import ModelVersion
-from acento.runs import utterances_of
 from acento.scoring.score import SCORED, count_column
-from acento.store import Store
 
 _NORMALIZER = "chilean-leaderboard"
 

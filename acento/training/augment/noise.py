@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from acento.audio import AudioError, decode
+from acento.core.audio.recording import AudioError, decode
+from acento.core.errors import DataError
+from acento.core.fingerprint import fingerprint, sha256
 from acento.data.sources.audio_folder import AUDIO_SUFFIXES
 from acento.data.utterance import SAMPLE_RATE
-from acento.errors import DataError
-from acento.fingerprint import fingerprint, sha256
 from acento.models.base import Audio
 from acento.training.augment.options import Color
 

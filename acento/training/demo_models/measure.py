@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def transcribe(folder: Path, audios: Sequence[Audio], batch: int = 16) -> list[str]:
     """What a checkpoint folder hears in float32, mono, 16 kHz clips, each no longer than its window."""
-    from acento.models.checkpoint import resolve
+    from acento.models.checkpoints.resolver import resolve
 
     model = resolve(str(folder))
     recognizer = model.family.load(model.folder, DecodeOptions(language="es"))

@@ -114,7 +114,7 @@ def encode(model: Any, clips: Sequence[Audio]) -> tuple[Any, Any]:
     import torch
     import torch.nn.functional as functional
 
-    from acento.models.moonshine import attend
+    from acento.families.moonshine.recognizer import attend
 
     encoder = model.model.encoder
     samples = torch.zeros(len(clips), 1, max(map(len, clips)))

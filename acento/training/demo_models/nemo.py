@@ -32,7 +32,7 @@ def convert(source: Path, folder: Path, card: str) -> None:
 
     Its weights are in float16, which load as float32; `card` becomes its README.md. Needs NeMo.
     """
-    from acento.models.nemo import quiet
+    from acento.families.nemo.recognizer import quiet
 
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

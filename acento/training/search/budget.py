@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 
 
 class Budget(BaseModel):

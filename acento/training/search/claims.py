@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from acento.processes import alive
+from acento.core.processes import alive
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from acento.models.families import Family
+from acento.models.family import Family
 from acento.training.recipe import SMALL, Recipe
 from acento.training.search.reading import parse_space
 from acento.training.search.space import Space

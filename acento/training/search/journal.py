@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
-from acento.store import Store
+from acento.core.store import Store
 
 _AT_ONCE = 8
 

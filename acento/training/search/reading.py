@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.training.recipe import Recipe
 from acento.training.search.parameters import Choices, Range
 from acento.training.search.space import SWITCHES, Space, replaced, value_at

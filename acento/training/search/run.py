@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from acento.errors import AcentoError, ModelError, StoreError, may_pass
+from acento.core.errors import AcentoError, ModelError, StoreError, may_pass
 from acento.training.search.budget import Budget
 from acento.training.search.desk import Desk, Taken
 from acento.training.search.outcome import SearchOutcome, best_row, read_outcome

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.training.recipe import Recipe
 from acento.training.search.parameters import Choices, Range, Scalar
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from acento.errors import InputError, StoreError, TransientError
-from acento.store import LocalStore, Store
-from acento.store.base import check_key
+from acento.core.errors import InputError, StoreError, TransientError
+from acento.core.store import LocalStore, Store
+from acento.core.store.base import check_key
 from acento.training.recipe import Recipe
 from acento.training.search.parameters import Scalar
 from acento.training.search.space import Space

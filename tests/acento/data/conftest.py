@@ -3,7 +3,7 @@
 import pytest
 from recordings import put
 
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 
 
 @pytest.fixture

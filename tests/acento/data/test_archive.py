@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from recordings import put
 
+from acento.core.errors import AcentoError, DataError
+from acento.core.store import LocalStore
 from acento.data.sources import Reason, Rejection, SourceItem, archive, open_source
 from acento.data.staging import stage
-from acento.errors import AcentoError, DataError
-from acento.store import LocalStore
 
 FORMATS = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz", "zip": ""}
 AUDIO = b"audio"

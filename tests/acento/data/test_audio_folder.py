@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from acento.core.errors import DataError
 from acento.data.sources import Reason, Rejection, SourceItem, open_source
-from acento.errors import DataError
 
 
 @pytest.fixture

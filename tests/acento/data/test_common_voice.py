@@ -2,8 +2,8 @@
 
 import pytest
 
+from acento.core.errors import DataError
 from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
-from acento.errors import DataError
 
 HEADER = "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents\tlocale"
 

@@ -5,8 +5,8 @@ import zipfile
 import pytest
 from layouts import facts, read, tree
 
+from acento.core.errors import DataError
 from acento.data.sources import Reason
-from acento.errors import DataError
 
 
 def test_librispeech_has_speakers_and_the_splits_of_its_folders(tmp_path):

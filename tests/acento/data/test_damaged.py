@@ -9,10 +9,10 @@ import pytest
 import soundfile
 from recordings import noise
 
+from acento.core.store import LocalStore
 from acento.data.dataset import read_clips, read_rejected
 from acento.data.sources import Reason
 from acento.data.staging import stage
-from acento.store import LocalStore
 
 RATE = 16_000
 SECONDS = 1.5

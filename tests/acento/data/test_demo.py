@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from acento.core.errors import AcentoError
 from acento.data.demo import (
     BASE_SPEAKERS,
     COUNTS,
@@ -31,7 +32,6 @@ from acento.data.demo import (
     write_demo,
 )
 from acento.data.demo.vocabulary import ADJECTIVES, NAMES, NOUNS, STATES, VERBS
-from acento.errors import AcentoError
 from acento.training.demo_models.recipe import RECIPES
 
 TEXT = "los vecinos han comprado tres empanadas en la ciudad"

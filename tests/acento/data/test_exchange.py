@@ -14,18 +14,18 @@ from faults import killed_at_every_write, tree
 from recordings import put
 from staged import staged
 
-from acento import jobs as job_module
-from acento.benchmark import Transcription, jobs, plan_transcription, predictions, unfinished
+from acento.core.errors import AcentoError, DataError, InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected, versions
 from acento.data.export import export
 from acento.data.importing import import_dataset
 from acento.data.staging import stage
-from acento.errors import AcentoError, DataError, InputError
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import Transcription, jobs, plan_transcription, predictions, unfinished
+from acento.inference.jobs import Runner
 from acento.inference.predictions import digest
-from acento.jobs import Runner
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_a_card_that_belongs_to_other_clips_is_refused(here: LocalStore, there: 
     table = pq.read_table(part / "clips.parquet")
     texts = table.set_column(3, "text", [["swapped"] * len(table)])
     pq.write_table(texts.cast(table.schema), part / "clips.parquet")
-    from acento.fingerprint import sha256_file
+    from acento.core.fingerprint import sha256_file
 
     listing = json.loads((folder / "export.json").read_text())
     entry = listing["files"][f"parts/{part.name}/clips.parquet"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from recordings import put
 
+from acento.core.errors import InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.data.facts import FIELDS, compare_versions, describe
 from acento.data.staging import stage
-from acento.errors import InputError
-from acento.store import LocalStore
 
 HEADER = "uid,file_name,text,speaker,accent,language\n"
 

@@ -14,12 +14,12 @@ import soundfile
 from hub import Hub, serving
 from recordings import RATE, noise
 
+from acento.core.errors import DataError, TransientError
+from acento.core.settings import settings
+from acento.core.store import open_store
 from acento.data.dataset import read_clips, read_rejected
 from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
 from acento.data.staging import StageResult, stage
-from acento.errors import DataError, TransientError
-from acento.settings import settings
-from acento.store import open_store
 
 ID = "owner/clips"
 AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

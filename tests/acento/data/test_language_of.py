@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from recordings import put
 
+from acento.core.store import LocalStore
 from acento.data.dataset import language_of
 from acento.data.staging import stage
-from acento.store import LocalStore
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import json
 import pytest
 from layouts import read, tree
 
+from acento.core.errors import DataError, InputError
 from acento.data.dataset import read_clips
 from acento.data.export_lhotse import export_lhotse
 from acento.data.sources import Reason
 from acento.data.staging import stage
-from acento.errors import DataError, InputError
 
 
 def recording(uid="r", channels=(0,), kind="file", **more):

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recordings import noise, put
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import read_clips, read_rejected
 from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
 from acento.data.staging import stage
-from acento.errors import DataError, InputError
-from acento.store import LocalStore
 
 NAMES = ["a", "b", "c", "d"]
 

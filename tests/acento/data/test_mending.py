@@ -8,15 +8,15 @@ from faults import tree
 from made_up import clip, make_set
 from recordings import put
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected
 from acento.data.export import export
 from acento.data.facts import compare_versions
 from acento.data.importing import import_dataset
 from acento.data.mending import DROPPED, Review, mend, read_review
 from acento.data.staging import stage
-from acento.errors import DataError, InputError
 from acento.inference.plan import load_plan, make_plan
-from acento.store import LocalStore
 
 HEADER = "id,rank,score,kinds,why,reference,hypothesis,suggested_action,new_text\n"
 

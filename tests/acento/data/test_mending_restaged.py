@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from recordings import put
 
+from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected
 from acento.data.mending import Review, mend
 from acento.data.staging import StageResult, stage
-from acento.store import LocalStore
 
 
 @pytest.fixture

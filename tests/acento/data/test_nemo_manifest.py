@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from acento.core.errors import DataError
 from acento.data.sources import Reason, Rejection, SourceItem, open_source
-from acento.errors import DataError
 
 
 def read(folder, *lines):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from acento.core.errors import InputError, StoreError
 from acento.data.demo.real.fetch import download_debian, download_wheels, keep
-from acento.errors import InputError, StoreError
 
 
 @pytest.fixture(autouse=True)

@@ -14,13 +14,13 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acento.core.store import LocalStore
 from acento.data.demo.real import speech as module
 from acento.data.demo.real.dialogues import find_dialogues
 from acento.data.demo.real.prompts import find_prompts
 from acento.data.demo.real.selection import Clip, choose, split_of_level
 from acento.data.demo.real.speech import CORPORA, fetch_speech
 from acento.data.staging import stage
-from acento.store import LocalStore
 
 ACTORS = ("small", "big")
 GAME = "usr/share/games/fillets-ng"

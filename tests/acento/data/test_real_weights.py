@@ -10,13 +10,13 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_whisper import make_whisper
 
+from acento.core.errors import InputError
+from acento.core.fingerprint import sha256_file
 from acento.data.demo.real import weights as module
 from acento.data.demo.real.conversion import read_arrays, to_transformers
 from acento.data.demo.real.weights import CT2, HF, Weights, check, fetch_weights, unpack
-from acento.errors import InputError
-from acento.fingerprint import sha256_file
-from acento.models.checkpoint import resolve
-from acento.models.conversion import convert
+from acento.models.checkpoints.resolver import resolve
+from acento.models.conversion.convert import convert
 
 
 @pytest.fixture(scope="module")

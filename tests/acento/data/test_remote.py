@@ -12,10 +12,10 @@ from functools import partial
 import pytest
 from recordings import put
 
+from acento.core.errors import DataError, TransientError, may_pass
+from acento.core.store import LocalStore
 from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, download, open_source
 from acento.data.staging import stage
-from acento.errors import DataError, TransientError, may_pass
-from acento.store import LocalStore
 
 AUDIO = b"audio"
 

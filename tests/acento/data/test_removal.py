@@ -8,12 +8,12 @@ import pytest
 from faults import killed_at_every_write, tree
 from recordings import put
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import dataset_names, load_card, read_clips, versions
 from acento.data.removal import chosen_versions, finish_removals, remove_versions
 from acento.data.staging import stage
-from acento.errors import DataError, InputError
-from acento.runs import BenchmarkRequest, begin
-from acento.store import LocalStore
+from acento.registry.runs import BenchmarkRequest, begin
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_killed_at_any_deletion_no_card_is_without_its_parts_and_the_next_remova
         step()
         unlink(path, **options)
 
-    monkeypatch.setattr("acento.store.local.write_synced", lambda path, data: path.write_bytes(data))
+    monkeypatch.setattr("acento.core.store.local.write_synced", lambda path, data: path.write_bytes(data))
     limit, done = 0, False
     while not done:
         root = shutil.copytree(store.root, tmp_path / f"trial{limit}")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acento.core.errors import DataError
 from acento.data.splits import group_of, prompt_of, split_of, write_splits
 from acento.data.utterance import SPLITS, Utterance
-from acento.errors import DataError
 
 clips = st.tuples(st.one_of(st.none(), st.text(max_size=5)), st.text(max_size=20))
 

@@ -17,16 +17,16 @@ from faults import tree
 from forked import all_at_once
 from recordings import RATE, noise, put
 
-from acento.audio import decode_flac
+from acento.core.audio.recording import decode_flac
+from acento.core.errors import DataError, StoreError
+from acento.core.progress import listening
+from acento.core.store import LocalStore
 from acento.data.dataset import CLIPS, load_card, read_clips, read_rejected, versions
 from acento.data.found import SourceFile
 from acento.data.sources import open_source
 from acento.data.staging import stage
 from acento.data.staging_chunk import Candidate, StagingOptions, pack
 from acento.data.utterance import REJECTED_SCHEMA, SCHEMA
-from acento.errors import DataError, StoreError
-from acento.progress import listening
-from acento.store import LocalStore
 
 
 @pytest.fixture

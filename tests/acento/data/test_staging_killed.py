@@ -6,9 +6,9 @@ import pytest
 from faults import killed_at_every_write, tree
 from recordings import put
 
+from acento.core.store import LocalStore
 from acento.data.dataset import versions
 from acento.data.staging import stage
-from acento.store import LocalStore
 
 pytestmark = pytest.mark.slow
 

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from recordings import put
 
+from acento.core.errors import DamagedError
+from acento.core.fingerprint import fingerprint_rows
+from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.data.found import find_inputs
 from acento.data.sources import open_source
@@ -12,9 +15,6 @@ from acento.data.staging import stage
 from acento.data.staging_chunk import StagingOptions, pack, stage_chunk
 from acento.data.staging_known import content_of, read_known
 from acento.data.staging_plan import decide
-from acento.errors import DamagedError
-from acento.fingerprint import fingerprint_rows
-from acento.store import LocalStore
 
 OPTIONS = {"language": "es", "split_by": "auto", "seed": 0}
 

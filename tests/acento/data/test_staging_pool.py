@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from recordings import put
 
+from acento.core.errors import AcentoError, TransientError
+from acento.core.store import LocalStore
 from acento.data.dataset import read_rejected
 from acento.data.staging import stage
-from acento.errors import AcentoError, TransientError
-from acento.store import LocalStore
 
 
 def crashing_decoder(tmp_path, monkeypatch):
@@ -75,7 +75,7 @@ def test_workers_end_when_the_parent_is_killed(tmp_path, folder):
         put(folder, f"more{n}", 100 + n, seconds=20.0)
     code = (
         "import acento.data.staging_chunk as c; c.CHUNK_CLIPS = 5\n"
-        "from acento.data.staging import stage; from acento.store import LocalStore; from pathlib import Path\n"
+        "from acento.data.staging import stage; from acento.core.store import LocalStore; from pathlib import Path\n"
         f"stage(LocalStore(Path({str(tmp_path / 'store')!r})), {str(folder)!r}, 'demo', workers=2)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code])

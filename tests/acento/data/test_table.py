@@ -3,10 +3,10 @@
 import pytest
 from recordings import put
 
+from acento.core.errors import DataError
+from acento.core.store import LocalStore
 from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
 from acento.data.staging import stage
-from acento.errors import DataError
-from acento.store import LocalStore
 
 
 @pytest.fixture

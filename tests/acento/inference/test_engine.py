@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_recognizer import FakeRecognizer, noise, planned
 
-from acento.errors import DamagedError
+from acento.core.errors import DamagedError
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from acento.audio import decode
+from acento.core.audio.recording import decode
 from acento.data.demo import demo_clips, wav_bytes
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.scoring.counts import count_words
 
 pytestmark = pytest.mark.slow

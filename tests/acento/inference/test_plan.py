@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from staged import staged
 
+from acento.core.errors import DataError, InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import ClipRow
 from acento.data.utterance import Utterance
-from acento.errors import DataError, InputError
 from acento.inference.plan import PART_SECONDS, load_part, make_plan, plan_parts
-from acento.store import LocalStore
 
 
 def row(number: int, seconds: float, part: str = "parts/a") -> ClipRow:

@@ -12,10 +12,10 @@ from tiny_canary import make_canary
 from torch.nn.utils.rnn import pad_sequence
 from transformers import CanaryProcessor
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.canary.recognizer import CanaryRecognizer
 from acento.models.base import Audio, DecodeOptions
-from acento.models.canary import CanaryRecognizer
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 
 torch.set_num_threads(1)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tiny_whisper import make_whisper
 
-from acento.errors import ModelError, TransientError
-from acento.models import checkpoint
-from acento.models.checkpoint import resolve
+from acento.core.errors import ModelError, TransientError
+from acento.models.checkpoints import resolver as checkpoint
+from acento.models.checkpoints.resolver import resolve
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from tiny_ctc import KINDS, make_ctc, make_mms
 from tiny_parakeet import make_parakeet
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.ctc.recognizer import CtcRecognizer
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.ctc import CtcRecognizer
+from acento.models.checkpoints.resolver import resolve
 
 torch.set_num_threads(1)
 MODELS: dict[str, dict[str, Any]] = {

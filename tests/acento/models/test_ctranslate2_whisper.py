@@ -11,13 +11,13 @@ import soxr
 import torch
 from tiny_whisper import make_whisper
 
+from acento.core.errors import ModelError
 from acento.data.demo.clips import demo_clips
 from acento.data.demo.speech import SAMPLE_RATE, speak
-from acento.errors import ModelError
 from acento.models.base import Audio, DecodeOptions, Recognizer
-from acento.models.checkpoint import resolve
-from acento.models.conversion import convert
-from acento.models.formats import Quantization
+from acento.models.checkpoints.resolver import resolve
+from acento.models.conversion.convert import convert
+from acento.models.conversion.formats import Quantization
 
 KINDS = {
     "multilingual": {"seed": 4},

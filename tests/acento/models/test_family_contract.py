@@ -23,21 +23,21 @@ from eight_clips import LETTERS, TEXTS, eight_clips
 from lessons import lesson_job, lessons
 from safetensors.torch import load_file
 
+from acento.core.errors import ModelError
+from acento.core.store import LocalStore
 from acento.data.utterance import SAMPLE_RATE
-from acento.errors import ModelError
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.inference.windows import pieces
 from acento.models.base import Audio, DecodeOptions, Recognizer
-from acento.models.checkpoint import resolve
-from acento.models.conversion import convert
+from acento.models.checkpoints.resolver import resolve
+from acento.models.conversion.convert import convert
 from acento.registry.versions import find_version
-from acento.store import LocalStore
 from acento.training import finetune as finetune_module
 from acento.training.base import Trainable
 from acento.training.finetune import finetune
 from acento.training.job import FinetuneJob
-from acento.training.optimizer import make_optimizer
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

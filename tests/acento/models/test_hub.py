@@ -8,10 +8,10 @@ from hub import Files, Hub, serving
 from tiny_ctc import make_mms
 from tiny_whisper import make_whisper
 
-from acento.errors import ModelError, TransientError
+from acento.core.errors import ModelError, TransientError
+from acento.core.settings import settings
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.settings import settings
+from acento.models.checkpoints.resolver import resolve
 
 ID = "owner/tiny"
 

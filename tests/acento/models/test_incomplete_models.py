@@ -11,11 +11,11 @@ from eight_clips import eight_clips
 from tiny_ctc import make_ctc
 from tiny_whisper import make_whisper
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.whisper.generation import derived_values, spoken
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.self_check import check_tokenizer
-from acento.models.whisper_generation import derived_values, spoken
+from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.self_check import check_tokenizer
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 

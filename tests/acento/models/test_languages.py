@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from acento.errors import ModelError
-from acento.models.checkpoint import Checkpoint, resolve
-from acento.models.families import FAMILIES
+from acento.core.errors import ModelError
+from acento.models.checkpoints.resolver import Checkpoint, resolve
+from acento.models.family import FAMILIES
 from acento.models.languages import CANARY, told
 
 

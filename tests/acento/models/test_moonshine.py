@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_moonshine import make_moonshine
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.moonshine.recognizer import MoonshineRecognizer, StreamingMoonshineRecognizer
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.moonshine import MoonshineRecognizer, StreamingMoonshineRecognizer
+from acento.models.checkpoints.resolver import resolve
 
 torch.set_num_threads(1)
 KINDS: dict[str, dict[str, Any]] = {

@@ -21,12 +21,12 @@ from by_heart import learn_by_heart, mixed, texts
 from eight_clips import TEXTS, eight_clips
 from tiny_nemo import KINDS, make_nemo
 
-from acento.errors import DataError, ModelError
+from acento.core.errors import DataError, ModelError
+from acento.families.nemo.archive import find
+from acento.families.nemo.recognizer import NemoRecognizer
+from acento.families.nemo.tokens import LetterTokens, PieceTokens, read_writing
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.nemo import NemoRecognizer
-from acento.models.nemo_archive import find
-from acento.models.nemo_tokens import LetterTokens, PieceTokens, read_writing
+from acento.models.checkpoints.resolver import resolve
 
 pytestmark = pytest.mark.nemo
 torch.set_num_threads(1)
@@ -288,7 +288,7 @@ def test_loading_and_decoding_print_nothing_and_leave_warnings_alone(random_weig
     script = (
         "import json, sys, warnings, logging, numpy as np\n"
         "shown = warnings.showwarning\n"
-        "from acento.models.nemo import load\n"
+        "from acento.families.nemo.recognizer import load\n"
         "from acento.models.base import DecodeOptions\n"
         "from pathlib import Path\n"
         "for folder in json.loads(sys.argv[1]):\n"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from acento.errors import ModelError
-from acento.models.nemo_archive import ArchiveFacts, find, inspect, read_file, unpack
+from acento.core.errors import ModelError
+from acento.families.nemo.archive import ArchiveFacts, find, inspect, read_file, unpack
 
 CONFIG: dict[str, Any] = {
     "target": "nemo.collections.asr.models.ctc_bpe_models.EncDecCTCModelBPE",

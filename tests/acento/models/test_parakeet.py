@@ -11,11 +11,11 @@ from tiny_parakeet import make_parakeet
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.nemo.transducer_loss import rnnt_loss
+from acento.families.parakeet.recognizer import TransducerRecognizer
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.parakeet import TransducerRecognizer
-from acento.training.transducer_loss import rnnt_loss
+from acento.models.checkpoints.resolver import resolve
 
 torch.set_num_threads(1)
 KINDS = ("rnnt", "tdt")

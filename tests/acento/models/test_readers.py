@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 from tiny_ctc import make_ctc
 from tiny_whisper import make_whisper
 
-from acento.errors import InputError, ModelError
+from acento.core.errors import InputError, ModelError
+from acento.core.settings import settings
+from acento.core.store import open_store
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import Checkpoint, resolve
-from acento.models.naming import parse, with_engine
-from acento.settings import settings
-from acento.store import open_store
+from acento.models.checkpoints.references import parse, with_engine
+from acento.models.checkpoints.resolver import Checkpoint, resolve
 
 torch.set_num_threads(1)
 

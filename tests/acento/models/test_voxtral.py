@@ -14,11 +14,11 @@ from tiny_voxtral import make_voxtral
 from transformers import WhisperFeatureExtractor
 from transformers.integrations.mistral.tokenizer import MistralConverter
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.voxtral.recognizer import VoxtralRecognizer, most_tokens
+from acento.families.voxtral.tekken import Tekken
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.tekken import Tekken
-from acento.models.voxtral import VoxtralRecognizer, most_tokens
+from acento.models.checkpoints.resolver import resolve
 
 torch.set_num_threads(1)
 SECONDS = (0.1, 0.7, 1.9, 2.1, 4.0, 7.5)

@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from tiny_whisper import make_whisper
 from transformers import WhisperFeatureExtractor
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.whisper.recognizer import WhisperRecognizer
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.models.log_mel import LogMel
-from acento.models.whisper import WhisperRecognizer
 
 KINDS = {
     "multilingual": {"seed": 4},

@@ -10,10 +10,10 @@ import pytest
 from registered import registered
 from tiny_whisper import make_whisper
 
-from acento.errors import DamagedError, InputError, ModelError
+from acento.core.errors import DamagedError, InputError, ModelError
+from acento.core.store import LocalStore
 from acento.registry.aliases import aliases, current, history, promote, rollback
 from acento.registry.versions import ModelVersion
-from acento.store import LocalStore
 
 
 @pytest.fixture(scope="module")

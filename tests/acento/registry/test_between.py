@@ -7,11 +7,11 @@ from lessons import lessons
 from registered import registered
 from tiny_whisper import make_whisper
 
-from acento.models.checkpoint import resolve
+from acento.core.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from acento.registry import between
 from acento.registry.between import RATIOS, smaller_step
 from acento.registry.versions import ModelVersion
-from acento.store import LocalStore
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.text import normalizer
 from acento.registry.evidence import COLUMNS, Evidence, Selection, foreign_languages, pair, select
 from acento.scoring.score import UtteranceResult, score_utterances
-from acento.text import normalizer
 
 NONE = normalizer("none")
 CLIP = UtteranceResult(

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.text import normalizer
 from acento.registry.evidence import Evidence
 from acento.registry.gate import decide, fewest_units
 from acento.registry.split_use import SplitUse
 from acento.registry.verdict import Verdict
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
-from acento.text import normalizer
 
 NONE = normalizer("none")
 WORDS = 10

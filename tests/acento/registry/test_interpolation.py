@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 from tiny_whisper import make_whisper
 from torch import Tensor
 
-from acento.errors import InputError, ModelError
+from acento.core.errors import InputError, ModelError
+from acento.families.nemo.archive import inspect
+from acento.families.nemo.weights import weights_of
 from acento.models.base import DecodeOptions
-from acento.models.families import FAMILIES
-from acento.models.nemo_archive import inspect
-from acento.models.nemo_weights import weights_of
+from acento.models.family import FAMILIES
 from acento.registry.interpolation import blend, choose, interpolate
 from acento.scoring.counts import ErrorCounts
 

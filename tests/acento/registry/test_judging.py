@@ -3,10 +3,10 @@
 import pytest
 from recordings import put
 
+from acento.core.errors import InputError
+from acento.core.store import LocalStore
 from acento.data.staging import stage
-from acento.errors import InputError
 from acento.registry.judging import ask
-from acento.store import LocalStore
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from hub import Hub, serving
 from registered import registered
 from tiny_whisper import make_whisper
 
-from acento.errors import InputError, TransientError
-from acento.models.checkpoint import resolve
+from acento.core.errors import InputError, TransientError
+from acento.core.settings import settings
+from acento.core.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.push import push
 from acento.registry.versions import CARD, ModelVersion
-from acento.settings import settings
-from acento.store import LocalStore
 
 REPO = "ana/mini-santiago"
 

@@ -6,7 +6,7 @@ import pytest
 from benchmarked import benchmarked
 from judged import World, made_world
 
-from acento.errors import DamagedError, InputError
+from acento.core.errors import DamagedError, InputError
 from acento.registry.aliases import history, promote
 from acento.registry.card import model_card
 from acento.registry.judging import Question

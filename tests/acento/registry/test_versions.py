@@ -12,8 +12,9 @@ from faults import killed_at_every_write, tree
 from registered import about, filled, registered
 from tiny_whisper import make_whisper
 
-from acento.errors import DamagedError, InputError, ModelError, StoreError
-from acento.models.checkpoint import resolve
+from acento.core.errors import DamagedError, InputError, ModelError, StoreError
+from acento.core.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from acento.registry import card, learned  # noqa: F401  (imported before a process is forked)
 from acento.registry.aliases import promote
 from acento.registry.learned import read_history
@@ -25,7 +26,6 @@ from acento.registry.versions import (
     publish_model,
     versions,
 )
-from acento.store import LocalStore
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

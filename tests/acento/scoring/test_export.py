@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.text import normalizer
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.export import ScoredRun, write_results
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
-from acento.text import normalizer
 
 CHILEAN = normalizer("chilean-leaderboard")
 SEED_SUMMARY = ["num_samples", "wer", "rtfx", "total_time", "total_audio_length"]

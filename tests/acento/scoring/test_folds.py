@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.errors import DataError, InputError
+from acento.core.errors import DataError, InputError
+from acento.core.text import normalizer
 from acento.scoring.bootstrap import interval, paired
 from acento.scoring.folds import make_folds, pool, pool_difference, pool_tables
 from acento.scoring.score import UtteranceResult, score_utterances
-from acento.text import normalizer
 
 NONE = normalizer("none")
 CLIP = UtteranceResult(

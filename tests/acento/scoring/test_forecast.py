@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.scoring.forecast import BackTest, Forecast, LearningPoint, forecast
 
 LENGTHS = tuple(np.random.default_rng(0).integers(5, 15, 400).tolist())

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from acento.core.text import normalizer
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.leaderboard import Board, Row, rank
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
 from acento.scoring.table import Grid, rich_table
-from acento.text import normalizer
 
 WORDS = "uno dos tres cuatro cinco seis siete ocho"
 START = datetime(2026, 11, 1, tzinfo=UTC)

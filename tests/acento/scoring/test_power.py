@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.scoring.bootstrap import paired
 from acento.scoring.power import Detectable, detectable
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.text import normalizer
 from acento.scoring.compare import compare
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.score import SCHEMA, Score, UtteranceResult, count_column, score_utterances, summarize
-from acento.text import normalizer
 
 CHILEAN = normalizer("chilean-leaderboard")
 BASE = UtteranceResult(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from stores import LocalPlace, Place, S3Place
 
-from acento.store import Store
+from acento.core.store import Store
 
 
 @pytest.fixture(params=["local", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("s3", "modal"))])

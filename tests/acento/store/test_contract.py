@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from stores import forget_copies, put
 
-from acento.errors import DamagedError, InputError, StoreError
-from acento.store import MARKER, open_store
+from acento.core.errors import DamagedError, InputError, StoreError
+from acento.core.store import MARKER, open_store
 
 
 def test_what_is_published_can_be_found_and_read(place, store):

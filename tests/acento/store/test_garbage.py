@@ -11,17 +11,17 @@ from faults import tree
 from made_up import good, make_set
 from stores import put
 
-from acento import jobs as job_module
-from acento.benchmark import jobs, plan_transcription
+from acento.core.store import LocalStore
+from acento.core.store.garbage import collect, find_garbage
+from acento.core.store.usage import survey
 from acento.data.dataset import load_card
 from acento.data.removal import chosen_versions, remove_versions
-from acento.jobs import Runner
+from acento.inference import jobs as job_module
+from acento.inference.benchmark import jobs, plan_transcription
+from acento.inference.jobs import Runner
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.runs import BenchmarkRequest, begin, find_run, leaderboard, utc_now
-from acento.store import LocalStore
-from acento.store.garbage import collect, find_garbage
-from acento.store.usage import survey
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.runs import BenchmarkRequest, begin, find_run, leaderboard, utc_now
 from acento.training.lease import held
 
 LATER = 3600.0
@@ -161,7 +161,7 @@ def test_what_a_killed_writer_left_goes(place, store):
 
 
 def test_a_damaged_card_stops_the_look_with_a_sentence(store):
-    from acento.errors import AcentoError
+    from acento.core.errors import AcentoError
 
     make_set(store, [good(0, 5)])
     put(store, "datasets/broken/000001")

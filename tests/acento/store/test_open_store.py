@@ -5,10 +5,10 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-import acento.store
-from acento.errors import InputError
-from acento.store import LocalStore, open_store
-from acento.store.objects import ObjectStore
+import acento.core.store
+from acento.core.errors import InputError
+from acento.core.store import LocalStore, open_store
+from acento.core.store.objects import ObjectStore
 
 
 def test_a_path_and_a_file_url_are_folders(tmp_path, monkeypatch):
@@ -43,13 +43,13 @@ def test_an_unknown_scheme_is_one_sentence():
 
 def test_other_schemes_are_looked_up_among_installed_packages_and_only_when_asked_for(tmp_path, monkeypatch):
     (tmp_path / "store_of_a_plugin.py").write_text(
-        "from acento.store import LocalStore\n"
+        "from acento.core.store import LocalStore\n"
         "from pathlib import Path\n"
         f"def opened(url): return LocalStore(Path({str(tmp_path)!r}) / url.removeprefix('strange://'))\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    known = EntryPoints([EntryPoint("strange", "store_of_a_plugin:opened", acento.store.PLUGINS)])
-    monkeypatch.setattr(acento.store, "entry_points", lambda **asked: known.select(**asked))
+    known = EntryPoints([EntryPoint("strange", "store_of_a_plugin:opened", acento.core.store.PLUGINS)])
+    monkeypatch.setattr(acento.core.store, "entry_points", lambda **asked: known.select(**asked))
     open_store("s3://bucket")
     assert "store_of_a_plugin" not in sys.modules
     opened = open_store("strange://place")
@@ -58,5 +58,5 @@ def test_other_schemes_are_looked_up_among_installed_packages_and_only_when_aske
 
 
 def test_modal_volumes_are_announced():
-    (entry,) = acento.store.entry_points(group=acento.store.PLUGINS, name="modal")
+    (entry,) = acento.core.store.entry_points(group=acento.core.store.PLUGINS, name="modal")
     assert entry.value == "infra.modal.store:open_volume"

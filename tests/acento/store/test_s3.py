@@ -11,12 +11,12 @@ import pytest
 from s3 import Faults, fault_proxy
 from stores import S3Place, forget_copies, put
 
-from acento.errors import DamagedError, InputError, StoreError, TransientError
-from acento.store import MARKER, open_store
-from acento.store import s3 as s3_store
-from acento.store.objects import ObjectStore
-from acento.store.s3 import S3Objects
-from acento.store.s3_client import Retries
+from acento.core.errors import DamagedError, InputError, StoreError, TransientError
+from acento.core.store import MARKER, open_store
+from acento.core.store import s3 as s3_store
+from acento.core.store.objects import ObjectStore
+from acento.core.store.s3 import S3Objects
+from acento.core.store.s3_client import Retries
 
 pytestmark = pytest.mark.slow
 

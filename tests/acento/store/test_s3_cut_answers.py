@@ -7,10 +7,10 @@ import pytest
 from s3 import Faults, fault_proxy
 from stores import S3Place
 
-from acento.errors import TransientError
-from acento.store import s3 as s3_store
-from acento.store.s3 import S3Objects
-from acento.store.s3_client import Retries, again
+from acento.core.errors import TransientError
+from acento.core.store import s3 as s3_store
+from acento.core.store.s3 import S3Objects
+from acento.core.store.s3_client import Retries, again
 
 SOON = Retries(first_s=0.01)
 

@@ -11,8 +11,8 @@ import pytest
 from faults import killed_at_every_write, tree
 from stores import put
 
-from acento.errors import StoreError
-from acento.store import LocalStore, open_store
+from acento.core.errors import StoreError
+from acento.core.store import LocalStore, open_store
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 from stores import LocalPlace, forget_copies, put
 
-from acento.errors import DamagedError, StoreError
-from acento.store.transfer import copy_artifacts
+from acento.core.errors import DamagedError, StoreError
+from acento.core.store.transfer import copy_artifacts
 
 
 @pytest.fixture

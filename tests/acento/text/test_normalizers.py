@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.errors import InputError
-from acento.text import NORMALIZERS, normalizer
+from acento.core.errors import InputError
+from acento.core.text import NORMALIZERS, normalizer
 
 PAIRS = Path(__file__).parent / "pairs"
 TEXTS = st.text(max_size=60) | st.text(alphabet="áÉñü<>[]()¿?!.,_-' \n\u0301\u00ad\u200b½ﬁ1º™क\u093fab", max_size=60)

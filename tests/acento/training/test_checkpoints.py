@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from acento.errors import DamagedError, StoreError
-from acento.store import LocalStore, Store
-from acento.store import local as local_store
-from acento.training.checkpoints import Checkpoints
-from acento.training.optimizer import make_optimizer
+from acento.core.errors import DamagedError, StoreError
+from acento.core.store import LocalStore, Store
+from acento.core.store import local as local_store
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.state import TrainingState
 from acento.training.recipe import Recipe
-from acento.training.state import TrainingState
 
 torch.set_num_threads(1)
 
@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_within_the_weights_is_said_in_a_sentence(
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("acento.training.checkpoints.save_file", full)
+    monkeypatch.setattr("acento.training.loop.checkpoints.save_file", full)
     with pytest.raises(StoreError, match=r"Checkpoint jobs/x/checkpoints/00000002 cannot be written .*No space left"):
         save(store, 2)
     assert Checkpoints(store, "jobs/x").steps() == [1]

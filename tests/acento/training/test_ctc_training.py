@@ -17,13 +17,13 @@ from tiny_parakeet import make_parakeet
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from acento.errors import DataError, ModelError
+from acento.core.errors import DataError, ModelError
+from acento.families.ctc.labels import CtcLabeler
+from acento.families.ctc.labels import load as load_labeler
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.training.base import Trainable
-from acento.training.ctc_labels import CtcLabeler
-from acento.training.ctc_labels import load as load_labeler
-from acento.training.optimizer import make_optimizer
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from acento.training.curve import Row, draw, learning_curve, smoothed
+from acento.training.loop.curve import Row, draw, learning_curve, smoothed
 
 
 def history(steps: int = 40) -> list[dict[str, Any]]:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from acento.core.errors import ModelError
 from acento.data.demo import DemoClip, demo_clips
-from acento.errors import ModelError
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve, shipped
+from acento.models.checkpoints.resolver import resolve, shipped
 from acento.training.demo_models.__main__ import SHIPPED, main
 from acento.training.demo_models.recipe import CONVERTED, RECIPES, WINDOW_S
 
@@ -151,7 +151,7 @@ def test_moonshines_encoder_learns_from_a_padded_batch_what_it_hears_of_each_cli
     import torch
     from transformers import MoonshineForConditionalGeneration
 
-    from acento.models.moonshine import attend, embed
+    from acento.families.moonshine.recognizer import attend, embed
     from acento.training.demo_models.moonshine import encode
 
     model = MoonshineForConditionalGeneration.from_pretrained(SHIPPED / "moonshine-mini").eval()
@@ -197,7 +197,7 @@ def test_without_nemo_its_model_is_known_and_refused(tmp_path: Path, monkeypatch
     def nothing(distribution: str) -> str:
         raise PackageNotFoundError(distribution)
 
-    monkeypatch.setattr("acento.models.families.version", nothing)
+    monkeypatch.setattr("acento.models.family.version", nothing)
     model = resolve("demo:nemo-mini")
     assert model.family.name == "nemo"
     with pytest.raises(ModelError, match="nemo_toolkit, which is not installed: pip install 'acento\\[nemo]'"):

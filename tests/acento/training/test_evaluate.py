@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from fake_recognizer import FakeRecognizer
 
-from acento.errors import DataError
+from acento.core.errors import DataError
 from acento.models.base import Audio, Transcript
 from acento.scoring.bootstrap import Interval
-from acento.training.evaluate import DevScore, evaluate, longest_loop
-from acento.training.prepared import Example
+from acento.training.data.prepared import Example
+from acento.training.loop.evaluate import DevScore, evaluate, longest_loop
 
 
 class Dev:

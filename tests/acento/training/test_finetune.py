@@ -15,20 +15,20 @@ from lessons import lesson_job, lessons
 from safetensors.torch import load_file
 from tiny_whisper import make_whisper
 
-from acento.errors import DamagedError, StoreError, TransientError
-from acento.progress import Progress
+from acento.core.errors import DamagedError, StoreError, TransientError
+from acento.core.progress import Progress
+from acento.core.store import LocalStore
+from acento.core.store import local as local_store
+from acento.families.whisper.training import WhisperTrainable
 from acento.registry.versions import find_version
 from acento.scoring.counts import ErrorCounts
-from acento.store import LocalStore
-from acento.store import local as local_store
 from acento.training import finetune as module
-from acento.training.checkpoints import Checkpoints
-from acento.training.evaluate import DevScore
 from acento.training.finetune import finetune
-from acento.training.history import FILE, read_history
 from acento.training.job import FinetuneJob, FinetuneResult, state
-from acento.training.state import Row
-from acento.training.whisper import WhisperTrainable
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.evaluate import DevScore
+from acento.training.loop.history import FILE, read_history
+from acento.training.loop.state import Row
 
 torch.set_num_threads(1)
 
@@ -53,7 +53,7 @@ def planned(store: LocalStore, tmp_path: Path, folder: Path) -> Callable[..., Fi
 def wers(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
     """Let dev have these WERs, one evaluation after another."""
     left = list(values)
-    monkeypatch.setattr("acento.training.loop.evaluate", lambda *_, **__: score(left.pop(0)))
+    monkeypatch.setattr("acento.training.loop.loop.evaluate", lambda *_, **__: score(left.pop(0)))
 
 
 def score(wer: float) -> DevScore:
@@ -315,7 +315,7 @@ def test_the_average_and_the_interpolation_are_what_dev_hears(
         heard.append({name: tensor.clone() for name, tensor in recognizer.model.state_dict().items()})
         return score(0.5)
 
-    monkeypatch.setattr("acento.training.loop.evaluate", scored)
+    monkeypatch.setattr("acento.training.loop.loop.evaluate", scored)
     result = finetune(store, job)
     published = weights(store, result)
     assert (result.best_step, len(heard)) == (1, 3), "of equals the first is the best, and comes from its checkpoint"

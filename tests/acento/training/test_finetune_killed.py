@@ -14,13 +14,13 @@ from faults import killed_at_every_write, tree
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
+from acento.core.store import LocalStore
 from acento.registry.versions import find_version, versions
-from acento.store import LocalStore
 from acento.training import finetune as module
-from acento.training.checkpoints import Checkpoints
 from acento.training.finetune import finetune
-from acento.training.history import FILE, read_history
 from acento.training.job import FinetuneJob, state
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.history import FILE, read_history
 
 torch.set_num_threads(1)
 Made = tuple[FinetuneJob, Callable[[], Path], Callable[[Path], object]]
@@ -30,7 +30,7 @@ Made = tuple[FinetuneJob, Callable[[], Path], Callable[[Path], object]]
 def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     """Return a job, how to make a store with its data, and how to train it there."""
     monkeypatch.setattr(module, "draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
-    monkeypatch.setattr("acento.provenance.code_version", lambda: "the code")  # asks git, once for each trial
+    monkeypatch.setattr("acento.core.provenance.code_version", lambda: "the code")  # asks git, once for each trial
     prepared = tmp_path / "prepared"
     store = LocalStore(prepared)
     model = make_whisper(tmp_path / "model", window_s=2)
@@ -78,7 +78,7 @@ import sys
 from pathlib import Path
 
 import torch
-from acento.store import LocalStore
+from acento.core.store import LocalStore
 from acento.training.finetune import finetune
 from acento.training.job import FinetuneJob
 

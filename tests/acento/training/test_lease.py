@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from acento.errors import TransientError
-from acento.store import LocalStore, Store
+from acento.core.errors import TransientError
+from acento.core.store import LocalStore, Store
 from acento.training.lease import HOLD_S, Holder, born, held, release_of
 
 FOLDER = "jobs/x/lease"

@@ -8,9 +8,9 @@ from s3 import S3Server
 from stores import S3Place
 from tiny_whisper import make_whisper
 
-from acento.errors import InputError
-from acento.store import open_store
-from acento.store.cache import cache_folder
+from acento.core.errors import InputError
+from acento.core.store import open_store
+from acento.core.store.cache import cache_folder
 from acento.training.logs import log_folder
 
 pytestmark = pytest.mark.slow

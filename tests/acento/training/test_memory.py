@@ -15,19 +15,19 @@ from safetensors.torch import load_file
 from servers import ROOT
 from tiny_whisper import make_whisper
 
-from acento.errors import ModelError
-from acento.models.checkpoint import resolve
+from acento.core.errors import ModelError
+from acento.core.store import LocalStore
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.versions import find_version
-from acento.store import LocalStore
 from acento.training import finetune as module
-from acento.training import memory
 from acento.training.base import Trainable
+from acento.training.data.prepared import Prepared, load_prepared
 from acento.training.finetune import finetune
 from acento.training.job import FinetuneJob
-from acento.training.memory import MARGIN, Need, fitting_size, free_memory, need_of
-from acento.training.prepared import Prepared, load_prepared
+from acento.training.loop.loop import memory
+from acento.training.loop.memory import MARGIN, Need, fitting_size, free_memory, need_of
+from acento.training.loop.state import Row
 from acento.training.recipe import Recipe
-from acento.training.state import Row
 
 torch.set_num_threads(1)
 GB = 10**9

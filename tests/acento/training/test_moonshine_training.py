@@ -10,12 +10,12 @@ from eight_clips import TEXTS, eight_clips
 from safetensors.torch import load_file, save_file
 from tiny_moonshine import make_moonshine
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.moonshine.labels import load as load_labeler
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.training.base import Trainable
-from acento.training.moonshine_labels import load as load_labeler
-from acento.training.optimizer import make_optimizer
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.planning import model_width
 from acento.training.recipe import Recipe, fine_tuning_rate
 

@@ -13,18 +13,18 @@ from eight_clips import TEXTS, eight_clips
 from tiny_nemo import KINDS, make_nemo
 from torch import Tensor
 
-from acento.errors import DataError, InputError, ModelError
+from acento.core.errors import DataError, InputError, ModelError
+from acento.families.nemo.archive import describe, find
+from acento.families.nemo.labels import load as load_labeler
+from acento.families.nemo.training import NemoTrainable
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.nemo_archive import describe, find
+from acento.models.checkpoints.resolver import resolve
 from acento.training.augment.options import Augmentation
 from acento.training.augment.spectrogram import masked
 from acento.training.augment.vocal_tract import warped
-from acento.training.nemo import NemoTrainable
-from acento.training.nemo_labels import load as load_labeler
-from acento.training.optimizer import make_optimizer
+from acento.training.data.speech import speech_frames
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
-from acento.training.speech import speech_frames
 
 pytestmark = pytest.mark.nemo
 torch.set_num_threads(1)
@@ -395,7 +395,7 @@ def test_labels_need_neither_nemo_nor_weights() -> None:
     import subprocess
     import sys
 
-    script = "import sys, acento.training.nemo_labels, acento.models.nemo_tokens; assert 'nemo' not in sys.modules"
+    script = "import sys, acento.families.nemo.labels, acento.families.nemo.tokens; assert 'nemo' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

@@ -7,14 +7,14 @@ from fake_recognizer import FAKE, fake_model
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
+from acento.core.errors import DataError, InputError, ModelError
+from acento.core.store import LocalStore, Store
 from acento.data.staging import stage
-from acento.errors import DataError, InputError, ModelError
-from acento.models import families
+from acento.models import family as families
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.store import LocalStore, Store
+from acento.models.checkpoints.resolver import resolve
+from acento.training.data.prepared import load_prepared
 from acento.training.planning import model_width, plan_finetune
-from acento.training.prepared import load_prepared
 from acento.training.recipe import Recipe
 
 

@@ -10,15 +10,15 @@ import pytest
 from recordings import put
 from staged import staged
 
-from acento.audio import decode_flac, encode_flac
+from acento.core.audio.recording import decode_flac, encode_flac
+from acento.core.errors import DamagedError, DataError, StoreError
+from acento.core.store import Store
+from acento.core.store.local import LocalStore
 from acento.data.dataset import Card, load_card, read_clips
 from acento.data.staging import stage
-from acento.errors import DamagedError, DataError, StoreError
 from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
-from acento.store import Store
-from acento.store.local import LocalStore
-from acento.training.prepare import Needs, PreparedRef, Reason, load_prepared, prepare
+from acento.training.data.prepare import Needs, PreparedRef, Reason, load_prepared, prepare
 
 NEEDS = Needs(family="whisper", labels="tokenizer-1", window_s=30.0, max_labels=20)
 
@@ -260,8 +260,8 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from acento.data.dataset import load_card
-from acento.store.local import LocalStore
-from acento.training.prepare import Needs, prepare
+from acento.core.store.local import LocalStore
+from acento.training.data.prepare import Needs, prepare
 store = LocalStore(Path(sys.argv[1]))
 def heard(done, total):
     if done == 3:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.training.augment.options import Augmentation
 from acento.training.recipe import Recipe, effective_recipe, fine_tuning_rate, recipe_for
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.errors import DataError
-from acento.training.sampling import Batches, shares, weights_for
+from acento.core.errors import DataError
+from acento.training.data.sampling import Batches, shares, weights_for
 
 LENGTHS = st.lists(st.integers(1, 500_000), min_size=1, max_size=150)
 

@@ -9,20 +9,20 @@ import pytest
 import torch
 from tiny_whisper import make_whisper
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
+from acento.families.whisper.labels import load as load_labeler
 from acento.models.base import Audio
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.training.augment.options import Augmentation
 from acento.training.base import Trainable
-from acento.training.feed import Feed, StepClips
-from acento.training.optimizer import make_optimizer
-from acento.training.prepared import Example
+from acento.training.data.feed import Feed, StepClips
+from acento.training.data.prepared import Example
+from acento.training.data.sampling import Batches
+from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.state import TrainingState
+from acento.training.loop.step import Diverged, Stepper
+from acento.training.loop.weights import Weights
 from acento.training.recipe import Recipe
-from acento.training.sampling import Batches
-from acento.training.state import TrainingState
-from acento.training.step import Diverged, Stepper
-from acento.training.weights import Weights
-from acento.training.whisper_labels import load as load_labeler
 
 torch.set_num_threads(1)
 TEXTS = ("bad", "cabbage", "a", "dig", "bed", "fad", "hi", "jibe")

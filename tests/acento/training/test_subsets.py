@@ -9,25 +9,25 @@ import torch
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
-from acento.errors import InputError
+from acento.core.errors import InputError
+from acento.core.store import LocalStore
 from acento.inference.predictions import Prediction, write_predictions
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.versions import versions
 from acento.scoring.score import count_column
-from acento.store import LocalStore
-from acento.training.checkpoints import Checkpoints
+from acento.training.data.prepared import Example
+from acento.training.data.subsets import Fold, Share, fold_places, share_places
 from acento.training.data_curve import PICTURE, curve_of, publish_curve
-from acento.training.evaluate import decode
 from acento.training.finetune import finetune
 from acento.training.folds_report import publish_report, report_of
 from acento.training.job import FinetuneJob, FinetuneResult, state
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.evaluate import decode
+from acento.training.loop.schedule import evaluation_steps, total_steps
 from acento.training.measured import clips_of, hear, test_table
 from acento.training.partial import check_shares, learned_clips, plan_folds, plan_shares, recipe_for_share
-from acento.training.prepared import Example
 from acento.training.recipe import Recipe
-from acento.training.schedule import evaluation_steps, total_steps
-from acento.training.subsets import Fold, Share, fold_places, share_places
 
 scored_table = test_table
 del test_table  # or pytest would take it for a test
@@ -264,7 +264,7 @@ def test_what_was_heard_is_not_heard_again(store: LocalStore, tmp_path: Path, fo
 
 
 def test_decoded_texts_stand_in_the_order_of_the_clips(store: LocalStore, tmp_path: Path, folder: Path) -> None:
-    from acento.models.families import FAMILIES
+    from acento.models.family import FAMILIES
 
     job = shares_of(store, tmp_path, folder)[1]
     clips = clips_of(store, job).train

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from acento.training.transducer_loss import rnnt_loss, tdt_loss
+from acento.families.nemo.transducer_loss import rnnt_loss, tdt_loss
 
 BLANK = 3
 DURATIONS = (0, 1, 2, 4)

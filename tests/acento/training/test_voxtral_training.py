@@ -10,13 +10,13 @@ from eight_clips import TEXTS, eight_clips
 from safetensors.torch import load_file, save_file
 from tiny_voxtral import make_voxtral
 
-from acento.errors import ModelError
-from acento.models.checkpoint import resolve
-from acento.models.tekken import Tekken
+from acento.core.errors import ModelError
+from acento.families.voxtral.labels import load as load_labeler
+from acento.families.voxtral.tekken import Tekken
+from acento.models.checkpoints.resolver import resolve
 from acento.training.base import Trainable
-from acento.training.optimizer import make_optimizer
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
-from acento.training.voxtral_labels import load as load_labeler
 
 torch.set_num_threads(1)
 STRATEGIES = ("lora", "encoder")

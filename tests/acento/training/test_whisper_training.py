@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_whisper import make_whisper
 
-from acento.errors import InputError, ModelError
+from acento.core.errors import InputError, ModelError
+from acento.families.whisper.labels import WhisperLabeler
+from acento.families.whisper.labels import load as load_labeler
 from acento.models.base import Audio, DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.training.base import Trainable
-from acento.training.optimizer import make_optimizer
+from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
-from acento.training.whisper_labels import WhisperLabeler
-from acento.training.whisper_labels import load as load_labeler
 
 torch.set_num_threads(1)
 STRATEGIES = ("encoder", "full", "decoder", "lora", "last-n")

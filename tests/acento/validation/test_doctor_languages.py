@@ -10,16 +10,16 @@ import torch
 from made_up import good, make_set
 from tiny_whisper import LANGUAGES, make_whisper
 
-from acento.benchmark import Transcription
+from acento.core.errors import DamagedError
+from acento.core.store import LocalStore
+from acento.core.text import normalizer
 from acento.data.dataset import Card, read_clips
-from acento.errors import DamagedError
+from acento.inference.benchmark import Transcription
 from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.models.families import FAMILIES
-from acento.store import LocalStore
-from acento.text import normalizer
+from acento.models.checkpoints.resolver import resolve
+from acento.models.family import FAMILIES
 from acento.validation.doctor import plan_examination
 from acento.validation.doctor_ear import spoken_languages
 from acento.validation.doctor_findings import Suspect, diagnose

@@ -10,9 +10,9 @@ from faults import killed_at_every_write, tree
 from made_up import clip, good, make_set
 from numpy.typing import NDArray
 
-from acento.audio import encode_flac
+from acento.core.audio.recording import encode_flac
+from acento.core.store import LocalStore
 from acento.data.dataset import CLIPS
-from acento.store import LocalStore
 from acento.validation import measure as measuring
 from acento.validation.levels import Levels, measure_levels
 from acento.validation.measure import MEASURES, measure, measures_key, read_measured

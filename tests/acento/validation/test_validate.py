@@ -19,11 +19,11 @@ from faults import killed_at_every_write, tree
 from made_up import clip, good, make_set, speech
 from tiny_whisper import make_whisper
 
+from acento.core.errors import InputError
+from acento.core.store import LocalStore
 from acento.data.dataset import Card
 from acento.data.utterance import SCHEMA
-from acento.errors import InputError
-from acento.models.checkpoint import Checkpoint, resolve
-from acento.store import LocalStore
+from acento.models.checkpoints.resolver import Checkpoint, resolve
 from acento.validation.gatekeeper import InvalidDataError, require_valid
 from acento.validation.suite import DEFAULT_SUITE, load_suite
 from acento.validation.validate import validate

@@ -15,7 +15,7 @@ from modal.exception import (
     VersionError,
 )
 
-from acento.errors import AcentoError, InputError, TransientError
+from acento.core.errors import AcentoError, InputError, TransientError
 from infra.modal.access import check_api_url, check_store_url, explain, private_host
 
 

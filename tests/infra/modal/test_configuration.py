@@ -8,7 +8,7 @@ import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 from pydantic import ValidationError
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from infra.modal.configuration import ModalConfiguration, apps_of
 from infra.modal.worker import ModalWorker
 

@@ -16,15 +16,15 @@ from servers import wait_until
 from staged import staged
 from tiny_whisper import make_whisper
 
-from acento.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
+from acento.core.errors import DamagedError, InputError, ModelError, TransientError
+from acento.core.settings import settings
+from acento.core.store import LocalStore, Store, open_store
 from acento.data.dataset import load_card
-from acento.errors import DamagedError, InputError, ModelError, TransientError
+from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.versions import find_version
-from acento.settings import settings
-from acento.store import LocalStore, Store, open_store
 from acento.training.job import FinetuneJob, FinetuneResult
 from infra.compute import InlineCompute, open_compute
 

@@ -6,7 +6,7 @@ import modal as client
 import pytest
 from modal_service import ModalService
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from infra.modal.image import ImageSpec, build, with_this_project
 
 

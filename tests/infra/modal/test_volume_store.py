@@ -12,8 +12,8 @@ import pytest
 from modal.exception import ServiceError
 from modal_service import ModalService
 
-from acento.errors import InputError
-from acento.store import open_store
+from acento.core.errors import InputError
+from acento.core.store import open_store
 from infra.modal import store as volume_store
 from infra.modal.store import VolumeObjects, parse
 

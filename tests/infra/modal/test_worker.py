@@ -19,14 +19,14 @@ from servers import PrefectServer, running
 from staged import staged
 from tiny_whisper import make_whisper
 
-from acento.benchmark import clock, jobs, plan_transcription, predictions
+from acento.core.settings import settings
+from acento.core.store import open_store
 from acento.data.dataset import load_card
+from acento.inference.benchmark import clock, jobs, plan_transcription, predictions
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import resolve
-from acento.settings import settings
-from acento.store import open_store
-from acento.training.checkpoints import Checkpoints
+from acento.models.checkpoints.resolver import resolve
+from acento.training.loop.checkpoints import Checkpoints
 from infra.compute import open_compute
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]

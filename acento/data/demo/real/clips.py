@@ -23,7 +23,7 @@ class RealClip:
 
 def read_demo(language: str, split: Split, count: int | None = None) -> list[RealClip]:
     """Return the demo's clips of a split in the order of their ids, or the first of them; fetched if need be."""
-    from acento.audio import decode
+    from acento.core.audio.recording import decode
 
     speech = fetch_speech(language)
     with speech.demo.open(encoding="utf-8", newline="") as file:

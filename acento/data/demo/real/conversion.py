@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from acento.errors import InputError, StoreError
-from acento.store.cache import cache_root
-from acento.store.scratch import Scratch, discard
+from acento.core.errors import InputError, StoreError
+from acento.core.store.cache import cache_root
+from acento.core.store.scratch import Scratch, discard
 
 WITH_A_HUB: Final = (
     "with a model hub at hand the same runs as: acento specialize --source OWNER/DATA --dataset NAME "

@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from acento.core.errors import InputError
+from acento.core.fingerprint import fingerprint_rows, sha256, sha256_file
+from acento.core.progress import report
 from acento.data.demo.real.dialogues import find_dialogues
 from acento.data.demo.real.fetch import download_debian, keep
 from acento.data.demo.real.prompts import SPEAKER, find_prompts
 from acento.data.demo.real.selection import Clip, Counts, choose, split_of_level
-from acento.errors import InputError
-from acento.fingerprint import fingerprint_rows, sha256, sha256_file
-from acento.progress import report
 
 LAYOUT_VERSION: Final = 1
 """Part of the cached folder's name: raise it when the folder would be written differently."""

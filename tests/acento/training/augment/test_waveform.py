@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.fingerprint import sha256
+from acento.core.fingerprint import sha256
 from acento.training.augment.options import Augmentation
 from acento.training.augment.waveform import augmented, augmented_with_speech
 
@@ -63,7 +63,7 @@ def test_each_effect_changes_a_copy_the_same_way_each_time_and_nothing_else(effe
 @pytest.mark.slow
 def test_another_process_makes_the_same_samples() -> None:
     code = (
-        "import numpy as np\nfrom acento.fingerprint import sha256\n"
+        "import numpy as np\nfrom acento.core.fingerprint import sha256\n"
         "from acento.training.augment.options import Augmentation\n"
         "from acento.training.augment.waveform import augmented\n"
         f"options = Augmentation.model_validate_json({ALL.model_dump_json()!r})\n"

@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 from made_up_search import good, plan, search
 
-from acento.errors import InputError
+from acento.core.errors import InputError
 from acento.training.recipe import Recipe
 from acento.training.search.budget import Budget
 from acento.training.search.trial import Report, TrialOutcome

@@ -7,8 +7,8 @@ import pytest
 from forked import all_at_once
 from made_up_search import failing, good, plan, search
 
-from acento.errors import InputError
-from acento.store import LocalStore, open_store
+from acento.core.errors import InputError
+from acento.core.store import LocalStore, open_store
 from acento.training.search.outcome import read_outcome
 from acento.training.search.study import open_study
 

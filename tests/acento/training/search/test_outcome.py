@@ -9,7 +9,7 @@ import pytest
 import yaml
 from made_up_search import BASE, failing, good, plan, search
 
-from acento.errors import ModelError
+from acento.core.errors import ModelError
 from acento.training.recipe import Recipe, effective_recipe
 from acento.training.search.outcome import write_outcome
 from acento.training.search.reading import parse_space

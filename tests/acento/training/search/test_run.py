@@ -7,7 +7,7 @@ from threading import Barrier, Lock
 import pytest
 from made_up_search import BASE, GRID, failing, good, plan, search
 
-from acento.errors import ModelError, StoreError, TransientError
+from acento.core.errors import ModelError, StoreError, TransientError
 from acento.training.recipe import Recipe
 from acento.training.search.run import SearchProgress
 from acento.training.search.trial import Report, TrialOutcome

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from made_up_search import BASE, good, plan, search
 
-from acento.errors import InputError, StoreError
-from acento.store import LocalStore
+from acento.core.errors import InputError, StoreError
+from acento.core.store import LocalStore
 from acento.training.search.study import open_study, study_folder
 
 pytestmark = pytest.mark.slow

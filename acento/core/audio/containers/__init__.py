@@ -1,0 +1,54 @@
+"""What an audio file's bytes say about its own length, where the decoders do not look, or believe a false header.
+
+libsndfile shortens a cut WAV, AIFF, AU, CAF or W64 to what is there, stops where a header says that the sound ends, and
+reads only the first of several recordings that were joined; FFmpeg takes a cut WMA or AVI for a short one. Half a
+recording would pass for a whole one. So these few headers are read here.
+"""
+
+import io
+import mmap
+import os
+from dataclasses import replace
+from typing import BinaryIO
+
+from acento.core.audio.containers import blocks, boxes, chunks, flac, mpeg, ogg
+from acento.core.audio.containers.layout import Data, Layout, Part, View
+
+__all__ = ["Layout", "Part", "View", "examine"]
+
+_EXAMINERS = (chunks.examine, flac.examine, ogg.examine, boxes.examine, blocks.examine, mpeg.examine)
+_remembered: dict[tuple[int, ...], Layout] = {}
+_REMEMBERED = 32
+
+
+def examine(file: BinaryIO) -> Layout:
+    """Return what a file's bytes say about its length.
+
+    The last few files on a disk are remembered, for there may be many segments of one.
+
+    Raises:
+        ValueError: it is damaged, or joined of recordings that cannot be told apart.
+    """
+    if isinstance(file, io.BytesIO):
+        return _examined(file.getvalue())
+    status = os.fstat(file.fileno())
+    key = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    if key not in _remembered:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            layout = _examined(data)
+        if len(_remembered) >= _REMEMBERED:
+            del _remembered[next(iter(_remembered))]
+        _remembered[key] = layout
+    return _remembered[key]
+
+
+def _examined(data: Data) -> Layout:
+    """Return the layout of a file and, where it is several joined, of all of them."""
+    layout = next((found for one in _EXAMINERS if (found := one(data)) is not None), Layout())
+    if layout.joined_at is None:
+        return layout
+    first = layout.parts or (Part(0, layout.joined_at),)
+    rest = _examined(bytes(data[layout.joined_at :]))
+    others = rest.parts or (Part(0, len(data) - layout.joined_at),)
+    shifted = tuple(part.moved(layout.joined_at) for part in others)
+    return replace(layout, missing=layout.missing or rest.missing, parts=(*first, *shifted))

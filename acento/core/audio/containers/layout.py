@@ -1,0 +1,100 @@
+"""What the bytes of a file say about its length, and views of a file as it should have been written."""
+
+import io
+import mmap
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from acento.core.audio.containers.mpeg import Run
+
+Data = bytes | mmap.mmap
+"""The bytes of a file, in memory or mapped."""
+
+
+class JoinedError(ValueError):
+    """Another file begins within a file whose decoder would read only the first."""
+
+    def __init__(self, kind: str) -> None:
+        """Say which kind."""
+        super().__init__(f"it holds several {kind} files joined to one: split them")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of a file that are one recording: ``prefix``, then the file from ``start`` to ``end``, with ``patches``.
+
+    A patch is a position in the file and the bytes that should stand there: a header with the true length.
+    """
+
+    start: int
+    end: int
+    prefix: bytes = b""
+    patches: tuple[tuple[int, bytes], ...] = ()
+
+    def moved(self, by: int) -> "Part":
+        """Return the same part of a file that has ``by`` more bytes before it."""
+        patches = tuple((at + by, patch) for at, patch in self.patches)
+        return Part(self.start + by, self.end + by, self.prefix, patches)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What was found in a file.
+
+    ``missing`` says what the end lacks. ``complete``: sizes in the file prove that it was not cut, so that a header
+    that tells a longer duration is false. ``parts`` are the recordings of which it consists; without any, it is one
+    recording as it stands. ``runs`` are those of MPEG audio. At ``joined_at`` another file begins.
+    """
+
+    missing: str | None = None
+    complete: bool = False
+    parts: tuple[Part, ...] = ()
+    runs: "tuple[Run, ...]" = ()
+    joined_at: int | None = None
+
+
+class View(io.RawIOBase):
+    """A part of a file as a file of its own, read-only."""
+
+    def __init__(self, file: BinaryIO, part: Part) -> None:
+        """Keep the file, whose position moves with each read."""
+        self._file, self._part, self._at = file, part, 0
+        self._size = len(part.prefix) + part.end - part.start
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a place of the view."""
+        self._at = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence])
+        return self._at
+
+    def tell(self) -> int:
+        """Return the place in the view."""
+        return self._at
+
+    def readinto(self, buffer: "memoryview[int]", /) -> int:  # type: ignore[override]
+        """Read into a buffer; fewer bytes than it holds only at the end."""
+        data = self._bytes(len(buffer))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _bytes(self, count: int) -> bytes:
+        part, place = self._part, self._at - len(self._part.prefix)
+        head = part.prefix[self._at : self._at + count]
+        start = part.start + max(0, place)
+        self._file.seek(start)
+        data = bytearray(self._file.read(max(0, min(count - len(head), part.end - start))))
+        for position, patch in part.patches:
+            for at, byte in enumerate(patch, position - start):
+                if 0 <= at < len(data):
+                    data[at] = byte
+        return head + bytes(data)

@@ -1,0 +1,124 @@
+"""CTC models on transformers: wav2vec 2.0 and its kin, w2v-BERT and Parakeet, decoded by the best path.
+
+They write the language that they learned; only MMS, which has an adapter for each language, is told one.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoFeatureExtractor
+from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING
+
+from acento.core.errors import ModelError
+from acento.data.utterance import SAMPLE_RATE
+from acento.families.ctc.features import FeatureMaker, feature_maker
+from acento.families.ctc.mms import load_adapter
+from acento.families.ctc.network import CtcNetwork, network_of
+from acento.families.ctc.tokenizer import CtcTokenizer, collapsed, load_tokenizer
+from acento.models.base import Audio, DecodeOptions, Transcript
+from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+
+WINDOW_S = 30.0
+"""Seconds that these models are given at once, although they would take any length: attention grows with the square of
+it (1,500 frames of 20 ms here), and they were trained on utterances. Longer audio is cut where it is quietest."""
+_SPARE = ("masked_spec_embed",)
+"""Of SpecAugment, which plays no part; wav2vec2-base-960h, for one, is without."""
+
+
+def load(folder: Path, options: DecodeOptions) -> "CtcRecognizer":
+    """Load a CTC checkpoint from the files that ``save_pretrained`` writes.
+
+    Raises:
+        ModelError: a file is missing or damaged, the model has no CTC head, or it lacks the language or task.
+    """
+    refuse_translation(options)
+    config = load_part("CTC", AutoConfig.from_pretrained, folder)
+    made_for = config.architectures or []
+    if made_for and not any(name.endswith("ForCTC") for name in made_for):
+        raise ModelError(
+            f"Model {folder} is a {made_for[0]}, which writes no text: take one that was fine-tuned with CTC."
+        )
+    if config.model_type == "wavlm":  # it gives torch two kinds of masks, and torch says so once for each process
+        warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+    kind: Any = MODEL_FOR_CTC_MAPPING[type(config)]
+    tokenizer = load_tokenizer(folder, config, options.language)
+    model = load_pretrained(
+        "CTC",
+        kind,
+        folder,
+        options,
+        spare=_SPARE,
+        attn_implementation="sdpa" if kind._supports_sdpa else "eager",
+    )
+    if tokenizer.adapter is not None:
+        with explained("CTC", folder):
+            load_adapter(model, tokenizer.adapter, folder)
+    features = feature_maker(config, load_part("CTC", AutoFeatureExtractor.from_pretrained, folder))
+    return CtcRecognizer(model, features, tokenizer)
+
+
+def refuse_translation(options: DecodeOptions) -> None:
+    """See that a model that only transcribes is asked for nothing else.
+
+    Raises:
+        ModelError: it is.
+    """
+    if options.task != "transcribe":
+        raise ModelError(f"Such a model writes what is said and knows no task {options.task!r}; take a Whisper.")
+
+
+class CtcRecognizer(TorchRecognizer):
+    """A loaded CTC model."""
+
+    window_s = WINDOW_S
+
+    def __init__(self, model: Any, features: FeatureMaker, tokenizer: CtcTokenizer) -> None:
+        """Take a model that is on its device, in evaluation mode."""
+        super().__init__(model, model.device)
+        self._features, self._tokenizer = features, tokenizer
+        self._network = network_of(model)
+        # rotary positions are kept in the module from call to call
+        self.shareable = getattr(model.config, "position_embeddings_type", None) != "rotary"
+
+    @property
+    def network(self) -> CtcNetwork:
+        """The model's parts; a trainer changes their weights in place."""
+        return self._network
+
+    @property
+    def tokenizer(self) -> CtcTokenizer:
+        """What its ids mean."""
+        return self._tokenizer
+
+    def prepare(self, windows: Sequence[Audio]) -> list[Tensor]:
+        """Return each window's features, float32, on the host."""
+        return [self._features(window) for window in windows]
+
+    @torch.inference_mode()
+    def infer(self, features: list[Tensor]) -> list[list[int]]:
+        """Return the ids of each window's best path, collapsed."""
+        model = self._model
+        fronts = [self._network.front(one.to(model.device, model.dtype)) for one in features]
+        hidden = self._network.encode(fronts)
+        best = self._network.logits(torch.cat(hidden)).argmax(dim=-1).cpu()
+        return [collapsed(row.tolist(), self._tokenizer.blank) for row in best.split([len(one) for one in hidden])]
+
+    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        return [Transcript(self._tokenizer.text(ids)) for ids in tokens]
+
+    def warm_up(self, batch_size: int) -> None:
+        """See :meth:`Recognizer.warm_up`: a batch of a second of soft noise."""
+        count = batch_size if self._device.type != "cpu" else 1
+        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
+        self.infer(self.prepare([noise] * count))
+        self.synchronize()
+
+    def close(self) -> None:
+        """See :meth:`Recognizer.close`."""
+        del self._network
+        super().close()

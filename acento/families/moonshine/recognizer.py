@@ -1,0 +1,234 @@
+"""The Moonshine family on transformers: raw audio of any length in, one language for each checkpoint.
+
+Moonshine normalizes over all of a clip's time, and its streaming variant lets convolutions look past the end of a clip
+into padding that they take for speech. So what comes before the first attention hears each clip alone and unpadded, as
+when it is transcribed alone; only then are clips padded to one length, and the padding is masked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerFast, Wav2Vec2FeatureExtractor
+from transformers.masking_utils import create_bidirectional_mask
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.models.moonshine.modeling_moonshine import (
+    MoonshineEncoderModelOutput,
+    MoonshineForConditionalGeneration,
+)
+from transformers.models.moonshine_streaming.modeling_moonshine_streaming import (
+    MoonshineStreamingEncoderModelOutput,
+    MoonshineStreamingForConditionalGeneration,
+)
+
+from acento.core.errors import ModelError
+from acento.data.utterance import SAMPLE_RATE
+from acento.models.base import Audio, DecodeOptions, Transcript
+from acento.models.checkpoints.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.checkpoints.self_check import check_end, check_pretrained
+from acento.models.greedy import write
+
+WINDOW_S: Final = 30.0
+"""Moonshine takes any length, but its makers recommend to stay below about 30 s (README of moonshine-ai/moonshine);
+moonshine-tiny's 194 positions are 30 s of English at ``_ENGLISH_RATE``."""
+_ENGLISH_RATE: Final = 6.5
+"""Tokens for each second of English, beyond which the model only repeats itself (model card of moonshine-tiny)."""
+_OTHER_RATE: Final = 13.0
+"""The same for other languages (README of moonshine-ai/moonshine, ``max_tokens_per_second``), which the vocabulary,
+made for English, cuts into more tokens."""
+_SHORTEST_TEXT: Final = 8
+"""Tokens that any clip may have, so that a word of a third of a second is not cut off."""
+_LEAST_SAMPLES: Final = 895
+"""Samples from which the convolutions (kernels 127, 7, 3; strides 64, 3, 2) make their first frame."""
+
+
+def load(folder: Path, options: DecodeOptions) -> "MoonshineRecognizer":
+    """Load a Moonshine checkpoint from the files that ``save_pretrained`` writes.
+
+    Nothing in these files says which language a checkpoint hears, so ``options.language`` is believed; it decides how
+    long a text may become for each second of audio.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the model is asked to translate.
+    """
+    return MoonshineRecognizer(*_parts("Moonshine", MoonshineForConditionalGeneration, folder, options), options)
+
+
+def load_streaming(folder: Path, options: DecodeOptions) -> "StreamingMoonshineRecognizer":
+    """Load a Moonshine Streaming checkpoint, to transcribe whole clips.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the model is asked to translate.
+    """
+    parts = _parts("Moonshine Streaming", MoonshineStreamingForConditionalGeneration, folder, options)
+    return StreamingMoonshineRecognizer(*parts, options)
+
+
+def _parts(title: str, kind: Any, folder: Path, options: DecodeOptions) -> tuple[Any, Any, Any]:
+    """Load model, feature extractor and tokenizer."""
+    if options.task != "transcribe":
+        raise ModelError(f"{title} writes what is said and knows no task {options.task!r}; take a Whisper or a Canary.")
+    model = load_pretrained(title, kind, folder, options)
+    extractor = load_part(title, Wav2Vec2FeatureExtractor.from_pretrained, folder)
+    return model, extractor, load_tokenizer(title, folder, model.config)
+
+
+def load_tokenizer(title: str, folder: Path, config: Any) -> Any:
+    """Load the tokenizer of a Moonshine with this config.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the tokenizer writes no text of this model.
+    """
+    tokenizer = load_part(title, PreTrainedTokenizerFast.from_pretrained, folder)
+    check_pretrained(folder, config.vocab_size, tokenizer)
+    check_end(folder, config.eos_token_id, tokenizer)
+    return tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Clips as the model hears them, on the host."""
+
+    values: list[Tensor]
+    """float32, each of shape ``(samples,)``, at least so long that the model makes one frame of it."""
+    samples: list[int]
+    """How many of them are the clip's own."""
+
+
+class MoonshineRecognizer(TorchRecognizer):
+    """A loaded Moonshine."""
+
+    window_s: float = WINDOW_S
+    least_samples: int = _LEAST_SAMPLES
+
+    def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
+        """Take a model that is on its device, in evaluation mode."""
+        super().__init__(model, model.device)
+        self._extractor, self._tokenizer = extractor, tokenizer
+        self._rate = _ENGLISH_RATE if options.language == "en" else _OTHER_RATE
+        self._longest_text: int = model.config.max_position_embeddings - 1  # the end has a place too
+
+    def prepare(self, windows: Sequence[Audio]) -> Clips:
+        """Return the clips one by one, unpadded."""
+        return Clips([self.values(window) for window in windows], [len(window) for window in windows])
+
+    def values(self, window: Audio) -> Tensor:
+        """Return what the model is given for a clip, float32, shape ``(samples,)``; what is too short is lengthened."""
+        values = np.pad(window, (0, max(0, self.least_samples - len(window))))
+        made = self._extractor(values, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        return cast(Tensor, made.input_values[0])
+
+    @torch.inference_mode()
+    def infer(self, features: Clips) -> list[list[int]]:
+        """Return the token ids written for each clip, without the end token."""
+        limits = [self._limit(samples) for samples in features.samples]
+        return write(self._model, limits, encoder_outputs=self._encode(features))
+
+    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [Transcript(text.strip()) for text in texts]
+
+    @torch.inference_mode()
+    def warm_up(self, batch_size: int) -> None:
+        """See :meth:`Recognizer.warm_up`: a batch of soft noise."""
+        count = batch_size if self._device.type != "cpu" else 1
+        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
+        features = self.prepare([noise] * count)
+        write(self._model, [4] * count, encoder_outputs=self._encode(features))
+        self.synchronize()
+
+    def _encode(self, features: Clips) -> BaseModelOutput:
+        """Return the encoder's output and mask."""
+        encoder = self._model.model.encoder
+        hidden, mask = together([embed(encoder, self._on_device(values)) for values in features.values])
+        hidden = encoder.layer_norm(attend(encoder, hidden, mask))
+        return MoonshineEncoderModelOutput(last_hidden_state=hidden, attention_mask=mask)
+
+    def _on_device(self, values: Tensor) -> Tensor:
+        return values.to(self._device, self._model.dtype, non_blocking=True)
+
+    def _limit(self, samples: int) -> int:
+        """Return the most tokens for a clip; an empty one has no text."""
+        if samples == 0:
+            return 0
+        return min(self._longest_text, max(_SHORTEST_TEXT, ceil(self._rate * samples / SAMPLE_RATE)))
+
+
+class StreamingMoonshineRecognizer(MoonshineRecognizer):
+    """A loaded Moonshine Streaming, which hears whole clips here; its windows of attention are those of its config."""
+
+    def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
+        """Take a model that is on its device, in evaluation mode."""
+        super().__init__(model, extractor, tokenizer, options)
+        self._frame: int = model.model.encoder.embedder.frame_len
+        self.least_samples = self._frame
+
+    def _encode(self, features: Clips) -> BaseModelOutput:
+        encoder = self._model.model.encoder
+        embedded = [
+            self._embed(values, max(samples, self._frame))
+            for values, samples in zip(features.values, features.samples, strict=True)
+        ]
+        hidden, mask = together(embedded)
+        for layer, (before, after) in zip(encoder.layers, encoder.config.sliding_windows, strict=True):
+            hidden = layer(hidden, attention_mask=_window(hidden, mask, before, after))
+        hidden = encoder.final_norm(hidden)
+        return MoonshineStreamingEncoderModelOutput(last_hidden_state=hidden, attention_mask=mask)
+
+    def _embed(self, values: Tensor, samples: int) -> Tensor:
+        """Return a clip's frames of 20 ms, shape ``(frames, hidden)``; as transformers, up to whole frames of 5 ms."""
+        padded = functional.pad(self._on_device(values), (0, -len(values) % self._frame))
+        own = torch.arange(len(padded), device=padded.device) < samples
+        hidden, _ = self._model.model.encoder.embedder(padded[None], padding_mask=own[None])
+        return hidden[0]
+
+
+def embed(encoder: Any, values: Tensor) -> Tensor:
+    """Return the frames that a Moonshine's convolutions make of one clip, shape ``(frames, hidden)``, 24 ms each."""
+    hidden = torch.tanh(encoder.conv1(values[None, None]))
+    hidden = functional.gelu(encoder.conv2(encoder.groupnorm(hidden)))
+    return functional.gelu(encoder.conv3(hidden))[0].T
+
+
+def together(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return clips' frames padded to one length, ``(clips, frames, hidden)``, and which of them are the clip's own.
+
+    The mask, shape ``(clips, frames)``, is None where all clips are of one length.
+    """
+    lengths = torch.tensor([len(clip) for clip in clips], device=clips[0].device)
+    hidden = pad_sequence(list(clips), batch_first=True)
+    if len({len(clip) for clip in clips}) == 1:
+        return hidden, None
+    return hidden, torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
+
+
+def attend(encoder: Any, hidden: Tensor, mask: Tensor | None, first: int = 0, end: int | None = None) -> Tensor:
+    """Return frames after a Moonshine encoder's layers from ``first`` to before ``end``, as its ``forward`` does it."""
+    attention = create_bidirectional_mask(config=encoder.config, inputs_embeds=hidden, attention_mask=mask)
+    positions = torch.arange(hidden.shape[1], device=hidden.device)[None]
+    rotary = encoder.rotary_emb(hidden, position_ids=positions)
+    for layer in encoder.layers[first:end]:
+        hidden = layer(hidden, attention_mask=attention, position_ids=positions, position_embeddings=rotary)
+    return hidden
+
+
+def _window(hidden: Tensor, mask: Tensor | None, before: int, after: int) -> Tensor:
+    """Return which frames each frame hears, shape ``(clips or 1, 1, frames, frames)``, as transformers counts them.
+
+    A frame hears itself and those less than ``before`` before it and less than ``after`` after it (whether one more
+    should be heard is asked in transformers' issue 46305). Padding hears itself: what hears nothing is no number.
+    """
+    place = torch.arange(hidden.shape[1], device=hidden.device)
+    distance = place[:, None] - place
+    near = ((distance >= 0) & (distance < before)) | ((distance < 0) & (-distance < after))
+    if mask is None:
+        return near[None, None]
+    return (near & mask[:, None, None, :]) | (distance == 0)

@@ -1,0 +1,203 @@
+"""The Whisper family on CTranslate2: a checkpoint that was exported with its weights in 8 or 16 bits.
+
+Features, prompt, suppressed tokens and texts are those of the transformers recognizer, so that the two differ in the
+arithmetic of the model only.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from acento.core.errors import ModelError
+from acento.data.utterance import SAMPLE_RATE
+from acento.families.whisper.ctranslate2_sizes import read_positions
+from acento.families.whisper.ctranslate2_vocabulary import read_writing
+from acento.families.whisper.generation import SOURCE_CONFIG
+from acento.families.whisper.recognizer import Prompt, load_features, read_prompt
+from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
+from acento.models.log_mel import LogMel
+
+CONVERSION = "conversion.json"
+"""How the weights are held, under ``quantization``; and what made them so."""
+
+_INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
+_UNLOADING_TRIES = 500
+
+
+def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
+    """Load a Whisper from the folder that ``acento.registry.export`` writes, or that anybody's converter wrote.
+
+    The latter has ``model.bin``, ``config.json`` and a list of its tokens, and often nothing else. Mel bins and windows
+    are the model's own, and what it is told and may write follows from its tokens.
+
+    Raises:
+        ModelError: a file is missing or damaged, the device cannot compute so, or the model lacks the language or task.
+    """
+
+    if (folder / CONVERSION).is_file() and not (folder / SOURCE_CONFIG).is_file():
+        raise ModelError(f"CTranslate2 model {folder} lacks {SOURCE_CONFIG}; export it again.")
+    if options.device_type not in ("cpu", "cuda"):
+        raise ModelError(f"CTranslate2 does not run on {options.device_type}; choose --device cpu.")
+    try:
+        tokenizer, generation = read_writing(folder)
+        prompt = read_prompt(generation, options)
+        model = _model(folder, options)
+        source = _source(folder, model)
+        extractor = load_features(folder, source["num_mel_bins"])
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:
+        if "out of memory" in str(error):
+            raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"CTranslate2 model {folder} cannot be loaded: {reason[0]}") from error
+    if prompt.languages and prompt.language is None and not model.is_multilingual:
+        # it goes by an empty token, which the vocabularies of OpenAI's multilingual models have
+        raise ModelError(
+            f"CTranslate2 cannot guess the language with {folder}: its vocabulary is none of OpenAI's multilingual "
+            "models; name it with --language."
+        )
+    return CTranslate2Whisper(model, source, extractor, tokenizer, generation, prompt)
+
+
+class CTranslate2Whisper(Recognizer):
+    """A loaded Whisper; CTranslate2 hands the calls of several threads to workers that share its weights."""
+
+    shareable = True
+
+    def __init__(
+        self, model: Any, source: dict[str, Any], extractor: Any, tokenizer: Any, generation: Any, prompt: Prompt
+    ) -> None:
+        """Take a CTranslate2 model and what its checkpoint says of itself."""
+        if extractor.feature_size != source["num_mel_bins"]:
+            raise ModelError(
+                f"The model wants {source['num_mel_bins']} mel bins, its preprocessor_config.json makes "
+                f"{extractor.feature_size}; export it again."
+            )
+        frames = source["max_source_positions"] * 2
+        self.window_s: float = frames * extractor.hop_length / SAMPLE_RATE
+        self._features = LogMel(extractor.mel_filters, frames=frames, n_fft=extractor.n_fft, hop=extractor.hop_length)
+        self._model, self._tokenizer, self._prompt = model, tokenizer, prompt
+        self._suppress = list(generation.suppress_tokens or ())
+        self._positions: int = source["max_target_positions"]
+
+    def prepare(self, windows: Sequence[Audio]) -> Tensor:
+        """Return log-mel features, float32, shape ``(batch, mel bins, frames)``, on the host."""
+        return self._features(windows)
+
+    def infer(self, features: Tensor) -> list[list[int]]:
+        """Return the token ids written for each window, without prompt and end token."""
+        return self._decode(features, self._positions)
+
+    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [Transcript(text.strip()) for text in texts]
+
+    def warm_up(self, batch_size: int) -> None:
+        """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
+        noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32) * 1e-3
+        count = batch_size if self._model.device != "cpu" else 1
+        self._decode(self.prepare([noise] * count), 8)
+
+    def synchronize(self) -> None:
+        """See :meth:`Recognizer.synchronize`: tokens are in host memory when CTranslate2 returns."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """See :meth:`Recognizer.is_out_of_memory`; CTranslate2 says it in a plain RuntimeError."""
+        if isinstance(error, MemoryError):
+            return True
+        return isinstance(error, RuntimeError) and any(words in str(error) for words in ("out of memory", "bad_alloc"))
+
+    def close(self) -> None:
+        """See :meth:`Recognizer.close`; a worker that has just answered may hold the model for a moment longer."""
+        for _ in range(_UNLOADING_TRIES):
+            self._model.unload_model()
+            if not self._model.model_is_loaded:
+                return
+            time.sleep(0.01)
+
+    def _decode(self, features: Tensor, positions: int) -> list[list[int]]:
+        """Write greedily until the end token, or until this many positions are taken, the prompt's among them."""
+        import ctranslate2
+
+        encoded = self._model.encode(ctranslate2.StorageView.from_array(features.contiguous().numpy()))
+        prompts = self._prompts(encoded, len(features))
+        written = self._model.generate(
+            encoded,
+            prompts,
+            beam_size=1,
+            # CTranslate2 writes half of this at most, as OpenAI's Whisper keeps the other half for a longer prompt
+            max_length=2 * (positions - len(prompts[0])),
+            suppress_blank=True,
+            suppress_tokens=self._suppress,
+        )
+        return [list(one.sequences_ids[0]) for one in written]
+
+    def _prompts(self, encoded: Any, batch: int) -> list[list[int]]:
+        """Return the prompt of each row, the language guessed where it was not given."""
+        prompt = self._prompt
+        if prompt.language is not None:
+            return [[prompt.start, prompt.language, *prompt.rest]] * batch
+        if not prompt.languages:
+            return [[prompt.start, *prompt.rest]] * batch
+        guesses = [ranked[0][0] for ranked in self._model.detect_language(encoded)]
+        return [[prompt.start, self._tokenizer.convert_tokens_to_ids(guess), *prompt.rest] for guess in guesses]
+
+
+def _model(folder: Path, options: DecodeOptions) -> Any:
+    """Return the loaded model."""
+    import ctranslate2
+
+    def opened(compute_type: str) -> Any:
+        return ctranslate2.models.Whisper(
+            str(folder),
+            device=options.device_type,
+            compute_type=compute_type,
+            # workers share the weights: as many as the placements that may share this model
+            inter_threads=max(1, (os.cpu_count() or 1) // options.threads) if options.device_type == "cpu" else 1,
+            intra_threads=options.threads,
+        )
+
+    said = folder / CONVERSION
+    if said.is_file():
+        held = json.loads(said.read_text(encoding="utf-8"))["quantization"]
+        return opened(_compute_type(held, options))
+    ctranslate2.set_log_level(logging.ERROR)  # that half precision is not for this processor is no matter
+    model = opened("default")  # only the loaded model tells how its weights are held
+    wanted = _compute_type(model.compute_type, options)
+    return model if wanted == model.compute_type else opened(wanted)
+
+
+def _source(folder: Path, model: Any) -> dict[str, Any]:
+    """Return the sizes of the model; a foreign one's are in its weights, or else they are OpenAI's."""
+    if (folder / SOURCE_CONFIG).is_file():
+        found: dict[str, Any] = json.loads((folder / SOURCE_CONFIG).read_text(encoding="utf-8"))
+        return found
+    sizes = {"num_mel_bins": model.n_mels, "max_source_positions": 1500, "max_target_positions": 448}
+    return sizes | read_positions(folder / "model.bin")
+
+
+def _compute_type(held: str, options: DecodeOptions) -> str:
+    """Return what CTranslate2 computes in: the precision that was asked for, products in int8 where weights are.
+
+    Raises:
+        ModelError: the device cannot.
+    """
+    import ctranslate2
+
+    wanted = _INT8[options.dtype] if held.startswith("int8") else options.dtype
+    able = ctranslate2.get_supported_compute_types(options.device_type)
+    if wanted not in able:
+        raise ModelError(
+            f"CTranslate2 cannot compute in {wanted} on this {options.device_type}; "
+            f"it can in {', '.join(sorted(able))}."
+        )
+    return wanted

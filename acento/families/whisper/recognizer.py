@@ -1,0 +1,212 @@
+"""The Whisper family on transformers: every size, multilingual or English-only, 80 or 128 mel bins, any window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import WhisperConfig
+from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
+from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration
+from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
+
+from acento.core.errors import ModelError
+from acento.data.utterance import SAMPLE_RATE
+from acento.families.whisper.decoder import GreedyDecoder
+from acento.families.whisper.generation import START, read_generation
+from acento.models.base import Audio, DecodeOptions, Transcript
+from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+from acento.models.checkpoints.self_check import check_pretrained
+from acento.models.log_mel import LogMel
+
+_CACHED_FRAMES = 2400
+"""Mel frames that a CPU encodes at once; the activations of more leave its cache, and it is a fifth slower."""
+
+
+def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
+    """Load a Whisper checkpoint from the files that ``save_pretrained`` writes.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the model lacks the language or task.
+    """
+    tokenizer, generation = load_writing(folder, load_part("Whisper", WhisperConfig.from_pretrained, folder))
+    read_prompt(generation, options)  # what the model cannot be told is said before its weights are loaded
+    model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
+    model.generation_config = generation
+    return WhisperRecognizer(model, load_features(folder, model.config.num_mel_bins), tokenizer, options)
+
+
+def load_writing(folder: Path, config: Any) -> tuple[Any, Any]:
+    """Load what a Whisper writes with, and no weights: its tokenizer and its generation config.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the tokenizer writes no text of this model.
+    """
+    with explained("Whisper", folder):
+        tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+        generation = read_generation(folder, config, tokenizer)
+    check_pretrained(folder, config.vocab_size, tokenizer)
+    start = tokenizer.get_vocab().get(START)
+    if start is None or start != generation.decoder_start_token_id:
+        its = f"its {START} is token {start}" if start is not None else f"it has no {START}"
+        raise ModelError(
+            f"The tokenizer of model {folder} does not belong to it: {its}, the model's is token "
+            f"{generation.decoder_start_token_id}; copy the tokenizer's files from the model it was made from."
+        )
+    return tokenizer, generation
+
+
+def load_features(folder: Path, mel_bins: int) -> Any:
+    """Load a Whisper's feature extractor, or make it where it has no file: Whispers differ in their mel bins only.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    if any((folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")):
+        return load_part("Whisper", WhisperFeatureExtractor.from_pretrained, folder)
+    return WhisperFeatureExtractor(feature_size=mel_bins)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids that tell Whisper what to write; ``language`` is None where the model is to guess it."""
+
+    start: int
+    language: int | None
+    rest: tuple[int, ...]
+    languages: tuple[int, ...]
+    """The languages to guess from; empty for an English-only model."""
+
+
+class WhisperRecognizer(TorchRecognizer):
+    """A loaded Whisper. All that changes during a call is local to it, so threads may share the model."""
+
+    shareable = True
+
+    def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
+        """Take a model that is on its device, in evaluation mode."""
+        super().__init__(model, model.device)
+        config, generation = model.config, model.generation_config
+        # the model's own window decides, whatever an extractor saved for another one says
+        frames = config.max_source_positions * 2
+        if extractor.feature_size != config.num_mel_bins:
+            raise ModelError(
+                f"The model wants {config.num_mel_bins} mel bins, its preprocessor_config.json makes "
+                f"{extractor.feature_size}; take that file from the model it was made from."
+            )
+        self.window_s: float = frames * extractor.hop_length / SAMPLE_RATE
+        self._features = LogMel(extractor.mel_filters, frames=frames, n_fft=extractor.n_fft, hop=extractor.hop_length)
+        self._tokenizer, self._dtype = tokenizer, model.dtype
+        self._prompt = read_prompt(generation, options)
+        self._languages: dict[str, int] = {}
+        if self._prompt.languages:
+            self._languages = {token.strip("<|>"): number for token, number in generation.lang_to_id.items()}
+        eos = generation.eos_token_id
+        self._decoder = GreedyDecoder(
+            model,
+            eos=eos[0] if isinstance(eos, list) else eos,
+            suppress=generation.suppress_tokens or (),
+            begin_suppress=generation.begin_suppress_tokens or (),
+        )
+
+    @property
+    def log_mel(self) -> LogMel:
+        """What makes the model's features, float32, always a whole window."""
+        return self._features
+
+    def prepare(self, windows: Sequence[Audio]) -> Tensor:
+        """Return log-mel features, shape ``(batch, mel bins, frames)``, in the model's dtype, on the host."""
+        return self._features(windows).to(self._dtype)
+
+    @torch.inference_mode()
+    def infer(self, features: Tensor) -> list[list[int]]:
+        """Return the token ids written for each window, without prompt and end token."""
+        encoded = self._encode(features)
+        return self._decoder(encoded, self._prompts(encoded))
+
+    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [Transcript(text.strip()) for text in texts]
+
+    @torch.inference_mode()
+    def spoken_languages(self, features: Tensor) -> list[dict[str, float]] | None:
+        """See :meth:`Recognizer.spoken_languages`; whatever language the model was told. English-only: None."""
+        if not self._languages:
+            return None
+        encoded = self._encode(features)
+        start = torch.full((len(encoded), 1), self._prompt.start, device=encoded.device)
+        likely = self._decoder.likelihoods(encoded, start, list(self._languages.values())).tolist()
+        return [dict(zip(self._languages, row, strict=True)) for row in likely]
+
+    def warm_up(self, batch_size: int) -> None:
+        """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
+        count = batch_size if self._device.type != "cpu" else 1
+        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
+        features = self.prepare([noise] * count)
+        with torch.inference_mode():
+            encoded = self._encode(features)
+            self._decoder(encoded, self._prompts(encoded), max_new_tokens=4)
+        self.synchronize()
+
+    def close(self) -> None:
+        """See :meth:`Recognizer.close`."""
+        del self._decoder
+        super().close()
+
+    def _encode(self, features: Tensor) -> Tensor:
+        """Return encoder output, shape ``(batch, frames, d_model)``; a CPU takes a few rows at a time."""
+        encoder = self._model.model.encoder
+        rows = len(features)
+        if self._device.type == "cpu":
+            rows = max(1, _CACHED_FRAMES // features.shape[-1])
+        parts = [encoder(part).last_hidden_state for part in features.to(self._device).split(rows)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _prompts(self, encoded: Tensor) -> Tensor:
+        """Return the prompt of each row, shape ``(batch, prompt)``, the language guessed where it was not given."""
+        batch, prompt = encoded.shape[0], self._prompt
+        if prompt.language is not None:
+            languages = [[prompt.language]] * batch
+        elif prompt.languages:
+            start = torch.full((batch, 1), prompt.start, device=encoded.device)
+            languages = [[guess] for guess in self._decoder.likeliest(encoded, start, prompt.languages)]
+        else:
+            languages = [[]] * batch
+        rows = [[prompt.start, *language, *prompt.rest] for language in languages]
+        return torch.tensor(rows, device=encoded.device)
+
+
+def read_prompt(generation: Any, options: DecodeOptions) -> Prompt:
+    """Read the prompt's tokens off the generation config, as transformers' own ``generate`` does.
+
+    Raises:
+        ModelError: the model does not know the language or the task.
+    """
+    start = generation.decoder_start_token_id
+    ending = getattr(generation, "no_timestamps_token_id", None)
+    last = () if ending is None else (ending,)
+    known = getattr(generation, "lang_to_id", None)
+    if not known or getattr(generation, "is_multilingual", True) is False:
+        if options.language not in (None, "en"):
+            raise ModelError(
+                f"This model is English-only and cannot be told language {options.language!r}; "
+                "take the multilingual model of the same size."
+            )
+        if options.task != "transcribe":
+            raise ModelError(f"This model is English-only and knows no task {options.task!r}.")
+        return Prompt(start, None, last, ())
+    language = None
+    if options.language is not None:
+        language = known.get(f"<|{options.language}|>")
+        if language is None:
+            names = ", ".join(sorted(token.strip("<|>") for token in known))
+            raise ModelError(f"This model does not know language {options.language!r}; it knows {names}.")
+    tasks = getattr(generation, "task_to_id", None) or {}
+    if options.task not in tasks:
+        raise ModelError(
+            f"This model does not know task {options.task!r}; it knows {', '.join(sorted(tasks)) or 'none'}."
+        )
+    return Prompt(start, language, (tasks[options.task], *last), tuple(known.values()))

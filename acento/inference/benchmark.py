@@ -1,0 +1,249 @@
+"""A benchmark's steps: plan a transcription, know what of it is to be done, score it, and say how it was measured.
+
+What travels between steps is small: a plan's key, hashes, counts. All else is found through them in the store.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
+from acento.core.text import normalizer as find_normalizer
+from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips
+from acento.inference.jobs import Measurement, TranscribeJob, measurements, state
+from acento.inference.plan import load_part, load_plan, make_plan
+from acento.inference.predictions import Prediction, collect, digest
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.languages import told
+from acento.models.spec import ModelSpec
+from acento.scoring.bootstrap import interval
+from acento.scoring.entry import Conditions, Entry, Speed
+from acento.scoring.score import Score, UtteranceResult, score_utterances, summarize
+
+SCORING_VERSION = 1
+"""Raised by hand when the same hypotheses may give another score."""
+UTTERANCES = "utterances.parquet"
+_LOOKS = 8
+"""Jobs that are looked for in the store at a time: in one that is elsewhere most of the time is waiting."""
+
+_SCORE = "score.json"
+
+
+class Transcription(BaseModel):
+    """One model on one split of one data set: everything that decides the texts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    """Name and version, such as ``santiago@2``."""
+    dataset_title: str
+    dataset_fingerprint: str
+    split: str
+    limit: int | None
+    model: ModelSpec
+    options: DecodeOptions
+    batch_size: int
+    plan: str
+    clips: int
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        """What a person calls it, such as ``whisper-mini on santiago v2/test``."""
+        return f"{self.model.id.rstrip('/').rpartition('/')[2]} on {self.dataset_title}/{self.split}"
+
+
+class Scored(BaseModel):
+    """A score in the store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    digest: str
+    """Of (id, text, reason) of every clip."""
+    cached: bool
+
+
+def plan_transcription(
+    store: Store,
+    card: Card,
+    checkpoint: Checkpoint,
+    *,
+    split: str,
+    options: DecodeOptions,
+    batch_size: int | None = None,
+    limit: int | None = None,
+) -> Transcription:
+    """Fix everything that decides the texts; the language, where it is not given, is the data set's if it has one.
+
+    Raises:
+        DataError: the split has no clips.
+        ModelError: the model does not know the language.
+        InputError: the batch size or the limit is below 1.
+    """
+    language = told(checkpoint, options.language or language_of(store, card, [split]))
+    options = options.model_copy(update={"language": language})
+    if batch_size is None:
+        batch_size = checkpoint.family.batch_size[options.device_type]
+    plan = make_plan(store, card, split=split, batch_size=batch_size, limit=limit)
+    return Transcription(
+        dataset=f"{card.name}@{card.version}",
+        dataset_title=card.title,
+        dataset_fingerprint=card.fingerprint,
+        split=split,
+        limit=limit if limit is not None and limit < clips_in(card, split) else None,
+        model=ModelSpec.of(checkpoint),
+        options=options,
+        batch_size=batch_size,
+        plan=plan.key,
+        clips=plan.clips,
+        seconds=plan.seconds,
+    )
+
+
+def jobs(store: Store, transcription: Transcription) -> list[TranscribeJob]:
+    """Return one job for each part of the plan."""
+    return [
+        TranscribeJob(
+            plan=transcription.plan,
+            part=part.index,
+            part_digest=part.digest,
+            batch_size=transcription.batch_size,
+            clips=part.clips,
+            seconds=part.seconds,
+            model=transcription.model,
+            options=transcription.options,
+        )
+        for part in load_plan(store, transcription.plan).parts
+    ]
+
+
+def unfinished(store: Store, all_jobs: Sequence[TranscribeJob]) -> list[TranscribeJob]:
+    """Return the jobs that are not done, or have clips that failed and may do better now."""
+    with ThreadPoolExecutor(_LOOKS, thread_name_prefix="look") as threads:
+        found = [*threads.map(lambda job: state(store, job), all_jobs)]
+    return [job for job, done in zip(all_jobs, found, strict=True) if done is None or done.failed]
+
+
+def predictions(store: Store, transcription: Transcription) -> Iterator[Prediction]:
+    """Yield what became of every clip, each exactly once.
+
+    Raises:
+        AcentoError: a clip is missing.
+    """
+    return collect(
+        store,
+        [
+            (job.key, [clip.id for clip in load_part(store, job.plan, job.part).clips])
+            for job in jobs(store, transcription)
+        ],
+    )
+
+
+def score_transcription(store: Store, transcription: Transcription, normalizer: str) -> Scored:
+    """Score all predictions against the references, or find that it was done before.
+
+    Raises:
+        InputError: there is no such normalizer.
+        AcentoError: the transcription is not complete.
+    """
+    rule = find_normalizer(normalizer)
+    heard = {row.id: row for row in predictions(store, transcription)}
+    texts = digest(heard.values())
+    key = "scores/" + fingerprint(
+        {
+            "version": SCORING_VERSION,
+            "dataset": transcription.dataset_fingerprint,
+            "split": transcription.split,
+            "texts": texts,
+            "normalizer": rule.identity,
+        }
+    )
+    if store.find(key, verify=True) is not None:
+        return Scored(key=key, digest=texts, cached=True)
+    card = load_card(store, transcription.dataset)
+    results = [
+        UtteranceResult(
+            id=clip.utterance.id,
+            reference=clip.utterance.text,
+            hypothesis=heard[clip.utterance.id].text,
+            error=_reason(heard[clip.utterance.id]),
+            split=clip.utterance.split,
+            speaker=clip.utterance.speaker,
+            accent=clip.utterance.accent,
+            duration_s=clip.utterance.duration_s,
+        )
+        for clip in read_clips(store, card, transcription.split)
+        if clip.utterance.id in heard
+    ]
+    utterances = score_utterances(results, rule)
+    with store.publish(key) as draft:
+        pq.write_table(utterances, draft.folder / UTTERANCES)
+        score = summarize(utterances, rule)
+        (draft.folder / _SCORE).write_text(score.model_dump_json(indent=1), encoding="utf-8")
+    return Scored(key=key, digest=texts, cached=False)
+
+
+def load_score(store: Store, key: str) -> Score:
+    """Return a stored score."""
+    return Score.model_validate_json(store.read_bytes(key, _SCORE))
+
+
+def clock(store: Store, transcription: Transcription) -> list[Measurement]:
+    """Return every measurement behind a transcription's predictions."""
+    return [found for job in jobs(store, transcription) for found in measurements(store, job.key)]
+
+
+def speed(measured: Sequence[Measurement]) -> Speed | None:
+    """Return RTFx (audio seconds over inference seconds) with its interval over batches; None if nothing was timed."""
+    batches = [batch for one in measured for batch in one.timings.batches]
+    audio, seconds = sum(a for a, _ in batches), sum(s for _, s in batches)
+    if not batches or seconds <= 0:
+        return None
+    bounds = interval([a for a, _ in batches], [s for _, s in batches])
+    conditions = {
+        Conditions(
+            device=one.device,
+            dtype=one.options.dtype,
+            threads=one.options.threads,
+            batch_size=one.batch_size,
+            backend=one.backend,
+            placements=one.placements,
+        )
+        for one in measured
+    }
+    return Speed(
+        rtfx=audio / seconds,
+        low=bounds.low if bounds else None,
+        high=bounds.high if bounds else None,
+        inference_s=seconds,
+        conditions=conditions.pop() if len(conditions) == 1 else None,
+    )
+
+
+def make_entry(store: Store, transcription: Transcription, scored: Scored, run: str, when: datetime) -> Entry:
+    """Return what a run puts on the leaderboard for one transcription."""
+    measured = speed(clock(store, transcription))
+    return Entry(
+        model=transcription.model.id,
+        revision=transcription.model.revision,
+        model_hash=transcription.model.digest,
+        dataset=transcription.dataset_title,
+        dataset_fingerprint=transcription.dataset_fingerprint,
+        split=transcription.split,
+        limit=transcription.limit,
+        score=load_score(store, scored.key),
+        speed=measured,
+        run=run,
+        when=when,
+    )
+
+
+def _reason(prediction: Prediction) -> str | None:
+    """Return why a clip has no text, code and sentence."""
+    return None if prediction.error is None else f"{prediction.error}: {prediction.detail}"

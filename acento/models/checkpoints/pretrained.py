@@ -1,0 +1,133 @@
+"""What all families on transformers and torch share: how weights are loaded, and what a device is asked."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+from acento.core.errors import AcentoError, ModelError
+from acento.models.base import DecodeOptions, Recognizer
+
+
+def load_pretrained(
+    title: str, kind: Any, folder: Path, options: DecodeOptions, *, spare: tuple[str, ...] = (), **settings: Any
+) -> Any:
+    """Load a transformers model from the files that ``save_pretrained`` writes; return it on its device, evaluating.
+
+    Args:
+        title: what sentences call it, such as ``Whisper``.
+        kind: the model's class, such as ``WhisperForConditionalGeneration``.
+        folder: the checkpoint.
+        options: device, dtype and threads.
+        spare: ends of the names of weights that play no part here, and may be missing.
+        settings: passed to ``from_pretrained``, such as another ``attn_implementation``.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the weights are not all there.
+    """
+    torch.set_num_threads(options.threads)
+    disable_progress_bar()  # loading takes a moment; the bar that matters is the caller's
+    set_verbosity_error()
+    with explained(title, folder):
+        model, report = kind.from_pretrained(
+            folder,
+            **{
+                "dtype": getattr(torch, options.dtype),
+                "attn_implementation": "sdpa",
+                "local_files_only": True,
+                "use_safetensors": True,
+                "output_loading_info": True,
+            }
+            | settings,
+        )
+    missing = [key for key in report["missing_keys"] if not str(key).endswith(spare)] + [*report["mismatched_keys"]]
+    if missing:
+        raise ModelError(
+            f"{title} model {folder} lacks {len(missing)} of its weights, such as {min(map(str, missing))}; "
+            "its weights file does not belong to its config.json."
+        )
+    return model.to(options.device_type).eval()
+
+
+def load_part(title: str, load: Callable[..., Any], folder: Path) -> Any:
+    """Load a tokenizer, a feature extractor or a config by its ``from_pretrained``.
+
+    Raises:
+        ModelError: its file is missing or damaged.
+    """
+    with explained(title, folder):
+        return load(folder, local_files_only=True)
+
+
+@contextmanager
+def explained(title: str, folder: Path) -> Iterator[None]:
+    """Turn whatever a framework raises while it loads into one sentence; Acento's own and lack of memory pass.
+
+    Raises:
+        ModelError: the block failed.
+    """
+    try:
+        yield
+    except (AcentoError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(error, SafetensorError):
+            raise ModelError(
+                f"The weights of {title} model {folder} are damaged ({reason}); download or copy them again."
+            ) from error
+        raise ModelError(f"{title} model {folder} cannot be loaded: {reason}") from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether torch says that memory ran out; the CPU's allocator says it in a plain RuntimeError."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "out of memory", "not enough memory")
+    )
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what torch caches on a device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+class TorchRecognizer(Recognizer):
+    """A recognizer around one torch module."""
+
+    def __init__(self, model: Any, device: torch.device) -> None:
+        """Take a model that is on its device, in evaluation mode."""
+        self._model, self._device = model, device
+
+    @property
+    def model(self) -> Any:
+        """The torch module that decodes; a trainer changes its weights in place."""
+        return self._model
+
+    def synchronize(self) -> None:
+        """See :meth:`Recognizer.synchronize`."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        elif self._device.type == "mps":
+            torch.mps.synchronize()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """See :meth:`Recognizer.is_out_of_memory`."""
+        return is_out_of_memory(error)
+
+    def release_memory(self) -> None:
+        """See :meth:`Recognizer.release_memory`."""
+        release_memory(self._device)
+
+    def close(self) -> None:
+        """See :meth:`Recognizer.close`."""
+        del self._model
+        self.release_memory()

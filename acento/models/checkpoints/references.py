@@ -1,0 +1,86 @@
+"""How a person names a model: a folder or file, a hub id, a shipped model, one of the registry; and what reads it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from acento.core.errors import InputError, ModelError
+from acento.models.conversion.formats import Quantization, check_format
+from acento.models.family import FAMILIES
+
+SHIPPED = "demo:"
+"""Prefix of the models that come with Acento, such as ``demo:whisper-mini``."""
+REGISTRY = "registry:"
+"""Prefix of the models that were tuned here, such as ``registry:mini-santiago@production``."""
+CTRANSLATE2 = "ctranslate2"
+TRANSFORMERS = "transformers"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """A name in its parts: ``BASE[:READER]``."""
+
+    base: str
+    """A folder or file, ``owner/name[@revision]``, ``demo:NAME`` or ``registry:NAME@VERSION``."""
+    reader: str | None = None
+    """What reads it: ``ctranslate2-QUANTIZATION``, ``transformers``, or a family's name; None: what it says itself."""
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """How CTranslate2 is to hold the weights; None where it is not asked for."""
+        engine, _, held = (self.reader or "").partition("-")
+        return next((one for one in get_args(Quantization) if one == held), None) if engine == CTRANSLATE2 else None
+
+
+def parse(name: str) -> ModelName:
+    """Take a name apart.
+
+    Raises:
+        ModelError: nothing is known that reads a model as the part after the colon says.
+
+    >>> parse("openai/whisper-tiny@main:ctranslate2-int8")
+    ModelName(base='openai/whisper-tiny@main', reader='ctranslate2-int8')
+    >>> parse("demo:whisper-mini")
+    ModelName(base='demo:whisper-mini', reader=None)
+    """
+    if name.startswith(REGISTRY):  # what is after another colon is an export of it, whatever it was called
+        return ModelName(name)
+    prefix = SHIPPED if name.startswith(SHIPPED) else ""
+    body, colon, reader = name.removeprefix(prefix).rpartition(":")
+    if not colon or Path(name).expanduser().exists():
+        return ModelName(name)
+    return ModelName(prefix + body, _checked(reader))
+
+
+def with_engine(name: str, engine: str, quantization: str | None = None) -> str:
+    """Return a model's name with an engine that is to run it, unless it names what reads it already.
+
+    Raises:
+        InputError: there is no such engine, or it cannot hold weights so.
+
+    >>> with_engine("demo:whisper-mini", "ctranslate2")
+    'demo:whisper-mini:ctranslate2-int8'
+    """
+    if engine not in (CTRANSLATE2, TRANSFORMERS):
+        raise InputError(f"There is no engine {engine!r}; there is {CTRANSLATE2}, {TRANSFORMERS}.")
+    exported = name.startswith(REGISTRY) and ":" in name.removeprefix(REGISTRY)
+    if exported or parse(name).reader is not None:
+        return name
+    if engine == TRANSFORMERS:
+        if quantization is not None:
+            raise InputError("A quantization is for --engine ctranslate2; transformers takes --dtype.")
+        return name
+    return f"{name}:{CTRANSLATE2}-{check_format(CTRANSLATE2, quantization)[1]}"
+
+
+def _checked(reader: str) -> str:
+    engine, _, held = reader.partition("-")
+    if engine == CTRANSLATE2:
+        try:
+            return f"{CTRANSLATE2}-{check_format(CTRANSLATE2, held or None)[1]}"
+        except InputError as error:
+            raise ModelError(str(error)) from None
+    if reader in FAMILIES or reader == TRANSFORMERS:
+        return reader
+    known = ", ".join([f"{CTRANSLATE2}-int8", TRANSFORMERS, *FAMILIES])
+    raise ModelError(f"Nothing reads a model as {reader!r} (the part after its colon); there is {known}.")

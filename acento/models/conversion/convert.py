@@ -1,0 +1,74 @@
+"""From a checkpoint to one in another format, with all that it takes to load it there."""
+
+import json
+import shutil
+from pathlib import Path
+
+from acento.core.errors import ModelError
+from acento.models.checkpoints.resolver import Checkpoint, checkpoint_files
+from acento.models.conversion.formats import Format, Quantization
+from acento.models.family import WHISPER
+
+_WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth")
+"""Of the model, and of the optimizer that a training left beside it."""
+
+
+def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:
+    """Write a checkpoint into an empty folder in another format, with all that it takes to load it there.
+
+    Raises:
+        ModelError: the family cannot be exported, or the checkpoint cannot be converted.
+    """
+    if checkpoint.family.name != WHISPER:
+        raise ModelError(f"Models of the family {checkpoint.family.name!r} cannot be exported; these can: {WHISPER}.")
+    if name == "ctranslate2":
+        _to_ctranslate2(checkpoint, folder, quantization)
+    else:
+        _to_safetensors(checkpoint, folder, quantization)
+
+
+def _to_ctranslate2(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:
+    from ctranslate2.converters import TransformersConverter
+    from transformers.utils.logging import disable_progress_bar
+
+    from acento.families.whisper.ctranslate2 import CONVERSION
+    from acento.families.whisper.generation import SOURCE_CONFIG
+
+    disable_progress_bar()
+    try:
+        # force: the folder is there, and empty
+        TransformersConverter(str(checkpoint.folder)).convert(str(folder), quantization=quantization, force=True)
+    except (ValueError, RuntimeError, KeyError, AttributeError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"{checkpoint.id} cannot be converted to CTranslate2: {reason[0]}") from error
+    _copy_all_but_weights(checkpoint, folder)
+    shutil.copyfile(checkpoint.folder / "config.json", folder / SOURCE_CONFIG)
+    said = {"quantization": quantization, "made_from": checkpoint.digest}
+    (folder / CONVERSION).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _to_safetensors(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:
+    """Copy a checkpoint, a shard at a time, its weights in another precision."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    dtype = getattr(torch, quantization)
+    for path in sorted(checkpoint.folder.glob("*.safetensors")):
+        tensors = {
+            name: (one.to(dtype) if one.is_floating_point() else one).contiguous()
+            for name, one in load_file(path).items()
+        }
+        save_file(tensors, folder / path.name, metadata={"format": "pt"})
+    for path in checkpoint.folder.glob("*.safetensors.index.json"):
+        shutil.copyfile(path, folder / path.name)
+    _copy_all_but_weights(checkpoint, folder)
+    config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+    text = json.dumps(config | {"dtype": quantization}, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _copy_all_but_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    """Copy tokenizer, feature extractor and generation config."""
+    for name in checkpoint_files(checkpoint.id, checkpoint.folder):
+        if name != "config.json" and not name.endswith(_WEIGHTS):
+            shutil.copyfile(checkpoint.folder / name, folder / name)

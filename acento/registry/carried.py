@@ -1,0 +1,84 @@
+"""What a job needs of a store and what it leaves there: so that both can be carried to a machine elsewhere and back."""
+
+from dataclasses import dataclass
+
+from acento.core.store import Store
+from acento.inference.jobs import Job, TranscribeJob
+from acento.inference.plan import load_part
+from acento.inference.predictions import attempts
+from acento.models.checkpoints.references import REGISTRY, parse
+from acento.registry.versions import find_version
+from acento.training.job import FinetuneJob, state
+
+_CONVERTED = "converted"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Keys of artifacts, and of small files."""
+
+    artifacts: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+    def __add__(self, other: "Carried") -> "Carried":
+        """Return both, each key once.
+
+        >>> Carried(("a", "b")) + Carried(("b", "c"), ("d",))
+        Carried(artifacts=('a', 'b', 'c'), files=('d',))
+        """
+        return Carried(
+            tuple(dict.fromkeys(self.artifacts + other.artifacts)), tuple(dict.fromkeys(self.files + other.files))
+        )
+
+
+def inputs(store: Store, job: Job) -> Carried:
+    """Return what a job needs: its plan and data, its model where that is the store's, and what was done of it before.
+
+    Raises:
+        StoreError: the plan or a model version is not in the store.
+    """
+    if job.kind == "finetune":
+        return Carried((job.train, job.dev)) + _model(store, job.base.id) + outputs(store, job)
+    parts = sorted({clip.data_part for clip in load_part(store, job.plan, job.part).clips})
+    return Carried((job.plan, *parts)) + _model(store, job.model.id) + outputs(store, job)
+
+
+def outputs(store: Store, job: Job) -> Carried:
+    """Return what there is of a job: attempts with their measurements; checkpoints, the result and the model version.
+
+    A lease on a training is not among them: it speaks of a process, and not of work.
+    """
+    return _trained(store, job) if job.kind == "finetune" else _transcribed(store, job)
+
+
+def _transcribed(store: Store, job: TranscribeJob) -> Carried:
+    done = attempts(store, job.key)
+    notes = (artifact.info.get("measurement") for key in done if (artifact := store.find(key)) is not None)
+    kept = tuple(note for note in notes if note is not None and store.read_file(note) is not None)
+    return Carried(tuple(done), kept)
+
+
+def _trained(store: Store, job: FinetuneJob) -> Carried:
+    found = tuple(store.list(job.key))
+    result = state(store, job)
+    model = () if result is None or result.version is None else (f"models/{result.name}/{result.version}/model",)
+    return Carried(found + model)
+
+
+def _model(store: Store, name: str) -> Carried:
+    """Return the artifacts of a model that the store keeps: a version of the registry, an export, a conversion."""
+    asked = parse(name)
+    converted = tuple(
+        key
+        for key in store.list(_CONVERTED)
+        if (artifact := store.find(key)) is not None and artifact.info.get("model") == asked.base
+    )
+    if not asked.base.startswith(REGISTRY):
+        return Carried(converted)
+    reference, _, export = asked.base.removeprefix(REGISTRY).partition(":")
+    version = find_version(store, reference)
+    if not export:
+        return Carried((version.key, *converted))
+    from acento.registry.export.exporting import export_key
+
+    return Carried((version.key, export_key(version, export), *converted))

@@ -1,0 +1,186 @@
+"""What can be known of a request before anything is computed: models and data sets that cannot be used, and why.
+
+Nothing is downloaded, hashed or loaded here, so that a command says in its first second what it would fail at later.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from acento.core.errors import InputError, ModelError
+from acento.core.store import Store
+from acento.data.dataset import Card, language_of, load_card, read_clips
+from acento.models.checkpoints.adapters import check_base
+from acento.models.checkpoints.completed import check_parts
+from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse, with_engine
+from acento.models.checkpoints.resolver import Checkpoint, seen_here
+from acento.models.checkpoints.weights import is_adapter
+from acento.models.languages import told
+from acento.validation.gatekeeper import require_valid
+
+
+def unusable(
+    store: Store,
+    models: Iterable[str],
+    datasets: Iterable[str],
+    *,
+    split: str,
+    language: str | None = None,
+    engine: str | None = None,
+    quantization: str | None = None,
+    allow_invalid: bool = False,
+    installed: bool = True,
+) -> dict[str, str]:
+    """Return the models and data sets of a benchmark that cannot be used, by name, each with the reason.
+
+    Args:
+        store: where the data sets and the registry are.
+        models: as a person names them.
+        datasets: ``NAME`` or ``NAME@VERSION``.
+        split: what is to be transcribed.
+        language: what the models are told; None: what each data set says.
+        engine: what runs the Whispers.
+        quantization: how it holds weights.
+        allow_invalid: also use data that failed its last validation.
+        installed: also look whether what a family needs is installed on this machine.
+
+    Raises:
+        InputError: nothing is left to transcribe, or nothing to transcribe it with.
+    """
+    if engine is not None:
+        with_engine(f"{SHIPPED}any", engine, quantization)
+    left_out: dict[str, str] = {}
+    languages: set[str] = set()
+    for name in dict.fromkeys(datasets):
+        try:
+            card = _data(store, name, split, allow_invalid)
+            languages |= {language or language_of(store, card, [split]) or ""}
+        except InputError as error:
+            left_out[name] = str(error)
+    _something_left([*datasets], left_out)
+    for name in dict.fromkeys(models):
+        try:
+            check_model(store, name, installed=installed, languages=languages - {""})
+        except InputError as error:
+            left_out[name] = str(error)
+    _something_left([*models], left_out)
+    return left_out
+
+
+def check_model(store: Store, name: str, *, installed: bool = True, languages: Iterable[str] = ()) -> None:
+    """See that a model is there as far as that can be told without the network.
+
+    Args:
+        store: where the registry is.
+        name: as a person names it.
+        installed: also look whether what its family needs is installed on this machine.
+        languages: what it is to be told; it must know one of them.
+
+    Raises:
+        ModelError: it is not there, not whole, of no known family, or cannot be told any of the languages.
+    """
+    if name.startswith(REGISTRY):
+        from acento.registry.versions import find_version
+
+        find_version(store, name.removeprefix(REGISTRY).partition(":")[0])
+        return
+    if (seen := seen_here(name)) is None:
+        folder = Path(parse(name).base).expanduser()
+        if is_adapter(folder):
+            check_base(name, folder)
+        return
+    folder, family = seen
+    if installed and (missing := family.missing()) is not None:
+        raise ModelError(missing)
+    checkpoint = Checkpoint(name, None, folder.absolute(), "", family)  # its content is not looked at
+    check_parts(checkpoint)
+    _check_languages(checkpoint, set(languages))
+
+
+def check_specialization(
+    store: Store,
+    dataset: str,
+    base_model: str,
+    *,
+    test: str | None = None,
+    guards: Sequence[str] = (),
+    language: str | None = None,
+    source: str | None = None,
+    installed: bool = True,
+) -> None:
+    """See that the data, the model, the test set and the guards of a specialization are there.
+
+    What ``source`` brings is staged first, so that only the other data sets can be looked at.
+
+    Raises:
+        InputError: one of them cannot be used; the sentence says which and why.
+    """
+    from acento.registry.evidence import Selection
+    from acento.registry.judging import ask
+
+    own = dataset.partition("@")[0]
+    if source is None:
+        check_training(store, dataset, base_model, language=language, installed=installed)
+        ask(store, test or dataset, guards, incumbent=base_model, against="the base model", language=language)
+        return
+    check_model(store, base_model, installed=installed)
+    for text in (*([] if test is None else [test]), *guards):
+        selection = Selection.parse(text)
+        if selection.dataset.partition("@")[0] != own:
+            card_with(store, selection.dataset, selection.split)
+
+
+def check_training(
+    store: Store, dataset: str, base_model: str, *, language: str | None = None, installed: bool = True
+) -> None:
+    """See that a data set has clips to learn from and to choose by, and that the base model is there and knows it.
+
+    The model is told ``language``, or where it is None what the clips say.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    from acento.training.planning import check_splits
+
+    card = load_card(store, dataset)
+    check_splits(card)
+    told_as = language or language_of(store, card, ["train"])
+    check_model(store, base_model, installed=installed, languages=[told_as] if told_as else [])
+
+
+def card_with(store: Store, dataset: str, split: str) -> Card:
+    """Return a data set's card after seeing that a split of it has clips.
+
+    Raises:
+        DataError: there is no such data set, or no clip in the split.
+    """
+    card = load_card(store, dataset)
+    next(read_clips(store, card, split), None)
+    return card
+
+
+def _data(store: Store, name: str, split: str, allow_invalid: bool) -> Card:
+    card = card_with(store, name, split)
+    require_valid(store, card, allow_invalid)
+    return card
+
+
+def _something_left(names: Sequence[str], left_out: dict[str, str]) -> None:
+    """Raise the first reason where every one of the names is left out."""
+    if all(name in left_out for name in names):
+        raise InputError(left_out[names[0]])
+
+
+def _check_languages(checkpoint: Checkpoint, languages: Collection[str]) -> None:
+    """See that a model knows one of the languages.
+
+    Raises:
+        InputError: it knows none of them; the sentence is of the first.
+    """
+    refused: list[InputError] = []
+    for language in sorted(languages):
+        try:
+            told(checkpoint, language)
+        except InputError as error:
+            refused.append(error)
+    if refused and len(refused) == len(languages):
+        raise refused[0]

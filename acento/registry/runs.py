@@ -1,0 +1,315 @@
+"""Runs: that somebody asked for a benchmark, when and with what, and the files that came of it.
+
+``requests/<id>.json`` is written when a run begins, ``runs/<id>/`` whole when it ends: a request without its run was
+killed, failed, or is going on. What was computed lies elsewhere (``jobs/``, ``scores/``) and outlives both.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
+
+from acento.core.errors import InputError
+from acento.core.provenance import code_version, library_versions, machine
+from acento.core.store import Artifact, Store
+from acento.core.store.base import check_key
+from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock, load_score, make_entry
+from acento.inference.jobs import Measurement
+from acento.scoring.entry import Entry
+from acento.scoring.export import ScoredRun, write_results
+from acento.scoring.leaderboard import Leaderboard, rank
+from acento.validation.gatekeeper import NOT_VALIDATED
+
+_RUN, _ENTRIES = "run.json", "entries.json"
+
+
+class BenchmarkRequest(BaseModel):
+    """What a person asks of a benchmark."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: list[str] = Field(min_length=1)
+    datasets: list[str] = Field(min_length=1)
+    split: str = "test"
+    num_requests: int | None = Field(None, ge=1)
+    """Placements; None: one on a GPU, one for each core on the CPU."""
+    gpu_batch_size: int | None = Field(None, ge=1)
+    """Clips in a batch; None: what suits the model's family and the device."""
+    limit: int | None = Field(None, ge=1)
+    language: str | None = None
+    normalizer: str = "chilean-leaderboard"
+    device: str | None = None
+    dtype: str | None = None
+    threads: int | None = Field(None, ge=1)
+    compute: str | None = None
+    engine: str | None = None
+    """What runs the Whispers: transformers or ctranslate2; other families have one engine each."""
+    quantization: str | None = None
+    """How CTranslate2 holds weights; None: int8."""
+    allow_invalid: bool = False
+    """Also use a data set that failed its last validation; the run then says so."""
+
+    @property
+    def title(self) -> str:
+        """What a person calls it, such as ``whisper-mini, whisper-micro on santiago/test``."""
+        models = ", ".join(model.rstrip("/").rpartition("/")[2] for model in self.models)
+        return f"{models} on {', '.join(self.datasets)}/{self.split}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What the list of runs shows."""
+
+    id: str
+    began: datetime
+    finished: datetime | None
+    """None: killed, failed, or going on."""
+    request: BenchmarkRequest
+
+
+def new_id(now: datetime) -> str:
+    """Return a name for a run that sorts by time and is its own, such as ``2026-11-20_10-34-00_5e1f``."""
+    return f"{now:%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(2)}"
+
+
+def begin(
+    store: Store,
+    request: BenchmarkRequest,
+    inputs: Mapping[str, str],
+    job_id: str | None,
+    now: datetime,
+    validation: Mapping[str, str] | None = None,
+) -> str:
+    """Write down that a run was asked for; return its id. The same request under the same id is taken up again.
+
+    Args:
+        store: where runs are.
+        request: what was asked.
+        inputs: for each data set and model that was named, what it is today: its fingerprint.
+        job_id: the run's name; None makes one.
+        now: the time, with its zone.
+        validation: for each data set (``NAME@VERSION``) how its last validation ended.
+
+    Raises:
+        InputError: the id is taken by another request, or cannot be a file's name.
+    """
+    if job_id is not None:
+        check_key(job_id)
+        if "/" in job_id:
+            raise InputError(f"Job id {job_id!r} is part of a file name and cannot hold a slash.")
+    name = job_id or new_id(now)
+    asked = request.model_dump(mode="json")
+    body = {"began": now.isoformat(timespec="seconds"), "request": asked, "inputs": dict(inputs)}
+    body["validation"] = dict(validation or {})
+    if not store.create_exclusive(f"requests/{name}.json", json.dumps(body, indent=1).encode()):
+        before = store.read_file(f"requests/{name}.json")
+        known = {} if before is None else json.loads(before)
+        if known.get("request") != asked or known.get("inputs") != dict(inputs):
+            raise InputError(
+                f"Job id {name} belongs to another request, or its models or data have changed since; "
+                "choose another id, or leave it out."
+            )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run's end: the artifact, and what a person is shown."""
+
+    artifact: Artifact
+    folder: Path
+    leaderboard: Leaderboard
+
+
+def finish(store: Store, run: str, scored: Sequence[tuple[Transcription, Scored]], now: datetime) -> Finished:
+    """Publish a run: the CSV files, the leaderboard, and ``run.json`` with the origin of every number."""
+    began, request = _request(store, run)
+    entries = [make_entry(store, what, score, run, now) for what, score in scored]
+    board = _rank(store, [(entry, score.key) for entry, (_, score) in zip(entries, scored, strict=True)])
+    wall_s = (now - began).total_seconds()
+    with store.publish(f"runs/{run}") as draft:
+        write_results(
+            draft.folder,
+            run,
+            [
+                ScoredRun(entry, utterances_of(store, score.key), wall_s)
+                for entry, (_, score) in zip(entries, scored, strict=True)
+            ],
+        )
+        (draft.folder / "leaderboard.md").write_text(board.to_markdown(), encoding="utf-8")
+        _write_json(
+            draft.folder / _ENTRIES,
+            [
+                {"entry": entry.model_dump(mode="json"), "score": score.key}
+                for entry, (_, score) in zip(entries, scored, strict=True)
+            ],
+        )
+        _write_json(
+            draft.folder / _RUN,
+            {
+                "id": run,
+                "began": began.isoformat(timespec="seconds"),
+                "finished": now.isoformat(timespec="seconds"),
+                "wall_s": wall_s,
+                "request": request.model_dump(mode="json"),
+                "acento": code_version(),
+                "libraries": library_versions(),
+                "machine": machine(),
+                "results": [_provenance(store, run, what, score) for what, score in scored],
+            },
+        )
+    artifact = store.find(f"runs/{run}")
+    if artifact is None:
+        raise InputError(f"Run {run} is not in {store.url}; was it removed just now?")
+    return Finished(artifact, store.local_folder(artifact.key), board)
+
+
+def runs(store: Store) -> list[RunInfo]:
+    """Return every run, the oldest first, finished or not."""
+    done = {key.rpartition("/")[2] for key in store.list("runs")}
+    found = []
+    for key in store.list_files("requests"):
+        name = key.rpartition("/")[2].removesuffix(".json")
+        began, request = _request(store, name)
+        ended = json.loads(store.read_bytes(f"runs/{name}", _RUN))["finished"] if name in done else None
+        found.append(RunInfo(name, began, ended and datetime.fromisoformat(ended), request))
+    return sorted(found, key=lambda info: (info.began, info.id))
+
+
+def find_run(store: Store, run: str) -> Artifact:
+    """Return a finished run, by its id or ``latest``.
+
+    Raises:
+        InputError: there is none.
+    """
+    finished = [info.id for info in runs(store) if info.finished]
+    if run == "latest" and finished:
+        run = finished[-1]
+    if run not in finished:
+        known = ", ".join(finished[-5:]) or "none yet: acento benchmark"
+        raise InputError(f"There is no finished run {run!r} in {store.url} (the latest: {known}).")
+    found = store.find(f"runs/{run}")
+    if found is None:
+        raise InputError(f"Run {run} in {store.url} is damaged; run the benchmark again under another id.")
+    return found
+
+
+def leaderboard(store: Store, dataset: str | None = None) -> Leaderboard:
+    """Return the leaderboard of all runs in the store, or of those on one data set (``NAME`` or ``NAME@VERSION``)."""
+    entries = (found for run in store.list("runs") for found in entries_of(store, run))
+    return _rank(
+        store,
+        [
+            (entry, key)
+            for entry, key in entries
+            if dataset is None or dataset in (entry.dataset.partition(" ")[0], entry.dataset.replace(" v", "@"))
+        ],
+    )
+
+
+def run_leaderboard(store: Store, run: str) -> Leaderboard:
+    """Return the leaderboard of one finished run."""
+    return _rank(store, list(entries_of(store, f"runs/{run}")))
+
+
+def entries_of(store: Store, key: str) -> Iterator[tuple[Entry, str]]:
+    """Yield every entry of a finished run, with the key of its score."""
+    for row in json.loads(store.read_bytes(key, _ENTRIES)):
+        yield Entry.model_validate(row["entry"]), row["score"]
+
+
+def _rank(store: Store, entries: Sequence[tuple[Entry, str]]) -> Leaderboard:
+    """Rank entries, each given with the key of its score."""
+    keys = {_name(entry): key for entry, key in entries}
+    return rank([entry for entry, _ in entries], lambda entry: utterances_of(store, keys[_name(entry)]))
+
+
+def _name(entry: Entry) -> tuple[str, str, str, str]:
+    """Return what tells entries apart, within a run and across runs."""
+    return entry.run, entry.model_hash + entry.model, entry.dataset, entry.split
+
+
+def _request(store: Store, run: str) -> tuple[datetime, BenchmarkRequest]:
+    """Return when a run began and what was asked."""
+    data = store.read_file(f"requests/{run}.json")
+    if data is None:
+        raise InputError(f"Nobody asked for a run {run!r} in {store.url}.")
+    body = json.loads(data)
+    return datetime.fromisoformat(body["began"]), BenchmarkRequest.model_validate(body["request"])
+
+
+def validation_of(store: Store, run: str) -> dict[str, str]:
+    """Return how the last validation of each data set (``NAME@VERSION``) had ended when a run began."""
+    said: dict[str, str] = json.loads(store.read_file(f"requests/{run}.json") or b"{}").get("validation", {})
+    return said
+
+
+def utterances_of(store: Store, key: str) -> pa.Table:
+    """Return the table of utterances of a stored score."""
+    return pq.read_table(store.local_path(key, UTTERANCES))
+
+
+def _provenance(store: Store, run: str, what: Transcription, score: Scored) -> dict[str, Any]:
+    """Return the origin of one number of a run."""
+    measured = clock(store, what)
+    return {
+        "model": what.model.model_dump(),
+        "dataset": {
+            "name": what.dataset,
+            "fingerprint": what.dataset_fingerprint,
+            "validation": validation_of(store, run).get(what.dataset, NOT_VALIDATED),
+            "split": what.split,
+            "limit": what.limit,
+            "clips": what.clips,
+            "audio_s": what.seconds,
+        },
+        "decoding": what.options.model_dump() | {"batch_size": what.batch_size, "plan": what.plan},
+        "normalizer": load_score(store, score.key).normalizer,
+        "score": score.key,
+        "texts_sha256": score.digest,
+        "measured": _times(measured),
+    }
+
+
+def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
+    """Return what the clock said, summed over a transcription's parts."""
+    timings = [one.timings for one in measured]
+    on_gpu = any(one.options.device_type != "cpu" for one in measured)
+    busy = sum(one.load_s + one.warm_up_s + one.timings.wall_s for one in measured)
+    return {
+        "devices": sorted({one.device for one in measured}),
+        "backends": sorted({one.backend for one in measured}),
+        "placements": sorted({one.placements for one in measured}),
+        "first": min((one.when for one in measured), default=None),
+        "last": max((one.when for one in measured), default=None),
+        "attempts": len(measured),
+        "windows": sum(one.windows for one in measured),
+        "batches_split_for_memory": [list(split) for one in measured for split in one.splits],
+        "load_s": sum(one.load_s for one in measured),
+        "warm_up_s": sum(one.warm_up_s for one in measured),
+        "decode_wall_s": sum(one.wall_s for one in timings),
+        "read_wait_s": sum(one.read_wait_s for one in timings),
+        "inference_s": sum(one.inference_s for one in timings),
+        "read_s": sum(one.read_s for one in timings),
+        "features_s": sum(one.features_s for one in timings),
+        "model_s": sum(one.model_s for one in timings),
+        "text_s": sum(one.text_s for one in timings),
+        "gpu_s": busy if on_gpu else 0.0,
+        "cost": None,
+    }
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def utc_now() -> datetime:
+    """Return the time, with its zone."""
+    return datetime.now(UTC)

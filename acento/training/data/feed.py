@@ -1,0 +1,142 @@
+"""What each step of training is given, made in a thread ahead of the model; what never changes is made once.
+
+Without augmentation a clip's features are the same each time, and so is what frozen layers at the model's beginning
+make of them. Both are kept as long as there is room, and made again beyond it. Everything is made clip by clip, so that
+a clip's numbers depend on nothing that stands beside it: a resumed training sees the same ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from acento.data.utterance import SAMPLE_RATE
+from acento.inference.clock import Stopwatch
+from acento.inference.prefetch import ahead
+from acento.training.augment.options import Augmentation
+from acento.training.base import Trainable
+
+if TYPE_CHECKING:
+    from acento.training.data.prepared import Prepared
+    from acento.training.data.sampling import Batches
+
+FRONT_BYTES = 2 << 30
+"""What is kept of the frozen front's output; on a GPU it is the GPU's memory. 1,000 clips of whisper-tiny's window."""
+FEATURE_BYTES = 1 << 30
+"""What is kept of features, in host memory: 1,100 windows of 30 s with 80 mel bins."""
+_DEPTH = 2
+"""Steps that the thread may be ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepClips:
+    """The clips of one optimizer step."""
+
+    step: int
+    rows: Sequence[int]
+    labels: Sequence[Sequence[int]]
+    features: dict[int, Tensor]
+    """By the clip's place in the step, as the model's family makes them; none for clips whose front is kept."""
+
+    @property
+    def tokens(self) -> int:
+        """Labels of all clips: what the step's loss is divided by."""
+        return sum(map(len, self.labels))
+
+
+class Feed:
+    """Yields steps, and turns some of a step's clips into what the model is given at once."""
+
+    def __init__(
+        self,
+        trainable: Trainable,
+        train: "Prepared",
+        batches: "Batches",
+        augmentation: Augmentation,
+        seed: int,
+        *,
+        front_bytes: int = FRONT_BYTES,
+        feature_bytes: int = FEATURE_BYTES,
+    ) -> None:
+        """Take the prepared split, and which of its clips each step has."""
+        self._trainable, self._train, self._batches = trainable, train, batches
+        self._augmentation, self._seed = augmentation, seed
+        constant = not augmentation.changes_audio and not augmentation.changes_features
+        self._fronts = _Kept(front_bytes if constant and trainable.has_front else 0)
+        self._features = _Kept(feature_bytes if constant else 0)
+        self.waiting = Stopwatch()
+        """The time in which the model waited for features."""
+
+    @property
+    def kept_fronts(self) -> int:
+        """How many clips' front is kept."""
+        return len(self._fronts.tensors)
+
+    def steps(self, first: int, end: int) -> Iterator[StepClips]:
+        """Yield the steps from ``first`` to before ``end``, counted from 0; close it to stop the thread."""
+        made = (self._make(step) for step in range(first, end))
+        return ahead(made, depth=_DEPTH, waiting=self.waiting, name="make features")
+
+    def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[list[Tensor], bool]:
+        """Return the inputs of the clips at some places of a step, and whether the frozen front has been passed."""
+        if not self._trainable.has_front:
+            return [clips.features[place] for place in places], False
+        fronts: dict[int, Tensor] = {}
+        missing = []
+        for place in places:
+            kept = self._fronts.tensors.get(clips.rows[place])
+            if kept is None:
+                missing.append(place)
+            else:
+                fronts[place] = kept
+        if missing:
+            made = self._trainable.front([clips.features[place] for place in missing])
+            for place, front in zip(missing, made, strict=True):
+                fronts[place] = front
+                self._fronts.keep(clips.rows[place], front)
+        return [fronts[place] for place in places], True
+
+    def _make(self, step: int) -> StepClips:
+        """Make one step's features; runs in the thread."""
+        rows = self._batches.at(step)
+        features = {
+            place: self._features_of(step, row) for place, row in enumerate(rows) if row not in self._fronts.tensors
+        }
+        return StepClips(step, rows, [self._train.examples[row].labels for row in rows], features)
+
+    def _features_of(self, step: int, row: int) -> Tensor:
+        kept = self._features.tensors.get(row)
+        if kept is not None:
+            return kept
+        options, audio = self._augmentation, self._train.audio(row)
+        if not options.changes_audio and not options.changes_features:
+            features = self._trainable.features([audio])[0]
+            self._features.keep(row, features)
+            return features
+        from acento.training.augment.spectrogram import masked
+        from acento.training.augment.vocal_tract import warped
+        from acento.training.augment.waveform import augmented_with_speech
+
+        rng = np.random.default_rng([self._seed, step, row])
+        window = self._trainable.window_s
+        most = None if window is None else int(window * SAMPLE_RATE)
+        audio, speech = augmented_with_speech(audio, options, rng, max_samples=most)
+        features = warped(self._trainable.features([audio])[0], options, rng)
+        return masked(features, speech, options, rng) if options.masks else features
+
+
+class _Kept:
+    """Tensors by row, as many as there is room for; what is kept stays."""
+
+    def __init__(self, room: int) -> None:
+        self.tensors: dict[int, Tensor] = {}
+        self._room = room
+
+    def keep(self, row: int, tensor: Tensor) -> None:
+        """Keep a tensor, memory of its own, if there is room."""
+        size = tensor.numel() * tensor.element_size()
+        if row not in self.tensors and size <= self._room:
+            self._room -= size
+            self.tensors[row] = tensor.clone()

@@ -1,0 +1,139 @@
+"""The dev split decoded by the model as it stands: corpus WER with its interval, and runaway repetition counted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acento.core.errors import DataError
+from acento.core.text import normalizer as find_normalizer
+from acento.data.utterance import SAMPLE_RATE
+from acento.inference.engine import Engine
+from acento.inference.plan import PlannedClip
+from acento.inference.predictions import Prediction
+from acento.models.base import Recognizer
+from acento.scoring.bootstrap import interval
+from acento.scoring.counts import ErrorCounts, count_words
+
+if TYPE_CHECKING:
+    from acento.training.data.prepared import Prepared
+
+_LONGEST_LOOP = 8
+"""Words of the longest sequence whose repetition is looked for."""
+_REPEATS = 4
+"""So many times in a row, and not so in the reference, is a loop."""
+_TOO_LONG = 2.0
+_SLACK = 5
+"""A hypothesis of more than twice the reference's words, and five, is longer than anybody speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class DevScore:
+    """What decoding dev came to; rates are fractions."""
+
+    wer: float
+    low: float | None
+    high: float | None
+    """The bootstrap interval over clips; None with fewer than two."""
+    runaways: int
+    """Clips whose text repeats itself without end, or is far too long."""
+    clips: int
+    """Clips that were scored."""
+    failed: int
+    """Clips that could not be decoded; they are not scored."""
+    counts: ErrorCounts
+    """Word errors of all scored clips."""
+
+
+def evaluate(
+    recognizer: Recognizer,
+    dev: "Prepared",
+    *,
+    normalizer: str,
+    batch_size: int,
+    language: str | None,
+    after_batch: Callable[[float], None] = lambda _: None,
+) -> DevScore:
+    """Decode every dev clip, longest first, and score the texts.
+
+    ``after_batch`` is told the audio seconds of each batch that is done; what it raises ends the evaluation.
+
+    Raises:
+        DataError: no clip of dev has a word after normalizing.
+        Exception: what the model raised, if not a single clip could be decoded.
+    """
+    heard = decode(recognizer, dev, batch_size=batch_size, language=language, after_batch=after_batch)
+    rule = find_normalizer(normalizer)
+    errors, lengths, runaways, failed, total = [], [], 0, 0, ErrorCounts()
+    for example, prediction in zip(dev.examples, heard, strict=True):
+        if prediction.text is None:
+            failed += 1
+            continue
+        reference, hypothesis = rule(example.text), rule(prediction.text)
+        counts = count_words(reference, hypothesis)
+        total += counts
+        errors.append(counts.errors)
+        lengths.append(counts.reference_length)
+        runaways += is_runaway(reference, hypothesis)
+    if not sum(lengths):
+        raise DataError(f"No dev clip has a word left by normalizer {normalizer!r}; its WER cannot steer a training.")
+    bounds = interval(errors, lengths)
+    return DevScore(
+        wer=sum(errors) / sum(lengths),
+        low=bounds.low if bounds else None,
+        high=bounds.high if bounds else None,
+        runaways=runaways,
+        clips=len(errors),
+        failed=failed,
+        counts=total,
+    )
+
+
+def decode(
+    recognizer: Recognizer,
+    prepared: "Prepared",
+    *,
+    batch_size: int,
+    language: str | None,
+    after_batch: Callable[[float], None] = lambda _: None,
+) -> list[Prediction]:
+    """Decode prepared clips, longest first; what became of each comes back in the order of the examples.
+
+    Raises:
+        Exception: what the model raised, if not a single clip could be decoded.
+    """
+    examples = prepared.examples
+    order = sorted(range(len(examples)), key=lambda row: (-examples[row].samples, examples[row].id))
+    clips = [PlannedClip(examples[row].id, examples[row].samples / SAMPLE_RATE, "", "", row) for row in order]
+    batches = [clips[start : start + batch_size] for start in range(0, len(clips), batch_size)]
+    engine = Engine(recognizer, batch_size=batch_size, language=language)
+    heard = engine.decode(batches, lambda clip: prepared.audio(clip.row), after_batch).predictions
+    return [prediction for _, prediction in sorted(zip(order, heard, strict=True), key=lambda pair: pair[0])]
+
+
+def is_runaway(reference: str, hypothesis: str) -> bool:
+    """Tell whether a hypothesis repeats itself as its reference does not, or is far longer than it.
+
+    >>> is_runaway("sí po", "sí po sí po sí po sí po sí po"), is_runaway("ya ya ya ya", "ya ya ya ya")
+    (True, False)
+    >>> is_runaway("uno", "uno dos tres"), is_runaway("uno", "a b c d e f g h")
+    (False, True)
+    """
+    said, heard = reference.split(), hypothesis.split()
+    if len(heard) > _TOO_LONG * len(said) + _SLACK:
+        return True
+    return longest_loop(heard) >= _REPEATS and longest_loop(heard) > longest_loop(said)
+
+
+def longest_loop(words: list[str]) -> int:
+    """Return how many times in a row a sequence of words is repeated at most; 1 if nothing is.
+
+    >>> longest_loop("a b a b a b c".split()), longest_loop("a b c".split())
+    (3, 1)
+    """
+    most = 1
+    for size in range(1, min(_LONGEST_LOOP, len(words) // 2) + 1):
+        same = 0
+        for index in range(size, len(words)):
+            same = same + 1 if words[index] == words[index - size] else 0
+            most = max(most, same // size + 1)
+    return most

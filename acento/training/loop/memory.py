@@ -1,0 +1,179 @@
+"""How much memory a training needs, estimated before its first step, and how large its forward passes may be.
+
+What a backward pass needs is not guessed from the model's shape: one forward pass of the longest clip is made, and
+what autograd keeps of it is counted. That holds for every family, strategy, window and precision. docs/memory.md
+compares the estimate with what processes really took.
+"""
+
+import gc
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from acento.core.errors import ModelError
+from acento.core.sizes import size_text as said
+from acento.training.base import Trainable
+from acento.training.data.feed import FEATURE_BYTES, FRONT_BYTES
+from acento.training.data.prepared import Prepared
+from acento.training.recipe import Recipe
+
+FACTOR = 1.5
+"""Peak of a backward pass over what autograd keeps of the forward pass: gradients of activations, and work space."""
+MARGIN = 0.1
+"""The share of the free memory that is left to others when forward passes are made smaller."""
+_GRADIENT, _ADAM, _ADAM_8BIT, _COPY = 4, 8, 2, 4
+"""Bytes for each learned number."""
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes that a training takes beside its loaded model."""
+
+    fixed: int
+    """Gradients, the optimizer's state, and copies of the weights that learn."""
+    clip: int
+    """One clip of the longest kind in a forward pass, to the end of its backward pass."""
+
+    def of(self, clips: int) -> int:
+        """Return the bytes with so many clips in a forward pass."""
+        return self.fixed + clips * self.clip
+
+
+def need_of(trainable: Trainable, train: Prepared, recipe: Recipe, autocast: AbstractContextManager[Any]) -> Need:
+    """Return what a training takes beside its loaded model, which is not changed by it."""
+    kept, inputs = kept_by_a_clip(trainable, train, autocast)
+    learned = sum(parameter.numel() for parameter in trainable.learned().values())
+    each = _GRADIENT + (_ADAM_8BIT if recipe.optimizer == "adamw-8bit" else _ADAM)
+    each += _COPY * (bool(recipe.average) + (recipe.interpolate < 1))
+    fixed = learned * each
+    if not recipe.augmentation.changes_audio and not recipe.augmentation.changes_features:
+        most = FRONT_BYTES if trainable.has_front else FEATURE_BYTES
+        fixed += min(most, inputs * len(train.examples))  # what the feed keeps from one epoch to the next
+    return Need(fixed, round(FACTOR * kept))
+
+
+def kept_by_a_clip(trainable: Trainable, train: Prepared, autocast: AbstractContextManager[Any]) -> tuple[int, int]:
+    """Return the bytes that autograd keeps of a forward pass of the longest clip with the most labels.
+
+    The second number is the bytes of the clip's input.
+    """
+    longest = max(range(len(train.examples)), key=lambda row: train.examples[row].samples)
+    labels = max((example.labels for example in train.examples), key=len)
+    own = {parameter.untyped_storage().data_ptr() for parameter in trainable.model.parameters()}
+    found: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    buffers = {name: buffer.clone() for name, buffer in trainable.model.named_buffers()}  # such as running means
+    learning = trainable.model.training
+    trainable.train()
+    try:
+        with autocast:
+            inputs = trainable.features([train.audio(longest)])
+            if trainable.has_front:
+                inputs = trainable.front(inputs)
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                loss, _ = trainable.loss(inputs, [labels], 0.0, fronted=trainable.has_front)
+        size = sum(tensor.nbytes for tensor in inputs)
+        del loss, inputs
+    finally:
+        with torch.no_grad():
+            for name, buffer in trainable.model.named_buffers():
+                buffer.copy_(buffers[name])
+        if not learning:
+            trainable.eval()
+        gc.collect()
+    return sum(found.values()), size
+
+
+def free_memory(device: str) -> int | None:
+    """Return the bytes that a process can still take on a device; None where that cannot be told."""
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        return int(free) + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    if device != "cpu":
+        return None
+    import psutil
+
+    here = int(psutil.virtual_memory().available)
+    return min([here, *(left for left in map(_left_of_cgroup, _CGROUPS) if left is not None)])
+
+
+def fitting_size(need: Need, free: int | None, recipe: Recipe, title: str) -> int | None:
+    """Return how many clips a forward pass may have; None: as many as the recipe says, or nobody can tell.
+
+    The gradients are those of the whole batch all the same, however it is dealt out to passes.
+
+    Raises:
+        ModelError: one clip alone cannot fit; the sentence says what would help.
+    """
+    if free is None or need.of(recipe.batch_size) <= (1 - MARGIN) * free:
+        return None
+    clips = recipe.batch_size
+    while clips > 1 and need.of(clips) > (1 - MARGIN) * free:
+        clips = -(-clips // 2)
+    if clips == 1 and need.of(1) > free:
+        raise ModelError(
+            f"{title[:1].upper()}{title[1:]} needs about {said(need.of(1))} of memory beside the model with one clip "
+            f"in a forward pass, and {said(free)} are free; set activation_checkpointing, take strategy=lora or "
+            "last-n, or optimizer=adamw-8bit, or a smaller model."
+        )
+    return clips
+
+
+def plan_passes(
+    trainable: Trainable,
+    train: Prepared,
+    recipe: Recipe,
+    autocast: AbstractContextManager[Any],
+    device: str,
+    title: str,
+    free: Callable[[str], int | None] = free_memory,
+) -> tuple[int | None, str]:
+    """Return how many clips a forward pass may have, None for as many as the recipe says, and a sentence if fewer.
+
+    Raises:
+        ModelError: one clip alone cannot fit.
+        Exception: what the device raises when not even the trial pass fits.
+    """
+    room = free(device)
+    if room is None:
+        return None, ""
+    need = need_of(trainable, train, recipe, autocast)
+    clips = fitting_size(need, room, recipe, title)
+    if clips is None:
+        return None, ""
+    return clips, (
+        f"A batch of {recipe.batch_size} clips needs about {said(need.of(recipe.batch_size))} of memory beside the "
+        f"model, and {said(room)} are free: forward passes have {clips} {'clip' if clips == 1 else 'clips'}, with the "
+        "gradients of the whole batch."
+    )
+
+
+def _left_of_cgroup(files: tuple[str, str, str, str]) -> int | None:
+    """Return what a container's limit leaves, its file cache not counted; None where there is no limit."""
+    limit, usage, stat, cache = files
+    with suppress(OSError, ValueError):
+        most, used = int(Path(limit).read_text()), int(Path(usage).read_text())
+        if most < 1 << 60:
+            kept = dict(line.split() for line in Path(stat).read_text().splitlines() if len(line.split()) == 2)
+            return max(0, most - used + int(kept.get(cache, 0)))
+    return None

@@ -1,0 +1,116 @@
+"""One optimizer step: the gradients of all its clips, however many forward passes they take, clipped and applied."""
+
+import logging
+import math
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from acento.core.errors import ModelError
+from acento.training.base import Trainable
+from acento.training.data.feed import Feed, StepClips
+from acento.training.loop.history import step_row
+from acento.training.loop.schedule import rate_at
+from acento.training.loop.state import Row, TrainingState
+from acento.training.recipe import Recipe
+
+_log = logging.getLogger(__name__)
+
+
+class Diverged(Exception):  # noqa: N818 - a finding, which the loop makes a sentence of
+    """The loss or its gradients are no numbers any more; the weights were left as they were."""
+
+
+class Stepper:
+    """Makes optimizer steps."""
+
+    def __init__(
+        self, trainable: Trainable, feed: Feed, recipe: Recipe, optimizer: Any, total: int, steps_per_epoch: int
+    ) -> None:
+        """Take what learns, what it learns from, and how."""
+        self._trainable, self._feed, self._recipe, self._optimizer = trainable, feed, recipe, optimizer
+        self._total, self._steps_per_epoch = total, steps_per_epoch
+        self._parameters = list(trainable.learned().values())
+        self._device = self._parameters[0].device.type
+
+    def __call__(self, clips: StepClips, state: TrainingState) -> Row:
+        """Make the step that follows ``state.step``; return its row of the history.
+
+        Where memory made forward passes smaller, the row says how many clips they have: ``forward_size``.
+
+        Raises:
+            Diverged: the loss or a gradient is not finite.
+            ModelError: not even one clip fits into memory.
+        """
+        began = perf_counter()
+        loss = self.gradients(clips, state)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.max_grad_norm).item()
+        if not math.isfinite(loss):
+            raise Diverged(f"The loss became {loss}")
+        if not math.isfinite(norm):
+            raise Diverged(f"The gradients' norm became {norm}")
+        rate = rate_at(clips.step, self._total, self._recipe)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        step = clips.step + 1
+        row = step_row(
+            step,
+            step / self._steps_per_epoch,
+            loss=loss,
+            learning_rate=rate,
+            grad_norm=norm,
+            seconds=perf_counter() - began,
+        )
+        return row if state.forward_size is None else row | {"forward_size": state.forward_size}
+
+    def gradients(self, clips: StepClips, state: TrainingState) -> float:
+        """Set the gradients of the mean loss over all tokens of the step; return that loss.
+
+        Each forward pass adds the gradients of its own tokens' sum, divided by the tokens of the whole step, so that
+        how the clips are dealt out to passes does not matter. When memory runs out, the step is begun anew with passes
+        of half as many clips, and so are all that follow.
+        """
+        while True:
+            size = state.forward_size or self._recipe.batch_size
+            try:
+                return self._passes(clips, size)
+            except Exception as error:
+                if not self._trainable.is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise ModelError(
+                        "Not even one clip at a time fits into memory; set activation_checkpointing, take "
+                        "strategy=lora or last-n, or optimizer=adamw-8bit, or a smaller model."
+                    ) from error
+            # outside the handler, so that the failed call's frames, and the memory they hold, are gone
+            self._optimizer.zero_grad(set_to_none=True)
+            self._trainable.release_memory()
+            state.forward_size = -(-min(size, len(clips.rows)) // 2)
+            _log.warning("%d clips do not fit into memory; taking %d in a forward pass.", size, state.forward_size)
+
+    def _passes(self, clips: StepClips, size: int) -> float:
+        seed = np.random.SeedSequence([self._recipe.seed, clips.step]).generate_state(1, np.uint64)[0]
+        torch.manual_seed(int(seed))  # dropout depends on the step alone
+        self._optimizer.zero_grad(set_to_none=True)
+        total: Any = 0.0
+        for start in range(0, len(clips.rows), size):
+            places = range(start, min(start + size, len(clips.rows)))
+            with autocast(self._recipe, self._device):
+                inputs, fronted = self._feed.inputs(clips, places)
+                labels = [clips.labels[place] for place in places]
+                loss, _ = self._trainable.loss(inputs, labels, self._recipe.label_smoothing, fronted=fronted)
+            (loss / clips.tokens).backward()
+            total = total + loss.detach()
+        return float(total) / clips.tokens
+
+
+def autocast(recipe: Recipe, device: str) -> AbstractContextManager[Any]:
+    """Compute in bfloat16 where the recipe says so; weights, their gradients and the loss stay float32."""
+    half = recipe.precision == "bfloat16"
+    if recipe.precision == "auto":
+        half = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device, dtype=torch.bfloat16) if half else nullcontext()
