@@ -211,7 +211,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def with_nemo(options: argparse.Namespace) -> bool:
     """Tell whether NeMo's models are measured."""
-    from acento.models.family import FAMILIES
+    from acento.models.families import FAMILIES
 
     wanted = not options.only or any(name in options.only for name in (*NEMO, "acento", THEIRS))
     return wanted and not options.shapes and not options.real and FAMILIES["nemo"].missing() is None
@@ -315,8 +315,8 @@ def speak(count: int, least_s: float, window_s: float) -> list[Clip]:
 
 def checkpoint_of(row: dict[str, str], temporary: Path, options: argparse.Namespace) -> tuple[Path | str, str]:
     """Return the checkpoint of a row, made here unless it is shipped, and what it writes."""
+    from acento.families.whisper.convert import convert
     from acento.models.checkpoints.resolver import resolve
-    from acento.models.conversion.convert import convert
 
     name, engine = row["name"], row["engine"]
     sys.path.insert(0, str(KIT))

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from acento.training.loading import load_labeler, load_trainable
+
 MIB = 1 << 20
 
 
@@ -81,7 +83,7 @@ def measure(
         learning_rate=1e-5,
     )
     checkpoint = resolve(model)
-    trainable = checkpoint.family.load_trainable(checkpoint.folder, language, recipe, "cpu")
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, language, recipe, "cpu")
     with tempfile.TemporaryDirectory() as folder:
         train = clips(checkpoint, language, Path(folder), batch, seconds)
         need = need_of(trainable, train, recipe, autocast(recipe, "cpu"))
@@ -119,7 +121,7 @@ def clips(checkpoint: Any, language: str, folder: Path, batch: int, seconds: flo
     (folder / "clips" / "train_files.csv").write_text("\n".join(rows) + "\n")
     store = LocalStore(folder / "store")
     card = stage(store, str(folder / "clips"), "noise", workers=0).card
-    labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
+    labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
     return load_prepared(store, prepare(store, card, "train", labeler.needs, labeler.labels, lambda *_: None).key)
 
 

@@ -13,8 +13,9 @@ from acento.core.text import normalizer
 from acento.data.dataset import load_card
 from acento.inference.benchmark import Transcription, jobs, plan_transcription, unfinished
 from acento.models.base import DecodeOptions
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
-from acento.models.checkpoints.resolver import Checkpoint, resolve
+from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_dtype, held_by_cores, pick_device
 from acento.models.family import WHISPER
 from acento.registry.precheck import unusable

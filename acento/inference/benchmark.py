@@ -18,7 +18,7 @@ from acento.inference.jobs import Measurement, TranscribeJob, measurements, stat
 from acento.inference.plan import load_part, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.languages import told
 from acento.models.spec import ModelSpec
 from acento.scoring.bootstrap import interval

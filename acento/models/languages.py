@@ -5,17 +5,10 @@ Only small files are read, so that a language that a model lacks is refused befo
 
 from collections.abc import Collection
 
+from acento.core import plugins
 from acento.core.errors import InputError, ModelError
 from acento.core.text.language import code_among, resolve_language
-from acento.families.ctc.mms import adapter_language, nested_languages
-from acento.models.checkpoints.resolver import Checkpoint
-from acento.models.family import Family
-
-CANARY = frozenset(
-    {"bg", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "hu", "it"}
-    | {"lv", "lt", "mt", "pl", "pt", "ro", "sk", "sl", "es", "sv", "ru", "uk"}
-)
-"""The languages that Canary was trained on, as its processor lists them; its vocabulary has tokens for more."""
+from acento.models.checkpoints.checkpoint import Checkpoint
 
 
 def told(checkpoint: Checkpoint, language: str | None) -> str | None:
@@ -30,9 +23,9 @@ def told(checkpoint: Checkpoint, language: str | None) -> str | None:
     """
     if language is None:
         return None
-    if names := _adapters(checkpoint):
-        adapter_language(names, language, checkpoint.folder)
-        return language if language in names else _base(language)
+    own_name = checkpoint.family.language_name
+    if own_name is not None:
+        return plugins.load(own_name)(checkpoint.folder, language) or _base(language)
     known = known_languages(checkpoint)
     if known is None:
         return _base(language)
@@ -52,24 +45,9 @@ def told(checkpoint: Checkpoint, language: str | None) -> str | None:
 
 def known_languages(checkpoint: Checkpoint) -> Collection[str] | None:
     """Return the codes of the languages that a model can be told; None where it takes any, or is told none."""
-    family: Family = checkpoint.family
-    if family.name in ("whisper", "whisper-ctranslate2"):
-        from acento.families.whisper.generation import spoken
-
-        return spoken(checkpoint.folder)
-    if family.name == "canary":
-        return CANARY
-    if family.archive is not None:
-        from acento.families.nemo.archive import describe, find
-
-        facts, _ = describe(find(checkpoint.folder))
-        return {name.partition("-")[0].lower() for name in facts.languages} or None
-    return None
-
-
-def _adapters(checkpoint: Checkpoint) -> list[str]:
-    """Return MMS's own names of the languages that a model has an adapter for."""
-    return nested_languages(checkpoint.folder) if checkpoint.family.name == "ctc" else []
+    known: str | None = checkpoint.family.languages
+    codes: Collection[str] | None = None if known is None else plugins.load(known)(checkpoint.folder)
+    return codes
 
 
 def _base(language: str) -> str:

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 
 
 class ModelSpec(BaseModel):

@@ -14,10 +14,13 @@ from acento.core.store import Store
 from acento.data.dataset import load_card
 from acento.inference.benchmark import SCORING_VERSION
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import Checkpoint, in_artifact, resolve
+from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.interpolation import choose, interpolate
 from acento.registry.versions import RECIPE, ModelVersion, publish_model
-from acento.training.data.prepare import load_prepared, prepare
+from acento.training.data.prepare import prepare
+from acento.training.data.prepared import load_prepared
+from acento.training.loading import load_labeler
 from acento.training.loop.evaluate import DevScore, evaluate
 
 RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
@@ -86,7 +89,7 @@ def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tup
 def _scores(store: Store, version: ModelVersion, base: Checkpoint, tuned: Checkpoint) -> dict[float, DevScore]:
     """Return what dev says of each ratio; it is asked once, and the answer kept beside the version."""
     about = version.about
-    labeler = base.family.load_labeler(base.folder, about.language)
+    labeler = load_labeler(base.family, base.folder, about.language)
     card = load_card(store, about.dataset)
     prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
     normalizer = about.recipe.get("normalizer", "chilean-leaderboard")

@@ -9,7 +9,7 @@ from acento.core.errors import InputError
 from acento.core.store import Store
 from acento.data.dataset import load_card, read_clips
 from acento.data.utterance import primary_language
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.evidence import Evidence, Selection, foreign_languages, select
 from acento.registry.gate import BOUND, decide
 from acento.registry.runs import entries_of, utterances_of

@@ -10,9 +10,10 @@ from acento.core.errors import InputError, ModelError
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of, load_card, read_clips
 from acento.models.checkpoints.adapters import check_base
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.completed import check_parts
 from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse, with_engine
-from acento.models.checkpoints.resolver import Checkpoint, seen_here
+from acento.models.checkpoints.resolver import seen_here
 from acento.models.checkpoints.weights import is_adapter
 from acento.models.languages import told
 from acento.validation.gatekeeper import require_valid

@@ -132,7 +132,7 @@ def report_of(store: Store, version: ModelVersion, run: str, question: "Question
     """
     # runs know jobs, a job may be a training, and that publishes versions: imported above it would be a circle
     from acento.data.dataset import load_card
-    from acento.models.checkpoints.resolver import in_artifact
+    from acento.models.checkpoints.checkpoint import in_artifact
     from acento.registry.runs import entries_of, utterances_of
 
     entries = {

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from acento.core.errors import DamagedError, InputError, ModelError
+from acento.core.errors import DamagedError, ModelError
 from acento.core.fingerprint import fingerprint, sha256_file
 from acento.core.store import Artifact, Store
-from acento.core.store.base import MARKER, check_key
-from acento.models.checkpoints.references import REGISTRY
-from acento.models.checkpoints.resolver import checkpoint_files
+from acento.core.store.base import MARKER
+from acento.models.checkpoints.checkpoint import checkpoint_files
+from acento.models.checkpoints.references import REGISTRY, check_name, is_name
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
 """What lies beside a checkpoint's own files, where the training left it: what was asked, and how it went."""
@@ -140,6 +140,11 @@ def model_key(name: str, version: str) -> str:
     return f"models/{name}/{version}/model"
 
 
+def export_key(version: ModelVersion, name: str) -> str:
+    """Return the store key of an export, such as ``ctranslate2-int8``."""
+    return f"{version.folder_key}/exports/{name}"
+
+
 def model_names(store: Store) -> list[str]:
     """Return the names of all models in the registry, sorted."""
     return sorted({key.split("/")[1] for key in store.list("models")})
@@ -166,10 +171,10 @@ def find_version(store: Store, reference: str) -> ModelVersion:
     from acento.registry.aliases import aliases, pointed_at
 
     name, _, wanted = reference.removeprefix(REGISTRY).partition("@")
-    known = versions(store, name) if _is_name(name) else []
-    if wanted and _is_name(name):
+    known = versions(store, name) if is_name(name) else []
+    if wanted and is_name(name):
         wanted = pointed_at(store, name, wanted) or wanted
-    damaged = _damaged(store, name, wanted) if _is_name(name) and wanted else None
+    damaged = _damaged(store, name, wanted) if is_name(name) and wanted else None
     if damaged is not None:
         raise DamagedError(
             f"Model {name}@{damaged} in {store.url} is damaged or its removal was interrupted; train it again."
@@ -189,30 +194,9 @@ def find_version(store: Store, reference: str) -> ModelVersion:
     raise ModelError(f"Model {name} has no version or alias {wanted!r} (versions: {shown}; aliases: {called}).")
 
 
-def check_name(name: str) -> str:
-    """Return a model's name if it can be one: letters, digits, ``.``, ``_``, ``-``.
-
-    Raises:
-        InputError: it cannot.
-    """
-    if not _is_name(name):
-        raise InputError(f"{name!r} cannot be a model's name: use letters, digits, '.', '_' and '-'.")
-    return name
-
-
 def reads_as_version(text: str) -> bool:
     """Tell whether a text could be the beginning of a version, so that no alias may be called so."""
     return _LIKE_A_VERSION.fullmatch(text) is not None
-
-
-def _is_name(name: str) -> bool:
-    if "/" in name or any(c in name for c in "@=,+"):
-        return False
-    try:
-        check_key(name)
-    except InputError:
-        return False
-    return True
 
 
 def _is_model(key: str) -> bool:

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from acento.models.checkpoints.pretrained import TorchRecognizer
 from acento.models.checkpoints.weights import save_as, stored_dtype
-from acento.training.base import Trainable
-from acento.training.data.prepare import Needs
+from acento.models.trainable import Needs, Trainable
 from acento.training.data.tokenizer_files import copy_unchanged
 from acento.training.recipe import Recipe
 from acento.training.sequence_loss import sequence_loss

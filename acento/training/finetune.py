@@ -1,32 +1,25 @@
-"""Executes a fine-tuning job: from its last checkpoint, or from the base model, to a version in the registry."""
+"""Executes a fine-tuning job: from its last checkpoint, or from the base model, to weights that are worth a version."""
 
-import json
 import logging
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import torch
 
 from acento.core.errors import DamagedError
 from acento.core.progress import Progress
-from acento.core.provenance import code_version, library_versions, machine
 from acento.core.store import Store
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import device_name
-from acento.registry.licenses import base_license, data_license
-from acento.registry.versions import CURVE, HISTORY, RECIPE, ModelAbout, ModelVersion, publish_model
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed
 from acento.training.data.prepared import Prepared
 from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.lease import held
+from acento.training.loading import load_trainable
 from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.curve import draw
+from acento.training.loop.history import FILE as HISTORY
 from acento.training.loop.history import write_history
 from acento.training.loop.loop import Hooks, Loop, Stopped, Why
 from acento.training.loop.memory import plan_passes
@@ -38,19 +31,20 @@ from acento.training.loop.weights import Weights
 from acento.training.measured import JobClips, Who, clips_of, hear
 
 _log = logging.getLogger(__name__)
-_LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")
+Publish = Callable[[Store, FinetuneJob, Trainable, Weights, TrainingState], str]
 
 
-def finetune(
+def train(
     store: Store,
     job: FinetuneJob,
+    publish: Publish,
     *,
     minutes: float | None = None,
     stop: Callable[[], str | None] = lambda: None,
     heard: Callable[[Progress], None] = lambda _: None,
     noted: Callable[[Row], None] = lambda _: None,
 ) -> FinetuneResult:
-    """Train until the recipe ends it, and publish the best weights by dev WER as a model version (where wanted).
+    """Train until the recipe ends it, and hand the best weights by dev WER to ``publish`` (where the job wants that).
 
     The job goes on from its last checkpoint if it has one, and does nothing if it is done. On a CPU, with the same
     threads, a training that was killed and one that never was end in bit-equal weights. On a GPU, whose sums have no
@@ -59,6 +53,7 @@ def finetune(
     Args:
         store: where data, checkpoints and models are.
         job: what :func:`plan_finetune` returned.
+        publish: makes a model version of the weights that the model holds now, and returns the version's digits.
         minutes: after so many minutes of this call it ends with a checkpoint.
         stop: asked between steps and between batches of dev; a reason ends it with a checkpoint.
         heard: is told how far it is.
@@ -80,10 +75,10 @@ def finetune(
         if done is not None:
             return done
         hooks = Hooks(stop=stop, heard=heard, noted=noted, alive=lease.renew, deadline=deadline)
-        return _train(store, job, hooks)
+        return _train(store, job, publish, hooks)
 
 
-def _train(store: Store, job: FinetuneJob, hooks: Hooks) -> FinetuneResult:
+def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> FinetuneResult:
     clips = clips_of(store, job)
     train, dev = clips.train, clips.dev
     trainable = _load(job)
@@ -137,8 +132,8 @@ def _train(store: Store, job: FinetuneJob, hooks: Hooks) -> FinetuneResult:
         except Stopped as stopped:
             return _result(job, where, stopped.why, stopped.sentence, steps=loop.total, done=False)
     if job.publish:
-        version = _publish(store, job, trainable, weights, where)
-        result = result.model_copy(update={"version": version.version, "sentence": f"{sentence} {_outcome(result)}"})
+        version = publish(store, job, trainable, weights, where)
+        result = result.model_copy(update={"version": version, "sentence": f"{sentence} {_outcome(result)}"})
     with store.publish(job.result_key) as draft:
         write_history(where.history, draft.folder / HISTORY)
         draft.info["result"] = result.model_dump(mode="json")
@@ -215,54 +210,7 @@ def _load(job: FinetuneJob) -> Trainable:
     checkpoint = resolve(job.base.id, job.base.revision)
     if checkpoint.digest != job.base.digest:
         raise DamagedError(f"Model {job.base.id} has changed since the training was planned; start it again.")
-    return checkpoint.family.load_trainable(checkpoint.folder, job.language, job.recipe, job.options.device_type)
-
-
-def _publish(
-    store: Store, job: FinetuneJob, trainable: Trainable, weights: Weights, where: TrainingState
-) -> ModelVersion:
-    """Publish the weights that the model holds now."""
-    about = ModelAbout(
-        name=job.name,
-        base=job.base.model_dump(),
-        dataset=job.dataset,
-        dataset_fingerprint=job.dataset_fingerprint,
-        recipe=job.recipe.model_dump(mode="json"),
-        job=job.key,
-        strategy=job.recipe.strategy,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        provenance=_provenance(job),
-        dev_wer_before=where.base_wer,
-        dev_wer=where.best_wer,
-        language=job.language,
-        base_license=base_license(job.base),
-        data_license=data_license(store, job.dataset),
-    )
-
-    def fill(folder: Path) -> None:
-        trainable.eval()
-        with weights.as_saved():
-            trainable.save(folder)
-        text = json.dumps(about.recipe, indent=1, sort_keys=True, ensure_ascii=False)
-        (folder / RECIPE).write_text(text + "\n", encoding="utf-8")
-        write_history(where.history, folder / HISTORY)
-        draw(where.history, folder / CURVE, title=f"{job.name}: {job.base.id} on {job.dataset}")
-
-    return publish_model(store, about, fill)
-
-
-def _provenance(job: FinetuneJob) -> dict[str, Any]:
-    """Return what made the weights, beside the recipe and the data."""
-    return {
-        "code": code_version(),
-        "libraries": library_versions(_LIBRARIES),
-        "machine": machine(),
-        "device": device_name(job.options.device_type),
-        "threads": job.options.threads,
-        "train_clips": job.train_clips,
-        "dev_clips": job.dev_clips,
-        "left_out": job.left_out,
-    }
+    return load_trainable(checkpoint.family, checkpoint.folder, job.language, job.recipe, job.options.device_type)
 
 
 def _outcome(result: FinetuneResult) -> str:

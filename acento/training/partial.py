@@ -15,14 +15,15 @@ from acento.data.dataset import Card, language_of
 from acento.data.splits import SplitBy
 from acento.data.utterance import SPLITS
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.references import check_name
 from acento.models.languages import told
 from acento.models.spec import ModelSpec
-from acento.registry.versions import check_name
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
 from acento.training.data.subsets import Fold, Share, fold_places, share_size
 from acento.training.job import FinetuneJob
+from acento.training.loading import load_labeler
 from acento.training.loop.schedule import total_steps
 from acento.training.recipe import Recipe
 
@@ -149,7 +150,7 @@ def plan_folds(
     if folds < 2:
         raise InputError(f"{folds} folds cannot test on other clips than they train on; ask for 2 or more.")
     language = told(checkpoint, language or language_of(store, card, chosen))
-    labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
+    labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
     clips = prepare(store, card, "+".join(chosen), labeler.needs, labeler.labels, heard)
     examples = load_prepared(store, clips.key).examples
     jobs = []

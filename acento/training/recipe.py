@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from acento.core.errors import InputError
 from acento.core.text import NORMALIZERS
 from acento.models.base import DeviceType
+from acento.models.trainable import Strategy
 from acento.training.augment.options import Augmentation
 
-Strategy = Literal["encoder", "full", "decoder", "lora", "last-n"]
 Schedule = Literal["cosine", "linear", "constant"]
 
 SMALL: Final = 1000

@@ -23,7 +23,7 @@ from acento.data.dataset import Card, read_clips
 from acento.inference.benchmark import Transcription, plan_transcription, predictions
 from acento.inference.predictions import Prediction, digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.validation.doctor_ear import spoken_languages
 from acento.validation.doctor_findings import Suspect, diagnose
 from acento.validation.doctor_signs import Heard

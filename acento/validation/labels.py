@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from acento.core.errors import DataError, ModelError
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.family import WHISPER
 from acento.models.languages import told
-from acento.training.base import Labeler
+from acento.models.trainable import Labeler
+from acento.training.loading import load_labeler
 
 _BATCH = 1000
 
@@ -36,7 +37,7 @@ def label_limits(checkpoint: Checkpoint, language: str | None) -> LabelLimits | 
     family = checkpoint.family
     if family.name == WHISPER:
         return _WhisperLimits(checkpoint)
-    return _Labels(family.load_labeler(checkpoint.folder, told(checkpoint, language))) if family.labeler else None
+    return _Labels(load_labeler(family, checkpoint.folder, told(checkpoint, language))) if family.labeler else None
 
 
 class _Labels:

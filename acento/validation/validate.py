@@ -6,7 +6,7 @@ from pathlib import Path
 from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.validation.checking import run_suite
 from acento.validation.frame import make_frame
 from acento.validation.labels import label_limits

@@ -62,7 +62,7 @@ def _extra(package: str, extra: str) -> str:
 
 def _families() -> str:
     """Return the families of models that can be run here."""
-    from acento.models.family import FAMILIES
+    from acento.models.families import FAMILIES
 
     return ", ".join(family.name for family in FAMILIES.values() if family.missing() is None)
 

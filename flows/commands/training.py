@@ -210,7 +210,7 @@ def tensorboard(
 
     from acento.core.settings import settings
     from acento.core.store import open_store
-    from acento.training.logs import log_folder
+    from acento.registry.logs import log_folder
 
     folder = log_folder(open_store(settings().store), model or None)
     terminal.print_facts([("logs", folder), ("page", f"http://127.0.0.1:{port}/")])

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from acento.inference.jobs import Job, Result
+from acento.jobs.job import Job, Result
+
 from acento.models.devices import Elsewhere
 from acento.training.loop.state import Row
 

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from acento.jobs.job import Job
+
 from acento.core.settings import settings
-from acento.inference.jobs import Job
 from acento.models.checkpoints.references import parse
 
 _SETTINGS = ("trust", "trust_code")

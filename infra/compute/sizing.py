@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from acento.jobs.job import Job
+
 from acento.core.settings import settings
-from acento.inference.jobs import Job
 from acento.scoring.table import rtfx_text
 
 START_S = 12.0

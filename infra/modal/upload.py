@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import modal
+from acento.jobs.job import Job
 from modal.exception import NotFoundError
 from modal.types import FileEntryType
 
@@ -17,8 +18,7 @@ from acento.core.errors import TransientError
 from acento.core.store import Store
 from acento.core.store.objects import FILES, ObjectStore
 from acento.core.store.transfer import copy_artifacts
-from acento.inference.jobs import Job
-from acento.registry.carried import Carried, inputs, outputs
+from acento.jobs.carried import Carried, inputs, outputs
 from infra.modal.access import explain
 from infra.modal.machine import DAY_S
 from infra.modal.store import SCHEME, open_volume

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from acento.inference.runner import Runner
 from fake_recognizer import FAKE, fake_model
 from lessons import lesson_job, lessons
 from registered import registered
@@ -15,11 +16,10 @@ from acento.core.store.transfer import copy_artifacts
 from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
-from acento.inference.jobs import Runner
 from acento.inference.predictions import digest
+from acento.jobs.carried import Carried, inputs, outputs
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.carried import Carried, inputs, outputs
 from acento.registry.versions import find_version
 
 

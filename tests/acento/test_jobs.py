@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from acento.inference.runner import Placement, Runner
 from fake_recognizer import FAKE, FakeRecognizer, fake_model
 from staged import staged
 
@@ -20,7 +21,7 @@ from acento.inference.benchmark import (
     speed,
     unfinished,
 )
-from acento.inference.jobs import Placement, Runner, TranscribeJob, measurements, state
+from acento.inference.jobs import TranscribeJob, measurements, state
 from acento.inference.predictions import FILE, attempts, digest
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve

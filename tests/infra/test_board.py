@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from acento.inference.runner import Placement, Runner
+from acento.jobs.job import Job, Result
 from fake_recognizer import FAKE, fake_model
 from forked import ended, fork
 from placed import kill, placement
@@ -23,7 +25,7 @@ from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
-from acento.inference.jobs import Job, JobResult, Placement, Result, Runner, TranscribeJob
+from acento.inference.jobs import JobResult, TranscribeJob
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve

@@ -12,8 +12,9 @@ from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
-from acento.inference.jobs import TranscribeJob
+from acento.inference.jobs import JobResult, TranscribeJob
 from acento.inference.predictions import digest
+from acento.inference.runner import Placement, Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from infra.compute import InlineCompute, open_compute
@@ -70,14 +71,14 @@ def test_the_model_is_loaded_once_for_all_placements_and_closed(
 
 
 def test_a_part_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = job_module.Runner.execute
+    real = Runner.execute
 
-    def execute(self: job_module.Runner, job: TranscribeJob, placement: job_module.Placement) -> job_module.JobResult:
+    def execute(self: Runner, job: TranscribeJob, placement: Placement) -> JobResult:
         if job.part == 0:
             raise ModelError("part 0 will not do.")
         return real(self, job, placement)
 
-    monkeypatch.setattr(job_module.Runner, "execute", execute)
+    monkeypatch.setattr(Runner, "execute", execute)
     store, what = planned(tmp_path)
     outcomes = {outcome.job.part: outcome for outcome in InlineCompute(store).run(jobs(store, what), placements=2)}
     assert len(outcomes) == len(jobs(store, what))

@@ -8,6 +8,7 @@ from eight_clips import LANGUAGE, TEXTS, eight_clips
 
 from acento.models.base import Audio, Recognizer
 from acento.models.checkpoints.resolver import resolve
+from acento.training.loading import load_labeler, load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
@@ -41,8 +42,8 @@ def learn_by_heart(
 
     chosen = Recipe.checked({"strategy": "full", "weight_decay": 0.0, **recipe})
     checkpoint = resolve(str(folder))
-    labeler = checkpoint.family.load_labeler(checkpoint.folder, language)
-    trainable = checkpoint.family.load_trainable(checkpoint.folder, language, chosen, "cpu")
+    labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, language, chosen, "cpu")
     optimizer = make_optimizer(trainable.learned(), chosen)
     features, labels = trainable.features(eight_clips()), [labeler.labels(text) for text in TEXTS]
     heard: list[str] = []

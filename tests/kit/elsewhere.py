@@ -12,7 +12,7 @@ _CUSTOMIZE = """\
 import sys
 sys.path.append({kit!r})
 if any("prefect" in argument or "flows.cli" in argument for argument in sys.orig_argv):
-    from acento.models.family import FAMILIES
+    from acento.models.families import FAMILIES
     from fake_recognizer import FAKE
     FAMILIES["fake"] = FAKE
 """

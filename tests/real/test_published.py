@@ -20,13 +20,13 @@ from acento.data.demo.real import WEIGHTS, fetch_speech, fetch_weights
 from acento.data.demo.real.clips import read_demo
 from acento.data.demo.real.weights import CT2, HF
 from acento.data.staging import stage
+from acento.jobs.finetune import finetune
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.export.exporting import export_model
 from acento.registry.export.scoring import dev_scorer
 from acento.registry.versions import find_version
 from acento.scoring.counts import ErrorCounts, count_words
-from acento.training.finetune import finetune
 from acento.training.loop.history import FILE, read_history
 from acento.training.planning import plan_finetune
 from acento.training.recipe import Recipe

@@ -11,7 +11,7 @@ from acento.core.errors import InputError, ModelError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.inference.benchmark import jobs
-from acento.models import family as families
+from acento.models import families
 from acento.models.devices import Elsewhere
 from acento.registry.runs import BenchmarkRequest
 from infra.compute import InlineCompute

@@ -65,7 +65,7 @@ def _of_verdicts(store: Store, live: Live, groups: dict[str, Group]) -> None:
 def _of_runs(store: Store, live: Live) -> None:
     from acento.inference.jobs import TranscribeJob
     from acento.inference.plan import load_plan
-    from acento.models.family import FAMILIES
+    from acento.models.families import FAMILIES
 
     for run in store.list("runs"):
         live.keys.add(run)

@@ -1,0 +1,16 @@
+"""Canary of transformers."""
+
+from acento.models.checkpoints.parts import FEATURES, ONE_FILE
+from acento.models.family import Family
+
+FAMILIES = (
+    Family(
+        name="canary",
+        model_types=frozenset({"canary"}),
+        loader="acento.families.canary.recognizer:load",
+        decoding_version=1,
+        batch_size={"cpu": 4, "cuda": 32, "mps": 4},
+        parts=(ONE_FILE, FEATURES),
+        languages="acento.families.canary.languages:languages",
+    ),
+)

@@ -66,6 +66,18 @@ def adapter_language(known: Collection[str], language: str | None, folder: Path)
     return found[0]
 
 
+def known_name(folder: Path, language: str) -> str | None:
+    """Return MMS's own name of a language where that is what was given; None: the language's code is told.
+
+    Raises:
+        ModelError: the model has adapters, and none for the language, or several.
+    """
+    names = nested_languages(folder)
+    if names:
+        adapter_language(names, language, folder)
+    return language if language in names else None
+
+
 def _codes(language: str) -> list[str]:
     """Return the ISO 639-3 codes that a language's name means."""
     import langcodes

@@ -21,7 +21,7 @@ from acento.families.ctc.recognizer import CtcRecognizer
 from acento.families.ctc.recognizer import load as load_recognizer
 from acento.models.base import Audio, DecodeOptions, DeviceType
 from acento.models.checkpoints.weights import save_as, stored_dtype
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
 from acento.training.data.tokenizer_files import copy_unchanged
 from acento.training.recipe import Recipe
 from acento.training.strategies import add_adapters, plain_state

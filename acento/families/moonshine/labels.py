@@ -6,8 +6,7 @@ from typing import Any
 from acento.core.fingerprint import fingerprint
 from acento.families.moonshine.recognizer import WINDOW_S, load_tokenizer
 from acento.models.checkpoints.pretrained import explained
-from acento.training.base import Labeler
-from acento.training.data.prepare import Needs
+from acento.models.trainable import Labeler, Needs
 from acento.training.data.tokenizer_files import read_generation, tokenizer_digest
 
 LABELS_VERSION = 1

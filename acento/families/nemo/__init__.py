@@ -1,0 +1,22 @@
+"""Models of NeMo, as ``.nemo`` files."""
+
+from acento.models.family import Family
+
+FAMILIES = (
+    Family(
+        name="nemo",
+        model_types=frozenset(),
+        loader="acento.families.nemo.recognizer:load",
+        decoding_version=1,
+        batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+        archive=".nemo",
+        weights=(),
+        trainer="acento.families.nemo.training:load",
+        labeler="acento.families.nemo.labels:load",
+        strategies=("encoder", "full", "decoder", "last-n"),
+        learning_rate=1e-4,
+        package=("nemo_toolkit", "nemo"),
+        languages="acento.families.nemo.archive:languages",
+        inspect="acento.families.nemo.archive:inspect",
+    ),
+)

@@ -104,6 +104,12 @@ def find(folder: Path) -> Path:
     return archives[0]
 
 
+def languages(folder: Path) -> set[str] | None:
+    """Return the codes of the languages that the one model of a folder knows; None where it does not say."""
+    facts, _ = describe(find(folder))
+    return {name.partition("-")[0].lower() for name in facts.languages} or None
+
+
 def inspect(path: Path) -> ArchiveFacts:
     """Judge a ``.nemo`` file, whole or not, harmless or not, and say what it is; its weights are not read.
 

@@ -9,8 +9,7 @@ from acento.families.nemo.archive import Kind, describe, find
 from acento.families.nemo.recognizer import LONGEST_S, WINDOW_S
 from acento.families.nemo.tokens import Writing, read_writing
 from acento.models.base import DecodeOptions
-from acento.training.base import Labeler
-from acento.training.data.prepare import Needs
+from acento.models.trainable import Labeler, Needs
 
 LABELS_VERSION = 1
 """Raised by hand whenever the same text may get other labels from the same files."""

@@ -30,7 +30,7 @@ from acento.families.nemo.recognizer import NemoRecognizer, attended, laid_into_
 from acento.families.nemo.recognizer import load as load_recognizer
 from acento.families.nemo.transducer_loss import rnnt_loss, tdt_loss
 from acento.models.base import Audio, DecodeOptions, DeviceType
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
 from acento.training.recipe import Recipe
 
 NAME = "model.nemo"

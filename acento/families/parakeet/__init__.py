@@ -1,0 +1,26 @@
+"""Parakeet of transformers: CTC and transducers."""
+
+from acento.models.checkpoints.parts import FEATURES, ONE_FILE
+from acento.models.family import Family
+
+FAMILIES = (
+    Family(
+        name="parakeet-ctc",
+        model_types=frozenset({"parakeet_ctc"}),
+        loader="acento.families.parakeet.recognizer:load",
+        decoding_version=1,
+        batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+        trainer="acento.families.ctc.training:load",
+        labeler="acento.families.ctc.labels:load",
+        learning_rate=5e-5,
+        parts=(ONE_FILE, FEATURES),
+    ),
+    Family(
+        name="parakeet-transducer",
+        model_types=frozenset({"parakeet_rnnt", "parakeet_tdt"}),
+        loader="acento.families.parakeet.recognizer:load",
+        decoding_version=1,
+        batch_size={"cpu": 8, "cuda": 32, "mps": 8},
+        parts=(ONE_FILE, FEATURES),
+    ),
+)

@@ -9,8 +9,7 @@ from acento.families.voxtral.recognizer import load_tokenizer, most_tokens, read
 from acento.families.voxtral.tekken import FILE, Tekken
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.pretrained import load_part
-from acento.training.base import Labeler
-from acento.training.data.prepare import Needs
+from acento.models.trainable import Labeler, Needs
 
 LABELS_VERSION = 1
 """Raised by hand whenever the same text may get other labels from the same files."""

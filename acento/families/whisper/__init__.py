@@ -1,0 +1,32 @@
+"""Whisper, by transformers and by CTranslate2."""
+
+from acento.models.checkpoints.parts import WORDS
+from acento.models.family import WHISPER, Family
+
+FAMILIES = (
+    Family(
+        name=WHISPER,
+        model_types=frozenset({"whisper"}),
+        loader="acento.families.whisper.recognizer:load",
+        decoding_version=1,
+        batch_size={"cpu": 8, "cuda": 16, "mps": 8},
+        trainer="acento.families.whisper.training:load",
+        labeler="acento.families.whisper.labels:load",
+        parts=(WORDS,),  # its features follow from its config
+        languages="acento.families.whisper.generation:spoken",
+        derives_config="acento.families.whisper.generation:is_derived",
+        file_readers={".pt": "acento.families.whisper.openai:from_file"},
+        converter="acento.families.whisper.convert:convert",
+    ),
+    Family(
+        name="whisper-ctranslate2",
+        model_types=frozenset(),
+        loader="acento.families.whisper.ctranslate2:load",
+        decoding_version=1,
+        batch_size={"cpu": 8, "cuda": 16, "mps": 8},
+        config_keys=frozenset({"suppress_ids", "suppress_ids_begin"}),
+        weights=("model.bin",),
+        mending="convert it again",
+        languages="acento.families.whisper.generation:spoken",
+    ),
+)

@@ -19,13 +19,10 @@ from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.ctranslate2_sizes import read_positions
 from acento.families.whisper.ctranslate2_vocabulary import read_writing
-from acento.families.whisper.generation import SOURCE_CONFIG
+from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
 from acento.families.whisper.recognizer import Prompt, load_features, read_prompt
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
 from acento.models.log_mel import LogMel
-
-CONVERSION = "conversion.json"
-"""How the weights are held, under ``quantization``; and what made them so."""
 
 _INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
 _UNLOADING_TRIES = 500

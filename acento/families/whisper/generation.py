@@ -13,6 +13,8 @@ from typing import Any
 from acento.core.errors import ModelError
 
 FILE = "generation_config.json"
+CONVERSION = "conversion.json"
+"""How the weights are held, under ``quantization``; and what made them so."""
 SOURCE_CONFIG = "transformers_config.json"
 """The checkpoint's own ``config.json`` beside a model of CTranslate2, which has one of that name."""
 ENGLISH_VOCABULARY = 51864

@@ -8,8 +8,7 @@ from acento.core.fingerprint import fingerprint
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.recognizer import read_prompt
 from acento.models.base import DecodeOptions
-from acento.training.base import Labeler
-from acento.training.data.prepare import Needs
+from acento.models.trainable import Labeler, Needs
 from acento.training.data.tokenizer_files import tokenizer_digest
 
 LABELS_VERSION = 1

@@ -9,10 +9,11 @@ from typing import Any
 from acento.core.errors import AcentoError, ModelError
 from acento.core.fingerprint import fingerprint, sha256_file
 from acento.families.whisper.generation import ENGLISH_VOCABULARY, FILE, derived_values
-from acento.models.checkpoints.parts import BESIDE_TOKENIZER, PARTS
-from acento.models.checkpoints.resolver import Checkpoint, find_small_files
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.converted import made
+from acento.models.checkpoints.parts import BESIDE_TOKENIZER, WORDS
+from acento.models.checkpoints.places import find_small_files
 from acento.models.checkpoints.weights import save_as
-from acento.models.conversion.converted import made
 
 _VERSION = 1
 """Raised by hand whenever the same file would be converted to another checkpoint."""
@@ -37,7 +38,6 @@ _NAMES = (
 )
 """What transformers calls the parts of the same network."""
 _SIZES = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: "large"}
-_TOKENIZER = PARTS["whisper"][0]
 
 
 def from_file(name: str, path: Path) -> Checkpoint:
@@ -50,7 +50,7 @@ def from_file(name: str, path: Path) -> Checkpoint:
     """
     dims, state = _read(name, path)
     donor = _donor(name, path, dims)
-    found = next(one for one in _TOKENIZER.files if all((donor / file).is_file() for file in one))
+    found = next(one for one in WORDS.files if all((donor / file).is_file() for file in one))
     files = [donor / file for file in (*found, *BESIDE_TOKENIZER, FILE) if (donor / file).is_file()]
     given = {file.name: sha256_file(file) for file in files}
 
@@ -83,12 +83,12 @@ def _read(name: str, path: Path) -> tuple[dict[str, int], Mapping[str, Any]]:
 
 def _donor(name: str, path: Path, dims: Mapping[str, int]) -> Path:
     """Return a folder with the tokenizer."""
-    if _TOKENIZER.is_in(path.parent):
+    if WORDS.is_in(path.parent):
         return path.parent
     hub = _hub_name(dims)
     try:
         folder = find_small_files(hub)
-        if _TOKENIZER.is_in(folder):
+        if WORDS.is_in(folder):
             return folder
         reason = f"{hub} has none"
     except AcentoError as error:

@@ -3,21 +3,26 @@
 import json
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import AcentoError, ModelError, TransientError
 from acento.core.fingerprint import fingerprint
-from acento.models.checkpoints.parts import BESIDE_TOKENIZER, PARTS
-from acento.models.checkpoints.resolver import Checkpoint, may_be_fetched, resolve
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.converted import made
+from acento.models.checkpoints.parts import BESIDE_TOKENIZER
+from acento.models.checkpoints.places import may_be_fetched
 from acento.models.checkpoints.weights import ADAPTER, BESIDE, save_as, stored_dtype
-from acento.models.conversion.converted import made
+from acento.models.families import FAMILIES
 
 _VERSION = 1
 """Raised by hand whenever the same adapter and base would be merged to other weights."""
 
 
-def merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
+def merged(
+    name: str, revision: str | None, folder: Path, digest: str, resolve: Callable[[str, str | None], Checkpoint]
+) -> Checkpoint:
     """Return the base of an adapter with the adapter's weights added to its own, kept in the store.
 
     Args:
@@ -25,6 +30,7 @@ def merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkp
         revision: the hub's commit, if any.
         folder: the adapter.
         digest: names what is in the folder.
+        resolve: finds the base by its name and revision.
 
     Raises:
         ModelError: the base is not named or not to be had, the adapter does not fit it, or has no safetensors.
@@ -32,8 +38,8 @@ def merged(name: str, revision: str | None, folder: Path, digest: str) -> Checkp
     weights = folder / ADAPTER[1]
     if not weights.is_file():
         raise ModelError(f"The adapter {name} has no {ADAPTER[1]}; save it again with PEFT's save_pretrained.")
-    base = _base(name, folder)
-    if base.family.archive is not None or base.family.name not in PARTS:
+    base = _base(name, folder, resolve)
+    if base.family.archive is not None or not base.family.parts:
         raise ModelError(f"The adapter {name} is for {base.id}, of the family {base.family.name!r}, which takes none.")
 
     def make(out: Path) -> None:
@@ -75,7 +81,7 @@ def _named_base(name: str, folder: Path) -> tuple[str, str | None]:
     return found, revision if isinstance(revision, str) else None
 
 
-def _base(name: str, folder: Path) -> Checkpoint:
+def _base(name: str, folder: Path, resolve: Callable[[str, str | None], Checkpoint]) -> Checkpoint:
     """Return the base of an adapter."""
     base, revision = _named_base(name, folder)
     try:
@@ -125,5 +131,5 @@ def _merge(name: str, folder: Path, base: Path, out: Path) -> None:
 
 
 def _is_tokenizer(file: str) -> bool:
-    parts = (files for family in PARTS.values() for part in family if part.title == "tokenizer" for files in part.files)
-    return file in BESIDE_TOKENIZER or any(file in files for files in parts)
+    parts = (part for family in FAMILIES.values() for part in family.parts if part.title == "tokenizer")
+    return file in BESIDE_TOKENIZER or any(file in files for part in parts for files in part.files)

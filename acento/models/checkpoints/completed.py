@@ -14,10 +14,11 @@ from typing import Any
 from acento.core.errors import AcentoError, ModelError
 from acento.core.fingerprint import fingerprint, sha256_file
 from acento.models.checkpoints.card_facts import front_matter
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.converted import made
 from acento.models.checkpoints.parts import BESIDE_TOKENIZER, Part, lacking
-from acento.models.checkpoints.resolver import Checkpoint, find_small_files, may_be_fetched
+from acento.models.checkpoints.places import find_small_files, may_be_fetched
 from acento.models.checkpoints.weights import BESIDE
-from acento.models.conversion.converted import made
 
 _VERSION = 1
 _STEP = re.compile(r"checkpoint-\d+")
@@ -38,7 +39,7 @@ def completed(checkpoint: Checkpoint) -> Checkpoint:
     Raises:
         ModelError: something lacks, and no base is named, or the base does not have it or is of another vocabulary.
     """
-    missing = lacking(checkpoint.family.name, checkpoint.folder)
+    missing = lacking(checkpoint.family.parts, checkpoint.folder)
     return _put_together(checkpoint, *_found(checkpoint, missing)) if missing else checkpoint
 
 
@@ -48,7 +49,7 @@ def check_parts(checkpoint: Checkpoint) -> None:
     Raises:
         ModelError: something lacks, and no folder has it.
     """
-    missing = lacking(checkpoint.family.name, checkpoint.folder)
+    missing = lacking(checkpoint.family.parts, checkpoint.folder)
     if missing and all(Path(name).expanduser().is_dir() or not may_be_fetched(name) for name in _named(checkpoint)):
         _found(checkpoint, missing)
 

@@ -1,5 +1,6 @@
 """The files that a checkpoint needs beside its weights and config, and what a training leaves that is no part of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,28 +26,15 @@ class Part:
         return ", or ".join(" and ".join(files) for files in self.files)
 
 
-_ONE_FILE = Part("tokenizer", (("tokenizer.json",),))
-_PAIRS = Part("tokenizer", (("tokenizer.json",), ("vocab.json", "merges.txt")))
-_LETTERS = Part("tokenizer", (("vocab.json",), ("tokenizer.json",)), learned=True)
-_FEATURES = Part("feature extractor", (("preprocessor_config.json",), ("processor_config.json",)))
-
-PARTS: dict[str, tuple[Part, ...]] = {
-    "whisper": (_PAIRS,),  # its features follow from its config
-    "moonshine": (_ONE_FILE, _FEATURES),
-    "moonshine-streaming": (_ONE_FILE, _FEATURES),
-    "ctc": (_LETTERS, _FEATURES),
-    "w2v-bert": (_LETTERS, _FEATURES),
-    "parakeet-ctc": (_ONE_FILE, _FEATURES),
-    "parakeet-transducer": (_ONE_FILE, _FEATURES),
-    "canary": (_ONE_FILE, _FEATURES),
-    "voxtral": (Part("tokenizer", (("tekken.json",),)), _FEATURES),
-}
-"""By family; one that is not listed is whole in itself."""
+ONE_FILE = Part("tokenizer", (("tokenizer.json",),))
+WORDS = Part("tokenizer", (("tokenizer.json",), ("vocab.json", "merges.txt")))
+LETTERS = Part("tokenizer", (("vocab.json",), ("tokenizer.json",)), learned=True)
+FEATURES = Part("feature extractor", (("preprocessor_config.json",), ("processor_config.json",)))
 
 BESIDE_TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "normalizer.json")
 """Small files that a tokenizer may have beside those that make it one."""
 
 
-def lacking(family: str, folder: Path) -> list[Part]:
-    """Return the parts that a model of a family needs and a folder does not have."""
-    return [part for part in PARTS.get(family, ()) if not part.is_in(folder)]
+def lacking(parts: Sequence[Part], folder: Path) -> list[Part]:
+    """Return the parts that a folder does not have."""
+    return [part for part in parts if not part.is_in(folder)]

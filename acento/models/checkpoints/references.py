@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 from acento.core.errors import InputError, ModelError
-from acento.models.conversion.formats import Quantization, check_format
-from acento.models.family import FAMILIES
+from acento.core.store.base import check_key
+from acento.models.checkpoints.formats import Quantization, check_format
+from acento.models.families import FAMILIES
 
 SHIPPED = "demo:"
 """Prefix of the models that come with Acento, such as ``demo:whisper-mini``."""
@@ -84,3 +85,25 @@ def _checked(reader: str) -> str:
         return reader
     known = ", ".join([f"{CTRANSLATE2}-int8", TRANSFORMERS, *FAMILIES])
     raise ModelError(f"Nothing reads a model as {reader!r} (the part after its colon); there is {known}.")
+
+
+def check_name(name: str) -> str:
+    """Return a model's name if it can be one: letters, digits, ``.``, ``_``, ``-``.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not is_name(name):
+        raise InputError(f"{name!r} cannot be a model's name: use letters, digits, '.', '_' and '-'.")
+    return name
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a model of the registry may be called so."""
+    if "/" in name or any(c in name for c in "@=,+"):
+        return False
+    try:
+        check_key(name)
+    except InputError:
+        return False
+    return True

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from acento.core.errors import DamagedError, InputError, ModelError, StoreError
 from acento.core.store import Store
-from acento.models.checkpoints.resolver import Checkpoint, in_artifact, resolve
-from acento.models.conversion.convert import convert
-from acento.models.conversion.formats import Format, Quantization, check_format
+from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
+from acento.models.checkpoints.converted import convert
+from acento.models.checkpoints.formats import Format, Quantization, check_format
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.card import exported_card
 from acento.registry.report import card_path
-from acento.registry.versions import CARD, ModelVersion
+from acento.registry.versions import CARD, ModelVersion, export_key
 from acento.scoring.bootstrap import paired
 
 BOUND = 0.005
@@ -142,11 +143,6 @@ def export_model(
     )
     _see_within(version, exported.id, moved, bound)
     return exported
-
-
-def export_key(version: ModelVersion, name: str) -> str:
-    """Return the store key of an export, such as ``ctranslate2-int8``."""
-    return f"{version.folder_key}/exports/{name}"
 
 
 def hand_out(store: Store, version: ModelVersion, exported: Exported, folder: Path) -> Path:

@@ -7,9 +7,9 @@ from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card, versions
 from acento.inference.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
-from acento.inference.jobs import Placement, Runner
+from acento.inference.runner import Placement, Runner
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.export.exporting import DevErrors, DevScore
 from acento.registry.runs import utterances_of
 from acento.registry.versions import ModelVersion

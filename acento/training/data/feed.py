@@ -15,8 +15,8 @@ from torch import Tensor
 from acento.data.utterance import SAMPLE_RATE
 from acento.inference.clock import Stopwatch
 from acento.inference.prefetch import ahead
+from acento.models.trainable import Trainable
 from acento.training.augment.options import Augmentation
-from acento.training.base import Trainable
 
 if TYPE_CHECKING:
     from acento.training.data.prepared import Prepared

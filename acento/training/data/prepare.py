@@ -22,6 +22,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card, ClipRow, read_clips
 from acento.data.utterance import SAMPLE_RATE, Utterance
+from acento.models.trainable import Needs
 from acento.training.data.prepared import (
     AUDIO,
     FULL_SCALE,
@@ -29,15 +30,10 @@ from acento.training.data.prepared import (
     INDEX_SCHEMA,
     LEFT_OUT,
     LEFT_OUT_SCHEMA,
-    Example,
     LeftOut,
-    Prepared,
     Reason,
-    load_prepared,
 )
 from acento.validation.wording import measure_wording
-
-__all__ = ["Example", "LeftOut", "Needs", "Prepared", "PreparedRef", "Reason", "load_prepared", "prepare"]
 
 PREPARING_VERSION = 1
 """Raised by hand whenever the same clips would become other training data."""
@@ -52,27 +48,6 @@ _SENTENCES = {
     Reason.AUDIO_TOO_SHORT: "audio too short for its text",
     Reason.UNWRITABLE: "text that the model's vocabulary cannot write",
 }
-
-
-class Needs(BaseModel):
-    """What prepared data depends on beside the clips: all that the model decides."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    family: str
-    labels: str
-    """Digest of what label ids depend on: the tokenizer's files and the language."""
-    window_s: float | None
-    """Seconds that the model hears at once; None: any length."""
-    max_labels: int
-    """The most label ids that one clip may have."""
-    frames_per_s: float | None = None
-    """Frames of a second of audio where each writes one label at most, and none between two that are the same (CTC);
-    None: the model writes as many labels as it will."""
-    sample_rate: int = SAMPLE_RATE
-    """Hz; staged clips have 16,000, and nothing else can be asked for yet."""
-    language: str | None = None
-    """The language of clips that name none, by which the script of their text is judged; None: it is not judged."""
 
 
 class PreparedRef(BaseModel):

@@ -16,7 +16,7 @@ from rich.console import Console
 from acento.core.errors import ModelError
 from acento.data.demo import demo_clips
 from acento.data.demo.sentences import vocabulary
-from acento.models.family import FAMILIES
+from acento.models.families import FAMILIES
 from acento.training.demo_models import checkpoint, corpus
 from acento.training.demo_models.card import converted_card, model_card
 from acento.training.demo_models.family import family_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from acento.core.progress import Progress
 from acento.data.utterance import SAMPLE_RATE
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import evaluate

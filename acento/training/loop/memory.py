@@ -17,7 +17,7 @@ from torch import Tensor
 
 from acento.core.errors import ModelError
 from acento.core.sizes import size_text as said
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
 from acento.training.data.feed import FEATURE_BYTES, FRONT_BYTES
 from acento.training.data.prepared import Prepared
 from acento.training.recipe import Recipe

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from acento.core.errors import ModelError
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed, StepClips
 from acento.training.loop.history import step_row
 from acento.training.loop.schedule import rate_at

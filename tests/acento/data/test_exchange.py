@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from acento.inference.runner import Runner
 from fake_recognizer import FAKE, fake_model
 from faults import killed_at_every_write, tree
 from recordings import put
@@ -22,7 +23,6 @@ from acento.data.importing import import_dataset
 from acento.data.staging import stage
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, jobs, plan_transcription, predictions, unfinished
-from acento.inference.jobs import Runner
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve

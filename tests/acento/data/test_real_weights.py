@@ -15,8 +15,8 @@ from acento.core.fingerprint import sha256_file
 from acento.data.demo.real import weights as module
 from acento.data.demo.real.conversion import read_arrays, to_transformers
 from acento.data.demo.real.weights import CT2, HF, Weights, check, fetch_weights, unpack
+from acento.families.whisper.convert import convert
 from acento.models.checkpoints.resolver import resolve
-from acento.models.conversion.convert import convert
 
 
 @pytest.fixture(scope="module")

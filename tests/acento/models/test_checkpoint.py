@@ -8,7 +8,7 @@ import pytest
 from tiny_whisper import make_whisper
 
 from acento.core.errors import ModelError, TransientError
-from acento.models.checkpoints import resolver as checkpoint
+from acento.models.checkpoints.places import shipped
 from acento.models.checkpoints.resolver import resolve
 
 
@@ -105,4 +105,4 @@ def test_a_hub_model_is_named_by_its_commit(model: Path, tmp_path: Path, monkeyp
 
 def test_shipped_models_are_listed() -> None:
     names = ("moonshine-mini", "nemo-mini", "parakeet-mini", "whisper-micro", "whisper-mini")
-    assert checkpoint.shipped() == [f"demo:{name}" for name in names]
+    assert shipped() == [f"demo:{name}" for name in names]

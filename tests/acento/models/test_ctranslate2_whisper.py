@@ -14,10 +14,11 @@ from tiny_whisper import make_whisper
 from acento.core.errors import ModelError
 from acento.data.demo.clips import demo_clips
 from acento.data.demo.speech import SAMPLE_RATE, speak
+from acento.families.whisper.convert import convert
 from acento.models.base import Audio, DecodeOptions, Recognizer
+from acento.models.checkpoints.formats import Quantization
 from acento.models.checkpoints.resolver import resolve
-from acento.models.conversion.convert import convert
-from acento.models.conversion.formats import Quantization
+from acento.training.loading import load_labeler
 
 KINDS = {
     "multilingual": {"seed": 4},
@@ -191,7 +192,7 @@ def test_what_the_device_cannot_do_is_refused(mini: dict[Quantization, Path]) ->
 
 def test_what_was_exported_cannot_be_tuned(mini: dict[Quantization, Path]) -> None:
     with pytest.raises(ModelError, match="cannot be fine-tuned yet; these can: whisper"):
-        resolve(str(mini["int8"])).family.load_labeler(mini["int8"], "es")
+        load_labeler(resolve(str(mini["int8"])).family, mini["int8"], "es")
 
 
 def test_golden_texts(mini: dict[Quantization, Path], speech: list[Audio]) -> None:

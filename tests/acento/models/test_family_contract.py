@@ -26,17 +26,18 @@ from safetensors.torch import load_file
 from acento.core.errors import ModelError
 from acento.core.store import LocalStore
 from acento.data.utterance import SAMPLE_RATE
+from acento.families.whisper.convert import convert
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.inference.windows import pieces
+from acento.jobs.finetune import finetune
 from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoints.resolver import resolve
-from acento.models.conversion.convert import convert
+from acento.models.trainable import Trainable
 from acento.registry.versions import find_version
 from acento.training import finetune as finetune_module
-from acento.training.base import Trainable
-from acento.training.finetune import finetune
 from acento.training.job import FinetuneJob
+from acento.training.loading import load_labeler, load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
@@ -172,12 +173,12 @@ def opened(models: Made) -> Iterator[Callable[[Case], Recognizer]]:
 def learner(folder: Path, case: Case, **recipe: Any) -> Trainable:
     checkpoint = resolve(str(folder))
     values = {"strategy": case.strategy, **(case.by_heart or {})}
-    return checkpoint.family.load_trainable(checkpoint.folder, case.language, Recipe.checked(values | recipe), "cpu")
+    return load_trainable(checkpoint.family, checkpoint.folder, case.language, Recipe.checked(values | recipe), "cpu")
 
 
 def labels(folder: Path, case: Case) -> list[list[int]]:
     checkpoint = resolve(str(folder))
-    labeler = checkpoint.family.load_labeler(checkpoint.folder, case.language)
+    labeler = load_labeler(checkpoint.family, checkpoint.folder, case.language)
     return [labeler.labels(text) for text in TEXTS]
 
 
@@ -251,7 +252,7 @@ def test_without_its_tokenizer_it_neither_writes_nor_teaches(
         family.load(folder, DecodeOptions(language=case.language))
     if family.labeler is not None:
         with pytest.raises(ModelError):
-            family.load_labeler(folder, case.language)
+            load_labeler(family, folder, case.language)
 
 
 @pytest.mark.parametrize("case", each(CASES))

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from tiny_whisper import make_whisper
 
 from acento.core.errors import ModelError
+from acento.families.whisper.convert import convert
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.weights import stored_dtype
-from acento.models.conversion.convert import convert
 
 KEPT = ("model.bin", "config.json", "vocabulary.json")
 """What the converter of CTranslate2 itself writes."""

@@ -16,6 +16,7 @@ from acento.families.whisper.generation import derived_values, spoken
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.self_check import check_tokenizer
+from acento.training.loading import load_labeler
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
@@ -66,7 +67,7 @@ def test_a_whisper_that_was_loaded_without_a_tokenizer_writes_no_empty_labels(wh
     with pytest.raises(ModelError, match="no usable tokenizer: it knows no letters"):
         family.load(folder, DecodeOptions(language="es"))
     with pytest.raises(ModelError, match="no usable tokenizer: it knows no letters"):
-        family.load_labeler(folder, "es")
+        load_labeler(family, folder, "es")
 
 
 def test_a_whisper_with_the_tokenizer_of_another_kind_of_model_is_refused(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_moonshine_with_the_tokenizer_of_another_model_is_refused(whisper: Pat
     with pytest.raises(ModelError, match=r"does not belong to it: its </s> is token \d+, the model's is token 2;"):
         texts(str(folder))
     with pytest.raises(ModelError, match="does not belong to it"):
-        resolve(str(folder)).family.load_labeler(folder, "es")
+        load_labeler(resolve(str(folder)).family, folder, "es")
 
 
 def test_the_tokenizer_is_taken_from_the_base_that_the_config_names(whisper: Path, tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from acento.core.errors import ModelError
-from acento.models.checkpoints.resolver import Checkpoint, resolve
-from acento.models.family import FAMILIES
-from acento.models.languages import CANARY, told
+from acento.families.canary.languages import CANARY
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.resolver import resolve
+from acento.models.families import FAMILIES
+from acento.models.languages import told
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from acento.families.nemo.transducer_loss import rnnt_loss
 from acento.families.parakeet.recognizer import TransducerRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from acento.training.loading import load_labeler
 
 torch.set_num_threads(1)
 KINDS = ("rnnt", "tdt")
@@ -80,7 +81,7 @@ def test_it_cannot_translate_nor_learn(folders: dict[str, Path]) -> None:
         load(folders["tdt"], task="translate")
     checkpoint = resolve(str(folders["tdt"]))
     with pytest.raises(ModelError, match="'parakeet-transducer' cannot be fine-tuned yet"):
-        checkpoint.family.load_labeler(checkpoint.folder, "es")
+        load_labeler(checkpoint.family, checkpoint.folder, "es")
 
 
 @pytest.mark.slow

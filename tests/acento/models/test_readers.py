@@ -17,8 +17,9 @@ from acento.core.errors import InputError, ModelError
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.models.base import Audio, DecodeOptions
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import parse, with_engine
-from acento.models.checkpoints.resolver import Checkpoint, resolve
+from acento.models.checkpoints.resolver import resolve
 
 torch.set_num_threads(1)
 

@@ -16,7 +16,7 @@ from acento.core.errors import InputError, ModelError
 from acento.families.nemo.archive import inspect
 from acento.families.nemo.weights import weights_of
 from acento.models.base import DecodeOptions
-from acento.models.family import FAMILIES
+from acento.models.families import FAMILIES
 from acento.registry.interpolation import blend, choose, interpolate
 from acento.scoring.counts import ErrorCounts
 

@@ -22,7 +22,8 @@ from acento.families.ctc.labels import CtcLabeler
 from acento.families.ctc.labels import load as load_labeler
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
+from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
@@ -47,7 +48,7 @@ def made(root: Path, name: str, **settings: Any) -> Path:
 
 def learner(folder: Path, *, language: str | None = "es", **recipe: object) -> Trainable:
     checkpoint = resolve(str(folder))
-    return checkpoint.family.load_trainable(checkpoint.folder, language, Recipe.checked(recipe), "cpu")
+    return load_trainable(checkpoint.family, checkpoint.folder, language, Recipe.checked(recipe), "cpu")
 
 
 def clips(count: int = 3) -> list[Audio]:

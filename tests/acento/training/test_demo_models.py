@@ -16,7 +16,8 @@ import pytest
 from acento.core.errors import ModelError
 from acento.data.demo import DemoClip, demo_clips
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import resolve, shipped
+from acento.models.checkpoints.places import shipped
+from acento.models.checkpoints.resolver import resolve
 from acento.training.demo_models.__main__ import SHIPPED, main
 from acento.training.demo_models.recipe import CONVERTED, RECIPES, WINDOW_S
 

@@ -15,9 +15,9 @@ from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
 from acento.core.store import LocalStore
+from acento.jobs.finetune import finetune
 from acento.registry.versions import find_version, versions
 from acento.training import finetune as module
-from acento.training.finetune import finetune
 from acento.training.job import FinetuneJob, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.history import FILE, read_history
@@ -79,7 +79,7 @@ from pathlib import Path
 
 import torch
 from acento.core.store import LocalStore
-from acento.training.finetune import finetune
+from acento.jobs.finetune import finetune
 from acento.training.job import FinetuneJob
 
 torch.set_num_threads(1)

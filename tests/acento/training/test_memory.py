@@ -17,14 +17,15 @@ from tiny_whisper import make_whisper
 
 from acento.core.errors import ModelError
 from acento.core.store import LocalStore
+from acento.jobs.finetune import finetune
 from acento.models.checkpoints.resolver import resolve
+from acento.models.trainable import Trainable
 from acento.registry.versions import find_version
 from acento.training import finetune as module
-from acento.training.base import Trainable
 from acento.training.data.prepared import Prepared, load_prepared
-from acento.training.finetune import finetune
 from acento.training.job import FinetuneJob
-from acento.training.loop.loop import memory
+from acento.training.loading import load_trainable
+from acento.training.loop import memory
 from acento.training.loop.memory import MARGIN, Need, fitting_size, free_memory, need_of
 from acento.training.loop.state import Row
 from acento.training.recipe import Recipe
@@ -49,7 +50,7 @@ def planned(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 def loaded(planned: Callable[..., FinetuneJob], tmp_path: Path, **recipe: object) -> tuple[Trainable, Prepared, Recipe]:
     job = planned(**recipe)
     checkpoint = resolve(job.base.id)
-    trainable = checkpoint.family.load_trainable(checkpoint.folder, "es", job.recipe, "cpu")
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, "es", job.recipe, "cpu")
     return trainable, load_prepared(LocalStore(tmp_path / "store"), job.train), job.recipe
 
 
@@ -102,7 +103,7 @@ def test_the_estimate_changes_nothing_of_the_model(planned: Callable[..., Finetu
 def test_running_statistics_of_a_norm_are_as_before() -> None:
     checkpoint = resolve("demo:parakeet-mini")
     recipe = Recipe(strategy="full")
-    trainable = checkpoint.family.load_trainable(checkpoint.folder, "es", recipe, "cpu")
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, "es", recipe, "cpu")
 
     class Clips:
         examples = (type("Example", (), {"samples": 16000, "labels": (3, 4, 5)})(),)

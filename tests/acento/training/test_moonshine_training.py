@@ -14,7 +14,8 @@ from acento.core.errors import ModelError
 from acento.families.moonshine.labels import load as load_labeler
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
+from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.planning import model_width
 from acento.training.recipe import Recipe, fine_tuning_rate
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def learner(folder: Path, **recipe: object) -> Trainable:
     checkpoint = resolve(str(folder))
-    return checkpoint.family.load_trainable(checkpoint.folder, "es", Recipe.checked(recipe), "cpu")
+    return load_trainable(checkpoint.family, checkpoint.folder, "es", Recipe.checked(recipe), "cpu")
 
 
 def labels(folder: Path, count: int = 3) -> list[list[int]]:

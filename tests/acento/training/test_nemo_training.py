@@ -23,6 +23,7 @@ from acento.training.augment.options import Augmentation
 from acento.training.augment.spectrogram import masked
 from acento.training.augment.vocal_tract import warped
 from acento.training.data.speech import speech_frames
+from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
@@ -48,7 +49,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def learner(folder: Path, *, language: str | None = "es", **recipe: object) -> NemoTrainable:
     checkpoint = resolve(str(folder))
-    trainable = checkpoint.family.load_trainable(checkpoint.folder, language, Recipe.checked(recipe), "cpu")
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, language, Recipe.checked(recipe), "cpu")
     assert isinstance(trainable, NemoTrainable)
     return trainable
 

@@ -10,7 +10,7 @@ from tiny_whisper import make_whisper
 from acento.core.errors import DataError, InputError, ModelError
 from acento.core.store import LocalStore, Store
 from acento.data.staging import stage
-from acento.models import family as families
+from acento.models import families
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.data.prepared import load_prepared

@@ -18,7 +18,9 @@ from acento.data.dataset import Card, load_card, read_clips
 from acento.data.staging import stage
 from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
-from acento.training.data.prepare import Needs, PreparedRef, Reason, load_prepared, prepare
+from acento.models.trainable import Needs
+from acento.training.data.prepare import PreparedRef, prepare
+from acento.training.data.prepared import Reason, load_prepared
 
 NEEDS = Needs(family="whisper", labels="tokenizer-1", window_s=30.0, max_labels=20)
 
@@ -261,7 +263,8 @@ import os, signal, sys
 from pathlib import Path
 from acento.data.dataset import load_card
 from acento.core.store.local import LocalStore
-from acento.training.data.prepare import Needs, prepare
+from acento.models.trainable import Needs
+from acento.training.data.prepare import prepare
 store = LocalStore(Path(sys.argv[1]))
 def heard(done, total):
     if done == 3:

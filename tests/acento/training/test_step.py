@@ -13,11 +13,12 @@ from acento.core.errors import ModelError
 from acento.families.whisper.labels import load as load_labeler
 from acento.models.base import Audio
 from acento.models.checkpoints.resolver import resolve
+from acento.models.trainable import Trainable
 from acento.training.augment.options import Augmentation
-from acento.training.base import Trainable
 from acento.training.data.feed import Feed, StepClips
 from acento.training.data.prepared import Example
 from acento.training.data.sampling import Batches
+from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.loop.state import TrainingState
 from acento.training.loop.step import Diverged, Stepper
@@ -53,7 +54,7 @@ class Clips:
 def made(folder: Path, clips: Clips | None = None, **values: object) -> tuple[Trainable, Stepper, Feed, Recipe]:
     recipe = Recipe.checked({"strategy": "full", "batch_size": 8, "warmup": 0.0, "learning_rate": 1e-4, **values})
     checkpoint = resolve(str(folder))
-    trainable = checkpoint.family.load_trainable(checkpoint.folder, "es", recipe, "cpu")
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, "es", recipe, "cpu")
     clips = clips or Clips(folder)
     batches = Batches([e.samples for e in clips.examples], recipe.batch_size * recipe.accumulate, recipe.seed)
     feed = Feed(trainable, clips, batches, recipe.augmentation, recipe.seed)  # type: ignore[arg-type]
@@ -265,7 +266,7 @@ def test_interpolation_saves_weights_between_base_and_tuned(folder: Path, tmp_pa
     with weights.as_saved():
         trainable.save(tmp_path / "between")
     base, tuned, between = (
-        resolve(str(f)).family.load_trainable(f, "es", Recipe(), "cpu").model.state_dict()
+        load_trainable(resolve(str(f)).family, f, "es", Recipe(), "cpu").model.state_dict()
         for f in (folder, tmp_path / "tuned", tmp_path / "between")
     )
     assert any(not torch.equal(base[name], tuned[name]) for name in base)

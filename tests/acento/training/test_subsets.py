@@ -12,6 +12,7 @@ from tiny_whisper import make_whisper
 from acento.core.errors import InputError
 from acento.core.store import LocalStore
 from acento.inference.predictions import Prediction, write_predictions
+from acento.jobs.finetune import finetune
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.versions import versions
@@ -19,7 +20,6 @@ from acento.scoring.score import count_column
 from acento.training.data.prepared import Example
 from acento.training.data.subsets import Fold, Share, fold_places, share_places
 from acento.training.data_curve import PICTURE, curve_of, publish_curve
-from acento.training.finetune import finetune
 from acento.training.folds_report import publish_report, report_of
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
@@ -264,7 +264,7 @@ def test_what_was_heard_is_not_heard_again(store: LocalStore, tmp_path: Path, fo
 
 
 def test_decoded_texts_stand_in_the_order_of_the_clips(store: LocalStore, tmp_path: Path, folder: Path) -> None:
-    from acento.models.family import FAMILIES
+    from acento.models.families import FAMILIES
 
     job = shares_of(store, tmp_path, folder)[1]
     clips = clips_of(store, job).train

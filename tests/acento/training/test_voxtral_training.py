@@ -14,7 +14,8 @@ from acento.core.errors import ModelError
 from acento.families.voxtral.labels import load as load_labeler
 from acento.families.voxtral.tekken import Tekken
 from acento.models.checkpoints.resolver import resolve
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
+from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def learner(folder: Path, *, language: str | None = "es", **recipe: object) -> Trainable:
     checkpoint = resolve(str(folder))
     values = {"strategy": "lora", **recipe}
-    return checkpoint.family.load_trainable(checkpoint.folder, language, Recipe.checked(values), "cpu")
+    return load_trainable(checkpoint.family, checkpoint.folder, language, Recipe.checked(values), "cpu")
 
 
 def labels(folder: Path, count: int = 4) -> list[list[int]]:

@@ -14,7 +14,8 @@ from acento.families.whisper.labels import WhisperLabeler
 from acento.families.whisper.labels import load as load_labeler
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.training.base import Trainable
+from acento.models.trainable import Trainable
+from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def learner(folder: Path, *, language: str | None = "es", **recipe: object) -> Trainable:
     checkpoint = resolve(str(folder))
-    return checkpoint.family.load_trainable(checkpoint.folder, language, Recipe.checked(recipe), "cpu")
+    return load_trainable(checkpoint.family, checkpoint.folder, language, Recipe.checked(recipe), "cpu")
 
 
 def clips(count: int = 3) -> list[Audio]:

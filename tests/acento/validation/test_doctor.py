@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fake_recognizer
 import pytest
+from acento.inference.runner import Runner
 from made_up import clip, good, make_set
 
 from acento.core.errors import DataError
@@ -17,10 +18,9 @@ from acento.data.dataset import Card
 from acento.data.demo.sentences import sentences
 from acento.data.mending import Review, read_review
 from acento.inference.benchmark import jobs
-from acento.inference.jobs import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.models.family import FAMILIES
+from acento.models.families import FAMILIES
 from acento.validation.doctor import COLUMNS, Examined, examine, findings_csv, load_findings, plan_examination
 from acento.validation.doctor_findings import Suspect, diagnose
 from acento.validation.doctor_page import SHOWN, marked, page

@@ -19,7 +19,7 @@ from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.models.family import FAMILIES
+from acento.models.families import FAMILIES
 from acento.validation.doctor import plan_examination
 from acento.validation.doctor_ear import spoken_languages
 from acento.validation.doctor_findings import Suspect, diagnose

@@ -23,7 +23,8 @@ from acento.core.errors import InputError
 from acento.core.store import LocalStore
 from acento.data.dataset import Card
 from acento.data.utterance import SCHEMA
-from acento.models.checkpoints.resolver import Checkpoint, resolve
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.resolver import resolve
 from acento.validation.gatekeeper import InvalidDataError, require_valid
 from acento.validation.suite import DEFAULT_SUITE, load_suite
 from acento.validation.validate import validate

@@ -13,9 +13,10 @@ from tiny_whisper import make_whisper
 
 from acento.core.errors import DamagedError, DataError, InputError, ModelError
 from acento.core.store import LocalStore
+from acento.families.whisper.convert import convert as conversion
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import Checkpoint, resolve
-from acento.models.conversion.convert import convert as conversion
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.export.exporting import DevErrors, DevScore, Exported, export_model, hand_out
 from acento.registry.export.scoring import dev_scorer
 from acento.registry.versions import ModelVersion

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from acento.core.errors import InputError
-from acento.models.family import FAMILIES
+from acento.models.families import FAMILIES
 from acento.training.recipe import Recipe, recipe_for
 from acento.training.search.defaults import default_space
 from acento.training.search.parameters import Choices, Range

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 from acento.core.errors import ModelError
-from acento.models.checkpoints.resolver import Checkpoint, checkpoint_files
-from acento.models.conversion.formats import Format, Quantization
-from acento.models.family import WHISPER
+from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
+from acento.models.checkpoints.checkpoint import Checkpoint, checkpoint_files
+from acento.models.checkpoints.formats import Format, Quantization
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth")
 """Of the model, and of the optimizer that a training left beside it."""
@@ -17,10 +17,8 @@ def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Qu
     """Write a checkpoint into an empty folder in another format, with all that it takes to load it there.
 
     Raises:
-        ModelError: the family cannot be exported, or the checkpoint cannot be converted.
+        ModelError: the checkpoint cannot be converted.
     """
-    if checkpoint.family.name != WHISPER:
-        raise ModelError(f"Models of the family {checkpoint.family.name!r} cannot be exported; these can: {WHISPER}.")
     if name == "ctranslate2":
         _to_ctranslate2(checkpoint, folder, quantization)
     else:
@@ -30,9 +28,6 @@ def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Qu
 def _to_ctranslate2(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:
     from ctranslate2.converters import TransformersConverter
     from transformers.utils.logging import disable_progress_bar
-
-    from acento.families.whisper.ctranslate2 import CONVERSION
-    from acento.families.whisper.generation import SOURCE_CONFIG
 
     disable_progress_bar()
     try:

@@ -3,20 +3,45 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio, Recognizer
 
 if TYPE_CHECKING:  # torch is imported by families only, when a model is loaded
     import torch
 
-    from acento.training.data.prepare import Needs
+Strategy = Literal["encoder", "full", "decoder", "lora", "last-n"]
+"""What of a model learns."""
+
+
+class Needs(BaseModel):
+    """What prepared data depends on beside the clips: all that the model decides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    labels: str
+    """Digest of what label ids depend on: the tokenizer's files and the language."""
+    window_s: float | None
+    """Seconds that the model hears at once; None: any length."""
+    max_labels: int
+    """The most label ids that one clip may have."""
+    frames_per_s: float | None = None
+    """Frames of a second of audio where each writes one label at most, and none between two that are the same (CTC);
+    None: the model writes as many labels as it will."""
+    sample_rate: int = SAMPLE_RATE
+    """Hz; staged clips have 16,000, and nothing else can be asked for yet."""
+    language: str | None = None
+    """The language of clips that name none, by which the script of their text is judged; None: it is not judged."""
 
 
 class Labeler(ABC):
     """Turns texts into what a model learns to write. Loads no weights, so that data is prepared without a GPU."""
 
-    needs: "Needs"
+    needs: Needs
     """What prepared data depends on."""
 
     @abstractmethod

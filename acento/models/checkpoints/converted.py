@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from acento.core import plugins
 from acento.core.errors import ModelError
 from acento.core.fingerprint import fingerprint
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
+from acento.models.checkpoints.formats import Format, Quantization
 from acento.models.checkpoints.references import parse
-from acento.models.checkpoints.resolver import Checkpoint, in_artifact
 from acento.models.checkpoints.weights import BESIDE, PICKLED, is_pickled, without_pickles
-from acento.models.conversion.convert import convert
-from acento.models.conversion.formats import Quantization
+from acento.models.families import FAMILIES
 
 _VERSION = 1
 """Raised by hand whenever the same weights would be converted to others."""
@@ -31,6 +32,19 @@ def for_ctranslate2(name: str, source: Checkpoint, quantization: Quantization) -
         f"converted/{fingerprint([_VERSION, source.digest, quantization])}",
         lambda folder: convert(source, folder, "ctranslate2", quantization),
     )
+
+
+def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:
+    """Write a checkpoint into an empty folder in another format, with all that it takes to load it there.
+
+    Raises:
+        ModelError: the family cannot be exported, or the checkpoint cannot be converted.
+    """
+    converter = checkpoint.family.converter
+    if converter is None:
+        able = ", ".join(family.name for family in FAMILIES.values() if family.converter is not None)
+        raise ModelError(f"Models of the family {checkpoint.family.name!r} cannot be exported; these can: {able}.")
+    plugins.load(converter)(checkpoint, folder, name, quantization)
 
 
 def unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:

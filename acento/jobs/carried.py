@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from acento.core.store import Store
-from acento.inference.jobs import Job, TranscribeJob
+from acento.inference.jobs import TranscribeJob
 from acento.inference.plan import load_part
 from acento.inference.predictions import attempts
+from acento.jobs.job import Job
 from acento.models.checkpoints.references import REGISTRY, parse
 from acento.registry.versions import find_version
 from acento.training.job import FinetuneJob, state
@@ -79,6 +80,6 @@ def _model(store: Store, name: str) -> Carried:
     version = find_version(store, reference)
     if not export:
         return Carried((version.key, *converted))
-    from acento.registry.export.exporting import export_key
+    from acento.registry.versions import export_key
 
     return Carried((version.key, export_key(version, export), *converted))

@@ -1,0 +1,33 @@
+"""What is loaded by name at first use, so that a layer need not import those above it.
+
+A newcomer who adds a family, a source of models, a kind of job or an owner of files adds one line here.
+"""
+
+from importlib import import_module
+from typing import Any
+
+FAMILIES = (
+    "acento.families.whisper",
+    "acento.families.ctc",
+    "acento.families.moonshine",
+    "acento.families.parakeet",
+    "acento.families.canary",
+    "acento.families.voxtral",
+    "acento.families.nemo",
+)
+"""Modules with a tuple ``FAMILIES``, in the order in which they are asked whether a model is theirs."""
+
+MODEL_SOURCES = {"registry:": "acento.registry.source:checkpoint"}
+"""By prefix of a model's name: a function of the whole name that returns its ``Checkpoint``."""
+
+EXECUTORS = {
+    "transcribe": "acento.inference.transcribe:transcribe",
+    "finetune": "acento.jobs.finetune:execute",
+}
+"""By kind of job: a function of a runner, a job and a worker that returns the job's result."""
+
+
+def load(target: str) -> Any:
+    """Return what ``module:name`` names."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

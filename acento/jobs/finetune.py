@@ -1,0 +1,98 @@
+"""Executes a fine-tuning job: trains, and publishes the best weights as a version of the registry."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acento.core.progress import Progress, report
+from acento.core.provenance import code_version, library_versions, machine
+from acento.core.store import Store
+from acento.inference.runner import Placement, Runner
+from acento.models.devices import device_name
+from acento.models.trainable import Trainable
+from acento.registry.licenses import base_license, data_license
+from acento.registry.versions import CURVE, HISTORY, RECIPE, ModelAbout, publish_model
+from acento.training.finetune import train
+from acento.training.job import FinetuneJob, FinetuneResult
+from acento.training.logs import live_log
+from acento.training.loop.curve import draw
+from acento.training.loop.history import write_history
+from acento.training.loop.state import Row, TrainingState
+from acento.training.loop.weights import Weights
+
+_LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")
+
+
+def execute(runner: Runner, job: FinetuneJob, placement: Placement) -> FinetuneResult:
+    """Train, alone on the device: models that are loaded for decoding make room first."""
+
+    def heard(progress: Progress) -> None:
+        report(progress.step, progress.done, progress.total, progress.unit, progress.note)
+
+    with runner.alone(), live_log(runner.store, job) as log:
+
+        def noted(row: Row) -> None:
+            log(row)
+            placement.noted(row)
+
+        return finetune(runner.store, job, minutes=job.minutes, stop=placement.stopped, heard=heard, noted=noted)
+
+
+def finetune(
+    store: Store,
+    job: FinetuneJob,
+    *,
+    minutes: float | None = None,
+    stop: Callable[[], str | None] = lambda: None,
+    heard: Callable[[Progress], None] = lambda _: None,
+    noted: Callable[[Row], None] = lambda _: None,
+) -> FinetuneResult:
+    """Train, and publish the best weights as a version of the registry; see :func:`acento.training.finetune.train`."""
+    return train(store, job, _publish, minutes=minutes, stop=stop, heard=heard, noted=noted)
+
+
+def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weights, where: TrainingState) -> str:
+    """Publish the weights that the model holds now as a version of the registry, and return its digits."""
+    about = ModelAbout(
+        name=job.name,
+        base=job.base.model_dump(),
+        dataset=job.dataset,
+        dataset_fingerprint=job.dataset_fingerprint,
+        recipe=job.recipe.model_dump(mode="json"),
+        job=job.key,
+        strategy=job.recipe.strategy,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        provenance=_provenance(job),
+        dev_wer_before=where.base_wer,
+        dev_wer=where.best_wer,
+        language=job.language,
+        base_license=base_license(job.base),
+        data_license=data_license(store, job.dataset),
+    )
+
+    def fill(folder: Path) -> None:
+        trainable.eval()
+        with weights.as_saved():
+            trainable.save(folder)
+        text = json.dumps(about.recipe, indent=1, sort_keys=True, ensure_ascii=False)
+        (folder / RECIPE).write_text(text + "\n", encoding="utf-8")
+        write_history(where.history, folder / HISTORY)
+        draw(where.history, folder / CURVE, title=f"{job.name}: {job.base.id} on {job.dataset}")
+
+    return publish_model(store, about, fill).version
+
+
+def _provenance(job: FinetuneJob) -> dict[str, Any]:
+    """Return what made the weights, beside the recipe and the data."""
+    return {
+        "code": code_version(),
+        "libraries": library_versions(_LIBRARIES),
+        "machine": machine(),
+        "device": device_name(job.options.device_type),
+        "threads": job.options.threads,
+        "train_clips": job.train_clips,
+        "dev_clips": job.dev_clips,
+        "left_out": job.left_out,
+    }

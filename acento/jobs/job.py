@@ -1,0 +1,9 @@
+"""What a compute backend is asked to do: a small spec in, an artifact out, safe to run twice and safe to kill."""
+
+from typing import TypeAlias
+
+from acento.inference.jobs import JobResult, TranscribeJob
+from acento.training.job import FinetuneJob, FinetuneResult
+
+Job: TypeAlias = TranscribeJob | FinetuneJob
+Result: TypeAlias = JobResult | FinetuneResult

@@ -1,0 +1,127 @@
+"""A checkpoint on disk: the family that it is of, the files that loading may read, and what names its content."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from acento.core import plugins
+from acento.core.errors import ModelError, StoreError
+from acento.core.fingerprint import fingerprint
+from acento.core.store.base import MARKER, Store
+from acento.models.checkpoints.references import TRANSFORMERS
+from acento.models.checkpoints.weights import NEMO_SUFFIX, is_pickled, kinds_in
+from acento.models.families import FAMILIES, family_of
+from acento.models.family import Family
+
+_NOT_LOADED = frozenset({MARKER, "recipe.json", "history.jsonl", "curve.png"})
+"""What may lie beside a checkpoint and says how it came to be: no text depends on it."""
+_FILLED = ("tokenizer.json", "vocab.json", "preprocessor_config.json", "processor_config.json")
+"""JSON objects that libraries replace by defaults where they are empty."""
+_OBJECTS = (*_FILLED, "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model that can be loaded."""
+
+    id: str
+    """As the user named it."""
+    revision: str | None
+    """The hub's commit, or None for a folder."""
+    folder: Path
+    digest: str
+    """Names the content: the hub's id and commit, or the bytes of every file of the folder."""
+    family: Family
+
+
+def checkpoint_files(name: str, folder: Path, reader: str | None = None) -> list[str]:
+    """Return the names of the files of a folder that loading may read, after seeing that it is a checkpoint.
+
+    Raises:
+        ModelError: it is none of a known family; ``name`` is what the sentence calls it.
+    """
+    family = family_in(name, folder, reader)
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file()
+        and path.suffix != ".md"
+        and not path.name.startswith(".")
+        and path.name not in _NOT_LOADED
+        and not is_pickled(path.name)
+        and (path.suffix == family.archive if family.archive else path.suffix != NEMO_SUFFIX)
+    )
+
+
+def in_artifact(store: Store, name: str, key: str) -> Checkpoint:
+    """Describe the checkpoint that is an artifact of the store, every byte of it verified.
+
+    Raises:
+        StoreError: there is no such artifact, or its bytes are not those that were published.
+    """
+    artifact = store.find(key)
+    if artifact is None:
+        raise StoreError(f"{key} is not in the store {store.url}.")
+    folder = store.local_folder(key)
+    files = checkpoint_files(name, folder)
+    digest = fingerprint({file: artifact.files[file].sha256 for file in files})
+    return Checkpoint(name, None, folder, digest, family_in(name, folder))
+
+
+def family_in(name: str, folder: Path, reader: str | None = None) -> Family:
+    """Return the family, after seeing that the files a model needs are there."""
+    kinds = kinds_in(name, folder)
+    chosen = FAMILIES.get(reader or "")
+    archived = chosen is not None and chosen.archive is not None
+    if len(kinds.rivals) > 1 and not (kinds.nemo and (archived or reader == TRANSFORMERS)):
+        raise ModelError(
+            f"Model folder {name} holds weights of more than one kind ({', '.join(kinds.rivals)}); keep one of them"
+            + (f", or say which after a colon ({name}:nemo or {name}:{TRANSFORMERS})." if kinds.nemo else ".")
+        )
+    if kinds.nemo is not None and (archived or (reader is None and len(kinds.rivals) == 1)):
+        return archived_family(folder / kinds.nemo)
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"Model folder {name} has no config.json; is it the folder that save_pretrained wrote?")
+    try:
+        said = json.loads(config.read_text(encoding="utf-8"))
+        family = chosen or family_of(said, name)
+    except (ValueError, AttributeError) as error:
+        raise ModelError(f"The config.json of model {name} cannot be read ({error}).") from error
+    if not any((folder / weights).is_file() for weights in family.weights):
+        missing = family.weights[0] if family.weights else f"*{family.archive}"
+        raise ModelError(f"Model {name} has no weights: its folder {folder} holds no {missing}; {family.mending}.")
+    _check_objects(name, folder)
+    return family
+
+
+def archived_family(path: Path) -> Family:
+    """Return the family of a model that is one file, after seeing that the file is whole and harmless.
+
+    Raises:
+        ModelError: no family has such files, or the file is damaged or would run code.
+    """
+    family = next((one for one in FAMILIES.values() if one.archive == path.suffix), None)
+    if family is None:
+        raise ModelError(f"Model {path} is a file; name the folder that holds its config.json and weights.")
+    if family.inspect is not None:
+        plugins.load(family.inspect)(path)
+    return family
+
+
+def _check_objects(name: str, folder: Path) -> None:
+    """See that the JSON files beside the weights are whole."""
+    for path in (folder / file for file in _OBJECTS):
+        if not path.is_file():
+            continue
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            wrong = None if isinstance(found, dict) else "it is no JSON object"
+            if found == {} and path.name in _FILLED:
+                wrong = "it is empty"
+        except ValueError as error:
+            wrong = str(error)
+        if wrong is not None:
+            raise ModelError(
+                f"The {path.name} of model {name} cannot be read ({wrong}); copy it again from where the model is from."
+            )
