@@ -14,6 +14,7 @@ FAMILIES = (
     "acento.families.canary",
     "acento.families.voxtral",
     "acento.families.nemo",
+    "acento.families.generic",
 )
 """Modules with a tuple ``FAMILIES``, in the order in which they are asked whether a model is theirs."""
 

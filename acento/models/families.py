@@ -33,6 +33,9 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
     known = ", ".join(sorted(kind for family in FAMILIES.values() for kind in family.model_types))
     if "auto_map" in config:
         return _of_own_code(config, name, known)
+    for family in FAMILIES.values():
+        if family.accepts is not None and plugins.load(family.accepts)(config):
+            return family
     raise ModelError(
         f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows {known}. "
         f"If it is one of a known family all the same, say which after a colon ({name}:whisper)."

@@ -32,6 +32,8 @@ class Family:
     """Clips in a batch where the user does not say."""
     config_keys: frozenset[str] = frozenset()
     """What tells the family where ``config.json`` has no ``model_type``: these keys are in it."""
+    accepts: str | None = None
+    """``module:function`` of a config: whether a model of a type that no family names is one of this family."""
     weights: tuple[str, ...] = ("model.safetensors", "model.safetensors.index.json")
     """Files one of which holds or lists the weights."""
     mending: str = "download it whole, or save it again with save_pretrained"
