@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from acento.jobs.job import Job, Result
-
 from acento.models.devices import Elsewhere
 from acento.training.loop.state import Row
 

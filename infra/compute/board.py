@@ -23,12 +23,12 @@ from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
-from acento.inference.runner import Runner
-from acento.jobs.job import Job
 from pydantic import Field, TypeAdapter
 
 from acento.core.errors import StoreError
 from acento.core.store import Store
+from acento.inference.runner import Runner
+from acento.jobs.job import Job
 from acento.training.loop.state import Row
 from infra.compute.base import Outcome
 from infra.compute.claims import Claims

@@ -8,10 +8,9 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from acento.core.store import Store
 from acento.inference.runner import Placement, Runner
 from acento.jobs.job import Job, Result
-
-from acento.core.store import Store
 from acento.models.devices import held_by_cores
 from acento.training.loop.state import Row
 from infra.compute.apart import Apart

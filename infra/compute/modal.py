@@ -14,11 +14,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import modal
-from acento.jobs.job import Job
 from modal.exception import FunctionTimeoutError
 
 from acento.core.errors import AcentoError, InputError, TransientError
 from acento.core.store import Store
+from acento.jobs.job import Job
 from acento.models.checkpoints.references import parse as parse_model
 from acento.models.devices import Elsewhere
 from acento.training.loop.state import Row

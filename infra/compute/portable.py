@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from acento.jobs.job import Job
-
 from acento.core.settings import settings
+from acento.jobs.job import Job
 from acento.models.checkpoints.references import parse
 
 _SETTINGS = ("trust", "trust_code")

@@ -11,10 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from acento.core.errors import AcentoError, StoreError
 from acento.inference.runner import Placement, Runner
 from acento.jobs.job import Result
-
-from acento.core.errors import AcentoError, StoreError
 from acento.training.job import FinetuneResult
 from acento.training.lease import release_of
 from acento.training.loop.state import Row

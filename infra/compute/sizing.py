@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from acento.jobs.job import Job
-
 from acento.core.settings import settings
+from acento.jobs.job import Job
 from acento.scoring.table import rtfx_text
 
 START_S = 12.0

@@ -13,11 +13,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from acento.jobs.job import Job
-
 from acento.core.errors import AcentoError, InputError, TransientError, own_line
 from acento.core.settings import settings
 from acento.core.store import Store
+from acento.jobs.job import Job
 from acento.models.devices import Elsewhere
 from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome

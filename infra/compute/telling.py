@@ -4,11 +4,10 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from acento.jobs.job import Job, Result
-
 from acento.core import errors
 from acento.core.errors import AcentoError, TransientError, may_pass, name_and_line, own_line, with_trace
 from acento.inference.jobs import JobResult
+from acento.jobs.job import Job, Result
 from acento.training.job import FinetuneResult
 
 

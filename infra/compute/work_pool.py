@@ -12,11 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from acento.jobs.job import Job
-
 from acento.core.errors import InputError, StoreError
 from acento.core.settings import settings
 from acento.core.store import Store
+from acento.jobs.job import Job
 from acento.models.devices import Elsewhere, cores
 from acento.training.loop.state import Row
 from infra.compute import pool as prefect_pool

@@ -14,13 +14,13 @@ from contextlib import suppress
 from typing import Any
 
 import modal
-from acento.inference.runner import Placement, Runner
-from acento.jobs.job import Job
 from modal.exception import Error
 from pydantic import TypeAdapter
 
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
+from acento.inference.runner import Placement, Runner
+from acento.jobs.job import Job
 from acento.training.loop.state import Row
 from infra.compute.telling import tell_error, tell_result
 

@@ -11,11 +11,11 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import modal
-from acento.jobs.job import Job
 from pydantic import ConfigDict, ValidationError
 
 from acento.core.errors import InputError
 from acento.core.settings import settings
+from acento.jobs.job import Job
 from infra.compute.portable import passed_on
 from infra.modal.container import COUNT, QUEUE, Container
 from infra.modal.image import build, with_this_project

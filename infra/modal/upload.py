@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import modal
-from acento.jobs.job import Job
 from modal.exception import NotFoundError
 from modal.types import FileEntryType
 
@@ -19,6 +18,7 @@ from acento.core.store import Store
 from acento.core.store.objects import FILES, ObjectStore
 from acento.core.store.transfer import copy_artifacts
 from acento.jobs.carried import Carried, inputs, outputs
+from acento.jobs.job import Job
 from infra.modal.access import explain
 from infra.modal.machine import DAY_S
 from infra.modal.store import SCHEME, open_volume

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from acento.inference.runner import Runner
 from fake_recognizer import FAKE, fake_model
 from lessons import lesson_job, lessons
 from registered import registered
@@ -17,6 +16,7 @@ from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
 from acento.inference.predictions import digest
+from acento.inference.runner import Runner
 from acento.jobs.carried import Carried, inputs, outputs
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve

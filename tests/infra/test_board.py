@@ -10,8 +10,6 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from acento.inference.runner import Placement, Runner
-from acento.jobs.job import Job, Result
 from fake_recognizer import FAKE, fake_model
 from forked import ended, fork
 from placed import kill, placement
@@ -27,6 +25,8 @@ from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
 from acento.inference.jobs import JobResult, TranscribeJob
 from acento.inference.predictions import digest
+from acento.inference.runner import Placement, Runner
+from acento.jobs.job import Job, Result
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.job import FinetuneResult

@@ -53,7 +53,7 @@ def test_what_is_not_installed_leaves_out_only_the_models_that_need_it(
     def version(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(families, "version", version)
+    monkeypatch.setattr("acento.models.family.version", version)
     object.__setattr__(families.FAMILIES["whisper-ctranslate2"], "package", ("nemo_toolkit", "nemo"))
     try:
         found, left_out = _found(request([models[0], converted]))

@@ -35,7 +35,6 @@ from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
 from acento.registry.versions import find_version
-from acento.training import finetune as finetune_module
 from acento.training.job import FinetuneJob
 from acento.training.loading import load_labeler, load_trainable
 from acento.training.loop.optimizer import make_optimizer
@@ -409,7 +408,7 @@ def test_what_a_frozen_front_makes_of_a_clip_depends_on_no_other_clip(case: Case
 def test_killed_and_resumed_it_ends_in_the_weights_of_a_training_that_never_was(
     case: Case, random_weights: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetune_module, "draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
+    monkeypatch.setattr("acento.jobs.finetune.draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
     found = []
     for name, stops in (("straight", 0), ("stopped", 2)):
         store = LocalStore(tmp_path / name)

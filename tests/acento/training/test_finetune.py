@@ -23,7 +23,6 @@ from acento.families.whisper.training import WhisperTrainable
 from acento.jobs.finetune import finetune
 from acento.registry.versions import find_version
 from acento.scoring.counts import ErrorCounts
-from acento.training import finetune as module
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import DevScore
@@ -40,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
-    monkeypatch.setattr(module, "draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
+    monkeypatch.setattr("acento.jobs.finetune.draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
     return LocalStore(tmp_path / "store")
 
 

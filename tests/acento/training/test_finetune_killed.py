@@ -17,7 +17,6 @@ from tiny_whisper import make_whisper
 from acento.core.store import LocalStore
 from acento.jobs.finetune import finetune
 from acento.registry.versions import find_version, versions
-from acento.training import finetune as module
 from acento.training.job import FinetuneJob, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.history import FILE, read_history
@@ -29,7 +28,7 @@ Made = tuple[FinetuneJob, Callable[[], Path], Callable[[Path], object]]
 @pytest.fixture
 def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     """Return a job, how to make a store with its data, and how to train it there."""
-    monkeypatch.setattr(module, "draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
+    monkeypatch.setattr("acento.jobs.finetune.draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
     monkeypatch.setattr("acento.core.provenance.code_version", lambda: "the code")  # asks git, once for each trial
     prepared = tmp_path / "prepared"
     store = LocalStore(prepared)

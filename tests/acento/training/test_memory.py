@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def planned(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FinetuneJob]:
-    monkeypatch.setattr(module, "draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
+    monkeypatch.setattr("acento.jobs.finetune.draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
     store = LocalStore(tmp_path / "store")
     card = lessons(store, tmp_path / "clips", train=4)
     return lambda **recipe: lesson_job(store, card, folder, **{"batch_size": 4, "accumulate": 1} | recipe)
