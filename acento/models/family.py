@@ -8,7 +8,7 @@ from pathlib import Path
 from acento.core.errors import ModelError
 from acento.core.plugins import load as load_plugin
 from acento.models.base import DecodeOptions, DeviceType, Recognizer
-from acento.models.checkpoints.parts import Part
+from acento.models.parts import Part
 from acento.models.trainable import Strategy
 
 Loader = Callable[[Path, DecodeOptions], Recognizer]

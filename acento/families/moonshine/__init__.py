@@ -1,7 +1,7 @@
 """Moonshine, and its streaming kind."""
 
-from acento.models.checkpoints.parts import FEATURES, ONE_FILE
 from acento.models.family import Family
+from acento.models.parts import FEATURES, ONE_FILE
 
 FAMILIES = (
     Family(

@@ -1,7 +1,7 @@
 """Voxtral."""
 
-from acento.models.checkpoints.parts import FEATURES, Part
 from acento.models.family import Family
+from acento.models.parts import FEATURES, Part
 
 FAMILIES = (
     Family(

@@ -1,7 +1,7 @@
 """Whisper, by transformers and by CTranslate2."""
 
-from acento.models.checkpoints.parts import WORDS
 from acento.models.family import WHISPER, Family
+from acento.models.parts import WORDS
 
 FAMILIES = (
     Family(

@@ -11,9 +11,9 @@ from acento.core.fingerprint import fingerprint, sha256_file
 from acento.families.whisper.generation import ENGLISH_VOCABULARY, FILE, derived_values
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import made
-from acento.models.checkpoints.parts import BESIDE_TOKENIZER, WORDS
 from acento.models.checkpoints.places import find_small_files
 from acento.models.checkpoints.weights import save_as
+from acento.models.parts import BESIDE_TOKENIZER, WORDS
 
 _VERSION = 1
 """Raised by hand whenever the same file would be converted to another checkpoint."""

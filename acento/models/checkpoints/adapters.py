@@ -11,10 +11,10 @@ from acento.core.errors import AcentoError, ModelError, TransientError
 from acento.core.fingerprint import fingerprint
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import made
-from acento.models.checkpoints.parts import BESIDE_TOKENIZER
 from acento.models.checkpoints.places import may_be_fetched
 from acento.models.checkpoints.weights import ADAPTER, BESIDE, save_as, stored_dtype
 from acento.models.families import FAMILIES
+from acento.models.parts import BESIDE_TOKENIZER
 
 _VERSION = 1
 """Raised by hand whenever the same adapter and base would be merged to other weights."""

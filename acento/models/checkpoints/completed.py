@@ -16,9 +16,9 @@ from acento.core.fingerprint import fingerprint, sha256_file
 from acento.models.checkpoints.card_facts import front_matter
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import made
-from acento.models.checkpoints.parts import BESIDE_TOKENIZER, Part, lacking
 from acento.models.checkpoints.places import find_small_files, may_be_fetched
 from acento.models.checkpoints.weights import BESIDE
+from acento.models.parts import BESIDE_TOKENIZER, Part, lacking
 
 _VERSION = 1
 _STEP = re.compile(r"checkpoint-\d+")

@@ -14,12 +14,12 @@ from acento.models.checkpoints.checkpoint import Checkpoint, archived_family, ch
 from acento.models.checkpoints.completed import completed
 from acento.models.checkpoints.converted import for_ctranslate2, unpickled
 from acento.models.checkpoints.downloads import HUB_FILES, HUB_PICKLES, download
-from acento.models.checkpoints.parts import lacking
 from acento.models.checkpoints.places import demo_folder, in_registry, is_fetched, is_hub_id, no_model
 from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse
 from acento.models.checkpoints.weights import ADAPTER, NEMO_SUFFIX, Kinds, is_adapter, kinds_in
 from acento.models.families import FAMILIES
 from acento.models.family import Family
+from acento.models.parts import lacking
 
 
 def resolve(name: str, revision: str | None = None) -> Checkpoint:

@@ -11,7 +11,7 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio
 from acento.training.augment.noise import colored_noise, read_noise
 from acento.training.augment.options import Augmentation
-from acento.training.data.speech import FRAME, speech_frames
+from acento.training.speech import FRAME, speech_frames
 
 _EFFECTS = 5
 _DIRECT_DB = (0.0, 10.0)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.models.base import Audio
-from acento.training.data.speech import speech_frames
+from acento.training.speech import speech_frames
 
 AUDIO, INDEX, LEFT_OUT = "audio.i2", "index.parquet", "left_out.parquet"
 """The files: samples (int16, little endian, mono, 16 kHz), one clip after another; the clips; the other clips."""

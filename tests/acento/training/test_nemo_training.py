@@ -22,10 +22,10 @@ from acento.models.checkpoints.resolver import resolve
 from acento.training.augment.options import Augmentation
 from acento.training.augment.spectrogram import masked
 from acento.training.augment.vocal_tract import warped
-from acento.training.data.speech import speech_frames
 from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
+from acento.training.speech import speech_frames
 
 pytestmark = pytest.mark.nemo
 torch.set_num_threads(1)
