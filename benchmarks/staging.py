@@ -175,8 +175,8 @@ def stage_manifest(folder: str, clips: str) -> None:
     from acento.core.fingerprint import sha256
     from acento.core.store import LocalStore
     from acento.data import staging
-    from acento.data.staging_chunk import StagedChunk
-    from acento.data.staging_known import Known
+    from acento.data.staging.chunk import StagedChunk
+    from acento.data.staging.known import Known
 
     Path(folder).mkdir()
     soundfile.write(Path(folder) / "talk.wav", np.zeros(16_000), 16_000)

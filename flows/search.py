@@ -8,8 +8,8 @@ from pydantic import Field
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
 from acento.core.settings import ComputeName
+from acento.experiments.search.request import SearchRequest
 from acento.training.request import FinetuneRequest
-from acento.training.search.request import SearchRequest
 from flows.finetune import Device, NonEmpty, Positive
 from tasks.finetune import PlannedTraining, finetune_model, plan_training
 from tasks.policy import take

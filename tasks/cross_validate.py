@@ -5,9 +5,9 @@ from pydantic import BaseModel, ConfigDict
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.experiments.folds_report import FoldsReport, publish_report, report_of
 from acento.models.checkpoints.resolver import resolve
 from acento.scoring.folds import Pooled
-from acento.training.folds_report import FoldsReport, publish_report, report_of
 from acento.training.partial import check_splits, learned_clips, plan_folds
 from acento.training.partial_request import FoldsRequest
 from acento.training.planning import recipe_of_model

@@ -14,7 +14,7 @@ from acento.data.dataset import Card, load_card
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, pick_device
-from acento.registry.learned import read_history
+from acento.registry.card.learned import read_history
 from acento.registry.versions import find_version
 from acento.training.data.prepared import load_prepared
 from acento.training.data.sampling import shares, weights_for

@@ -8,10 +8,10 @@ from acento.core.settings import settings
 from acento.core.store import Store, open_store
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import PRODUCTION, current, promote
-from acento.registry.between import smaller_step
-from acento.registry.judging import Question, ask, judge
-from acento.registry.report import card_path, latest_report, publish_report, report_of
-from acento.registry.verdict import Verdict
+from acento.registry.card.report import card_path, latest_report, publish_report, report_of
+from acento.registry.gate.judging import Question, ask, judge
+from acento.registry.gate.verdict import Verdict
+from acento.registry.smaller_step import smaller_step
 from acento.registry.versions import CARD, find_version
 from acento.scoring.score import Rate
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown

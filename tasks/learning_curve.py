@@ -4,8 +4,8 @@ from pydantic import BaseModel, ConfigDict
 
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.experiments.data_curve import PICTURE, DataCurve, curve_of, publish_curve
 from acento.scoring.score import Rate
-from acento.training.data_curve import PICTURE, DataCurve, curve_of, publish_curve
 from acento.training.job import FinetuneResult
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.finetune import PlannedTraining

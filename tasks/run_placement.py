@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
-from acento.inference.runner import Runner
 from prefect.runtime import flow_run
 
 from acento.core.errors import InputError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.inference.runner import Runner
 from infra.compute.board import Board
 from infra.compute.serving import Served
 from tasks.artifacts import artifact_key

@@ -14,6 +14,13 @@ from acento.core.progress import report as report_progress
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
 from acento.data.dataset import load_card
+from acento.experiments.search.outcome import SearchOutcome, read_outcome, write_outcome
+from acento.experiments.search.request import SearchRequest
+from acento.experiments.search.run import SearchProgress, run_study
+from acento.experiments.search.space.defaults import default_space
+from acento.experiments.search.space.reading import parse_space
+from acento.experiments.search.study import SearchPlan, Study, open_study, study_folder
+from acento.experiments.search.trial import Report, TrialOutcome
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import pick_device
 from acento.training.job import FinetuneJob, FinetuneResult
@@ -21,13 +28,6 @@ from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row
 from acento.training.planning import recipe_of_model
 from acento.training.recipe import Recipe
-from acento.training.search.defaults import default_space
-from acento.training.search.outcome import SearchOutcome, read_outcome, write_outcome
-from acento.training.search.reading import parse_space
-from acento.training.search.request import SearchRequest
-from acento.training.search.run import SearchProgress, run_study
-from acento.training.search.study import SearchPlan, Study, open_study, study_folder
-from acento.training.search.trial import Report, TrialOutcome
 from infra.compute import Compute
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.finetune import PlannedTraining

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from acento.core.errors import DataError
-from acento.data.sources.audio_folder import COLUMNS, CSV_NAMES
 from acento.data.sources.base import stretch_of
+from acento.data.sources.folders.audio_folder import COLUMNS, CSV_NAMES
 from acento.data.utterance import SPLITS, Utterance
 
 SplitBy = Literal["auto", "speaker", "prompt"]

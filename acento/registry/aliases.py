@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from acento.core.errors import DamagedError, InputError
 from acento.core.store import Store
 from acento.models.checkpoints.references import check_name
-from acento.registry.report import latest_report
+from acento.registry.card.report import latest_report
 from acento.registry.versions import LATEST, ModelVersion, find_version, reads_as_version
 
 PRODUCTION = "production"

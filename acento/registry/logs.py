@@ -4,10 +4,10 @@ from pathlib import Path
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore, Store
-from acento.registry.learned import read_history
+from acento.registry.card.learned import read_history
 from acento.registry.versions import ModelVersion, find_version, versions
-from acento.training.board import write_events
 from acento.training.logs import log_root, run_log
+from acento.training.tensorboard import write_events
 
 
 def log_folder(store: Store, model: str | None) -> Path:

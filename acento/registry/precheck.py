@@ -115,8 +115,8 @@ def check_specialization(
     Raises:
         InputError: one of them cannot be used; the sentence says which and why.
     """
-    from acento.registry.evidence import Selection
-    from acento.registry.judging import ask
+    from acento.registry.gate.evidence import Selection
+    from acento.registry.gate.judging import ask
 
     own = dataset.partition("@")[0]
     if source is None:

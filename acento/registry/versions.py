@@ -106,8 +106,8 @@ def publish_model(store: Store, about: ModelAbout, fill: Callable[[Path], None])
         ModelError: what was written is no checkpoint of a known family.
         StoreError: the store cannot be written.
     """
-    from acento.registry.card import model_card
-    from acento.registry.learned import rows
+    from acento.registry.card.card import model_card
+    from acento.registry.card.learned import rows
 
     check_name(about.name)
     folder = f"models/{about.name}"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from acento.core.store import LocalStore, Store
 from acento.core.store.cache import cache_folder
-from acento.training.board import LiveBoard
 from acento.training.job import FinetuneJob
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row
+from acento.training.tensorboard import LiveBoard
 
 _LOGS = "logs"
 

@@ -18,9 +18,9 @@ from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card, DataPart
+from acento.data.text_measures import measure_wording
 from acento.data.utterance import META_COLUMNS, SCHEMA
 from acento.validation.levels import measure_levels
-from acento.validation.wording import measure_wording
 
 MEASURE_VERSION = 1
 """Raised by hand whenever the same clip may be measured otherwise."""

@@ -143,7 +143,7 @@ def export_(
     """Write one version into a folder or a tar file, for another store or another tool."""
     from acento.core.errors import InputError
     from acento.data.dataset import load_card
-    from acento.data.export_formats import FORMATS
+    from acento.data.export.formats import FORMATS
 
     if written_as not in FORMATS:
         raise InputError(f"{written_as!r} is no format of data sets: use {', '.join(FORMATS)}.")
@@ -167,7 +167,7 @@ def import_(
     name: Annotated[str | None, typer.Option("--name", help="What to call it here; by default as it was.")] = None,
 ) -> None:
     """Take in what another store exported, after checking every byte of it."""
-    from acento.data.importing import import_dataset
+    from acento.data.staging.importing import import_dataset
 
     store = _store()
     with terminal.progress_bars("import"):
@@ -191,7 +191,7 @@ def remove(
 ) -> None:
     """Remove a data set or one version, and the audio that no other version needs."""
     from acento.data.dataset import dataset_names
-    from acento.data.removal import check_no_run, chosen_versions, finish_removals, remove_versions
+    from acento.data.staging.removal import check_no_run, chosen_versions, finish_removals, remove_versions
 
     store = _store()
     finished = finish_removals(store)
@@ -220,7 +220,7 @@ def mend(
     review: Annotated[Path, typer.Option("--from", help="The findings.csv of validate --doctor, decided on.")],
 ) -> None:
     """Make a new version without the clips marked drop, and with the new text of those marked mend."""
-    from acento.data.mending import mend, read_review
+    from acento.data.staging.corrections import mend, read_review
 
     store = _store()
     done = mend(store, name, read_review(review))

@@ -6,7 +6,7 @@ from flows import terminal
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.registry.report import Report
+    from acento.registry.card.report import Report
     from acento.scoring.score import Rate
 
 

@@ -36,7 +36,7 @@ def list_(
 ) -> None:
     """List model versions, the oldest first."""
     from acento.registry.aliases import aliases
-    from acento.registry.report import latest_report
+    from acento.registry.card.report import latest_report
     from acento.registry.versions import versions
 
     store = _store()
@@ -69,7 +69,7 @@ def list_(
 def show(name: Which) -> None:
     """Show one version: where it comes from, its scores beside its base's, the gate's answer, its aliases."""
     from acento.registry.aliases import aliases
-    from acento.registry.report import card_path, latest_report
+    from acento.registry.card.report import card_path, latest_report
     from acento.registry.versions import find_version, versions
 
     store = _store()
@@ -196,7 +196,7 @@ def push(
     update: Annotated[bool, typer.Option("--update", help="Also on top of what the repository holds.")] = False,
 ) -> None:
     """Upload a version with its model card to the Hugging Face hub."""
-    from acento.registry.push import push as upload
+    from acento.registry.export.push import push as upload
     from acento.registry.versions import find_version
 
     store = _store()

@@ -52,9 +52,9 @@ def search(
     verbose: terminal.Verbose = False,
 ) -> None:
     """Search the recipe that fine-tunes best; killed or interrupted, the same command goes on where it was."""
+    from acento.experiments.search.space.reading import read_file
     from acento.training.overrides import settle
     from acento.training.recipe import read_recipe
-    from acento.training.search.reading import read_file
 
     values = settle({} if recipe is None else read_recipe(recipe), settings_ or [])
     said = None if space is None else read_file(space)

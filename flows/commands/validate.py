@@ -111,7 +111,7 @@ def _print(verdict: "Verdict") -> None:
 
 def _print_findings(store: "Store", key: str, cached: bool) -> None:
     """Print the doctor's first findings, and where all of them can be listened to."""
-    from acento.validation.doctor import FINDINGS, PAGE, load_findings, load_report
+    from acento.validation.doctor.examination import FINDINGS, PAGE, load_findings, load_report
 
     found = load_report(store, key)
     terminal.out.print()

@@ -14,10 +14,9 @@ import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from acento.inference.runner import Placement, Runner
-
 from acento.core.errors import AcentoError, for_another_process
 from acento.core.store import Store, open_store
+from acento.inference.runner import Placement, Runner
 from acento.training.job import FinetuneJob, FinetuneResult
 
 _POLL_S = 0.2

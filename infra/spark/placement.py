@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acento.inference.runner import Runner
-
 from acento.core.errors import AcentoError, InputError, TransientError
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.inference.runner import Runner
 from infra.compute.board import BEAT_S, Board
 
 

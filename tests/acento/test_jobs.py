@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from acento.inference.runner import Placement, Runner
 from fake_recognizer import FAKE, FakeRecognizer, fake_model
 from staged import staged
 
@@ -23,6 +22,7 @@ from acento.inference.benchmark import (
 )
 from acento.inference.jobs import TranscribeJob, measurements, state
 from acento.inference.predictions import FILE, attempts, digest
+from acento.inference.runner import Placement, Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 

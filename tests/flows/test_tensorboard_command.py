@@ -11,7 +11,7 @@ import httpx
 import pytest
 from servers import wait_until
 
-from acento.training.board import write_events
+from acento.training.tensorboard import write_events
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acento.inference.runner import Placement, Runner
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
 from acento.core.errors import AcentoError, ModelError
 from acento.core.store import LocalStore
+from acento.inference.runner import Placement, Runner
 from acento.registry.versions import versions
 from acento.training.job import FinetuneJob, state
 from acento.training.loop.checkpoints import Checkpoints

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime
 
-from acento.inference.runner import Runner
-
 from acento.core.store import Store
 from acento.data.dataset import load_card
 from acento.inference.benchmark import jobs, plan_transcription, score_transcription
+from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.runs import BenchmarkRequest, begin, finish

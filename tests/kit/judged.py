@@ -16,8 +16,8 @@ from acento.core.store import LocalStore
 from acento.data.dataset import Card
 from acento.models.checkpoints.resolver import resolve
 from acento.models.spec import ModelSpec
-from acento.registry.judging import ask, judge
-from acento.registry.report import Report, publish_report, report_of
+from acento.registry.card.report import Report, publish_report, report_of
+from acento.registry.gate.judging import ask, judge
 from acento.registry.versions import ModelVersion
 
 

@@ -10,13 +10,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from acento.core.store import Store
+from acento.experiments.search.budget import Budget
+from acento.experiments.search.outcome import SearchOutcome
+from acento.experiments.search.run import run_study
+from acento.experiments.search.space.reading import parse_space
+from acento.experiments.search.study import SearchPlan, open_study
+from acento.experiments.search.trial import Objective, Report, TrialOutcome
 from acento.training.recipe import Recipe
-from acento.training.search.budget import Budget
-from acento.training.search.outcome import SearchOutcome
-from acento.training.search.reading import parse_space
-from acento.training.search.run import run_study
-from acento.training.search.study import SearchPlan, open_study
-from acento.training.search.trial import Objective, Report, TrialOutcome
 
 BASE = Recipe()
 RATES = parse_space({"learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}, "strategy": ["encoder", "full"]}, BASE)

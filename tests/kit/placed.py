@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 
-from acento.inference.runner import Runner
 from forked import ended, fork
 
 from acento.core.store import Store
+from acento.inference.runner import Runner
 from infra.compute.board import Board
 
 

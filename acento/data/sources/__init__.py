@@ -3,25 +3,25 @@
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.archive import Archive
-from acento.data.sources.audio_folder import AudioFolder
+from acento.data.sources.archives.archive import Archive
+from acento.data.sources.archives.remote import RemoteSource
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
-from acento.data.sources.common_voice import CommonVoice
-from acento.data.sources.fleurs import Fleurs
-from acento.data.sources.hugging_face import HuggingFace
-from acento.data.sources.kaldi import Kaldi
-from acento.data.sources.lhotse import Lhotse
-from acento.data.sources.libri_speech import LibriSpeech
-from acento.data.sources.listed_folder import ListedFolder
-from acento.data.sources.mls import Mls
-from acento.data.sources.nemo_manifest import NemoManifest
-from acento.data.sources.remote import RemoteSource
-from acento.data.sources.spontaneous_speech import SpontaneousSpeech
-from acento.data.sources.table import Table
-from acento.data.sources.timed_transcript import TimedTranscript, TimedTranscriptFolder
-from acento.data.sources.timit import Timit
-from acento.data.sources.transcript_list import TranscriptList, TranscriptListFolder
-from acento.data.sources.vox_populi import VoxPopuli
+from acento.data.sources.folders.audio_folder import AudioFolder
+from acento.data.sources.folders.listed_folder import ListedFolder
+from acento.data.sources.hub.hugging_face import HuggingFace
+from acento.data.sources.layouts.common_voice import CommonVoice
+from acento.data.sources.layouts.fleurs import Fleurs
+from acento.data.sources.layouts.kaldi import Kaldi
+from acento.data.sources.layouts.lhotse import Lhotse
+from acento.data.sources.layouts.libri_speech import LibriSpeech
+from acento.data.sources.layouts.mls import Mls
+from acento.data.sources.layouts.spontaneous_speech import SpontaneousSpeech
+from acento.data.sources.layouts.timit import Timit
+from acento.data.sources.layouts.vox_populi import VoxPopuli
+from acento.data.sources.tables.nemo_manifest import NemoManifest
+from acento.data.sources.tables.table import Table
+from acento.data.sources.tables.transcript_list import TranscriptList, TranscriptListFolder
+from acento.data.sources.transcripts.timed_transcript import TimedTranscript, TimedTranscriptFolder
 
 __all__ = ["KINDS", "Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "open_source"]
 

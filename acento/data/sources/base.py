@@ -39,7 +39,7 @@ class Reason(StrEnum):
     UNSAFE_PATH = "unsafe_path"
     """A name in an archive, a bucket or a fetched list that leads elsewhere, or a member that is a link or a device."""
     DROPPED_BY_REVIEW = "dropped_by_review"
-    """A reviewer dropped the clip; see ``acento.data.mending``."""
+    """A reviewer dropped the clip; see ``acento.data.staging.corrections``."""
 
 
 @dataclass(frozen=True, slots=True)

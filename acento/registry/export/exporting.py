@@ -12,8 +12,8 @@ from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.converted import convert
 from acento.models.checkpoints.formats import Format, Quantization, check_format
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.card import exported_card
-from acento.registry.report import card_path
+from acento.registry.card.card import exported_card
+from acento.registry.card.report import card_path
 from acento.registry.versions import CARD, ModelVersion, export_key
 from acento.scoring.bootstrap import paired
 

@@ -21,6 +21,7 @@ from acento.core.errors import DamagedError, DataError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.data.dataset import CLIPS, Card, ClipRow, read_clips
+from acento.data.text_measures import measure_wording
 from acento.data.utterance import SAMPLE_RATE, Utterance
 from acento.models.trainable import Needs
 from acento.training.data.prepared import (
@@ -33,7 +34,6 @@ from acento.training.data.prepared import (
     LeftOut,
     Reason,
 )
-from acento.validation.wording import measure_wording
 
 PREPARING_VERSION = 1
 """Raised by hand whenever the same clips would become other training data."""

@@ -18,7 +18,8 @@ from recordings import put
 
 from acento.core.errors import AcentoError, DataError
 from acento.core.store import LocalStore
-from acento.data.sources import Reason, Rejection, SourceItem, archive, open_source
+from acento.data.sources import Reason, Rejection, SourceItem, open_source
+from acento.data.sources.archives import archive
 from acento.data.staging import stage
 
 FORMATS = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz", "zip": ""}
@@ -381,7 +382,7 @@ def test_a_million_files_are_refused(tmp_path):
 
 
 def test_a_disk_that_is_too_small_is_one_sentence_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("acento.data.sources.temporary.shutil.disk_usage", lambda _: Usage)
+    monkeypatch.setattr("acento.data.sources.archives.temporary.shutil.disk_usage", lambda _: Usage)
     with pytest.raises(AcentoError, match="set TMPDIR"), open_source(str(pack(tmp_path / "x.zip", pair("a")))):
         pass
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from acento.inference.runner import Runner
 from fake_recognizer import FAKE, fake_model
 from faults import killed_at_every_write, tree
 from recordings import put
@@ -19,18 +18,19 @@ from acento.core.errors import AcentoError, DataError, InputError
 from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected, versions
 from acento.data.export import export
-from acento.data.importing import import_dataset
 from acento.data.staging import stage
+from acento.data.staging.importing import import_dataset
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, jobs, plan_transcription, predictions, unfinished
 from acento.inference.predictions import digest
+from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 
 
 @pytest.fixture
 def recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("acento.data.staging_chunk.CHUNK_CLIPS", 3)
+    monkeypatch.setattr("acento.data.staging.chunk.CHUNK_CLIPS", 3)
     folder = tmp_path / "recordings"
     for number in range(4):
         put(folder, f"c{number}", number)

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from acento.core.fingerprint import sha256
-from acento.data import found
-from acento.data.found import FoundItem, SourceFile, find_inputs
 from acento.data.sources import SourceItem, open_source
 from acento.data.sources.base import Source
+from acento.data.staging import found
+from acento.data.staging.found import FoundItem, SourceFile, find_inputs
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from layouts import facts, read, tree
 from recordings import RATE, noise
 
 from acento.data.sources import Reason, SourceOptions, open_source
-from acento.data.sources.kaldi_pipes import Pipes
+from acento.data.sources.layouts.kaldi_pipes import Pipes
 from acento.data.staging import stage
 
 

@@ -9,8 +9,8 @@ import pytest
 from layouts import read, tree
 
 from acento.core.errors import DataError
-from acento.data.found import find_inputs
 from acento.data.sources import SourceOptions, open_source
+from acento.data.staging.found import find_inputs
 
 
 def found(where, **options):

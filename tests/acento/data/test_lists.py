@@ -317,7 +317,7 @@ def test_regions_are_accents_and_names_are_codes(tmp_path):
 def test_a_data_set_of_before_keeps_its_languages(tmp_path, monkeypatch):
     put(tmp_path / "source", "a", 1, text="hola")
     with monkeypatch.context() as old:
-        old.setattr("acento.data.staging_plan.spoken", lambda language, accent: (language, accent))
+        old.setattr("acento.data.staging.plan.spoken", lambda language, accent: (language, accent))
         _, clips = staged(tmp_path, tmp_path / "source", language="es-CL")
     assert clips["a"].language == "es-CL"
     result, _ = staged(tmp_path, tmp_path / "source", language="es-CL")
@@ -376,7 +376,7 @@ def test_a_cut_or_flipped_byte_never_gives_a_clip_the_text_of_another(folder, pl
 def test_an_audio_folder_is_written_for_datasets_and_read_back(tmp_path):
     import datasets
 
-    from acento.data.export_formats import FORMATS
+    from acento.data.export.formats import FORMATS
 
     for number, name in enumerate(["train/a", "validation/b", "test/c"]):
         put(tmp_path / "source", name, number, text=f'frase "{number}", po')

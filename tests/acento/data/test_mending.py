@@ -13,9 +13,9 @@ from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected
 from acento.data.export import export
 from acento.data.facts import compare_versions
-from acento.data.importing import import_dataset
-from acento.data.mending import DROPPED, Review, mend, read_review
 from acento.data.staging import stage
+from acento.data.staging.corrections import DROPPED, Review, mend, read_review
+from acento.data.staging.importing import import_dataset
 from acento.inference.plan import load_plan, make_plan
 
 HEADER = "id,rank,score,kinds,why,reference,hypothesis,suggested_action,new_text\n"

@@ -7,8 +7,8 @@ from recordings import put
 
 from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected
-from acento.data.mending import Review, mend
 from acento.data.staging import StageResult, stage
+from acento.data.staging.corrections import Review, mend
 
 
 @pytest.fixture

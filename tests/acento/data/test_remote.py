@@ -14,7 +14,8 @@ from recordings import put
 
 from acento.core.errors import DataError, TransientError, may_pass
 from acento.core.store import LocalStore
-from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, download, open_source
+from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
+from acento.data.sources.archives import download
 from acento.data.staging import stage
 
 AUDIO = b"audio"

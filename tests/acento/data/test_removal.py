@@ -11,14 +11,14 @@ from recordings import put
 from acento.core.errors import DataError, InputError
 from acento.core.store import LocalStore
 from acento.data.dataset import dataset_names, load_card, read_clips, versions
-from acento.data.removal import chosen_versions, finish_removals, remove_versions
 from acento.data.staging import stage
+from acento.data.staging.removal import chosen_versions, finish_removals, remove_versions
 from acento.registry.runs import BenchmarkRequest, begin
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("acento.data.staging_chunk.CHUNK_CLIPS", 2)
+    monkeypatch.setattr("acento.data.staging.chunk.CHUNK_CLIPS", 2)
     for number in range(4):
         put(tmp_path / "recordings", f"c{number}", number)
     return tmp_path / "recordings"

@@ -22,16 +22,16 @@ from acento.core.errors import DataError, StoreError
 from acento.core.progress import listening
 from acento.core.store import LocalStore
 from acento.data.dataset import CLIPS, load_card, read_clips, read_rejected, versions
-from acento.data.found import SourceFile
 from acento.data.sources import open_source
 from acento.data.staging import stage
-from acento.data.staging_chunk import Candidate, StagingOptions, pack
+from acento.data.staging.chunk import Candidate, StagingOptions, pack
+from acento.data.staging.found import SourceFile
 from acento.data.utterance import REJECTED_SCHEMA, SCHEMA
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("acento.data.staging_chunk.CHUNK_CLIPS", 2)
+    monkeypatch.setattr("acento.data.staging.chunk.CHUNK_CLIPS", 2)
 
 
 def staged(store, source, name="demo", **options):
@@ -167,7 +167,7 @@ def test_any_order_of_listing_leaves_the_same_bytes(tmp_path, folder):
 
 def test_the_fingerprint_does_not_depend_on_chunks_or_on_how_many_steps_it_took(tmp_path, folder, monkeypatch):
     at_once = staged(LocalStore(tmp_path / "at once"), folder).card
-    monkeypatch.setattr("acento.data.staging_chunk.CHUNK_CLIPS", 1)
+    monkeypatch.setattr("acento.data.staging.chunk.CHUNK_CLIPS", 1)
     store = LocalStore(tmp_path / "in steps")
     for n in (3, 0, 4, 1, 2):
         part = tmp_path / "part"
@@ -205,7 +205,7 @@ def test_the_fingerprint_covers_the_options_and_the_bytes(tmp_path, folder, opti
 def test_a_part_that_is_there_is_not_made_again(store, folder, monkeypatch):
     staged(store, folder)
     store.remove("datasets/demo/000001")
-    monkeypatch.setattr("acento.data.staging_chunk.decode", None)
+    monkeypatch.setattr("acento.data.staging.chunk.decode", None)
     assert staged(store, folder).card.clips == 5
 
 
@@ -408,7 +408,7 @@ def test_names_that_are_not_utf_8_are_rejected_and_crash_nothing(store, folder):
 
 
 def test_a_file_that_changes_while_it_is_staged_is_said_so(store, folder, monkeypatch):
-    from acento.data import staging_chunk
+    from acento.data.staging import chunk as staging_chunk
 
     real = staging_chunk.decode
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def recordings(tmp_path, monkeypatch):
     """Seven inputs in chunks of two: good ones, a broken one, one without text, and one that is there twice."""
-    monkeypatch.setattr("acento.data.staging_chunk.CHUNK_CLIPS", 2)
+    monkeypatch.setattr("acento.data.staging.chunk.CHUNK_CLIPS", 2)
     folder = tmp_path / "recordings"
     for n in range(4):
         put(folder, f"clip{n}", n)

@@ -9,12 +9,12 @@ from acento.core.errors import DamagedError
 from acento.core.fingerprint import fingerprint_rows
 from acento.core.store import LocalStore
 from acento.data.dataset import load_card
-from acento.data.found import find_inputs
 from acento.data.sources import open_source
 from acento.data.staging import stage
-from acento.data.staging_chunk import StagingOptions, pack, stage_chunk
-from acento.data.staging_known import content_of, read_known
-from acento.data.staging_plan import decide
+from acento.data.staging.chunk import StagingOptions, pack, stage_chunk
+from acento.data.staging.found import find_inputs
+from acento.data.staging.known import content_of, read_known
+from acento.data.staging.plan import decide
 
 OPTIONS = {"language": "es", "split_by": "auto", "seed": 0}
 
@@ -40,7 +40,7 @@ def test_a_chunk_tells_of_its_clips_what_its_part_says(folder: Path, tmp_path: P
 def test_parts_are_verified_as_they_are_read_by_any_number_of_threads(
     folder: Path, tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("acento.data.staging_chunk.CHUNK_CLIPS", 1)
+    monkeypatch.setattr("acento.data.staging.chunk.CHUNK_CLIPS", 1)
     store = LocalStore(tmp_path / "store")
     stage(store, str(folder), "demo", workers=0)
     keys = [part.key for part in load_card(store, "demo").parts]

@@ -27,7 +27,7 @@ def crashing_decoder(tmp_path, monkeypatch):
         "staging_chunk.decode = decode\n"
     )
     monkeypatch.setattr("sys.path", [str(hooks), *sys.path])
-    monkeypatch.setattr("acento.data.staging_pool._PRELUDE", "import crashing; ")
+    monkeypatch.setattr("acento.data.staging.pool._PRELUDE", "import crashing; ")
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_a_file_that_crashes_the_decoder_is_rejected_and_the_others_stage(store,
 
 
 def test_workers_that_die_without_a_file_to_blame_may_be_tried_again(store, folder, monkeypatch):
-    from acento.data import staging_pool
+    from acento.data.staging import pool as staging_pool
 
     def ask(_, request):
         if not isinstance(request, tuple):
@@ -56,14 +56,14 @@ def test_workers_that_die_without_a_file_to_blame_may_be_tried_again(store, fold
 
 
 def test_a_worker_that_cannot_start_says_why(store, folder, monkeypatch):
-    monkeypatch.setattr("acento.data.staging_pool._PRELUDE", "raise SystemExit('no such thing'); ")
+    monkeypatch.setattr("acento.data.staging.pool._PRELUDE", "raise SystemExit('no such thing'); ")
     with pytest.raises(AcentoError, match=r"cannot start.*no such thing"):
         stage(store, str(folder), "demo", workers=1)
 
 
 def test_workers_import_no_models_and_no_orchestrator():
     code = (
-        "import sys, acento.data.staging_pool; print([m for m in ('torch', 'prefect', 'datasets') if m in sys.modules])"
+        "import sys, acento.data.staging.pool; print([m for m in ('torch', 'prefect', 'datasets') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -74,7 +74,7 @@ def test_workers_end_when_the_parent_is_killed(tmp_path, folder):
     for n in range(30):
         put(folder, f"more{n}", 100 + n, seconds=20.0)
     code = (
-        "import acento.data.staging_chunk as c; c.CHUNK_CLIPS = 5\n"
+        "import acento.data.staging.chunk as c; c.CHUNK_CLIPS = 5\n"
         "from acento.data.staging import stage; from acento.core.store import LocalStore; from pathlib import Path\n"
         f"stage(LocalStore(Path({str(tmp_path / 'store')!r})), {str(folder)!r}, 'demo', workers=2)"
     )

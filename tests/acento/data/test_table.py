@@ -173,7 +173,7 @@ def test_a_recording_that_changes_while_it_is_staged_is_rejected(tmp_path, monke
     put(tmp_path, "a", 1, text=None)
     changing = put(tmp_path, "b", 2, text=None)
     (tmp_path / "list.csv").write_text("path,text\na.wav,Hola.\nb.wav,Chao.\n")
-    from acento.data import staging_chunk
+    from acento.data.staging import chunk as staging_chunk
 
     def decode(path, **options):
         if path == changing:

@@ -13,11 +13,11 @@ from recordings import RATE, noise
 
 from acento.core.errors import DataError
 from acento.data.sources import Reason, SourceOptions, open_source
-from acento.data.sources.elan import read_elan
-from acento.data.sources.segments import Segment
-from acento.data.sources.stm import read_stm
-from acento.data.sources.subtitles import read_subtitles
-from acento.data.sources.text_grid import read_text_grid
+from acento.data.sources.transcripts.elan import read_elan
+from acento.data.sources.transcripts.segments import Segment
+from acento.data.sources.transcripts.stm import read_stm
+from acento.data.sources.transcripts.subtitles import read_subtitles
+from acento.data.sources.transcripts.text_grid import read_text_grid
 
 SRT = "1\n00:00:00,000 --> 00:00:01,200\n<i>hola</i>\n\n2\n00:00:01,200 --> 00:00:02,400\n{\\an8}- adiós\n"
 

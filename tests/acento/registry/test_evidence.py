@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer
-from acento.registry.evidence import COLUMNS, Evidence, Selection, foreign_languages, pair, select
+from acento.registry.gate.evidence import COLUMNS, Evidence, Selection, foreign_languages, pair, select
 from acento.scoring.score import UtteranceResult, score_utterances
 
 NONE = normalizer("none")

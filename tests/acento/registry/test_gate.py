@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer
-from acento.registry.evidence import Evidence
-from acento.registry.gate import decide, fewest_units
-from acento.registry.split_use import SplitUse
-from acento.registry.verdict import Verdict
+from acento.registry.gate.evidence import Evidence
+from acento.registry.gate.gate import decide, fewest_units
+from acento.registry.gate.split_use import SplitUse
+from acento.registry.gate.verdict import Verdict
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
 

@@ -6,7 +6,7 @@ from recordings import put
 from acento.core.errors import InputError
 from acento.core.store import LocalStore
 from acento.data.staging import stage
-from acento.registry.judging import ask
+from acento.registry.gate.judging import ask
 
 
 @pytest.fixture(scope="module")

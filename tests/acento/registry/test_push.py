@@ -12,7 +12,7 @@ from acento.core.errors import InputError, TransientError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.push import push
+from acento.registry.export.push import push
 from acento.registry.versions import CARD, ModelVersion
 
 REPO = "ana/mini-santiago"

@@ -8,11 +8,11 @@ from judged import World, made_world
 
 from acento.core.errors import DamagedError, InputError
 from acento.registry.aliases import history, promote
-from acento.registry.card import model_card
-from acento.registry.judging import Question
-from acento.registry.learned import read_history
-from acento.registry.report import card_path, latest_report, publish_report, report_of
-from acento.registry.verdict import Verdict
+from acento.registry.card.card import model_card
+from acento.registry.card.learned import read_history
+from acento.registry.card.report import card_path, latest_report, publish_report, report_of
+from acento.registry.gate.judging import Question
+from acento.registry.gate.verdict import Verdict
 
 
 @pytest.fixture(scope="module")

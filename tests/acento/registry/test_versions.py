@@ -15,9 +15,9 @@ from tiny_whisper import make_whisper
 from acento.core.errors import DamagedError, InputError, ModelError, StoreError
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
-from acento.registry import card, learned  # noqa: F401  (imported before a process is forked)
 from acento.registry.aliases import promote
-from acento.registry.learned import read_history
+from acento.registry.card import card, learned  # noqa: F401  (imported before a process is forked)
+from acento.registry.card.learned import read_history
 from acento.registry.versions import (
     CARD,
     HISTORY,

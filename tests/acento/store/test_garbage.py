@@ -5,7 +5,6 @@ import signal
 import time
 
 import pytest
-from acento.inference.runner import Runner
 from benchmarked import benchmarked
 from fake_recognizer import FAKE, fake_model
 from faults import tree
@@ -16,9 +15,10 @@ from acento.core.store import LocalStore
 from acento.core.store.garbage import collect, find_garbage
 from acento.core.store.usage import survey
 from acento.data.dataset import load_card
-from acento.data.removal import chosen_versions, remove_versions
+from acento.data.staging.removal import chosen_versions, remove_versions
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import jobs, plan_transcription
+from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.runs import BenchmarkRequest, begin, find_run, leaderboard, utc_now

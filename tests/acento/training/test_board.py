@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from acento.training.board import LiveBoard, write_events
+from acento.training.tensorboard import LiveBoard, write_events
 
 HISTORY: list[dict[str, Any]] = [
     {"step": 1, "epoch": 0.1, "loss": 2.5, "learning_rate": 1e-4, "grad_norm": 3.0, "seconds": 0.5},

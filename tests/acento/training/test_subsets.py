@@ -11,6 +11,8 @@ from tiny_whisper import make_whisper
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore
+from acento.experiments.data_curve import PICTURE, curve_of, publish_curve
+from acento.experiments.folds_report import publish_report, report_of
 from acento.inference.predictions import Prediction, write_predictions
 from acento.jobs.finetune import finetune
 from acento.models.base import DecodeOptions
@@ -19,8 +21,6 @@ from acento.registry.versions import versions
 from acento.scoring.score import count_column
 from acento.training.data.prepared import Example
 from acento.training.data.subsets import Fold, Share, fold_places, share_places
-from acento.training.data_curve import PICTURE, curve_of, publish_curve
-from acento.training.folds_report import publish_report, report_of
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import decode

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import fake_recognizer
 import pytest
-from acento.inference.runner import Runner
 from made_up import clip, good, make_set
 
 from acento.core.errors import DataError
@@ -16,15 +15,23 @@ from acento.core.store import LocalStore
 from acento.core.text import normalizer
 from acento.data.dataset import Card
 from acento.data.demo.sentences import sentences
-from acento.data.mending import Review, read_review
+from acento.data.staging.corrections import Review, read_review
 from acento.inference.benchmark import jobs
+from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
-from acento.validation.doctor import COLUMNS, Examined, examine, findings_csv, load_findings, plan_examination
-from acento.validation.doctor_findings import Suspect, diagnose
-from acento.validation.doctor_page import SHOWN, marked, page
-from acento.validation.doctor_signs import Heard, missing_end
+from acento.validation.doctor.examination import (
+    COLUMNS,
+    Examined,
+    examine,
+    findings_csv,
+    load_findings,
+    plan_examination,
+)
+from acento.validation.doctor.findings import Suspect, diagnose
+from acento.validation.doctor.heuristics import Heard, missing_end
+from acento.validation.doctor.page import SHOWN, marked, page
 
 BASIC = normalizer("basic")
 TEXTS = sentences("neutral", 60)

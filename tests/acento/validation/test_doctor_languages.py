@@ -20,11 +20,11 @@ from acento.inference.reading import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
-from acento.validation.doctor import plan_examination
-from acento.validation.doctor_ear import spoken_languages
-from acento.validation.doctor_findings import Suspect, diagnose
-from acento.validation.doctor_languages import Listen
-from acento.validation.doctor_signs import Heard
+from acento.validation.doctor.examination import plan_examination
+from acento.validation.doctor.findings import Suspect, diagnose
+from acento.validation.doctor.heuristics import Heard
+from acento.validation.doctor.language_id import spoken_languages
+from acento.validation.doctor.languages import Listen
 
 TEXT = "los vecinos han comprado pescado fresco en el mercado"
 RIGHT = Heard("right", "train", None, "es", 3.0, TEXT, TEXT)

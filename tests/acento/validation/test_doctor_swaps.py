@@ -5,16 +5,16 @@ import random
 from pathlib import Path
 
 import pytest
-from acento.inference.runner import Runner
 
 from acento.core.store import LocalStore
 from acento.data.demo import demo_clips
 from acento.data.demo.clips import COLUMNS, wav_bytes
 from acento.data.staging import stage
 from acento.inference.benchmark import jobs
+from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.validation.doctor import examine, load_findings, plan_examination
+from acento.validation.doctor.examination import examine, load_findings, plan_examination
 
 pytestmark = pytest.mark.slow
 CLIPS, SWAPPED = 100, 10

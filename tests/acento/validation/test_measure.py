@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from acento.core.audio.recording import encode_flac
 from acento.core.store import LocalStore
 from acento.data.dataset import CLIPS
+from acento.data.text_measures import measure_wording
 from acento.validation import measure as measuring
 from acento.validation.levels import Levels, measure_levels
 from acento.validation.measure import MEASURES, measure, measures_key, read_measured
-from acento.validation.wording import measure_wording
 
 RATE = 16_000
 TIME = np.arange(3 * RATE) / RATE

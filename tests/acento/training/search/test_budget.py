@@ -7,9 +7,9 @@ import pytest
 from made_up_search import good, plan, search
 
 from acento.core.errors import InputError
+from acento.experiments.search.budget import Budget
+from acento.experiments.search.trial import Report, TrialOutcome
 from acento.training.recipe import Recipe
-from acento.training.search.budget import Budget
-from acento.training.search.trial import Report, TrialOutcome
 
 
 def test_minutes_end_a_search_and_starting_it_again_does_not_renew_them(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from made_up_search import failing, good, plan, search
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore, open_store
-from acento.training.search.outcome import read_outcome
-from acento.training.search.study import open_study
+from acento.experiments.search.outcome import read_outcome
+from acento.experiments.search.study import open_study
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,10 @@ import yaml
 from made_up_search import BASE, failing, good, plan, search
 
 from acento.core.errors import ModelError
+from acento.experiments.search.outcome import write_outcome
+from acento.experiments.search.space.reading import parse_space
+from acento.experiments.search.trial import Report, TrialOutcome
 from acento.training.recipe import Recipe, effective_recipe
-from acento.training.search.outcome import write_outcome
-from acento.training.search.reading import parse_space
-from acento.training.search.trial import Report, TrialOutcome
 
 SPACE = parse_space({"strategy": ["encoder", "full"], "dropout": [0.0, 0.1, 0.2], "average": [0.0, 0.9]}, BASE)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from made_up_search import good, plan, search
 
-from acento.training.search.budget import Budget
-from acento.training.search.claims import Claims, Owner, holders
-from acento.training.search.outcome import read_rows
-from acento.training.search.run import run_study
-from acento.training.search.study import open_study
+from acento.experiments.search.budget import Budget
+from acento.experiments.search.claims import Claims, Owner, holders
+from acento.experiments.search.outcome import read_rows
+from acento.experiments.search.run import run_study
+from acento.experiments.search.study import open_study
 
 KIT = Path(__file__).parents[3] / "kit"
 
@@ -24,7 +24,7 @@ PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
 from made_up_search import plan, search, unsynced
-from acento.training.search.trial import TrialOutcome
+from acento.experiments.search.trial import TrialOutcome
 
 folder, sampler, trials, hang, parallel = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
 
@@ -135,7 +135,7 @@ def test_a_trial_of_a_living_owner_is_left_to_it(tmp_path: Path, monkeypatch: py
         number = study.trials.ask().number
         assert theirs.claim(number, 0)
         assert [row.state for row in read_rows(study)] == ["running"]
-        monkeypatch.setattr("acento.training.search.claims.STALE_S", 0.0)  # its heartbeat has stopped
+        monkeypatch.setattr("acento.experiments.search.claims.STALE_S", 0.0)  # its heartbeat has stopped
         assert [row.state for row in read_rows(study)] == ["open"]
     outcome = search(tmp_path, made, good, 2)
     assert [row.state for row in outcome.trials] == ["finished", "finished"]

@@ -8,9 +8,9 @@ import pytest
 from made_up_search import BASE, GRID, failing, good, plan, search
 
 from acento.core.errors import ModelError, StoreError, TransientError
+from acento.experiments.search.run import SearchProgress
+from acento.experiments.search.trial import Report, TrialOutcome
 from acento.training.recipe import Recipe
-from acento.training.search.run import SearchProgress
-from acento.training.search.trial import Report, TrialOutcome
 
 pytestmark = pytest.mark.slow
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from acento.core.errors import InputError
+from acento.experiments.search.space.defaults import default_space
+from acento.experiments.search.space.parameters import Choices, Range
+from acento.experiments.search.space.reading import parse_space, read_space
 from acento.models.families import FAMILIES
 from acento.training.recipe import Recipe, recipe_for
-from acento.training.search.defaults import default_space
-from acento.training.search.parameters import Choices, Range
-from acento.training.search.reading import parse_space, read_space
 
 BASE = Recipe()
 

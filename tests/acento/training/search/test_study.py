@@ -7,7 +7,7 @@ from made_up_search import BASE, good, plan, search
 
 from acento.core.errors import InputError, StoreError
 from acento.core.store import LocalStore
-from acento.training.search.study import open_study, study_folder
+from acento.experiments.search.study import open_study, study_folder
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,252 @@
+"""A Kaldi data directory, or a folder with several of them (``train/``, ``dev/``, ``test/``, also in ``data/``).
+
+``wav.scp`` names the recordings, ``segments`` the stretches of them that are utterances (without it each recording is
+one), ``text`` what is said, ``utt2spk`` the speakers (one of the utterance's own name is unknown), ``utt2lang`` the
+languages, ``reco2file_and_channel`` the channel of a recording with several. ``spk2gender`` and ``utt2dur`` are not
+needed. Paths are relative to the data directory, or to a folder above it, as recipes are run there. The split is that
+of the directory's name.
+
+A recording that is a command (``sph2pipe … |``) is rejected, unless the option ``allow_pipes`` is on; see
+:mod:`acento.data.sources.layouts.kaldi_pipes`. A place in an archive (``wav.ark:1234``) is rejected.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in, stretch
+from acento.data.sources.layouts.kaldi_pipes import Pipes
+from acento.data.sources.layouts.layout import Layout, begins_with_split, channels_of, forget_folders, subfolders
+
+_ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")
+_ORDER = ("test", "dev", "train", None)
+"""Directories are read in this order: an utterance that stands in two of them is never trained on for that."""
+
+
+class Kaldi(Layout):
+    """See the module."""
+
+    kind = "a Kaldi data directory (wav.scp, text, and segments and utt2spk if there are any)"
+    _pipes: Pipes | None = None
+
+    @classmethod
+    def matches(cls, where: str) -> bool:
+        """See :meth:`Source.matches`."""
+        return bool(_directories(Path(where).expanduser()))
+
+    def __enter__(self) -> Self:
+        """Make a folder for what commands give, if they are allowed."""
+        with ExitStack() as stack:
+            if self.options.allow_pipes:
+                self._pipes = stack.enter_context(Pipes())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what commands gave."""
+        self._pipes = None
+        self._stack.close()
+
+    def made(self, path: Path) -> bool:
+        """See :meth:`Source.made`."""
+        return self._pipes is not None and self._pipes.made(path)
+
+    def items(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Source.items`; the origin is the recording's path, and its stretch. What no list names is none."""
+        self._lists, self._notes = [], []
+        forget_folders()
+        yield from self.entries()
+
+    def entries(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Layout.entries`."""
+        seen: dict[str, str] = {}
+        directories = [(folder, self._split(folder)) for folder in _directories(self._root)]
+        for folder, split in sorted(directories, key=lambda pair: _ORDER.index(pair[1])):
+            if not self.wanted(folder.absolute().name):
+                continue
+            for entry in _Directory(self, folder, split, self._pipes).entries():
+                first = seen.setdefault(entry.id, self.inside(folder))
+                if first == self.inside(folder):
+                    yield entry
+                else:
+                    detail = f"The utterance {entry.id} of {self.inside(folder)} stands in {first} already."
+                    origin = entry.origin if isinstance(entry, SourceItem) else entry.source
+                    yield Rejection(entry.id, origin, Reason.DUPLICATE_ID, detail)
+
+    def _split(self, folder: Path) -> str | None:
+        name = folder.absolute().name
+        return split_in(name) if folder != self._root or begins_with_split(name) else None
+
+
+class _Directory:
+    """One data directory while it is read."""
+
+    def __init__(self, source: Kaldi, folder: Path, split: str | None, pipes: Pipes | None) -> None:
+        self._source = source
+        self._folder = folder
+        self._split = split
+        self._pipes = pipes
+        self._bad: list[Rejection] = []
+        self._recordings = self._map("wav.scp")
+        self._texts = self._map("text")
+        self._speakers = self._map("utt2spk")
+        self._languages = self._map("utt2lang")
+        self._channels = self._map("reco2file_and_channel")
+        self._files: dict[str, Path | tuple[Reason, str]] = {}
+
+    def entries(self) -> Iterator[SourceItem | Rejection]:
+        seen: set[str] = set()
+        for uid, recording, start, length, channel in self._utterances():
+            seen.add(uid)
+            yield self._item(uid, recording, start, length, channel)
+        yield from self._bad
+        for uid in self._texts.keys() - seen:
+            detail = f"{self._name('text')} has a text for {uid}, which has no recording."
+            yield Rejection(uid, self._name(f"text#{uid}"), Reason.NO_AUDIO, detail)
+
+    def _utterances(self) -> Iterator[tuple[str, str, float, float | None, str]]:
+        """Yield id, recording, start, length and channel of each utterance; add bad lines to the others."""
+        if not (self._folder / "segments").is_file():
+            yield from ((uid, uid, 0.0, None, "") for uid in self._recordings)
+            return
+        used = set()
+        for row in self._source.rows(self._folder / "segments", 5, None):
+            if isinstance(row, Rejection):
+                self._bad.append(row)
+                continue
+            origin, (uid, recording, begin, end, channel) = row
+            used.add(recording)
+            try:
+                start, stop = float(begin), float(end)
+                if not (math.isfinite(start) and math.isfinite(stop)) or start < 0 or (stop != -1 and stop <= start):
+                    raise ValueError
+            except ValueError:
+                detail = f"{origin} should be an utterance, a recording, and its begin and a later end in seconds."
+                self._bad.append(Rejection(uid, origin, Reason.BAD_ROW, detail))
+                self._texts.pop(uid, None)
+                continue
+            yield uid, recording, start, None if stop == -1 else stop - start, channel
+        for recording in self._recordings.keys() - used:
+            detail = f"No line of {self._name('segments')} names the recording {recording}."
+            self._bad.append(Rejection(recording, self._name(f"wav.scp#{recording}"), Reason.NO_TRANSCRIPT, detail))
+
+    def _item(
+        self, uid: str, recording: str, start: float, length: float | None, channel: str
+    ) -> SourceItem | Rejection:
+        origin = self._name(f"text#{uid}")
+        if recording not in self._recordings:
+            detail = f"{self._name('wav.scp')} has no recording {recording}, which {uid} is cut from."
+            return Rejection(uid, origin, Reason.NO_AUDIO, detail)
+        if recording not in self._files:
+            self._files[recording] = self._file(recording, self._recordings[recording])
+        path = self._files[recording]
+        if not isinstance(path, Path):
+            return Rejection(uid, origin, *path)
+        number = self._channel(recording, path, channel)
+        if isinstance(number, str):
+            return Rejection(uid, origin, Reason.BAD_ROW, number)
+        named = self._name(f"wav.scp#{recording}") if self._source.made(path) else self._source.inside(path)
+        place = named + stretch(start, length, number)
+        if not self._texts.get(uid):
+            return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{self._name('text')} has no text for {uid}.")
+        speaker = known_fact(self._speakers.get(uid, ""))
+        return SourceItem(
+            uid,
+            path,
+            self._texts[uid],
+            place,
+            self._split,
+            known_fact(self._languages.get(uid, "")),
+            None if speaker == uid else speaker,
+            None,
+            start,
+            length,
+            number,
+        )
+
+    def _file(self, recording: str, value: str) -> Path | tuple[Reason, str]:
+        """Return the file of a recording, or why there is none."""
+        if value.endswith("|"):
+            if self._pipes is None:
+                what = f"The recording {recording} is the output of a command ({_short(value)})"
+                return Reason.NO_AUDIO, f"{what}: allow it by --allow-pipes, or convert it to a file."
+            return self._pipes.run(recording, value.rstrip("| \t"), self._folder)
+        if _ARCHIVE.fullmatch(value):
+            detail = f"The recording {recording} is in a Kaldi archive ({_short(value)}): convert it to a file."
+            return Reason.NO_AUDIO, detail
+        path = resolve(self._folder, value)
+        if path is None:
+            above = "its folder or one above it"
+            return Reason.NO_AUDIO, f"There is no file {_short(value)}, which wav.scp names, in {above}."
+        return path
+
+    def _channel(self, recording: str, path: Path, given: str) -> int | str | None:
+        """Return which channel of a file a recording is, None if it has one only; or why that cannot be."""
+        name = given or self._channels.get(recording, "").rpartition(" ")[2]
+        index = {"A": 0, "B": 1, "1": 0, "2": 1}.get(name.upper()) if not given else _number(given)
+        count = channels_of(path)
+        if index is None or count is None or count == 1:
+            return None
+        if index >= count:
+            return f"The recording {recording} has {count} channels, and no channel {name}."
+        return index
+
+    def _map(self, name: str) -> dict[str, str]:
+        """Return a list of two columns by its first; of lines with one key the first counts."""
+        values: dict[str, str] = {}
+        if not (self._folder / name).is_file():
+            return values
+        for row in self._source.rows(self._folder / name, 2, None):
+            if isinstance(row, Rejection):
+                self._bad.append(row)
+                continue
+            origin, (key, value) = row
+            if name == "wav.scp" and (not value or "\0" in value):
+                self._bad.append(Rejection(key, origin, Reason.BAD_ROW, f"{origin} names no file."))
+            elif key not in values:
+                values[key] = value
+            elif name in ("wav.scp", "text"):
+                self._bad.append(Rejection(key, origin, Reason.DUPLICATE_ID, f"{origin} names {key} once more."))
+        return values
+
+    def _name(self, name: str) -> str:
+        return self._source.inside(self._folder / name)
+
+
+def resolve(folder: Path, name: str) -> Path | None:
+    """Return the file of a relative path in a folder or the nearest one above it that has it."""
+    for base in (folder, *folder.absolute().parents):
+        try:
+            if (base / name).is_file():
+                return base / name
+        except (OSError, ValueError):
+            return None
+    return None
+
+
+def _number(channel: str) -> int | None:
+    """Return the channel in the fifth column of ``segments``: a number from 0 on, or a letter."""
+    return int(channel) if channel.isdecimal() else {"A": 0, "B": 1}.get(channel.upper())
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 80 else f"{value[:79]}…"
+
+
+def _directories(root: Path) -> list[Path]:
+    """Return the data directories: the folder itself, or those in it, or those in ``data/``."""
+    if not root.is_dir():
+        return []
+    if _is_one(root):
+        return [root]
+    for parent in (root, root / "data"):
+        if parent.is_dir() and (found := [folder for folder in subfolders(parent) if _is_one(folder)]):
+            return found
+    return []
+
+
+def _is_one(folder: Path) -> bool:
+    return (folder / "wav.scp").is_file() and (folder / "text").is_file()

@@ -1,0 +1,320 @@
+"""Long recordings with transcripts that carry times: one such transcript, or a folder of them.
+
+SubRip (.srt), WebVTT (.vtt), ELAN (.eaf), Praat (.TextGrid), NIST (.stm, .ctm), JSON of Whisper, labels of Audacity
+(.txt). A segment is an utterance. Its recording is the one that the transcript names, else that of the transcript's own
+name beside it (``talk.srt`` or ``talk.es.srt``: ``talk.wav``, ``.mp3``, …), else that of this name in a neighboring
+folder (``stm/talk.stm``: ``sph/talk.sph``) or, of a folder that was given, anywhere in it. The id is the recording's
+path without its suffix, the speaker if there is one, and the stretch: ``talk/ana#t=1.5,3.75``.
+
+A folder is one of these if its recordings have no transcripts of their own names beside them and it holds no other
+list. Of several transcripts of one recording the first in this order is taken: .eaf, .TextGrid, .stm, .ctm, .json,
+.vtt, .srt, .txt.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from acento.core.errors import DataError
+from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in, stretch
+from acento.data.sources.layouts.layout import (
+    Layout,
+    channels_of,
+    find_recording,
+    has_own_texts,
+    is_recording,
+    language_named,
+    walk,
+)
+from acento.data.sources.tables.text_lines import read_text
+from acento.data.sources.transcripts.audacity import is_labels, read_labels
+from acento.data.sources.transcripts.ctm import read_ctm
+from acento.data.sources.transcripts.elan import read_elan
+from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable
+from acento.data.sources.transcripts.stm import read_stm
+from acento.data.sources.transcripts.subtitles import read_subtitles
+from acento.data.sources.transcripts.text_grid import read_text_grid
+from acento.data.sources.transcripts.whisper_json import is_whisper_json, read_whisper_json
+
+_NEIGHBORS = ("sph", "wav", "wavs", "audio", "flac", "mp3", "media", "recordings")
+_LANGUAGE = re.compile(r"(.+)\.([A-Za-z]{2,3}(?:[-_]\w{2,8})?)")
+
+_TEXTS: dict[str, Callable[[str], Transcript]] = {
+    ".stm": read_stm,
+    ".ctm": read_ctm,
+    ".json": read_whisper_json,
+    ".vtt": read_subtitles,
+    ".srt": read_subtitles,
+    ".txt": read_labels,
+}
+_ORDER = (".eaf", ".textgrid", *_TEXTS)
+"""Suffixes, those that tell more before those that tell less."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A recording: its path, its name in the source, and the id that segments of it begin with."""
+
+    path: Path
+    name: str
+    stem: str
+
+
+class TimedTranscript(Layout):
+    """See the module: one transcript."""
+
+    kind = "a transcript with times beside its recording (.srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)"
+
+    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+        """Keep the transcript's path."""
+        super().__init__(where, options)
+        self._given = self._root
+        self._root = self._given.parent
+
+    @classmethod
+    def matches(cls, where: str) -> bool:
+        """See :meth:`Source.matches`."""
+        path = Path(where).expanduser()
+        return path.is_file() and is_transcript(path)
+
+    def entries(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Layout.entries`; the origin is the recording's path, and the stretch.
+
+        Raises:
+            DataError: the transcript cannot be read.
+        """
+        self._by_name: dict[str, list[str]] = {}
+        try:
+            yield from self._of_transcript(self._given)
+        except _UnreadableError as error:
+            raise DataError(str(error)) from error
+
+    def _unlisted(self) -> Iterator[Rejection]:
+        return iter(())
+
+    def _of_transcript(self, path: Path) -> Iterator[SourceItem | Rejection]:
+        name = self.inside(path)
+        transcript = self._read(path)
+        self._lists.append(name)
+        if not transcript.segments:
+            raise _UnreadableError(f"{path} cannot be used: it has no segment.")
+        self._notes += [f"{name}: {note}" for note in transcript.notes]
+        stem, language = _stem(path)
+        language = language_named(transcript.language) if transcript.language else language
+        for number, row in enumerate(transcript.segments, start=1):
+            origin = f"{name}:{row.line or number}"
+            if isinstance(row, Unusable):
+                yield Rejection(origin, origin, row.reason, row.detail)
+                continue
+            names = (row.recording,) if row.recording else (*transcript.recordings, path.stem, stem)
+            place = self._recording(path, names)
+            if place is None:
+                wanted = row.recording or (transcript.recordings or [stem])[-1]
+                detail = f"There is no recording {wanted!r} beside {name}, nor in a folder for audio next to it."
+                yield Rejection(f"{wanted}{_stretch(row, None)}", origin, Reason.NO_AUDIO, detail)
+            else:
+                segment = replace(row, start_s=row.start_s + transcript.offset_s, end_s=row.end_s + transcript.offset_s)
+                yield self._item(segment, place, language, origin, path)
+
+    def _item(
+        self, row: Segment, place: _Place, language: str | None, origin: str, path: Path
+    ) -> SourceItem | Rejection:
+        channel = _channel(row.channel)
+        count = channels_of(place.path) if channel is not None else None
+        if channel is not None and count is not None and channel >= count:
+            detail = f"It names channel {row.channel} of {place.name}, which has {count}."
+            return Rejection(origin, origin, Reason.BAD_ROW, detail)
+        if count is None or count == 1:
+            channel = None
+        part = _stretch(row, channel)
+        return SourceItem(
+            row.uid or f"{place.stem}/{row.speaker}{part}" if row.speaker else f"{place.stem}{part}",
+            place.path,
+            row.text,
+            place.name + part,
+            self._split(path),
+            language,
+            row.speaker,
+            None,
+            row.start_s,
+            round(row.end_s - row.start_s, 9),
+            channel,
+        )
+
+    def _split(self, path: Path) -> str | None:
+        """Return the split that the folders say which the transcript is in."""
+        folders = path.parent.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
+        return next((split for name in folders[::-1] if (split := split_in(name))), None)
+
+    def _read(self, path: Path) -> Transcript:
+        """Return what a transcript says.
+
+        Raises:
+            _UnreadableError: it cannot be read as a whole.
+        """
+        suffix = path.suffix.lower()
+        try:
+            if suffix == ".eaf":
+                return read_elan(path.read_bytes(), self.options.text_column)
+            text = read_text(path, self.options.encoding)
+        except OSError as error:
+            raise _UnreadableError(f"{path} cannot be read ({error.strerror}).") from error
+        except DataError as error:
+            sentence = str(error)
+            raise _UnreadableError(
+                sentence if sentence.startswith(str(path)) else f"{path} cannot be used: {sentence}."
+            ) from error
+        try:
+            if suffix == ".textgrid":
+                return read_text_grid(text, self.options.text_column)
+            return _TEXTS[suffix](text)
+        except DataError as error:
+            raise _UnreadableError(f"{path} cannot be used: {error}.") from error
+
+    def _recording(self, path: Path, names: tuple[str, ...]) -> _Place | None:
+        """Return the recording of a transcript, by the first of the names that leads to one."""
+        for name in names:
+            folders = [path.parent, *(path.parent.parent / other for other in _NEIGHBORS)]
+            found = next((file for folder in folders if (file := find_recording(folder, name))), None)
+            if found is None and is_recording(name) and Path(name).is_absolute() and Path(name).is_file():
+                found = Path(name)
+            if found is None:
+                found = self._anywhere(name)
+            if found is not None:
+                found = Path(os.path.normpath(found))
+                inside = self.use(found)
+                stem = os.path.splitext(inside if found.is_relative_to(self._root) else found.name)[0]  # noqa: PTH122
+                return _Place(found, inside, stem)
+        return None
+
+    def _anywhere(self, name: str) -> Path | None:
+        """Return the one recording of a name in the whole source."""
+        last = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
+        found = self._by_name.get(last) or self._by_name.get(_without_suffix(last), [])
+        folders = {file.rpartition("/")[0] for file in found}
+        return find_recording(self._root, _without_suffix(found[0])) if len(folders) == 1 else None
+
+
+class TimedTranscriptFolder(TimedTranscript):
+    """See the module: a folder of transcripts."""
+
+    kind = "a folder of such transcripts and their recordings"
+
+    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+        """Keep the folder."""
+        super().__init__(where, options)
+        self._root = self._given
+
+    @classmethod
+    def matches(cls, where: str) -> bool:
+        """See :meth:`Source.matches`."""
+        root = Path(where).expanduser()
+        if not root.is_dir():
+            return False
+        names = list(_first(root))
+        if not any(map(is_recording, names)):
+            return False
+        timed = [name for name in names if _suffix(name) in _ORDER[:-1] and is_transcript(root / name)]
+        if timed:
+            return not has_own_texts(root) and not _has_a_list(root)
+        stems = {_without_suffix(name) for name in names if is_recording(name)}
+        texts = [root / name for name in names if _suffix(name) == ".txt" and _without_suffix(name) in stems]
+        return bool(texts) and all(map(is_labels, texts)) and not _has_a_list(root)
+
+    def entries(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Layout.entries`; a transcript that cannot be read is a rejection."""
+        transcripts, self._by_name = [], {}
+        for name in walk(self._root):
+            if is_recording(name):
+                last = unicodedata.normalize("NFC", name.rpartition("/")[2])
+                for key in (last, _without_suffix(last)):
+                    self._by_name.setdefault(key, []).append(name)
+            elif _suffix(name) in _ORDER and is_transcript(self._root / name):
+                transcripts.append(name)
+        taken: dict[str, str] = {}
+        for name in sorted(transcripts, key=lambda name: (_ORDER.index(_suffix(name)), name)):
+            stem = _stem(self._root / name)[0]
+            key = f"{name.rpartition('/')[0]}/{stem}"
+            if key in taken:
+                detail = f"The transcript {name} was not read: {taken[key]} is of the same recording."
+                yield Rejection(name, name, Reason.DUPLICATE_ID, detail)
+                continue
+            taken[key] = name
+            try:
+                yield from self._of_transcript(self._root / name)
+            except _UnreadableError as error:
+                yield Rejection(name, name, Reason.BAD_ROW, str(error).replace(f"{self._root}{os.sep}", ""))
+                self._spare(self._root / name)
+
+    def _unlisted(self) -> Iterator[Rejection]:
+        return Layout._unlisted(self)
+
+    def _spare(self, path: Path) -> None:
+        """Note the recording of a transcript that cannot be read: it is rejected already, with the transcript."""
+        found = find_recording(path.parent, path.stem)
+        if found is not None:
+            self.use(found)
+
+
+class _UnreadableError(Exception):
+    """A transcript cannot be read as a whole; a sentence."""
+
+
+def is_transcript(path: Path) -> bool:
+    """Tell whether a file is a transcript with times, by its suffix, and where that says little by its content."""
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return is_whisper_json(path)
+    if suffix == ".txt":
+        return is_labels(path)
+    return suffix in _ORDER
+
+
+def _has_a_list(root: Path) -> bool:
+    """Tell whether a folder holds, at its top, a table or a manifest of recordings."""
+    for path in root.iterdir():
+        if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet") and path.is_file():
+            with path.open("rb") as file:
+                head = file.read(4096)
+            if path.suffix.lower() == ".parquet" or re.search(rb"audio_filepath|file_name|\b(path|audio|wav)\b", head):
+                return not is_whisper_json(path)
+    return False
+
+
+def _first(root: Path) -> Iterator[str]:
+    from itertools import islice
+
+    return islice(walk(root), 100_000)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def _without_suffix(name: str) -> str:
+    return os.path.splitext(name)[0] if is_recording(name) or _suffix(name) in _ORDER else name  # noqa: PTH122
+
+
+def _stem(path: Path) -> tuple[str, str | None]:
+    """Return the name of a transcript's recording, and the language that its name names (``talk.es.srt``)."""
+    stem = path.stem
+    found = _LANGUAGE.fullmatch(stem)
+    if found and not is_recording(stem) and (language := language_named(found[2])) is not None:
+        return found[1], language
+    return _without_suffix(stem) if is_recording(stem) else stem, None
+
+
+def _stretch(row: Segment, channel: int | None) -> str:
+    return stretch(row.start_s, round(row.end_s - row.start_s, 9), channel)
+
+
+def _channel(name: str | None) -> int | None:
+    """Return the channel from 0 on that NIST's formats call A, B or 1, 2; None if it is none of these."""
+    if name is None:
+        return None
+    if name.isdecimal():
+        return max(0, int(name) - 1)
+    return "ABCDEFGH".find(name.upper()) if len(name) == 1 and name.upper() in "ABCDEFGH" else None

@@ -1,0 +1,251 @@
+"""What a source holds at this moment: every input once, and the digest of every recording."""
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby, islice
+from pathlib import Path
+from sys import intern
+from typing import Any, Self
+
+from acento.core.fingerprint import sha256_file
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch_of
+from acento.data.splits import prompt_of
+from acento.data.staging.channels import on_channel
+
+_AT_ONCE = 1024
+_FACTS = struct.Struct("<32sqq")
+
+
+class SourceFile(bytes):
+    """A recording's SHA-256 and size (bytes), and when it was changed last (ns): by this a later change is seen.
+
+    It is the 48 bytes of the three: an object with fields would take three times as much, of which there may be a
+    million.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, sha256: str, size: int, changed_ns: int) -> Self:
+        """Keep the facts; the digest in up to 64 hexadecimal digits."""
+        return super().__new__(cls, _FACTS.pack(bytes.fromhex(sha256.zfill(64)), size, changed_ns))
+
+    def __getnewargs__(self) -> tuple[str, int, int]:  # type: ignore[override]
+        """Let it be pickled."""
+        return self.sha256, *self._size_and_time
+
+    @property
+    def sha256(self) -> str:
+        """The digest in 64 hexadecimal digits."""
+        return self[:32].hex()
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size_and_time[0]
+
+    def is_still(self, path: Path) -> bool:
+        """Tell whether the file at the path is as it was when it was hashed."""
+        try:
+            status = path.stat()
+        except OSError:
+            return False
+        return (status.st_size, status.st_mtime_ns) == self._size_and_time
+
+    @property
+    def _size_and_time(self) -> tuple[int, int]:
+        _, size, changed_ns = _FACTS.unpack(self)
+        return size, changed_ns
+
+
+class FoundItem(SourceItem):
+    """An item as it is kept, of which there may be a million: without a ``Path`` of its own, which takes half of it.
+
+    Where the recording's path ends with the item's origin, as it mostly does, only the folder is kept, once for all.
+    """
+
+    __slots__ = ()
+
+    @property
+    def path(self) -> Path:
+        """Where the recording is."""
+        kept = _PLACE.__get__(self)
+        return Path(kept + _whole(self.origin) if kept.endswith(os.sep) else kept)
+
+    @path.setter
+    def path(self, path: Path) -> None:
+        _PLACE.__set__(self, str(path))
+
+    @classmethod
+    def of(cls, item: SourceItem) -> "FoundItem":
+        """Return the item as it is kept."""
+        facts = (item.split, item.language, item.speaker, item.accent)
+        split, language, speaker, accent = (None if fact is None else intern(fact) for fact in facts)
+        kept = cls(
+            *(item.id, item.path, item.text, item.origin, split, language, speaker, accent),
+            *(item.start_s, item.length_s, item.channel, item.split_by_name),
+        )
+        path, whole = str(item.path), _whole(item.origin)
+        if whole and path.endswith(os.sep + whole):
+            _PLACE.__set__(kept, intern(path[: -len(whole)]))
+        return kept
+
+
+_PLACE: Any = SourceItem.__dict__["path"]
+"""The slot in which a ``FoundItem`` keeps a folder, with a separator at its end, or a whole path, without one."""
+
+
+def _whole(origin: str) -> str:
+    """Return the file's part of an origin."""
+    return origin.removesuffix(stretch_of(origin))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source's inputs: items sorted by id, each with its file at the same place, and those rejected already."""
+
+    kept: tuple[SourceItem, ...]
+    files: tuple[SourceFile, ...]
+    rejections: tuple[Rejection, ...]
+    lists: frozenset[str]
+    notes: tuple[str, ...] = ()
+    """What a person should know of the source, a sentence each."""
+
+    @property
+    def items(self) -> Iterator[tuple[SourceItem, SourceFile]]:
+        """The items, each with its file."""
+        return zip(self.kept, self.files, strict=True)
+
+    @property
+    def count(self) -> int:
+        """How many inputs were found."""
+        return len(self.kept) + len(self.rejections)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of all inputs; made when they are asked for, which the first staging of a source does not."""
+        return frozenset([*(item.id for item in self.kept), *(row.id for row in self.rejections)])
+
+    @cached_property
+    def origins(self) -> frozenset[str]:
+        """The origins of all inputs; see ``ids``."""
+        return frozenset([*(item.origin for item in self.kept), *(row.source for row in self.rejections)])
+
+
+def find_inputs(source: Source, workers: int) -> Found:
+    """List a source and hash its recordings by so many threads (0 or 1: none), whatever the order of its listing.
+
+    Keeps some 500 bytes for each input with a short text.
+
+    Raises:
+        DataError: the source as a whole cannot be read.
+    """
+    items: list[SourceItem] = []
+    rejections: list[Rejection] = []
+    for entry in source.items():
+        usable = _usable(entry, source)
+        if isinstance(usable, Rejection):
+            rejections.append(usable)
+        else:
+            items.append(FoundItem.of(usable))
+    items.sort(key=lambda item: (item.id, item.origin, item.split or "", item.text))
+    files = _hashed(items, workers)
+    kept: list[SourceItem] = []
+    hashed: list[SourceFile] = []
+    disputed = _with_several_texts(items)
+    for index, (item, file) in enumerate(zip(items, files, strict=True)):
+        if index in disputed:
+            rejections.append(Rejection(item.id, item.origin, Reason.BAD_ROW, disputed[index]))
+        elif kept and item.id == kept[-1].id:
+            detail = f"The id {item.id} is that of {kept[-1].origin} already."
+            rejections.append(Rejection(item.id, item.origin, Reason.DUPLICATE_ID, detail))
+        elif isinstance(file, str):
+            rejections.append(Rejection(item.id, item.origin, Reason.UNREADABLE, f"The file cannot be read ({file})."))
+        else:
+            kept.append(item)
+            hashed.append(file)
+    return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists()), tuple(source.notes()))
+
+
+def _with_several_texts(items: Sequence[SourceItem]) -> dict[int, str]:
+    """Return why those items are left out that give one part of one recording texts of different words.
+
+    Which of them is said nobody knows here.
+    """
+    disputed: dict[int, str] = {}
+    places = [_part(item) for item in items]
+    for _, group in groupby(sorted(range(len(items)), key=places.__getitem__), key=places.__getitem__):
+        indices = list(group)
+        if len(indices) > 1 and len({prompt_of(items[index].text) for index in indices}) > 1:
+            texts = " and ".join(sorted({f"{items[index].text[:60]!r}" for index in indices})[:2])
+            detail = f"It has several texts, such as {texts}: leave only the right one in the source."
+            disputed |= dict.fromkeys(indices, detail)
+    return disputed
+
+
+def _part(item: SourceItem) -> int:
+    """Return a number for the part of a recording that an item is: of a million items the names would take too much."""
+    kept = _PLACE.__get__(item)
+    return hash((kept, item.origin if kept.endswith(os.sep) else stretch_of(item.origin)))
+
+
+def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejection:
+    """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder."""
+    if isinstance(entry, Rejection):
+        return replace(entry, id=_shown(entry.id), source=_shown(entry.source), detail=_shown(entry.detail))
+    for value in (entry.id, entry.text, entry.origin, entry.language, entry.speaker, entry.accent):
+        if value is not None and (value != _shown(value) or "\0" in value):
+            detail = "A name or text of it is not UTF-8, or holds a NUL: rename the file or correct its row."
+            return Rejection(_shown(entry.id), _shown(entry.origin), Reason.BAD_ROW, detail)
+    if not entry.text.strip():
+        return Rejection(entry.id, entry.origin, Reason.NO_TRANSCRIPT, "Its transcript is blank.")
+    if not entry.id.strip():
+        return Rejection(entry.origin, entry.origin, Reason.BAD_ROW, "It has no id.")
+    if len(lines := entry.text.splitlines()) > 1:
+        entry = replace(entry, text=" ".join(line.strip() for line in lines if line.strip()))
+    if entry.split is None and (split := split_of_folders(entry.origin) or source.own_split()):
+        entry = replace(entry, split=split, split_by_name=True)
+    return on_channel(entry, source.options.channel)
+
+
+def _shown(text: str) -> str:
+    """Return text as UTF-8 can hold it, with question marks for what it cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _hashed(items: Sequence[SourceItem], workers: int) -> list[SourceFile | str]:
+    """Return digest and size of each item's file, or what the system says about one that cannot be read.
+
+    A file is read once, however many stretches of it there are.
+    """
+    order = sorted(range(len(items)), key=lambda index: items[index].origin)
+    files: list[SourceFile | str] = [""] * len(items)
+    last: dict[Path, SourceFile | str] = {}
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="hashing") as threads:
+        for batch in _batches(order):
+            paths = dict.fromkeys(items[index].path for index in batch)
+            fresh = [path for path in paths if path not in last]
+            hashes = threads.map(_hash, fresh) if workers > 1 else map(_hash, fresh)
+            last = {path: last[path] for path in paths if path in last} | dict(zip(fresh, hashes, strict=True))
+            for index in batch:
+                files[index] = last[items[index].path]
+    return files
+
+
+def _batches(order: Iterable[int]) -> Iterator[list[int]]:
+    rest = iter(order)
+    while batch := list(islice(rest, _AT_ONCE)):
+        yield batch
+
+
+def _hash(path: Path) -> SourceFile | str:
+    try:
+        if not path.is_file() and path.exists():
+            return "it is no regular file"
+        status = path.stat()  # before it is read: a change while it is read shows later
+        return SourceFile(sha256_file(path), status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        return error.strerror or type(error).__name__

@@ -1,0 +1,209 @@
+"""Running a search: trials side by side, until as many are done as were asked for or the budget is spent."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from acento.core.errors import AcentoError, ModelError, StoreError, may_pass
+from acento.experiments.search.budget import Budget
+from acento.experiments.search.outcome import SearchOutcome, best_row, read_outcome
+from acento.experiments.search.study import Study, storage_errors
+from acento.experiments.search.trial import Objective, TrialOutcome
+from acento.experiments.search.trial_manager import Desk, Taken
+
+POLL_S = 1.0
+"""Seconds between two looks at the budget, and at what other processes do."""
+
+GIVE_UP_AFTER = 3
+"""A search whose first trials, this many of them, all fail has something wrong with it that no recipe mends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProgress:
+    """How far a search is."""
+
+    done: int
+    total: int | None
+    """None: as many trials as the budget allows."""
+    running: int
+    best_dev_wer: float | None
+    sentence: str
+    """What just happened."""
+
+
+def run_study(
+    study: Study,
+    objective: Objective,
+    *,
+    budget: Budget,
+    parallel: int = 1,
+    heard: Callable[[SearchProgress], None] = lambda _: None,
+    stop: Callable[[], str | None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> SearchOutcome:
+    """Run the trials of a study that are not done yet.
+
+    Trials that a killed search left are taken up first, with the same number and the same values; what is done stays
+    done. So the same call after a kill ends with the trials that were asked for, each told exactly once. A trial that
+    fails is written down with its sentence, and the search goes on.
+
+    With ``grid`` and ``random``, what trial n tries never depends on timing, kills or ``parallel``; with ``tpe`` it is
+    reproducible with ``parallel=1`` (which trials have ended when the next one is asked for is then always the same).
+    Whether a trial is pruned depends on those that ended before it, and so on timing where trials run side by side.
+
+    Args:
+        study: an open study; several processes may run it at once and share its trials.
+        objective: trains with a recipe; called from ``parallel`` threads.
+        budget: when to stop.
+        parallel: trials side by side in this process.
+        heard: told what happens, from any thread.
+        stop: asked about once a second and at every evaluation; a sentence ends the search, its running trials are
+            told to end and stay open.
+        clock: seconds; for minutes of training that an objective does not know (a failed one's).
+
+    Raises:
+        ModelError: the first three trials all failed.
+        InputError: a budget in dollars, and nobody knows what a trial costs.
+        TransientError: what may pass, the network or the study's server; the same call goes on.
+        StoreError: the store or the study's file cannot be written.
+    """
+    with storage_errors(study.place):
+        search = _Search(study, objective, budget, parallel, heard, stop, clock)
+        return search.run()
+
+
+class _Search:
+    """One call of :func:`run_study`."""
+
+    def __init__(
+        self,
+        study: Study,
+        objective: Objective,
+        budget: Budget,
+        parallel: int,
+        heard: Callable[[SearchProgress], None],
+        stop: Callable[[], str | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._study, self._objective, self._budget = study, objective, budget
+        self._parallel, self._heard, self._stop = parallel, heard, stop
+        self._desk = Desk(study, budget, clock, self._asked_to_stop)
+        self._running: dict[Future[TrialOutcome], Taken] = {}
+        self._failures: list[str] | None = []
+        """Sentences of the trials that failed, while none has done anything else."""
+
+    def run(self) -> SearchOutcome:
+        """Run until there is a reason not to."""
+        why: str | None = None
+        with self._desk.open(), ThreadPoolExecutor(self._parallel, thread_name_prefix="trial") as pool:
+            try:
+                while True:
+                    why = why or self._reason_to_end()
+                    while why is None and len(self._running) < self._parallel:
+                        taken = self._desk.take()
+                        if taken is None:
+                            break
+                        self._running[pool.submit(self._work, taken)] = taken
+                        self._say(f"trial {taken.number} begins with {_words(taken.point)}")
+                        why = self._reason_to_end()
+                    if self._running:
+                        done, _ = wait(self._running, timeout=POLL_S, return_when=FIRST_COMPLETED)
+                        for future in done:
+                            self._end(self._running.pop(future), future)
+                    elif why is not None or not self._desk.others():
+                        break
+                    else:
+                        time.sleep(POLL_S)
+            except BaseException:
+                self._desk.stopping = self._desk.stopping or "the search was interrupted"
+                raise
+        why = why or self._complete()
+        self._say(why)
+        return read_outcome(self._study, why, self._desk.limit)
+
+    def _work(self, taken: Taken) -> TrialOutcome:
+        """Run one trial, in a thread of its own."""
+        recipe = self._study.plan.space.recipe(self._study.plan.base, taken.point)
+        return self._objective(taken.number, recipe, taken.report)
+
+    def _end(self, taken: Taken, future: Future[TrialOutcome]) -> None:
+        """Write down how a trial ended."""
+        error = future.exception()
+        if error is None:
+            outcome = future.result()
+            state = self._desk.finish(taken, outcome)
+            said = {"finished": f"has a dev WER of {outcome.dev_wer:.2%}", "open": "stopped; it stays open"}
+            self._say(f"trial {taken.number} {said.get(state, state)}")
+        elif self._desk.stopping is not None or _of_the_place(error):
+            self._desk.release(taken)
+            if _of_the_place(error):
+                raise error
+            return
+        else:
+            sentence = str(error) if isinstance(error, AcentoError) else f"{type(error).__name__}: {error}"
+            state = self._desk.fail(taken, sentence)
+            self._say(f"trial {taken.number} failed: {sentence}")
+        if state == "failed":
+            self._count_failure(taken)
+        elif state != "open":
+            self._failures = None
+
+    def _count_failure(self, taken: Taken) -> None:
+        """End the search if everything fails."""
+        if self._failures is None or any(row.state in ("finished", "pruned") for row in self._desk.rows()):
+            return
+        row = next(row for row in self._desk.rows() if row.number == taken.number)
+        self._failures.append(row.sentence or "")
+        if len(self._failures) >= GIVE_UP_AFTER:
+            raise ModelError(f"The first {len(self._failures)} trials all failed, the last one so: {row.sentence}")
+
+    def _reason_to_end(self) -> str | None:
+        """Return why no further trial should begin, and tell running ones to stop where that is wanted."""
+        asked = self._asked_to_stop()
+        if asked is not None:
+            return f"The search was stopped ({asked}); the same command goes on with it."
+        spent = self._budget.spent(self._desk.spent())
+        if spent is not None and self._budget.when_spent == "stop":
+            self._desk.stopping = spent
+        return spent
+
+    def _asked_to_stop(self) -> str | None:
+        """Ask whether to stop; once said, it holds for every running trial."""
+        asked = self._stop()
+        if asked is not None:
+            self._desk.stopping = asked
+        return asked
+
+    def _complete(self) -> str:
+        """Say that every trial is done."""
+        limit = self._desk.limit
+        if self._study.plan.sampler == "grid" and limit is not None and limit != self._budget.trials:
+            return f"All {limit} points of the grid are done."
+        return f"All {limit} trials are done."
+
+    def _say(self, sentence: str) -> None:
+        """Tell the listener what happened."""
+        rows = self._desk.rows()
+        best = best_row(rows)
+        self._heard(
+            SearchProgress(
+                done=sum(row.state in ("finished", "pruned", "failed") for row in rows),
+                total=self._desk.limit,
+                running=len(self._running),
+                best_dev_wer=None if best is None else best.dev_wer,
+                sentence=sentence,
+            )
+        )
+
+
+def _of_the_place(error: BaseException) -> bool:
+    """Tell whether an error is of the place and not of the recipe: every other trial would meet it too."""
+    return may_pass(error) or isinstance(error, StoreError) or not isinstance(error, Exception)
+
+
+def _words(point: Mapping[str, object]) -> str:
+    """Return a point in words, such as ``strategy=lora, learning_rate=0.00031``."""
+    return ", ".join(
+        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in point.items()
+    )

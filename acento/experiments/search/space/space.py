@@ -1,0 +1,170 @@
+"""The space of a search: which fields of a recipe vary, and over what."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from acento.core.errors import InputError
+from acento.experiments.search.space.parameters import Choices, Range, Scalar
+from acento.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+LARGEST_GRID = 10_000
+"""Points of a grid beyond which it is a mistake and not a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A field that decides whether another one means anything, and for which of its values it does."""
+
+    field: str
+    on: Callable[[Any], bool]
+    example: Any
+    """A value for which the other one counts."""
+
+
+def _strategy(name: str) -> Switch:
+    return Switch("strategy", lambda value: value == name, name)
+
+
+def _positive(field: str, example: float) -> Switch:
+    return Switch(f"augmentation.{field}", lambda value: bool(value), example)
+
+
+SWITCHES: Mapping[str, Switch] = {
+    **dict.fromkeys(("lora_rank", "lora_alpha", "lora_dropout", "lora_sites"), _strategy("lora")),
+    "last_n": _strategy("last-n"),
+    **dict.fromkeys(
+        ("augmentation.noise_snr_db", "augmentation.noise_colors", "augmentation.noise_folder"), _positive("noise", 0.5)
+    ),
+    "augmentation.speed_range": _positive("speed", 0.5),
+    "augmentation.pitch_semitones": _positive("pitch", 0.5),
+    "augmentation.gain_db": _positive("gain", 0.5),
+    "augmentation.reverb_s": _positive("reverb", 0.5),
+    "augmentation.time_mask_s": _positive("time_masks", 1),
+    "augmentation.frequency_mask": _positive("frequency_masks", 1),
+}
+"""Fields that count only under a value of another: a trial has them only then, so no two trials are the same recipe."""
+
+
+class Space(BaseModel):
+    """Parameters by the name of their field; a field of a part of the recipe is named ``augmentation.noise``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameters: dict[str, Range | Choices] = Field(min_length=1)
+
+    def suggest(self, trial: "Trial", base: Recipe) -> dict[str, Scalar]:
+        """Return what a trial tries, drawn by the study's sampler where the trial has no value yet."""
+        point: dict[str, Scalar] = {}
+        for name in self._ordered():
+            if self._applies(name, point, base):
+                point[name] = self.parameters[name].suggest(trial, name)
+        return point
+
+    def recipe(self, base: Recipe, point: Mapping[str, Scalar]) -> Recipe:
+        """Return the recipe at a point of the space.
+
+        Raises:
+            InputError: the values do not go together.
+        """
+        return replaced(base, {name: self.parameters[name].value(label) for name, label in point.items()})
+
+    def point_of(self, recipe: Recipe) -> dict[str, Scalar] | None:
+        """Return the point at which a recipe lies, or None if it lies outside of the space."""
+        point: dict[str, Scalar] = {}
+        for name in self._ordered():
+            if not self._applies(name, point, recipe):
+                continue
+            label = self.parameters[name].label(value_at(recipe, name))
+            if label is None:
+                return None
+            point[name] = label[0]
+        return point
+
+    def grid(self, seed: int) -> list[dict[str, Scalar]]:
+        """Return every point once, shuffled by the seed: a part of the grid is then a fair sample of it.
+
+        Raises:
+            InputError: a parameter has no end of values, or all of them together have too many.
+        """
+        values = {name: self._listed(name) for name in self._ordered()}
+        points = list(itertools.islice(self._points(list(values), values, {}), LARGEST_GRID + 1))
+        if len(points) > LARGEST_GRID:
+            raise InputError(
+                f"The grid has more than {LARGEST_GRID} points; list fewer values, or search with tpe or random."
+            )
+        order = np.random.default_rng(seed).permutation(len(points))
+        return [points[i] for i in order]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the space as a space file says it."""
+        return {name: parameter.to_plain() for name, parameter in self.parameters.items()}
+
+    def _listed(self, name: str) -> tuple[Scalar, ...]:
+        """Return every value of a parameter of a grid."""
+        parameter = self.parameters[name]
+        values = parameter.finite()
+        if values is None:
+            low, high = (parameter.low, parameter.high) if isinstance(parameter, Range) else (0, 0)
+            raise InputError(
+                f"A grid needs a list of values for {name}, such as [{low:g}, {high:g}], or a range with a step."
+            )
+        return values
+
+    def _points(
+        self, names: list[str], values: Mapping[str, tuple[Scalar, ...]], point: dict[str, Scalar]
+    ) -> Iterator[dict[str, Scalar]]:
+        """Yield every point that has the values of ``point``."""
+        if not names:
+            yield point
+            return
+        name, *rest = names
+        if not self._applies(name, point, None):
+            yield from self._points(rest, values, point)
+            return
+        for value in values[name]:
+            yield from self._points(rest, values, {**point, name: value})
+
+    def _ordered(self) -> list[str]:
+        """Return the names, a switch always before what it switches."""
+        return sorted(self.parameters, key=lambda name: name in SWITCHES)
+
+    def _applies(self, name: str, point: Mapping[str, Scalar], base: Recipe | None) -> bool:
+        """Tell whether a parameter means anything, given the values before it (``base`` has the fixed ones)."""
+        switch = SWITCHES.get(name)
+        if switch is None:
+            return True
+        if switch.field in point:
+            return switch.on(self.parameters[switch.field].value(point[switch.field]))
+        return base is None or switch.on(value_at(base, switch.field))
+
+
+def replaced(base: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with fields replaced; names may be dotted.
+
+    Raises:
+        InputError: the values are not allowed.
+    """
+    body = base.model_dump()
+    for name, value in values.items():
+        *parts, last = name.split(".")
+        inner = body
+        for part in parts:
+            inner = inner[part]
+        inner[last] = value
+    return Recipe.checked(body)
+
+
+def value_at(recipe: Recipe, name: str) -> Any:
+    """Return the value of a field whose name may be dotted."""
+    value: Any = recipe
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value

@@ -1,0 +1,263 @@
+"""A study: the plan of a search, and what remembers what was tried: a file, a database server, or a store's journal."""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from acento.core.errors import InputError, StoreError, TransientError
+from acento.core.store import LocalStore, Store
+from acento.core.store.base import check_key
+from acento.experiments.search.space.parameters import Scalar
+from acento.experiments.search.space.space import Space
+from acento.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import JournalStorage, RDBStorage
+
+SamplerName = Literal["grid", "tpe", "random"]
+PrunerName = Literal["median", "halving", "none"]
+
+RANDOM_FIRST = 8
+"""Trials that TPE draws at random before it has something to model."""
+
+WAIT_FOR_FILE_S = 60
+"""Seconds that a process waits for another one's write to the same file."""
+
+_PLAN = "plan"
+
+
+class SearchPlan(BaseModel):
+    """What is searched, and how: fixed when a search begins, the same whenever it goes on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    space: Space
+    base: Recipe
+    """What every trial has in common; where it lies in the space it is itself trial 0 (except in a grid)."""
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "median"
+    seed: int = Field(0, ge=0)
+    about: dict[str, str] = Field(default_factory=dict)
+    """What is trained on what, such as the data set's and the base model's fingerprints."""
+
+    def planned(self) -> list[dict[str, Scalar]]:
+        """Return the points of the first trials: the whole grid, or else the base recipe."""
+        if self.sampler == "grid":
+            return self.space.grid(self.seed)
+        point = self.space.point_of(self.base)
+        return [] if point is None else [point]
+
+    def limit(self, trials: int | None) -> int | None:
+        """Return how many trials there can be at most: those asked for, and no more than a grid has points."""
+        if self.sampler != "grid":
+            return trials
+        size = len(self.space.grid(self.seed))
+        return size if trials is None else min(size, trials)
+
+
+class Study:
+    """An open study. Close it, or use it as a context, so that its database is let go."""
+
+    def __init__(
+        self,
+        plan: SearchPlan,
+        trials: "optuna.Study",
+        claims: "optuna.Study",
+        storage: "RDBStorage | JournalStorage",
+        place: str,
+    ) -> None:
+        """Take the plan, Optuna's studies of the trials and of the claims, their storage, and where it is."""
+        self.plan, self.trials, self.claims, self.place = plan, trials, claims, place
+        self._storage = storage
+
+    def __enter__(self) -> "Study":
+        """Return the study."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the study."""
+        self.close()
+
+    def close(self) -> None:
+        """Let the database go."""
+        _dispose(self._storage)
+
+
+def study_folder(store: Store, name: str) -> Path | None:
+    """Return where a search of this name lives in a local store; None where the store is no local folder.
+
+    Raises:
+        InputError: the name cannot be a folder's.
+    """
+    key = check_key(f"searches/{name}")
+    return store.root / key if isinstance(store, LocalStore) else None
+
+
+def open_study(plan: SearchPlan, place: Path | str | Store) -> Study:
+    """Open a study, or begin it where there is none of that name.
+
+    Args:
+        plan: what is searched; if the study has begun, this must be the plan it was begun with.
+        place: a local folder, in which the study is ``study.db``, or a database server's URL
+            (``postgresql://user:password@host/database``), or a store, in which it is a journal of small files.
+
+    Raises:
+        InputError: the study was begun with another plan, or the URL is of no database that can be used.
+        StoreError: the database cannot be read or written.
+        TransientError: the server does not answer.
+    """
+    import optuna
+
+    # its warnings are about parameters that not every trial has (LoRA's): drawn one by one, as they should
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if isinstance(place, Store):
+        from optuna.storages import JournalStorage
+
+        from acento.experiments.search.journal import StoreJournal
+
+        journal = JournalStorage(StoreJournal(place, check_key(f"searches/{plan.name}/journal")))
+        return Study(plan, *_studies(plan, journal), journal, f"{place.url}/searches/{plan.name}")
+    url, shown = _address(place)
+    with storage_errors(shown):
+        if isinstance(place, Path):
+            _create_file(plan, place / "study.db")
+        storage = _storage(url)
+        try:
+            trials, claims = _studies(plan, storage)
+        except BaseException:
+            _dispose(storage)
+            raise
+    return Study(plan, trials, claims, storage, shown)
+
+
+def _studies(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "tuple[optuna.Study, optuna.Study]":
+    """Load or create the two studies of a plan, and see that the plan is the one it was begun with."""
+    import optuna
+
+    from acento.experiments.search.strategy import pruner_of, sampler_of
+
+    trials = optuna.create_study(
+        study_name=plan.name,
+        storage=storage,
+        sampler=sampler_of(plan),
+        pruner=pruner_of(plan.pruner),
+        direction="minimize",
+        load_if_exists=True,
+    )
+    claims = optuna.create_study(study_name=f"{plan.name}.claims", storage=storage, load_if_exists=True)
+    begun = trials.user_attrs.get(_PLAN)
+    if begun is None:
+        trials.set_user_attr(_PLAN, plan.model_dump(mode="json"))
+    else:
+        _check_same(plan, begun)
+    return trials, claims
+
+
+def _create_file(plan: SearchPlan, path: Path) -> None:
+    """Make the database file with its tables and studies; it appears whole, whoever else makes it too."""
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be made ({error.strerror}); name another folder.") from error
+    draft = path.with_name(f".study-{uuid.uuid4().hex}.db")
+    try:
+        storage = _storage(f"sqlite:///{draft}")
+        try:
+            _studies(plan, storage)
+        finally:
+            _dispose(storage)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _storage(url: str) -> "RDBStorage":
+    """Return Optuna's storage at a database URL."""
+    import optuna
+    from sqlalchemy.exc import ArgumentError
+
+    waits = {"connect_args": {"timeout": WAIT_FOR_FILE_S}} if url.startswith("sqlite") else {}
+    try:
+        return optuna.storages.RDBStorage(url, engine_kwargs=waits)
+    except (ImportError, ValueError, ArgumentError) as error:
+        raise InputError(
+            f"No study can be kept at {_address(url)[1]}: {error}; install the database's Python driver, "
+            "or leave the URL away to keep the study in a file."
+        ) from error
+
+
+def _address(place: Path | str) -> tuple[str, str]:
+    """Return the database URL of a place, and how to show it: without a password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if isinstance(place, Path):
+        path = (place / "study.db").absolute()
+        return f"sqlite:///{path}", str(path)
+    try:
+        return place, make_url(place).render_as_string(hide_password=True)
+    except ArgumentError:
+        raise InputError(
+            "The study's URL is not one of a database; it looks like postgresql://user:password@host/database."
+        ) from None
+
+
+def _check_same(plan: SearchPlan, begun: Mapping[str, Any]) -> None:
+    """See that a study goes on with the plan it was begun with.
+
+    Raises:
+        InputError: it does not; says what differs.
+    """
+    try:
+        known = SearchPlan.model_validate(begun)
+    except ValidationError:
+        raise InputError(
+            f"Search {plan.name!r} was begun by another version of Acento whose recipes were different; "
+            "give the new search another name."
+        ) from None
+    differing = [name for name in SearchPlan.model_fields if getattr(known, name) != getattr(plan, name)]
+    if differing:
+        words = {"base": "the base recipe", "about": "the data or the model", "seed": "the seed"}
+        named = " and ".join(words.get(name, f"the {name}") for name in differing)
+        raise InputError(
+            f"Search {plan.name!r} was begun with something else as {named}; go on with what it was begun with, "
+            "or give the new search another name."
+        )
+
+
+@contextmanager
+def storage_errors(shown: str) -> Iterator[None]:
+    """Turn what a database says about itself into one sentence."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error if isinstance(error, SQLAlchemyError) else error.__cause__ or error
+        reason = str(getattr(cause, "orig", cause)).strip().partition("\n")[0]
+        may_pass = "://" in shown or "locked" in reason
+        if may_pass and isinstance(cause, OperationalError):
+            raise TransientError(f"The study at {shown} does not answer ({reason}); try again later.") from error
+        raise StoreError(f"The study at {shown} cannot be read or written ({reason}).") from error
+
+
+def _dispose(storage: "RDBStorage | JournalStorage") -> None:
+    """Close a storage's connections; a journal has none."""
+    from optuna.storages import RDBStorage
+
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()

@@ -1,0 +1,129 @@
+"""Push a model version to the Hugging Face hub: the checkpoint's files, its recipe, and its model card."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acento.core.errors import AcentoError, InputError, ModelError, TransientError
+from acento.core.hub import hub_token
+from acento.core.store import Store
+from acento.registry.card.report import card_path
+from acento.registry.versions import CARD, ModelVersion
+
+_MADE_BY_THE_HUB = frozenset({".gitattributes"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """Where a version is on the hub."""
+
+    url: str
+    commit: str
+    files: int
+
+
+def push(store: Store, version: ModelVersion, repo: str, *, private: bool = False, update: bool = False) -> Pushed:
+    """Upload a version in one commit, its newest model card as ``README.md``.
+
+    Args:
+        store: where the version is.
+        version: what to upload.
+        repo: ``owner/name`` on the hub; made if it is not there.
+        private: make it so that only its owner sees it; what is there keeps what it is.
+        update: also where the repository holds something: one more commit on top of it.
+
+    Raises:
+        InputError: the repository is there and not to be updated, or cannot be called so, or the token may not write.
+        TransientError: the hub does not answer.
+        DamagedError: the version is not whole.
+    """
+    import huggingface_hub
+
+    token = hub_token() or huggingface_hub.get_token()
+    if token is None:
+        raise InputError(
+            "To push to the Hugging Face hub takes a token that may write: set HF_TOKEN, or run hf auth login."
+        )
+    artifact = store.find(version.key)
+    if artifact is None:
+        raise ModelError(f"{version.title} in {store.url} is damaged or was removed; train it again.")
+    paths = {name: store.local_path(version.key, name) for name in sorted(artifact.files)}
+    paths[CARD] = Path(card_path(store, version))
+    api = huggingface_hub.HfApi(token=token)
+    try:
+        if not _make(api, repo, private=private) and not update and _holds_something(api, repo):
+            raise InputError(
+                f"Repository {repo} is on the Hugging Face hub already: add --update to put {version.title} on top of "
+                "what it holds, or choose another name."
+            )
+        commit = api.create_commit(
+            repo,
+            [huggingface_hub.CommitOperationAdd(name, str(path)) for name, path in paths.items()],
+            commit_message=f"{version.title}, fine-tuned with Acento",
+        )
+    except AcentoError:
+        raise
+    except Exception as error:  # the libraries below raise their own, wrapped and not
+        said = _said(error, repo)
+        if said is None:
+            raise
+        raise said from error
+    return Pushed(str(commit.repo_url), commit.oid, len(paths))
+
+
+def _make(api: Any, repo: str, *, private: bool) -> bool:
+    """Make the repository; return False if it is there already."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.create_repo(repo, private=private)
+    except HfHubHTTPError as error:
+        if error.response.status_code != 409:
+            raise
+        return False
+    return True
+
+
+def _holds_something(api: Any, repo: str) -> bool:
+    """Tell whether a repository holds files, and is not only what an upload that failed left behind."""
+    return bool(set(api.list_repo_files(repo)) - _MADE_BY_THE_HUB)
+
+
+def _said(error: BaseException, repo: str) -> AcentoError | None:
+    """Return what an error of the hub's libraries says, as a sentence; None where it says nothing of the hub."""
+    from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
+
+    for cause in _chain(error):
+        if isinstance(cause, errors.HFValidationError):
+            return InputError(
+                f"{repo!r} is no id of the Hugging Face hub: one is owner/name, in letters, digits and '-_.'."
+            )
+        if isinstance(cause, errors.OfflineModeIsEnabled):
+            return InputError("HF_HUB_OFFLINE is set: unset it to push.")
+        if isinstance(cause, errors.HfHubHTTPError):
+            status = cause.response.status_code
+            if status == 401:
+                return InputError("The Hugging Face hub refuses the token; set HF_TOKEN to one that it gave you.")
+            if status == 403:
+                return InputError(
+                    f"The token may not write to {repo}: use one with the right to write, and a name under its owner."
+                )
+            if status == 429 or status >= 500:
+                return TransientError(
+                    f"{repo} cannot be written: the Hugging Face hub answers with an error ({status})."
+                )
+            said = getattr(cause, "server_message", None) or str(cause).partition("\n")[0]
+            return InputError(f"{repo} cannot be written: the Hugging Face hub refuses it ({status}: {said}).")
+        if isinstance(cause, httpx.HTTPError | ConnectionError | TimeoutError):
+            return TransientError("The Hugging Face hub does not answer; run the same command again.")
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it, from the outermost on."""
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__

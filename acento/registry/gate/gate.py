@@ -1,0 +1,168 @@
+"""The promotion gate: whether a candidate is better than today's production model where it counts, and nowhere worse.
+
+It passes when the paired interval of the difference on the test set is wholly below 0, and on every guard set the
+one-sided upper bound of the loss is within the bound: a test of superiority and tests of non-inferiority that must all
+hold, so that each may keep its own level (the intersection-union test; Berger, Technometrics 24(4), 1982). Nothing is
+decided by what was not measured: a set without clips, in another language, or with clips that only the candidate
+failed on, is a refusal.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from acento.core.errors import InputError
+from acento.registry.gate.evidence import Evidence, Pairs, foreign_languages, pair
+from acento.registry.gate.split_use import SplitUse
+from acento.registry.gate.verdict import (
+    BY_NUMBERS,
+    Reason,
+    Role,
+    SetVerdict,
+    Unit,
+    Verdict,
+    headline,
+    notes,
+    sentence_of,
+)
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, interval, paired
+from acento.scoring.power import detectable
+from acento.scoring.score import Rate
+
+BOUND = 0.02
+SPEAKERS = 10
+"""From this many speakers on, speakers are drawn and not clips: the answer then holds for new voices too. With fewer,
+an interval over speakers would be far too narrow."""
+
+
+def decide(
+    test: Evidence,
+    guards: Sequence[Evidence] = (),
+    *,
+    bound: float = BOUND,
+    level: float = LEVEL,
+    unit: Unit | None = None,
+    against: str = "today's production model",
+    uses: SplitUse | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Verdict:
+    """Decide whether the candidate may become production.
+
+    Args:
+        test: both models on the untouched test set.
+        guards: both models on what must not get worse.
+        bound: the largest loss on a guard set, a fraction of WER (0.02 is 2 points).
+        level: of the test set's two-sided interval and of the guards' one-sided bounds.
+        unit: what is drawn; None draws speakers where a set has at least ``SPEAKERS`` of them, else clips.
+        against: what the incumbent is called in the sentences.
+        uses: how often the test set has been looked at, to be said with the answer.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: the two models were measured on other clips or under another normalizer, two guards have one name,
+            or the bound or level is out of its range.
+    """
+    if not 0 <= bound < 1 or not 0.5 <= level < 1:
+        raise InputError(f"The gate needs a bound from 0 to 1 and a level from 0.5 to 1, not {bound} and {level}.")
+    twice = [name for name, times in Counter(guard.name for guard in guards).items() if times > 1]
+    if twice:
+        raise InputError(f"The guard {twice[0]} is named twice; name each once.")
+    sets: list[tuple[Role, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
+    judged = [_judge(evidence, role, bound, level, unit, resamples, seed) for role, evidence in sets]
+    refusing = [one for one in judged if not one.passed]
+    offer = bool(refusing) and all(one.reason in BY_NUMBERS for one in refusing)
+    return Verdict(
+        passed=not refusing,
+        against=against,
+        bound=bound,
+        level=level,
+        test=judged[0],
+        guards=tuple(judged[1:]),
+        sentences=(headline(judged, against), *(one.sentence for one in judged), *notes(judged, offer, uses)),
+        offer="interpolate" if offer else None,
+    )
+
+
+def fewest_units(level: float, role: Role) -> int:
+    """Return how many clips (speakers) a set needs at least to decide anything.
+
+    If every one of fewer units went the candidate's way, a sign test would still not reach the level, whatever the
+    bootstrap says of so few.
+
+    >>> fewest_units(0.95, "test"), fewest_units(0.95, "guard")
+    (6, 5)
+    """
+    sides = 2 if role == "test" else 1
+    return max(2, math.ceil(math.log2(sides / (1 - level)) - 1e-9))
+
+
+def _judge(
+    evidence: Evidence, role: Role, bound: float, level: float, unit: Unit | None, resamples: int, seed: int
+) -> SetVerdict:
+    pairs = pair(evidence)
+    speakers = len({speaker for speaker in pairs.speakers if speaker is not None})
+    drawn: Unit = unit or ("speaker" if speakers >= SPEAKERS else "clip")
+    groups = list(pairs.speakers) if drawn == "speaker" else None
+    units = speakers + pairs.speakers.count(None) if groups is not None else len(pairs.lengths)
+    found = paired(
+        pairs.candidate, pairs.lengths, pairs.incumbent, resamples=resamples, seed=seed, level=level, groups=groups
+    )
+    rates = []
+    for errors in (pairs.incumbent, pairs.candidate):
+        bounds = interval(errors, pairs.lengths, resamples=resamples, seed=seed, level=level, groups=groups)
+        value = float(errors.sum() / pairs.lengths.sum()) if pairs.lengths.sum() else None
+        rates.append(Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high))
+    visible = detectable(pairs.incumbent, pairs.lengths, pairs.candidate, groups=groups, unit=drawn, alpha=1 - level)
+    reason = _reason(evidence, role, pairs, found, units, bound, level)
+    verdict = SetVerdict(
+        name=evidence.name,
+        role=role,
+        passed=reason == "holds",
+        reason=reason,
+        sentence="",
+        clips=len(pairs.lengths),
+        words=int(pairs.lengths.sum()),
+        left_out=pairs.left_out,
+        lost=len(pairs.lost),
+        unit=drawn,
+        units=units,
+        fewest=fewest_units(level, role),
+        incumbent=rates[0],
+        candidate=rates[1],
+        delta=found and found.delta,
+        low=found and found.low,
+        high=found and found.high,
+        upper=found and found.upper,
+        p_value=found and found.p_value,
+        detectable=visible and visible.difference,
+    )
+    power = f" {visible.sentence}" if visible and reason == "no gain" else ""
+    sentence = sentence_of(verdict, evidence, pairs, bound, level) + power
+    return verdict.model_copy(update={"sentence": sentence})
+
+
+def _reason(
+    evidence: Evidence,
+    role: Role,
+    pairs: Pairs,
+    found: PairedDifference | None,
+    units: int,
+    bound: float,
+    level: float,
+) -> Reason:
+    """Return the first reason against the candidate: what was not measured rightly comes before what was measured."""
+    if foreign_languages(evidence.languages, evidence.told):
+        return "other language"
+    if pairs.lost:
+        return "lost clips"
+    if found is None:
+        return "not scored"
+    if units < fewest_units(level, role) or found.high is None or found.upper is None:
+        return "too few"
+    if role == "guard":
+        return "holds" if found.upper <= bound else "loss"
+    if pairs.same_texts:
+        return "same texts"
+    return "holds" if found.high < 0 else "no gain"

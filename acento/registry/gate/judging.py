@@ -1,0 +1,154 @@
+"""The gate's question put to a finished run: is its candidate better than the incumbent, and nowhere worse?"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from acento.core.errors import InputError
+from acento.core.store import Store
+from acento.data.dataset import load_card, read_clips
+from acento.data.utterance import primary_language
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select
+from acento.registry.gate.gate import BOUND, decide
+from acento.registry.gate.split_use import split_use
+from acento.registry.gate.verdict import Verdict
+from acento.registry.runs import entries_of, utterances_of
+
+
+class Question(BaseModel):
+    """What a candidate is measured on before it is promoted, fixed before it is trained."""
+
+    model_config = ConfigDict(frozen=True)
+
+    test: Selection
+    guards: tuple[Selection, ...]
+    incumbent: str
+    """The model to be beaten, as a benchmark is asked for it."""
+    against: str
+    """What that model is called in sentences."""
+    language: str | None
+    """What the models are told to write; None: what each data set says."""
+    bound: float = BOUND
+
+    @property
+    def datasets(self) -> list[str]:
+        """Every data set that has to be benchmarked, each once."""
+        return list(dict.fromkeys(one.dataset for one in (self.test, *self.guards)))
+
+
+def ask(
+    store: Store,
+    test: str,
+    guards: Sequence[str],
+    *,
+    incumbent: str,
+    against: str,
+    language: str | None = None,
+    bound: float = BOUND,
+) -> Question:
+    """Find every set of clips that is named, and fix its version, so that a wrong name is said before a training.
+
+    Raises:
+        InputError: a name is of no known form, or there is no such data set, split or group; or a guard is not in the
+            language that the models are told to write.
+    """
+    sets = [_found(store, text) for text in (test, *guards)]
+    for selection in sets[1:]:
+        if selection == sets[0]:
+            raise InputError(f"{selection} is the test set; a guard is a set that must not get worse, another one.")
+        spoken = _languages(store, selection)
+        # where nobody says a language, a benchmark tells the models that of each data set
+        tested = _languages(store, sets[0])
+        told = _meant(language, spoken, tested) or (_told(tested) if selection.dataset == sets[0].dataset else None)
+        if foreign_languages(spoken, told):
+            raise InputError(
+                f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {told}; "
+                "what they write there says nothing. Name a guard in that language, or leave --language out: then each "
+                "set is transcribed in its own."
+            )
+    if any(one.split != "test" for one in sets):
+        raise InputError("The gate looks at test splits: leave /SPLIT out of the test set and of the guards.")
+    return Question(
+        test=sets[0], guards=tuple(sets[1:]), incumbent=incumbent, against=against, language=language, bound=bound
+    )
+
+
+def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, candidate: Checkpoint) -> Verdict:
+    """Return the gate's verdict on a run in which both models were benchmarked on every set of the question.
+
+    Raises:
+        InputError: the run lacks one of them.
+    """
+    scores = {
+        (entry.model_hash, entry.dataset_fingerprint, entry.split): key
+        for entry, key in entries_of(store, f"runs/{run}")
+    }
+
+    def table(selection: Selection, model: Checkpoint) -> pa.Table:
+        card = load_card(store, selection.dataset)
+        key = scores.get((model.digest, card.fingerprint, selection.split))
+        if key is None:
+            raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
+        return select(utterances_of(store, key), selection)
+
+    def evidence(selection: Selection) -> Evidence:
+        languages = _languages(store, selection)
+        return Evidence(
+            name=str(selection),
+            incumbent=table(selection, incumbent),
+            candidate=table(selection, candidate),
+            languages=languages,
+            told=_meant(question.language, languages, _languages(store, question.test)) or _told(languages),
+        )
+
+    return decide(
+        evidence(question.test),
+        [evidence(guard) for guard in question.guards],
+        bound=question.bound,
+        against=question.against,
+        uses=split_use(store, load_card(store, question.test.dataset)),
+    )
+
+
+def _found(store: Store, text: str) -> Selection:
+    """Return a selection of a version, after seeing that there are such clips."""
+    selection = Selection.parse(text)
+    card = load_card(store, selection.dataset)
+    clips = [clip.utterance for clip in read_clips(store, card, selection.split)]
+    if selection.column is not None:
+        there = sorted({str(getattr(clip, selection.column)) for clip in clips if getattr(clip, selection.column)})
+        if selection.value not in there:
+            raise InputError(
+                f"{text} holds no clip: {selection.column} {selection.value!r} is not in {card.title} "
+                f"(there is: {', '.join(there[:10]) or 'none that is known'})."
+            )
+    return selection.model_copy(update={"dataset": f"{card.name}@{card.version}"})
+
+
+def _languages(store: Store, selection: Selection) -> frozenset[str]:
+    """Return the languages that a selection's clips are said to be in."""
+    card = load_card(store, selection.dataset)
+    spoken = {
+        clip.utterance.language
+        for clip in read_clips(store, card, selection.split)
+        if selection.column is None or getattr(clip.utterance, selection.column) == selection.value
+    }
+    return frozenset(language for language in spoken if language is not None)
+
+
+def _meant(told: str | None, languages: frozenset[str], tested: frozenset[str]) -> str | None:
+    """Return the language that models write on a set where they are told one.
+
+    A model that lacks the test set's language is told a related one (``--model-language``) and writes the former.
+    """
+    if told is not None and foreign_languages(languages, told) and foreign_languages(tested, told):
+        return _told(tested)
+    return told
+
+
+def _told(languages: frozenset[str]) -> str | None:
+    """Return what models are told to write where nobody says: the language that all clips have, if it is one."""
+    primary = {primary_language(language) for language in languages}
+    return primary.pop() if len(primary) == 1 else None
