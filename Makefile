@@ -45,7 +45,7 @@ test-real: env  ## what a machine may lack: installs it as root on Debian, and s
 	$(BIN)/python -m pytest -q -m '$(REAL)'
 
 demo-models: env  ## train the shipped models anew (about two hours on 2 cores)
-	$(BIN)/python -m acento.training.demo_models
+	$(BIN)/python -m examples.demo_models
 
 clean:  ## remove the virtual environment and what the tools left (never your store)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "kit"))  # servers, the S3 server, the engine, the stand-in for Modal
+# servers, the S3 server, the engine, the stand-in for Modal
+sys.path[:0] = [str(ROOT / "tests" / "kit"), str(ROOT / "infra" / "prefect-modal-worker" / "tests" / "kit")]
 
 MODEL = "demo:whisper-mini"
 

@@ -27,7 +27,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "kit"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/kit"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "infra/prefect-modal-worker/tests/kit"))
 
 import soundfile
 from prefect.settings import PREFECT_API_URL, temporary_settings

@@ -163,7 +163,8 @@ def _report(megabytes: float, tables: dict[str, dict[str, list[float]]]) -> None
 @contextmanager
 def _moto() -> Iterator[str]:
     """Run moto's server, and let this process find it."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/kit"))
+    root = Path(__file__).resolve().parent.parent
+    sys.path[:0] = [str(root / "tests/kit"), str(root / "infra/prefect-modal-worker/tests/kit")]
     from s3 import s3_serving
 
     with s3_serving() as server:

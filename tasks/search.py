@@ -9,6 +9,7 @@ from time import monotonic
 from pydantic import BaseModel, ConfigDict
 
 from acento.core.errors import AcentoError, InputError
+from acento.core.extras import require
 from acento.core.fingerprint import fingerprint
 from acento.core.progress import report as report_progress
 from acento.core.settings import settings
@@ -72,6 +73,7 @@ class Searched(BaseModel):
 @step("plan search", run_name="plan the search for {request.name}")
 def plan_search(request: SearchRequest) -> SearchPlan:
     """Find the model and the data, and settle the space; what cannot be searched is said here."""
+    require("search", "The search")
     asked = request.training
     if request.dollars is not None and request.price_per_hour is None:
         raise InputError(f"A budget of ${request.dollars:.2f} needs the price of an hour of training: price_per_hour.")

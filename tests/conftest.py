@@ -1,32 +1,18 @@
 """What all tests share: state of their own, and a real Prefect server for those that ask for one."""
 
-import atexit
 import os
-import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from modal_fixtures import modal, modal_api  # noqa: F401
+from prefect_fixtures import HOME, prefect_database, prefect_home, prefect_server  # noqa: F401
 from s3 import S3Server, s3_serving
-from servers import BIN, PrefectServer, serving
 
-if TYPE_CHECKING:
-    from modal_service import ModalService
-
-# Before anything imports Prefect or reads settings: no test reads or writes what belongs to the user.
-_HOME = Path(tempfile.mkdtemp(prefix="acento-tests-"))
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith(("PREFECT_", "ACENTO_", "AWS_", "MODAL_"))]:
+# Before anything reads settings: no test reads or writes what belongs to the user.
+for _name in [name for name in os.environ if name.startswith(("ACENTO_", "AWS_"))]:
     del os.environ[_name]
-os.environ["PREFECT_HOME"] = str(_HOME / "prefect")
-os.environ["ACENTO_CACHE"] = str(_HOME / "cache")
-os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
-os.environ["DO_NOT_TRACK"] = "1"
-os.environ["MODAL_CONFIG_PATH"] = str(_HOME / "modal.toml")
+os.environ["ACENTO_CACHE"] = str(HOME / "cache")
 
 
 # Of several test processes each computes on its own share of the cores, as do those that it starts: threads of one
@@ -78,33 +64,6 @@ def _fresh_settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the tables of a Prefect database, which takes many seconds, once for the session."""
-    home = tmp_path_factory.mktemp("prefect-database")
-    command = [str(BIN / "prefect"), "server", "database", "upgrade", "--yes"]
-    subprocess.run(command, env={**os.environ, "PREFECT_HOME": str(home)}, check=True, capture_output=True)
-    return home / "prefect.db"
-
-
-@pytest.fixture
-def prefect_home(tmp_path: Path, _prefect_database: Path) -> Path:
-    """Make a home for Prefect in which only the empty database is."""
-    home = tmp_path / "prefect-home"
-    home.mkdir()
-    shutil.copy(_prefect_database, home)
-    return home
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory, _prefect_database: Path) -> Iterator[PrefectServer]:
-    """Start ``prefect server start`` on a free port, with a home of its own, for the whole session."""
-    home = tmp_path_factory.mktemp("prefect-server")
-    shutil.copy(_prefect_database, home)
-    with serving(home) as (server, _):
-        yield server
-
-
-@pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """Start a server of the S3 protocol on a free port for the whole session."""
     with s3_serving() as server:
@@ -117,20 +76,3 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
-
-
-@pytest.fixture(scope="session")
-def modal_api() -> Iterator["ModalService"]:
-    """Run a stand-in for Modal's service for the whole session."""
-    from modal_service import modal_service
-
-    with modal_service() as service:
-        yield service
-
-
-@pytest.fixture
-def modal(modal_api: "ModalService", monkeypatch: pytest.MonkeyPatch) -> "ModalService":
-    """Let this process and those it starts find the stand-in for Modal's service and its token."""
-    for name, value in modal_api.environment.items():
-        monkeypatch.setenv(name, value)
-    return modal_api

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from acento.core import extras
 from acento.core.errors import ModelError
 from acento.core.plugins import load as load_plugin
 from acento.models.base import DecodeOptions, DeviceType, Recognizer
@@ -64,22 +64,12 @@ class Family:
     """``module:function`` by the suffix of a single file that is made into a checkpoint of this family."""
     converter: str | None = None
     """``module:function`` that writes a checkpoint in another format."""
-    package: tuple[str, str] | None = None
-    """What must be installed beside Acento itself: the distribution, and the extra that brings it."""
+    extra: extras.Extra | None = None
+    """The extra that must be installed beside Acento itself."""
 
     def missing(self) -> str | None:
         """Say what is not installed and how to install it; None: nothing is missing."""
-        if self.package is None:
-            return None
-        distribution, extra = self.package
-        try:
-            version(distribution)
-        except PackageNotFoundError:
-            return (
-                f"Models of the family {self.name!r} need {distribution}, which is not installed: "
-                f"pip install 'acento[{extra}]'."
-            )
-        return None
+        return None if self.extra is None else extras.missing(self.extra, f"The family {self.name!r}")
 
     def load(self, folder: Path, options: DecodeOptions) -> Recognizer:
         """Load the checkpoint in a folder onto the device that the options name.

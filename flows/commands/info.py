@@ -9,10 +9,7 @@ from flows import terminal
 _PACKAGES = (
     *("prefect", "torch", "transformers", "datasets", "pyarrow", "av", "soundfile", "soxr", "espeakng-loader"),
     *(
-        "ctranslate2",
         "peft",
-        "optuna",
-        "jiwer",
         "rapidfuzz",
         "great-expectations",
         "s3fs",
@@ -21,12 +18,12 @@ _PACKAGES = (
         "fastapi",
     ),
 )
-_EXTRAS = (("nemo_toolkit", "nemo"),)
 
 
 def info() -> None:
     """Show what is installed, which devices there are, and which store and Prefect server are used."""
     from acento import __version__
+    from acento.core.extras import EXTRAS
     from acento.core.settings import settings
     from acento.core.store import open_store
 
@@ -35,7 +32,7 @@ def info() -> None:
             ("acento", __version__),
             ("python", f"{platform.python_version()} on {platform.platform()}"),
             *((name, _version(name)) for name in _PACKAGES),
-            *((name, _extra(name, extra)) for name, extra in _EXTRAS),
+            *((package, _version(package, f"'acento[{extra}]'")) for extra, (package, _) in EXTRAS.items()),
             *_devices(),
             ("models", _families()),
             ("store", open_store(settings().store).url),
@@ -44,20 +41,12 @@ def info() -> None:
     )
 
 
-def _version(package: str) -> str:
-    """Return the installed version of a package, or say that it is missing."""
+def _version(package: str, brought_by: str | None = None) -> str:
+    """Return the installed version of a package, or how pip installs it: by its own name, or by what brings it."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return f"not installed (pip install {package})"
-
-
-def _extra(package: str, extra: str) -> str:
-    """Return the installed version of what an extra brings, or say how to install it."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return f"not installed (pip install 'acento[{extra}]')"
+        return f"not installed (pip install {brought_by or package})"
 
 
 def _families() -> str:

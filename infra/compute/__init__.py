@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import get_args
 
 from acento.core.errors import InputError
+from acento.core.extras import needed_by
 from acento.core.settings import ComputeName
 from acento.core.store import Store
 from infra.compute.base import Compute, Outcome
@@ -24,10 +25,11 @@ def open_compute(name: str, store: Store) -> Compute:
     """Return the backend of that name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or what it needs is not installed.
     """
     if name not in _BACKENDS:
         raise InputError(f"There is no compute backend {name!r}; there are {', '.join(get_args(ComputeName))}.")
     module, _, kind = _BACKENDS[name].partition(":")
-    backend: Compute = getattr(import_module(module), kind)(store)
+    with needed_by(f"The backend {name}"):
+        backend: Compute = getattr(import_module(module), kind)(store)
     return backend

@@ -5,9 +5,7 @@ containers. A store in a folder of this machine is not reachable from there: the
 volume first, what they leave is brought back, verified, and the upload is deleted, also when the work failed.
 """
 
-import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -15,6 +13,8 @@ from pathlib import Path
 
 import modal
 from modal.exception import FunctionTimeoutError
+from prefect_modal_worker.client import last_line
+from prefect_modal_worker.image import build
 
 from acento.core.errors import AcentoError, InputError, TransientError
 from acento.core.store import Store
@@ -25,10 +25,10 @@ from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.reach import check_reach, kind_of
 from infra.compute.telling import read_outcome
-from infra.modal.access import check_token, explain, last_said
 from infra.modal.container import NEWS, stop_of
-from infra.modal.image import build, with_this_project
-from infra.modal.mapping import Mapping, Over, options_asked
+from infra.modal.errors import check_token, explain, explained
+from infra.modal.mapping import Mapping, Over
+from infra.modal.options import options_asked
 from infra.modal.upload import Upload
 
 _LOOK_S = 1.0
@@ -50,8 +50,9 @@ class ModalCompute(Compute):
         options = options_asked()
         check_reach(self.name, None, self._store.url)
         if begin:
-            _connected()
-        build(with_this_project(options))
+            check_token()
+        with explained("describe the image"):
+            build(options)
         cores = max(1, int(options.cpu_limit or options.cpu or Elsewhere().cores))
         return Elsewhere(options.gpus[0] if options.gpus else None, cores)
 
@@ -72,7 +73,7 @@ class ModalCompute(Compute):
         """
         for job in jobs:
             _portable(job)
-        _connected()
+        check_token()
         with ExitStack() as stack:
             try:
                 upload = None
@@ -149,7 +150,7 @@ def _meaning(job: Job, reason: BaseException) -> AcentoError:
             f"{job.title} reached the time limit of its container on Modal: what is done of it is kept, and the same "
             "command goes on from there; or raise timeout in ACENTO_JOB_VARIABLES."
         )
-    text = last_said(reason)
+    text = last_line(reason)
     if isinstance(reason, modal.exception.InternalFailure | modal.exception.RemoteError):
         return TransientError(
             f"The containers of {job.title} on Modal ended one after another ({text}): memory may be short, which "
@@ -204,20 +205,3 @@ def _portable(job: Job) -> None:
             f"Containers on Modal do not see {base}, a model in a folder of this machine: name one of the hub, or one "
             "of the registry, which is in the store."
         )
-
-
-def _connected() -> None:
-    """See, once more for each run, that Modal knows us."""
-    found: list[BaseException] = []
-
-    def ask() -> None:
-        try:
-            asyncio.run(check_token())
-        except BaseException as error:
-            found.append(error)
-
-    asking = threading.Thread(target=ask, name="modal-token")  # whoever calls may have an event loop of its own
-    asking.start()
-    asking.join()
-    if found:
-        raise found[0]

@@ -3,6 +3,7 @@
 Usage: python requirements.py PYPROJECT [EXTRA,…]. The image's build has only the standard library here.
 """
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -18,8 +19,9 @@ def requirements(pyproject: str, extras: list[str]) -> list[str]:
     Raises:
         SystemExit: there is no extra of that name.
 
-    >>> requirements("[project]\\ndependencies = ['a>=1']\\n[project.optional-dependencies]\\nx = ['b']", ["x"])
-    ['a>=1', 'b']
+    >>> text = "project = {name = 'p', dependencies = ['a>=1'], optional-dependencies = {x = ['b'], all = ['p[x]']}}"
+    >>> requirements(text, []), requirements(text, ["x"]), requirements(text, ["all"])
+    (['a>=1'], ['a>=1', 'b'], ['a>=1', 'b'])
     """
     project = tomllib.loads(pyproject)["project"]
     optional: dict[str, list[str]] = project.get("optional-dependencies", {})
@@ -27,7 +29,9 @@ def requirements(pyproject: str, extras: list[str]) -> list[str]:
     for extra in extras:
         if extra not in optional:
             raise SystemExit(f"EXTRAS: there is no extra {extra!r} in pyproject.toml; there are {', '.join(optional)}.")
-        found += optional[extra]
+        for requirement in optional[extra]:
+            own = re.fullmatch(re.escape(project["name"]) + r"\[(.+)\]", requirement)
+            found += [requirement] if own is None else [one for name in own[1].split(",") for one in optional[name]]
     return found
 
 

@@ -1,1 +1,1 @@
-"""Modal: a Prefect worker that runs flow runs in sandboxes, a store in volumes, and containers that do jobs."""
+"""Acento on Modal: the worker with Acento's defaults, a store in a volume, and containers that do jobs."""

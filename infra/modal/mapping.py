@@ -11,15 +11,13 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import modal
-from pydantic import ConfigDict, ValidationError
+from prefect_modal_worker.image import build, secrets, volumes
 
 from acento.core.errors import InputError
-from acento.core.settings import settings
 from acento.jobs.job import Job
 from infra.compute.portable import passed_on
 from infra.modal.container import COUNT, QUEUE, Container
-from infra.modal.image import build, with_this_project
-from infra.modal.machine import Machine
+from infra.modal.options import options_asked
 from infra.modal.store import MOUNTS, SCHEME, parse
 
 APP = "acento-jobs"
@@ -28,12 +26,6 @@ APP = "acento-jobs"
 _LOOK_S = 1.0
 _IDLE_S = 60
 _RETRIES = 3
-
-
-class Options(Machine):
-    """What ``ACENTO_JOB_VARIABLES`` may say for this backend: those of a work pool that are a machine's."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Over(Exception):  # noqa: N818 - how waiting for results ends
@@ -113,27 +105,23 @@ def describe(jobs: Sequence[Job], placements: int, store: str, news: str) -> tup
     options = options_asked()
     if not options.gpus and any(job.options.device_type == "cuda" for job in jobs):
         raise InputError("The work was planned for a GPU, and none is asked of Modal: set ACENTO_GPU_TYPE, such as L4.")
-    volumes = dict(options.volumes)
-    if store.startswith(SCHEME):
-        name, _ = parse(store)
-        if name not in volumes.values():
-            volumes[f"/acento/{name}"] = name
+    if store.startswith(SCHEME) and (name := parse(store)[0]) not in options.volumes.values():
+        options = options.model_copy(update={"volumes": {**options.volumes, f"/acento/{name}": name}})
     env = {
         "ACENTO_STORE": store,
         "ACENTO_COMPUTE": "inline",
         "DO_NOT_TRACK": "1",
-        MOUNTS: json.dumps({name: path for path, name in volumes.items()}),
+        MOUNTS: json.dumps({name: path for path, name in options.volumes.items()}),
         QUEUE: news,
         COUNT: str(placements),
     }
-    models = next((path for path, name in volumes.items() if name.endswith("-models")), None)
+    models = next((path for path, name in options.volumes.items() if name.endswith("-models")), None)
     if models is not None:
         env["HF_HOME"] = f"{models}/huggingface"
     env |= passed_on()
-    environment = options.modal_environment
     app = modal.App(APP, include_source=False)
     decorate = app.cls(
-        image=build(with_this_project(options)),
+        image=build(options),
         gpu=options.gpus or None,
         cpu=options.cores or float(max(job.options.threads for job in jobs)),  # Modal's default is an eighth
         memory=options.mebibytes,
@@ -142,30 +130,9 @@ def describe(jobs: Sequence[Job], placements: int, store: str, news: str) -> tup
         max_containers=min(placements, len(jobs)),
         scaledown_window=_IDLE_S,
         env=env,
-        secrets=[modal.Secret.from_name(name, environment_name=environment) for name in options.secrets],
-        volumes={
-            path: modal.Volume.from_name(name, create_if_missing=True, version=2, environment_name=environment)
-            for path, name in volumes.items()
-        },
+        secrets=secrets(options),
+        volumes=volumes(options),
         region=options.region or None,
         cloud=options.cloud,
     )
     return app, decorate(Container)
-
-
-def options_asked() -> Options:
-    """Return what the settings ask of Modal.
-
-    Raises:
-        InputError: an option is not known, or cannot be.
-    """
-    given: dict[str, Any] = {"gpu": settings().gpu_type or None} | settings().job_variables
-    try:
-        return Options.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"ACENTO_JOB_VARIABLES: {name}={first['input']!r} is not usable on Modal: {first['msg']}; there are "
-            f"{', '.join(sorted(Options.model_fields))}."
-        ) from None

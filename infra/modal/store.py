@@ -28,7 +28,7 @@ import modal
 from acento.core.errors import InputError, may_pass
 from acento.core.store.base import Stored, check_key
 from acento.core.store.objects import FILES, THREADS, Objects, ObjectStore
-from infra.modal.access import explain
+from infra.modal.errors import explain
 from infra.modal.files import ApiFiles, MountedFiles, VolumeFiles
 
 SCHEME = "modal://"

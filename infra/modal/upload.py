@@ -12,6 +12,7 @@ from contextlib import suppress
 import modal
 from modal.exception import NotFoundError
 from modal.types import FileEntryType
+from prefect_modal_worker.machine import DAY_S
 
 from acento.core.errors import TransientError
 from acento.core.store import Store
@@ -19,8 +20,7 @@ from acento.core.store.objects import FILES, ObjectStore
 from acento.core.store.transfer import copy_artifacts
 from acento.jobs.carried import Carried, inputs, outputs
 from acento.jobs.job import Job
-from infra.modal.access import explain
-from infra.modal.machine import DAY_S
+from infra.modal.errors import explain
 from infra.modal.store import SCHEME, open_volume
 
 VOLUME, FOLDER = "acento-datasets", "uploads"

@@ -7,11 +7,11 @@ import shutil
 import sys
 import threading
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import InputError, TransientError
+from acento.core.extras import require
 from acento.core.settings import settings
 
 _log = logging.getLogger(__name__)
@@ -44,8 +44,7 @@ def check_spark() -> None:
     Raises:
         InputError: pyspark or Java is missing.
     """
-    if find_spec("pyspark") is None:
-        raise InputError("The backend spark needs PySpark: `pip install 'acento[spark]'` brings it.")
+    require("spark", "The backend spark")
     home = os.environ.get("JAVA_HOME")
     java = Path(home, "bin", "java") if home else None
     if java is not None and not java.is_file():

@@ -17,7 +17,6 @@ from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.devices import Elsewhere
 from infra.compute.spark import SparkCompute
-from infra.spark import session as session_module
 from infra.spark.placement import see_gpus
 from infra.spark.session import DISCOVERY
 
@@ -37,7 +36,7 @@ def set_(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Set:
     java = tmp_path / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.touch(mode=0o755)
-    monkeypatch.setattr(session_module, "find_spec", lambda _: SimpleNamespace())
+    monkeypatch.setattr("acento.core.extras.find_spec", lambda _: SimpleNamespace(origin="here"))
 
     def set_(**values: str) -> None:
         for name, value in {"JAVA_HOME": str(tmp_path / "java"), **values}.items():
@@ -70,7 +69,7 @@ def test_a_cluster_that_cannot_reach_the_folder_is_refused(set_: Set, tmp_path: 
 
 @pytest.mark.usefixtures("set_")
 def test_pyspark_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "find_spec", lambda _: None)
+    monkeypatch.setattr("acento.core.extras.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'acento\[spark\]'"):
         SparkCompute(LocalStore(tmp_path)).check()
 

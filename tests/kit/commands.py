@@ -12,9 +12,8 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-import httpx
 import warm
-from servers import PrefectServer
+from processes import PrefectServer, api
 
 
 def acento(
@@ -29,11 +28,6 @@ def command(server: PrefectServer, folder: Path, *arguments: str) -> dict[str, A
     """Return what ``subprocess.Popen`` takes to start the command in a folder, for those that are to be killed."""
     environment = {**server.environment, "ACENTO_STORE": str(folder / "store")}
     return {"args": [sys.executable, "-m", "flows.cli", *arguments], "cwd": folder, "env": environment, "text": True}
-
-
-def api(server: PrefectServer, what: str, **body: Any) -> Any:
-    """Ask the server's API for a filtered list, such as of ``flow_runs``."""
-    return httpx.post(f"{server.url}/{what}/filter", json=body, timeout=30).raise_for_status().json()
 
 
 def newest_run(server: PrefectServer, flow: str) -> Any:

@@ -4,6 +4,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from acento.core.errors import InputError
+from acento.core.extras import needed_by
 from acento.core.store.base import MARKER, Artifact, Draft, FileEntry, Store, Stored
 from acento.core.store.local import LocalStore
 
@@ -31,7 +32,8 @@ def open_store(url: str) -> Store:
 
         return ObjectStore(S3Objects(url))
     for entry in entry_points(group=PLUGINS, name=scheme):
-        opened: Store = entry.load()(url)
+        with needed_by(f"A store at {scheme}://"):
+            opened: Store = entry.load()(url)
         return opened
     raise InputError(
         f"ACENTO_STORE={url!r}: no store is known for {scheme}://; use the path of a folder, or s3://bucket/prefix."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from acento.core.errors import InputError, StoreError, TransientError
+from acento.core.extras import require
 from acento.core.store import LocalStore, Store
 from acento.core.store.base import check_key
 from acento.experiments.search.space.parameters import Scalar
@@ -109,10 +110,12 @@ def open_study(plan: SearchPlan, place: Path | str | Store) -> Study:
             (``postgresql://user:password@host/database``), or a store, in which it is a journal of small files.
 
     Raises:
-        InputError: the study was begun with another plan, or the URL is of no database that can be used.
+        InputError: Optuna is not installed, the study was begun with another plan, or the URL is of no database that
+            can be used.
         StoreError: the database cannot be read or written.
         TransientError: the server does not answer.
     """
+    require("search", "The search")
     import optuna
 
     # its warnings are about parameters that not every trial has (LoRA's): drawn one by one, as they should

@@ -15,7 +15,7 @@ FAMILIES = (
         labeler="acento.families.nemo.labels:load",
         strategies=("encoder", "full", "decoder", "last-n"),
         learning_rate=1e-4,
-        package=("nemo_toolkit", "nemo"),
+        extra="nemo",
         languages="acento.families.nemo.archive:languages",
         inspect="acento.families.nemo.archive:inspect",
     ),

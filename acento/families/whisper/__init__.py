@@ -24,6 +24,7 @@ FAMILIES = (
         loader="acento.families.whisper.ctranslate2:load",
         decoding_version=1,
         batch_size={"cpu": 8, "cuda": 16, "mps": 8},
+        extra="ctranslate2",
         config_keys=frozenset({"suppress_ids", "suppress_ids_begin"}),
         weights=("model.bin",),
         mending="convert it again",

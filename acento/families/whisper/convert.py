@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from acento.core.errors import ModelError
+from acento.core.extras import require
 from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
 from acento.models.checkpoints.checkpoint import Checkpoint, checkpoint_files
 from acento.models.checkpoints.formats import Format, Quantization
@@ -26,6 +27,7 @@ def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Qu
 
 
 def _to_ctranslate2(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:
+    require("ctranslate2", "A conversion to CTranslate2")
     from ctranslate2.converters import TransformersConverter
     from transformers.utils.logging import disable_progress_bar
 

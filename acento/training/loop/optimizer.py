@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from acento.core.errors import ModelError
+from acento.core.extras import require
 from acento.training.recipe import Recipe
 
 
@@ -31,10 +32,10 @@ def make_optimizer(learned: Mapping[str, nn.Parameter], recipe: Recipe) -> Any:
 
 
 def _eight_bit() -> Any:
+    require("eight-bit", "optimizer=adamw-8bit")
     try:
         return import_module("bitsandbytes.optim").AdamW8bit
     except ImportError as error:
         raise ModelError(
-            "optimizer=adamw-8bit needs the package bitsandbytes, which cannot be imported here "
-            f"({error}): pip install 'acento[eight-bit]', or take optimizer=adamw."
+            f"optimizer=adamw-8bit needs bitsandbytes, which cannot be imported here ({error}): take optimizer=adamw."
         ) from error

@@ -32,7 +32,7 @@ from acento.data.demo import (
     write_demo,
 )
 from acento.data.demo.vocabulary import ADJECTIVES, NAMES, NOUNS, STATES, VERBS
-from acento.training.demo_models.recipe import RECIPES
+from examples.demo_models.recipe import RECIPES
 
 TEXT = "los vecinos han comprado tres empanadas en la ciudad"
 

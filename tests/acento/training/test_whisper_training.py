@@ -341,7 +341,7 @@ def test_activation_checkpointing_gives_the_same_gradients(folder: Path) -> None
 
 def test_an_optimizer_in_8_bits_says_what_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "bitsandbytes", None)
-    with pytest.raises(ModelError, match=r"pip install 'acento\[eight-bit\]'"):
+    with pytest.raises(InputError, match=r"pip install 'acento\[eight-bit\]'"):
         make_optimizer(learner(folder).learned(), Recipe(optimizer="adamw-8bit"))
 
 
