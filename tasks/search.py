@@ -108,7 +108,7 @@ def try_recipes(planned: PlannedTraining, plan: SearchPlan, request: SearchReque
     key, what = artifact_key("search", planned.title), f"Searching a recipe for {planned.title}"
     made_now = False
     with (
-        open_study(plan, _place(store, plan.name)) as study,
+        open_study(plan, _place(store, plan.name), store) as study,
         progress_artifact(key, what),
         open_backend(planned.compute, store) as pool,
     ):

@@ -26,6 +26,16 @@ EXECUTORS = {
     "finetune": "acento.jobs.finetune:execute",
 }
 """By kind of job: a function of a runner, a job and a worker that returns the job's result."""
+STORE_OWNERS = {
+    "datasets": "acento.data.dataset:mark_live",
+    "measures": "acento.validation.measure:mark_live",
+    "verdicts": "acento.validation.verdict:mark_live",
+    "runs": "acento.registry.runs:mark_live",
+    "jobs": "acento.training.job:mark_live",
+    "removals": "acento.data.staging.removal:mark_live",
+}
+"""By folder of the store: a function that tells the garbage collector what the files in it refer to, and what of the
+work that they speak of is under way (see :mod:`acento.core.store.upkeep.references`)."""
 
 
 def load(target: str) -> Any:

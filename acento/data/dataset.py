@@ -1,6 +1,6 @@
 """Staged data sets: immutable versions, each a small card over content-addressed Parquet parts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from acento.core.errors import DataError, InputError
 from acento.core.store import Store
+from acento.core.store.upkeep.references import Live
+from acento.core.store.upkeep.usage import Group
 from acento.core.text.language import resolve_language
 from acento.data.utterance import ALL, META_COLUMNS, SPLITS, Utterance, primary_language
 
@@ -114,6 +116,23 @@ def load_card(store: Store, name: str) -> Card:
         if number not in known:
             raise DataError(f"Data set {base!r} has no version {wanted!r} (it has {', '.join(map(str, known))}).")
     return Card.model_validate_json(store.read_bytes(version_key(base, number), _CARD))
+
+
+def all_cards(store: Store) -> Iterator[Card]:
+    """Yield the card of every version of every data set.
+
+    Raises:
+        StoreError: one is damaged.
+    """
+    for name in dataset_names(store):
+        for number in versions(store, name):
+            yield load_card(store, f"{name}@{number}")
+
+
+def mark_live(store: Store, _: Mapping[str, Group], live: Live) -> None:
+    """Tell the garbage collector what data sets refer to: their parts."""
+    for card in all_cards(store):
+        live.keys |= {card.key} | {part.key for part in card.parts}
 
 
 def read_rejected(store: Store, card: Card) -> pa.Table:

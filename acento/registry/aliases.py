@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from acento.core.errors import DamagedError, InputError
 from acento.core.store import Store
+from acento.core.store.coordination import Records
 from acento.models.checkpoints.references import check_name
 from acento.registry.card.report import latest_report
 from acento.registry.versions import LATEST, ModelVersion, find_version, reads_as_version
@@ -155,8 +156,15 @@ def history(store: Store, name: str, alias: str) -> list[Move]:
     Raises:
         DamagedError: one cannot be read.
     """
-    start = f"{_folder(name)}/{alias}@"
-    return [_read(store, key) for key in store.list_files(_folder(name)) if key.startswith(start)]
+    records, found = _moves(store, name, alias), []
+    for number, body in records.since():
+        try:
+            found.append(Move.model_validate(body))
+        except ValidationError as error:
+            raise DamagedError(
+                f"{records.key(number)} in {store.url} cannot be read; remove it to go back to the one before."
+            ) from error
+    return found
 
 
 def check_alias(alias: str) -> str:
@@ -203,8 +211,7 @@ def _write(
         report=report,
         restores=restores,
     )
-    key = f"{_folder(name)}/{alias}@{move.number:06d}.json"
-    if not store.create_exclusive(key, move.model_dump_json(indent=1).encode()):
+    if not _moves(store, name, alias).put(move.number, move.model_dump(mode="json")):
         other = history(store, name, alias)[-1]
         raise InputError(
             f"{alias} of model {name} was moved to {other.version} by {other.by} at {other.when} just now, and not to "
@@ -223,11 +230,8 @@ def _folder(name: str) -> str:
     return f"models/{name}/aliases"
 
 
-def _read(store: Store, key: str) -> Move:
-    try:
-        return Move.model_validate_json(store.read_file(key) or b"")
-    except ValidationError as error:
-        raise DamagedError(f"{key} in {store.url} cannot be read; remove it to go back to the move before.") from error
+def _moves(store: Store, name: str, alias: str) -> Records:
+    return Records(store, f"{_folder(name)}/{alias}@")
 
 
 def _who() -> str:

@@ -6,6 +6,7 @@ killed, failed, or is going on. What was computed lies elsewhere (``jobs/``, ``s
 
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,12 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from acento.core.errors import InputError
+from acento.core.errors import AcentoError, InputError
 from acento.core.provenance import code_version, library_versions, machine
 from acento.core.store import Artifact, Store
 from acento.core.store.base import check_key
+from acento.core.store.upkeep.references import Live
+from acento.core.store.upkeep.usage import Group
 from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock, load_score, make_entry
-from acento.inference.jobs import Measurement
+from acento.inference.jobs import Measurement, TranscribeJob
+from acento.inference.plan import load_plan
+from acento.models.families import FAMILIES
 from acento.scoring.entry import Entry
 from acento.scoring.export import ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
@@ -304,6 +309,42 @@ def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
         "gpu_s": busy if on_gpu else 0.0,
         "cost": None,
     }
+
+
+def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
+    """Tell the garbage collector what runs rest on, and which have not ended."""
+    for key, group in groups.items():
+        name = key.partition("/")[2].removesuffix(".json")
+        if group.kind == "requests" and f"runs/{name}" not in groups and time.time() - group.newest < live.grace_s:
+            live.work.append(f"run {name} has not ended")
+    for run in store.list("runs"):
+        live.keys.add(run)
+        try:
+            for result in json.loads(store.read_bytes(run, _RUN))["results"]:
+                live.keys |= {result["score"], result["decoding"]["plan"], *_jobs_of(store, result)}
+        except (AcentoError, KeyError, ValueError) as error:
+            live.unclear.append(f"what {run} rests on cannot be read ({str(error).rstrip('.')})")
+
+
+def _jobs_of(store: Store, result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the store's keys of the transcriptions behind a run's result, by each version of the decoding code."""
+    options = {name: said for name, said in result["decoding"].items() if name not in ("plan", "batch_size")}
+    plan = load_plan(store, result["decoding"]["plan"])
+    for part in plan.parts:
+        job = TranscribeJob.model_validate(
+            {
+                "plan": plan.key,
+                "part": part.index,
+                "part_digest": part.digest,
+                "batch_size": result["decoding"]["batch_size"],
+                "clips": part.clips,
+                "seconds": part.seconds,
+                "model": result["model"],
+                "options": options,
+            }
+        )
+        for version in range(1, FAMILIES[job.model.family].decoding_version + 1):
+            yield f"jobs/{job.fingerprint_at(version)}"
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -10,13 +10,13 @@ import torch
 from acento.core.errors import DamagedError
 from acento.core.progress import Progress
 from acento.core.store import Store
+from acento.core.store.coordination import Lease
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed
 from acento.training.data.prepared import Prepared
 from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, FinetuneResult, state
-from acento.training.lease import held
 from acento.training.loading import load_trainable
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.history import FILE as HISTORY
@@ -70,11 +70,11 @@ def train(
         return done
     store.check_writable()
     deadline = math.inf if minutes is None else monotonic() + 60 * minutes
-    with held(store, f"{job.key}/lease", f"{job.base.id} on {job.dataset}") as lease:
+    with Lease(store, f"{job.key}/lease", f"{job.base.id} on {job.dataset} is being trained") as lease:
         done = state(store, job)  # whoever had the lease may have finished
         if done is not None:
             return done
-        hooks = Hooks(stop=stop, heard=heard, noted=noted, alive=lease.renew, deadline=deadline)
+        hooks = Hooks(stop=stop, heard=heard, noted=noted, alive=lease.check, deadline=deadline)
         return _train(store, job, publish, hooks)
 
 

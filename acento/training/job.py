@@ -1,11 +1,16 @@
 """A fine-tuning as a job: a small spec in, a model version in the registry out; safe to run twice, safe to kill."""
 
+import time
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
+from acento.core.store.coordination import Lease
+from acento.core.store.upkeep.references import Live
+from acento.core.store.upkeep.usage import Group
 from acento.models.base import DecodeOptions
 from acento.models.spec import ModelSpec
 from acento.training.data.subsets import Subset
@@ -84,6 +89,21 @@ class FinetuneJob(BaseModel):
     def result_key(self) -> str:
         """The artifact that says that the job is done."""
         return f"{self.key}/result/{self.name}" if self.publish else f"{self.key}/unpublished"
+
+
+LATELY_S = 3600.0
+"""Seconds after its last heartbeat during which a training on another machine counts as going on, by no exact clock."""
+
+
+def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
+    """Tell the garbage collector which trainings go on."""
+    for key, group in groups.items():
+        if group.kind == "jobs" and any("/lease/" in file for file in group.files):
+            holder = Lease(store, f"{key}/lease", "").look()[1]
+            lately = time.time() - group.newest < LATELY_S
+            if holder is not None and not holder.gone and (holder.lives or lately):
+                live.work.append(f"a training goes on ({key[:17]})")
+                live.keys.add(key)
 
 
 class FinetuneResult(BaseModel):

@@ -5,7 +5,7 @@ appended costs only its own measuring, and a run that was killed goes on where i
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +17,9 @@ from acento.core.fingerprint import fingerprint
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.data.dataset import CLIPS, Card, DataPart
+from acento.core.store.upkeep.references import Live
+from acento.core.store.upkeep.usage import Group
+from acento.data.dataset import CLIPS, Card, DataPart, all_cards
 from acento.data.text_measures import measure_wording
 from acento.data.utterance import META_COLUMNS, SCHEMA
 from acento.validation.levels import measure_levels
@@ -56,6 +58,11 @@ MEASURES_SCHEMA = pa.schema(
 def measures_key(part: str) -> str:
     """Return the store key of a data part's measures."""
     return f"measures/{fingerprint([MEASURE_VERSION, part])}"
+
+
+def mark_live(store: Store, _: Mapping[str, Group], live: Live) -> None:
+    """Tell the garbage collector which measures are of a data set's parts."""
+    live.keys |= {measures_key(part.key) for card in all_cards(store) for part in card.parts}
 
 
 def measure(store: Store, card: Card, *, workers: int | None = None) -> int:

@@ -1,8 +1,7 @@
 """The verdict on a version of a data set: what every check found, kept in the store, and which one counts today."""
 
 import csv
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
-from acento.data.dataset import Card
+from acento.core.store.coordination import Records
+from acento.core.store.upkeep.references import Live
+from acento.core.store.upkeep.usage import Group
+from acento.data.dataset import Card, version_key
 from acento.validation.measure import MEASURE_VERSION
 from acento.validation.suite import Severity, Suite
 
@@ -181,14 +183,13 @@ def note_verdict(store: Store, card: Card, key: str, now: datetime | None = None
     A verdict is content and knows no time; which was asked for last is kept beside it, in numbered files that are
     never changed: ``verdicts/<name>/<version>/<number>.json``.
     """
+    notes = _notes(store, card)
     while True:
-        notes = list(store.list_files(_notes(card)))
-        if notes and _note(store, notes[-1]).get("validation") == key:
+        number, last = notes.last()
+        if last is not None and last.get("validation") == key:
             return
-        number = int(notes[-1].rpartition("/")[2].removesuffix(".json")) + 1 if notes else 1
         when = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-        body = {"validation": key, "dataset_fingerprint": card.fingerprint, "when": when}
-        if store.create_exclusive(f"{_notes(card)}/{number:06d}.json", json.dumps(body, indent=1).encode()):
+        if notes.put(number + 1, {"validation": key, "dataset_fingerprint": card.fingerprint, "when": when}):
             return
 
 
@@ -197,8 +198,9 @@ def latest_verdict(store: Store, card: Card) -> Verdict | None:
 
     One that another version of this code wrote and this one cannot read counts as none.
     """
-    for note in reversed(list(store.list_files(_notes(card)))):
-        body = _note(store, note)
+    notes = _notes(store, card)
+    for number in reversed(notes.numbers()):
+        body = notes.get(number) or {}
         key = body.get("validation", "")
         if body.get("dataset_fingerprint") == card.fingerprint and store.find(key) is not None:
             with suppress(ValidationError):
@@ -206,12 +208,21 @@ def latest_verdict(store: Store, card: Card) -> Verdict | None:
     return None
 
 
-def _notes(card: Card) -> str:
-    return f"verdicts/{card.name}/{card.version:06d}"
+def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
+    """Tell the garbage collector which verdicts are noted on a version of a data set that is there."""
+    for group in groups.values():
+        if group.kind == "verdicts":
+            for key in group.files:
+                folder, _, number = key.rpartition("/")
+                name, version = folder.split("/")[1:]
+                datasets = groups.get(f"datasets/{name}")
+                if datasets is not None and version_key(name, int(version)) in datasets.artifacts:
+                    body = Records(store, f"{folder}/").get(int(number.removesuffix(".json"))) or {}
+                    live.keys.add(body.get("validation", ""))
 
 
-def _note(store: Store, key: str) -> dict[str, str]:
-    return json.loads(store.read_file(key) or b"{}")
+def _notes(store: Store, card: Card) -> Records:
+    return Records(store, f"verdicts/{card.name}/{card.version:06d}/")
 
 
 def _write_rows(path: Path, findings: Iterable["Finding"], frame: "pd.DataFrame") -> None:

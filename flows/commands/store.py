@@ -11,7 +11,7 @@ from flows import terminal
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.core.store.garbage import Doomed
+    from acento.core.store.upkeep.garbage import Doomed
 
 app = typer.Typer(help="check the store, ls what is in it, du what takes the room, gc what nobody needs.")
 
@@ -28,7 +28,7 @@ Copies = Annotated[
 @app.command()
 def check() -> None:
     """Write, read, create, list and remove something small, and say how long each took and what fails."""
-    from acento.core.store.checking import check_store
+    from acento.core.store.upkeep.checking import check_store
 
     store = _store()
     failed, rows = None, []
@@ -73,7 +73,7 @@ def ls(folder: Prefix = "") -> None:
 def du() -> None:
     """Show how much room each kind of thing takes."""
     from acento.core.sizes import size_text
-    from acento.core.store.usage import KINDS, survey
+    from acento.core.store.upkeep.usage import KINDS, survey
 
     store = _store()
     counts: defaultdict[str, int] = defaultdict(int)
@@ -98,7 +98,7 @@ def du() -> None:
 def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) -> None:
     """Show what no run, model, alias, data set or search refers to, and remove it if you agree."""
     from acento.core.sizes import size_text
-    from acento.core.store.garbage import collect, find_garbage
+    from acento.core.store.upkeep.garbage import collect, find_garbage
 
     store = _store()
     grace_s = older_than * 86_400

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acento.core.errors import AcentoError, StoreError
+from acento.core.store.coordination import release_of
 from acento.inference.runner import Placement, Runner
 from acento.jobs.job import Result
 from acento.training.job import FinetuneResult
-from acento.training.lease import release_of
 from acento.training.loop.state import Row
 from infra.compute.telling import tell_error, tell_result
 

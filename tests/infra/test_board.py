@@ -20,6 +20,7 @@ from stores import S3Place
 
 from acento.core.errors import AcentoError, InputError, StoreError, TransientError
 from acento.core.store import LocalStore
+from acento.core.store.coordination import Lease
 from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
@@ -30,7 +31,6 @@ from acento.jobs.job import Job, Result
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.job import FinetuneResult
-from acento.training.lease import held
 from infra.compute import InlineCompute, serving
 from infra.compute import board as board_module
 from infra.compute.base import Outcome
@@ -313,7 +313,7 @@ def test_the_lease_of_a_machine_that_is_gone_is_the_next_ones(tmp_path: Path) ->
     board.void("lost", "no sign of life")
 
     def trains(job: Job, _: Placement) -> Result:
-        with held(store, f"{job.key}/lease", "the training"):
+        with Lease(store, f"{job.key}/lease", "the training goes on"):
             return stopped(job, 9).model_copy(update={"done": True, "why": "finished"})
 
     served = Board(store, board.id).serve(Scripted(store, trains), "next", "work-pool", 1)

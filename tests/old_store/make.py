@@ -53,12 +53,12 @@ from flows.cli import main
 main()
 """
 AFTER_A_PART = """
-from acento.inference.runner import Runner
+from acento.jobs import Runner
 real = Runner._transcribe
 Runner._transcribe = lambda *given: (real(*given), die())
 """
 AFTER_TWO_CHECKPOINTS = """
-from acento.training.loop.checkpoints import Checkpoints
+from acento.training.checkpoints import Checkpoints
 real = Checkpoints.save
 def save(self, state, *given):
     real(self, state, *given)
@@ -67,8 +67,8 @@ def save(self, state, *given):
 Checkpoints.save = save
 """
 IN_THE_THIRD_TRIAL = """
-from acento.training.loop.checkpoints import Checkpoints
-from acento.experiments.search.trial_manager import Desk
+from acento.training.checkpoints import Checkpoints
+from acento.training.search.desk import Desk
 finished = []
 finish, real = Desk.finish, Checkpoints.save
 def counted(self, *given):
@@ -81,11 +81,11 @@ def save(self, state, *given):
 Desk.finish, Checkpoints.save = counted, save
 """
 SHARED_JOBS = """
-from acento.inference.benchmark import jobs, plan_transcription
+from acento.benchmark import jobs, plan_transcription
 from acento.data.dataset import load_card
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import resolve
-from acento.core.store import open_store
+from acento.models.checkpoint import resolve
+from acento.store import open_store
 from infra.compute.board import Board
 store = open_store("store")
 what = plan_transcription(store, load_card(store, "guard"), resolve("models/one"), split="test", options=DecodeOptions())
@@ -231,7 +231,7 @@ def make(world: World) -> None:
 VERSIONS = """
 import json
 from acento.registry.versions import versions
-from acento.core.store import open_store
+from acento.store import open_store
 print(json.dumps([one.version for one in versions(open_store("store"), "tiny")]))
 """
 

@@ -5,18 +5,27 @@ marker last; nothing in it changes afterwards. A store that knows no rename (S3,
 then the marker; the local folder renames. Whoever reads sees either nothing or all of it.
 """
 
+import errno
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from acento.core.errors import DamagedError, InputError, StoreError
+from acento.core.fingerprint import sha256_file
 
 MARKER = "_complete.json"
 """The file, written last, that says that an artifact is whole and lists its files."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What a disk says that is full or may not be written."""
+
+_One = TypeVar("_One")
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,16 @@ class Draft:
     info: dict[str, Any] = field(default_factory=dict)
     published: bool = False
 
+    def paths(self) -> dict[str, Path]:
+        """Return the files by their names, sorted."""
+        return {
+            path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*")) if path.is_file()
+        }
+
+    def entries(self) -> dict[str, FileEntry]:
+        """Return what a marker says of the files, which are read for it."""
+        return {name: FileEntry(path.stat().st_size, sha256_file(path)) for name, path in self.paths().items()}
+
 
 class Store(ABC):
     """Where artifacts live; ``url`` says where that is."""
@@ -127,7 +146,7 @@ class Store(ABC):
         """
         artifact = self.find(key)
         if artifact is None or not artifact.files:
-            raise StoreError(f"{key} is not in the store {self.url}; run again the step that makes it.")
+            raise self.missing(key)
         return {self.local_path(key, file).parents[file.count("/")] for file in artifact.files}.pop()
 
     @abstractmethod
@@ -173,9 +192,22 @@ class Store(ABC):
     def walk(self, folder: str = "") -> Iterator[Stored]:
         """Yield every file that lies below a folder, or in the whole store: markers and leftovers of the dead too."""
 
+    def missing(self, key: str) -> StoreError:
+        """Return the error that says that something is not here."""
+        return StoreError(f"{key} is not in the store {self.url}; run again the step that makes it.")
+
     def read_bytes(self, key: str, name: str) -> bytes:
         """Return the bytes of one file of an artifact, checksum verified; raises as ``local_path`` does."""
         return self.local_path(key, name).read_bytes()
+
+
+def together(do: Callable[[_One], _Done], each: Iterable[_One], at_once: int) -> list[_Done]:
+    """Do something for several at a time, in threads; what one raises is raised when all have ended."""
+    ones = [*each]
+    if len(ones) < 2:
+        return [do(one) for one in ones]
+    with ThreadPoolExecutor(min(at_once, len(ones)), thread_name_prefix="store") as threads:
+        return [*threads.map(do, ones)]
 
 
 def inside(name: str) -> str:

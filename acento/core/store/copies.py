@@ -13,10 +13,10 @@ from pathlib import Path
 
 from acento.core.errors import DamagedError, StoreError
 from acento.core.fingerprint import sha256_file
+from acento.core.store.base import NO_ROOM
 from acento.core.store.marker import Marker
 from acento.core.store.scratch import Scratch
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _NO_FOLDER = (*NO_ROOM, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 _DRAFTS = "drafts"

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from acento.core.errors import DamagedError, StoreError
 from acento.core.fingerprint import sha256_file
-from acento.core.store.base import MARKER, Artifact, Draft, FileEntry, Store, Stored, check_key, inside
+from acento.core.store.base import MARKER, NO_ROOM, Artifact, Draft, Store, Stored, check_key, inside
 from acento.core.store.scratch import Scratch, discard
 
 _TMP = "tmp"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class LocalStore(Store):
@@ -46,7 +45,7 @@ class LocalStore(Store):
                 self._seal(draft, key)
                 draft.published = self._move(draft.folder, final, key)
         except OSError as error:  # from the caller's own writes into the draft
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise
             with self._writing():
                 raise
@@ -74,7 +73,7 @@ class LocalStore(Store):
             return path
         artifact = self.find(key)
         if artifact is None or name not in artifact.files:
-            raise StoreError(f"{key}/{name} is not in the store {self.url}; run again the step that makes it.")
+            raise self.missing(f"{key}/{name}")
         if sha256_file(path) != artifact.files[name].sha256:
             raise DamagedError(f"{path} is damaged: its bytes changed since they were written; remove {path.parent}.")
         self._verified.add((key, name))
@@ -183,11 +182,9 @@ class LocalStore(Store):
 
     def _seal(self, draft: Draft, key: str) -> None:
         """Sync every file of the draft, then write the marker that lists them."""
-        files = {}
-        for path in sorted(p for p in draft.folder.rglob("*") if p.is_file()):
+        for path in draft.paths().values():
             sync_file(path)
-            files[path.relative_to(draft.folder).as_posix()] = FileEntry(path.stat().st_size, sha256_file(path))
-        write_synced(draft.folder / MARKER, Artifact(key, files, draft.info).to_json())
+        write_synced(draft.folder / MARKER, Artifact(key, draft.entries(), draft.info).to_json())
         for folder in {path.parent for path in draft.folder.rglob("*")}:
             sync_folder(folder)
 

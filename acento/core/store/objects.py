@@ -9,25 +9,20 @@ there, whoever else writes the same artifact at the same time, and what a killed
 import shutil
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from acento.core.errors import DamagedError, StoreError
-from acento.core.fingerprint import sha256_file
-from acento.core.store.base import MARKER, Artifact, Draft, FileEntry, Store, Stored, check_key
+from acento.core.store.base import MARKER, NO_ROOM, Artifact, Draft, Store, Stored, check_key, together
 from acento.core.store.cache import cache_folder
-from acento.core.store.copies import NO_ROOM, Copies
+from acento.core.store.copies import Copies
 from acento.core.store.marker import FILES, Marker
 
 __all__ = ["FILES", "THREADS", "ObjectStore", "Objects"]
 
 THREADS = 4
 """Files that are carried at a time: most of the time of a small one is waiting."""
-
-_T = TypeVar("_T")
 
 
 class Objects(ABC):
@@ -155,15 +150,15 @@ class ObjectStore(Store):
             return known
         marker = self._marker(key)
         if marker is None or name not in marker.artifact.files:
-            raise StoreError(f"{key}/{name} is not in the store {self.url}; run again the step that makes it.")
+            raise self.missing(f"{key}/{name}")
         return self.copies.get(marker, name)
 
     def local_folder(self, key: str) -> Path:
         """See :meth:`Store.local_folder`; the files are fetched side by side."""
         marker = self._marker(key)
         if marker is None or not marker.artifact.files:
-            raise StoreError(f"{key} is not in the store {self.url}; run again the step that makes it.")
-        self._together(lambda name: self.copies.get(marker, name), marker.artifact.files)
+            raise self.missing(key)
+        together(lambda name: self.copies.get(marker, name), marker.artifact.files, THREADS)
         return self.copies.place(marker)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -229,14 +224,12 @@ class ObjectStore(Store):
 
     def _upload(self, draft: Draft, key: str) -> bool:
         """Carry a draft into the store, its marker last; False if a whole artifact was there first."""
-        paths = {path.relative_to(draft.folder).as_posix(): path for path in sorted(draft.folder.rglob("*"))}
-        paths = {name: path for name, path in paths.items() if path.is_file()}
-        files = {name: FileEntry(path.stat().st_size, sha256_file(path)) for name, path in paths.items()}
+        paths, files = draft.paths(), draft.entries()
         writer = uuid.uuid4().hex
         home = f"{key}/{FILES}/{writer}"
         names = [f"{home}/{name}" for name in files]
         try:
-            self._together(lambda name: self.objects.put_file(f"{home}/{name}", paths[name]), files)
+            together(lambda name: self.objects.put_file(f"{home}/{name}", paths[name]), files, THREADS)
             seen = {found.key: found for found in self.objects.list(home)} if files else {}
             for name, entry in files.items():
                 found = seen.get(f"{home}/{name}")
@@ -261,14 +254,6 @@ class ObjectStore(Store):
             if damaged is not None:
                 self.objects.delete([f"{damaged.home}/{name}" for name in damaged.artifact.files])
         raise StoreError(f"{key} cannot be written to {self.url}: others keep changing it.")
-
-    def _together(self, do: Callable[[str], _T], names: Iterable[str]) -> Sequence[_T]:
-        """Do something for each of several files at a time; what one raises is raised when all have ended."""
-        names = [*names]
-        if len(names) < 2:
-            return [do(name) for name in names]
-        with ThreadPoolExecutor(min(THREADS, len(names)), thread_name_prefix="store") as threads:
-            return [*threads.map(do, names)]
 
 
 def _parts(key: str) -> list[str]:

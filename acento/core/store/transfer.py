@@ -2,11 +2,10 @@
 
 import shutil
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from acento.core.errors import DamagedError, StoreError
-from acento.core.store.base import Store
+from acento.core.store.base import Store, together
 
 AT_ONCE = 4
 """Artifacts that are carried at a time."""
@@ -33,18 +32,15 @@ def copy_artifacts(source: Store, target: Store, keys: Iterable[str], files: Ite
         DamagedError: the source has one whose bytes are not those that were published.
     """
 
-    def artifact(key: str) -> int | None:
-        return _copy_artifact(source, target, key)
-
     def file(key: str) -> bool:
         data = source.read_file(key)
         if data is None:
             raise StoreError(f"{key} is not in the store {source.url}.")
         return target.create_exclusive(key, data)
 
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy") as threads:
-        sizes = [size for size in threads.map(artifact, dict.fromkeys(keys)) if size is not None]
-        made = [*threads.map(file, dict.fromkeys(files))]
+    copied = together(lambda key: _copy_artifact(source, target, key), dict.fromkeys(keys), AT_ONCE)
+    sizes = [size for size in copied if size is not None]
+    made = together(file, dict.fromkeys(files), AT_ONCE)
     return Copied(len(sizes), sum(made), sum(sizes))
 
 
@@ -54,7 +50,7 @@ def _copy_artifact(source: Store, target: Store, key: str) -> int | None:
         return None
     artifact = source.find(key)
     if artifact is None:
-        raise StoreError(f"{key} is not in the store {source.url}; run again the step that makes it.")
+        raise source.missing(key)
     with target.publish(key) as draft:
         for name in artifact.files:
             to = draft.folder / name

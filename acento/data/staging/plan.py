@@ -38,8 +38,9 @@ def decide(
     """Tell new and corrected clips from those that are there, from duplicates judged before, and from what was refused.
 
     A clip that is offered just as a review refused it (the option ``reviewed``; see
-    :mod:`acento.data.staging.corrections`) is rejected again where the review dropped it, and counts as there already where it was mended. So does a clip that was
-    staged with its language as the source says it (``es-CL``), before that became language and accent.
+    :mod:`acento.data.staging.corrections`) is rejected again where the review dropped it, and counts as there already
+    where it was mended. So does a clip that was staged with its language as the source says it (``es-CL``), before that
+    became language and accent.
 
     Raises:
         DataError: splits are to be made by speaker, and a clip has none.

@@ -6,12 +6,14 @@ a removal is killed, the next one finishes it.
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from acento.core.errors import InputError
 from acento.core.store import Store
-from acento.data.dataset import Card, dataset_names, load_card, versions
+from acento.core.store.upkeep.references import Live
+from acento.core.store.upkeep.usage import Group
+from acento.data.dataset import Card, all_cards, load_card, versions
 
 _NOTES = "removals"
 
@@ -109,12 +111,7 @@ def finish_removals(store: Store) -> int:
 
 def _remove_parts(store: Store, keys: Sequence[str]) -> tuple[int, int]:
     """Remove those parts to which no card refers; return their number and size in bytes."""
-    needed = {
-        part.key
-        for name in dataset_names(store)
-        for number in versions(store, name)
-        for part in load_card(store, f"{name}@{number}").parts
-    }
+    needed = {part.key for card in all_cards(store) for part in card.parts}
     going = [key for key in keys if key not in needed]
     size = 0
     for key in going:
@@ -122,3 +119,8 @@ def _remove_parts(store: Store, keys: Sequence[str]) -> tuple[int, int]:
         size += sum(entry.size for entry in artifact.files.values()) if artifact else 0
         store.remove(key)
     return len(going), size
+
+
+def mark_live(_: Store, groups: Mapping[str, Group], live: Live) -> None:
+    """Tell the garbage collector which removals have not ended."""
+    live.work += [f"a removal of a data set has not ended ({key})" for key in groups if key.startswith(f"{_NOTES}/")]

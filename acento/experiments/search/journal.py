@@ -1,4 +1,4 @@
-"""A study in a store that is no local folder: a journal of numbered small files, each written by exactly one process.
+"""A study in a store that is no local folder: a journal of numbered records, each written by exactly one process.
 
 Whatever Optuna does to a study is an entry. The next number is free or taken, so all processes at a search, on whatever
 machine, see the same entries in the same order; no database and no lock is needed.
@@ -6,14 +6,12 @@ machine, see the same entries in the same order; no database and no lock is need
 
 import json
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
 from acento.core.store import Store
-
-_AT_ONCE = 8
+from acento.core.store.coordination import Records
 
 
 class StoreJournal(BaseJournalBackend):  # type: ignore[misc]
@@ -21,33 +19,20 @@ class StoreJournal(BaseJournalBackend):  # type: ignore[misc]
 
     def __init__(self, store: Store, folder: str) -> None:
         """Take the store, and the folder of the entries in it."""
-        self._store, self._folder = store, folder
+        self._records = Records(store, f"{folder}/", width=8)
         self._entries: list[dict[str, Any]] = []
-        self._files = 0
+        self._read = 0
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """Return the entries from a number on, those of other processes too."""
-        self._store.refresh()
-        if not self._files:
-            known = [*self._store.list_files(self._folder)]
-            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="journal") as threads:
-                for data in threads.map(self._store.read_file, known):
-                    self._take(data or b"[]")
-        while (data := self._store.read_file(self._key())) is not None:
-            self._take(data)
+        for number, entries in self._records.since(self._read):
+            self._entries += entries
+            self._read = number
         return self._entries[log_number_from:]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add entries, all of them or none, after those that others add meanwhile."""
-        written = json.dumps(logs).encode()
-        while not self._store.create_exclusive(self._key(), written):
+        while not self._records.put(self._read + 1, logs):
             self.read_logs(0)
-        self._take(written)
-
-    def _key(self) -> str:
-        """Return the next file's key."""
-        return f"{self._folder}/{self._files + 1:08d}.json"
-
-    def _take(self, data: bytes) -> None:
-        self._entries += json.loads(data)
-        self._files += 1
+        self._entries += json.loads(json.dumps(logs))
+        self._read += 1

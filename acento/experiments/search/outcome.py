@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from acento.experiments.search.claims import HEARTBEAT, holders, lives
 from acento.experiments.search.space.parameters import Scalar
 from acento.experiments.search.study import SearchPlan, Study
 from acento.experiments.search.trial import EVALUATIONS, State, TrialRow
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 FEWEST = 8
 """Finished trials below which the importance of a parameter is a guess."""
 
-MINUTES, COST, SENTENCE = "minutes", "cost", "sentence"
+HEARTBEAT, MINUTES, COST, SENTENCE = "heartbeat", "minutes", "cost", "sentence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,8 @@ def read_outcome(study: Study, why: str, trials: int | None = None) -> SearchOut
 
 def read_rows(study: Study, trials: int | None = None) -> list[TrialRow]:
     """Return the table of trials, by number."""
-    held = holders(study.claims)
     known = sorted(study.trials.get_trials(deepcopy=False), key=lambda trial: trial.number)
-    return [_row(trial, held.get(trial.number)) for trial in known if trials is None or trial.number < trials]
+    return [_row(study, trial) for trial in known if trials is None or trial.number < trials]
 
 
 def write_outcome(outcome: SearchOutcome, folder: Path) -> list[Path]:
@@ -119,11 +117,11 @@ def write_outcome(outcome: SearchOutcome, folder: Path) -> list[Path]:
     return written
 
 
-def _row(trial: "optuna.trial.FrozenTrial", claim: Mapping[str, object] | None) -> TrialRow:
+def _row(study: Study, trial: "optuna.trial.FrozenTrial") -> TrialRow:
     """Return one line of the table."""
     evaluations = tuple((int(step), float(wer)) for step, wer in trial.user_attrs.get(EVALUATIONS, []))
     states: dict[str, State] = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
-    state = states.get(trial.state.name) or ("running" if claim is not None and lives(claim, trial) else "open")
+    state = states.get(trial.state.name) or ("open" if study.lease(trial.number).is_free() else "running")
     last = evaluations[-1][1] if evaluations else None
     beat = trial.user_attrs.get(HEARTBEAT, {})
     return TrialRow(

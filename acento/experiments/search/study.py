@@ -13,6 +13,7 @@ from acento.core.errors import InputError, StoreError, TransientError
 from acento.core.extras import require
 from acento.core.store import LocalStore, Store
 from acento.core.store.base import check_key
+from acento.core.store.coordination import Lease
 from acento.experiments.search.space.parameters import Scalar
 from acento.experiments.search.space.space import Space
 from acento.training.recipe import Recipe
@@ -70,13 +71,14 @@ class Study:
         self,
         plan: SearchPlan,
         trials: "optuna.Study",
-        claims: "optuna.Study",
         storage: "RDBStorage | JournalStorage",
         place: str,
+        store: Store,
     ) -> None:
-        """Take the plan, Optuna's studies of the trials and of the claims, their storage, and where it is."""
-        self.plan, self.trials, self.claims, self.place = plan, trials, claims, place
-        self._storage = storage
+        """Take the plan, Optuna's study of the trials, its storage, where it is, and the store of the leases."""
+        self.plan, self.trials, self.place = plan, trials, place
+        self._storage, self._store = storage, store
+        self._leases: dict[int, Lease] = {}
 
     def __enter__(self) -> "Study":
         """Return the study."""
@@ -85,6 +87,12 @@ class Study:
     def __exit__(self, *_: object) -> None:
         """Close the study."""
         self.close()
+
+    def lease(self, trial: int) -> Lease:
+        """Return the lease of a trial, by which several processes share the study: who has it works on the trial."""
+        what = f"trial {trial} of search {self.plan.name} is being tried"
+        folder = f"searches/{self.plan.name}/trials/{trial:06d}"
+        return self._leases.setdefault(trial, Lease(self._store, folder, what))
 
     def close(self) -> None:
         """Let the database go."""
@@ -101,13 +109,15 @@ def study_folder(store: Store, name: str) -> Path | None:
     return store.root / key if isinstance(store, LocalStore) else None
 
 
-def open_study(plan: SearchPlan, place: Path | str | Store) -> Study:
+def open_study(plan: SearchPlan, place: Path | str | Store, store: Store | None = None) -> Study:
     """Open a study, or begin it where there is none of that name.
 
     Args:
         plan: what is searched; if the study has begun, this must be the plan it was begun with.
         place: a local folder, in which the study is ``study.db``, or a database server's URL
             (``postgresql://user:password@host/database``), or a store, in which it is a journal of small files.
+        store: where the leases of its trials are, the same for all processes that share the study; if left out, in
+            the place itself, which is then no server.
 
     Raises:
         InputError: Optuna is not installed, the study was begun with another plan, or the URL is of no database that
@@ -126,22 +136,22 @@ def open_study(plan: SearchPlan, place: Path | str | Store) -> Study:
         from acento.experiments.search.journal import StoreJournal
 
         journal = JournalStorage(StoreJournal(place, check_key(f"searches/{plan.name}/journal")))
-        return Study(plan, *_studies(plan, journal), journal, f"{place.url}/searches/{plan.name}")
+        return Study(plan, _study(plan, journal), journal, f"{place.url}/searches/{plan.name}", store or place)
     url, shown = _address(place)
     with storage_errors(shown):
         if isinstance(place, Path):
             _create_file(plan, place / "study.db")
         storage = _storage(url)
         try:
-            trials, claims = _studies(plan, storage)
+            trials = _study(plan, storage)
         except BaseException:
             _dispose(storage)
             raise
-    return Study(plan, trials, claims, storage, shown)
+    return Study(plan, trials, storage, shown, store or LocalStore(Path(place)))
 
 
-def _studies(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "tuple[optuna.Study, optuna.Study]":
-    """Load or create the two studies of a plan, and see that the plan is the one it was begun with."""
+def _study(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "optuna.Study":
+    """Load or create the study of a plan, and see that the plan is the one it was begun with."""
     import optuna
 
     from acento.experiments.search.strategy import pruner_of, sampler_of
@@ -154,17 +164,16 @@ def _studies(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "tuple
         direction="minimize",
         load_if_exists=True,
     )
-    claims = optuna.create_study(study_name=f"{plan.name}.claims", storage=storage, load_if_exists=True)
     begun = trials.user_attrs.get(_PLAN)
     if begun is None:
         trials.set_user_attr(_PLAN, plan.model_dump(mode="json"))
     else:
         _check_same(plan, begun)
-    return trials, claims
+    return trials
 
 
 def _create_file(plan: SearchPlan, path: Path) -> None:
-    """Make the database file with its tables and studies; it appears whole, whoever else makes it too."""
+    """Make the database file with its tables and the study; it appears whole, whoever else makes it too."""
     if path.exists():
         return
     try:
@@ -175,7 +184,7 @@ def _create_file(plan: SearchPlan, path: Path) -> None:
     try:
         storage = _storage(f"sqlite:///{draft}")
         try:
-            _studies(plan, storage)
+            _study(plan, storage)
         finally:
             _dispose(storage)
         try:

@@ -1,4 +1,4 @@
-"""The desk of one process at a study: it hands out trials, keeps their owner alive, and writes down their ends."""
+"""The desk of one process at a study: it hands out trials, notes what they take, and writes down their ends."""
 
 import logging
 import math
@@ -10,14 +10,16 @@ from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING
 
 from acento.experiments.search.budget import Budget, Spent
-from acento.experiments.search.claims import BEAT_S, HEARTBEAT, RELEASED, Claims, Owner, holders, lives
-from acento.experiments.search.outcome import COST, MINUTES, SENTENCE, read_rows
+from acento.experiments.search.outcome import COST, HEARTBEAT, MINUTES, SENTENCE, read_rows
 from acento.experiments.search.space.parameters import Scalar
 from acento.experiments.search.study import Study
 from acento.experiments.search.trial import TrialOutcome, TrialReport, TrialRow
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
+
+BEAT_S = 15.0
+"""Seconds between two notes of what a running trial took so far."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +47,6 @@ class Desk:
         self._limit = study.plan.limit(budget.trials)
         self._lock = RLock()
         self._taken: dict[int, Taken] = {}
-        self._claims = Claims(study.claims, Owner.me())
         self.stopping: str | None = None
         """Why running trials should end at their next step."""
 
@@ -56,7 +57,7 @@ class Desk:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Keep this owner alive while the block runs; afterwards what it still holds is free for others."""
+        """Note what trials take while the block runs; afterwards those that are still taken are free for others."""
         done = Event()
         beating = Thread(target=self._beat, args=(done,), name="search-heartbeat", daemon=True)
         beating.start()
@@ -66,11 +67,8 @@ class Desk:
             done.set()
             beating.join()
             with self._lock:
-                try:
-                    for taken in list(self._taken.values()):
-                        self.release(taken)
-                finally:
-                    self._claims.close()
+                for taken in list(self._taken.values()):
+                    self.release(taken)
 
     def take(self) -> Taken | None:
         """Return a trial to work on: one that was begun and left, the lowest first, else a new one; None: no more."""
@@ -78,22 +76,22 @@ class Desk:
 
         with self._lock:
             while True:
-                trials = self._study.trials.get_trials(deepcopy=False)
-                held = holders(self._study.claims)
-                for known in sorted(trials, key=lambda trial: trial.number):
+                trials = self._trials()
+                for known in trials:
                     if known.state != TrialState.RUNNING or known.number in self._taken or self._beyond(known.number):
                         continue
-                    claim = held.get(known.number)
-                    if claim is not None and lives(claim, known):
+                    lease = self._study.lease(known.number)
+                    if not lease.try_acquire():
                         continue
-                    if self._claims.claim(known.number, 0 if claim is None else claim["turn"] + 1):
+                    known = self._trials()[known.number]
+                    if known.state == TrialState.RUNNING:
                         return self._begin(Trial(self._study.trials, known._trial_id), known)
+                    lease.release()  # whoever had it told its end just now
                 if self._beyond(len(trials)):
                     return None
                 trial = self._study.trials.ask()
-                # where other processes asked too, this may be one more than is wanted: it waits, unclaimed, for a
-                # search for more trials
-                if not self._beyond(trial.number) and self._claims.claim(trial.number, 0):
+                # where other processes asked too, this may be one more than is wanted: it waits for a search for more
+                if not self._beyond(trial.number) and self._study.lease(trial.number).try_acquire():
                     return self._begin(trial, None)
 
     def others(self) -> bool:
@@ -146,8 +144,11 @@ class Desk:
     def release(self, taken: Taken, minutes: float | None = None) -> None:
         """Leave a trial open, for the next one who goes on with the search."""
         with self._lock:
-            self._sign(taken, released=True, minutes=minutes)
             self._taken.pop(taken.number, None)
+            try:
+                self._sign(taken, minutes)
+            finally:
+                self._study.lease(taken.number).release()
 
     def _begin(self, trial: "Trial", known: "FrozenTrial | None") -> Taken:
         """Take a trial, its point drawn where it has none yet."""
@@ -174,28 +175,33 @@ class Desk:
 
         with self._lock:
             self._taken.pop(taken.number, None)
-            known = self._study.trials.get_trials(deepcopy=False)
-            if next(trial for trial in known if trial.number == taken.number).state.is_finished():
-                return
-            taken.trial.set_user_attr(MINUTES, minutes)
-            taken.trial.set_user_attr(COST, cost)
-            self._study.trials.tell(taken.trial, value, TrialState[state])
+            try:
+                if not self._trials()[taken.number].state.is_finished():
+                    taken.trial.set_user_attr(MINUTES, minutes)
+                    taken.trial.set_user_attr(COST, cost)
+                    self._study.trials.tell(taken.trial, value, TrialState[state])
+            finally:
+                self._study.lease(taken.number).release()
 
-    def _sign(self, taken: Taken, *, released: bool = False, minutes: float | None = None) -> None:
-        """Write a sign of life onto a trial, and what it took so far."""
+    def _trials(self) -> "list[FrozenTrial]":
+        """Return what the study knows of every trial, by number: they are numbered from 0 without a gap."""
+        return sorted(self._study.trials.get_trials(deepcopy=False), key=lambda trial: trial.number)
+
+    def _sign(self, taken: Taken, minutes: float | None = None) -> None:
+        """Note on a trial what it took so far."""
         minutes = self._minutes(taken) if minutes is None else minutes
-        sign = {"token": self._claims.owner.token, "at": time.time(), RELEASED: released}
-        taken.trial.set_user_attr(HEARTBEAT, {**sign, MINUTES: minutes, COST: self._budget.cost(minutes, None)})
+        noted = {"at": time.time(), MINUTES: minutes, COST: self._budget.cost(minutes, None)}
+        taken.trial.set_user_attr(HEARTBEAT, noted)
 
     def _beat(self, done: Event) -> None:
-        """Write signs of life until done; a database that does not answer now may do so at the next one."""
+        """Note what trials take until done; a database that does not answer now may do so at the next one."""
         while not done.wait(BEAT_S):
             with self._lock:
                 try:
                     for taken in self._taken.values():
                         self._sign(taken)
-                except Exception as error:  # an owner must not die of a missed heartbeat
-                    _log.warning("The search's heartbeat could not be written (%s).", error)
+                except Exception as error:  # a search must not end by a missed note
+                    _log.warning("What the search's trials take could not be noted (%s).", error)
 
     def _minutes(self, taken: Taken) -> float:
         """Return what a trial took up to now."""

@@ -121,7 +121,7 @@ def test_a_rollback_to_a_version_that_is_gone_is_refused_and_changes_nothing(
 def test_a_history_that_cannot_be_read_is_said_to_be(store: LocalStore, three: list[ModelVersion]) -> None:
     promote(store, three[0], "best")
     (store.root / "models/mini-santiago/aliases/best@000001.json").write_text("{")
-    with pytest.raises(DamagedError, match="cannot be read; remove it to go back to the move before"):
+    with pytest.raises(DamagedError, match="cannot be read; remove it to go back to the one before"):
         current(store, "mini-santiago", "best")
 
 

@@ -1,7 +1,7 @@
 """A store is tried out with something small, which is taken away again."""
 
 from acento.core.errors import StoreError
-from acento.core.store.checking import check_store
+from acento.core.store.upkeep.checking import check_store
 
 
 def test_a_store_that_works_passes_everything_and_is_left_as_it_was(place, store):

@@ -12,8 +12,9 @@ from made_up import good, make_set
 from stores import put
 
 from acento.core.store import LocalStore
-from acento.core.store.garbage import collect, find_garbage
-from acento.core.store.usage import survey
+from acento.core.store.coordination import Lease
+from acento.core.store.upkeep.garbage import collect, find_garbage
+from acento.core.store.upkeep.usage import survey
 from acento.data.dataset import load_card
 from acento.data.staging.removal import chosen_versions, remove_versions
 from acento.inference import jobs as job_module
@@ -22,7 +23,6 @@ from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.runs import BenchmarkRequest, begin, find_run, leaderboard, utc_now
-from acento.training.lease import held
 
 LATER = 3600.0
 """Seconds after everything was written: what the tests take as now, with no grace period."""
@@ -137,7 +137,7 @@ def test_a_training_that_goes_on_keeps_its_checkpoints_and_one_that_ended_does_n
     put(store, "jobs/given-up/checkpoints/00000001")
     put(store, "jobs/going/checkpoints/00000001")
     put(store, "prepared/audio")
-    with held(store, "jobs/going/lease", "a training"):
+    with Lease(store, "jobs/going/lease", "a training is under way"):
         assert doomed(store) == set()
         assert any("a training goes on" in sentence for sentence in found(store).held)
     assert {(one.key, one.why.rpartition("that ")[2]) for one in found(store).doomed} == {

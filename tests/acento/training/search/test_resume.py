@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from made_up_search import good, plan, search
 
+from acento.core.store import LocalStore
 from acento.experiments.search.budget import Budget
-from acento.experiments.search.claims import Claims, Owner, holders
 from acento.experiments.search.outcome import read_rows
 from acento.experiments.search.run import run_study
 from acento.experiments.search.study import open_study
@@ -104,13 +105,12 @@ def test_three_processes_share_a_search_and_take_up_what_a_killed_one_left(tmp_p
 
 
 def test_of_several_who_reach_for_a_trial_at_once_one_gets_it(tmp_path: Path) -> None:
-    with open_study(plan(), tmp_path) as study:
-        everybody = [Claims(study.claims, Owner.me()) for _ in range(4)]
-        assert [claims.claim(7, 0) for claims in everybody] == [True, False, False, False]
-        assert [claims.claim(7, 1) for claims in reversed(everybody)] == [True, False, False, False]
-        assert holders(study.claims)[7]["token"] == everybody[3].owner.token
-        for claims in everybody:
-            claims.close()
+    with ExitStack() as stack:
+        everybody = [stack.enter_context(open_study(plan(), tmp_path)).lease(7) for _ in range(4)]
+        assert [lease.try_acquire() for lease in everybody] == [True, False, False, False]
+        everybody[0].release()
+        assert [lease.try_acquire() for lease in reversed(everybody)] == [True, False, False, False]
+        everybody[3].release()
 
 
 def test_processes_that_ask_at_once_run_no_more_trials_than_were_asked_for(tmp_path: Path) -> None:
@@ -128,14 +128,24 @@ def test_processes_that_ask_at_once_run_no_more_trials_than_were_asked_for(tmp_p
     assert search(tmp_path, made, good, 4).told == 4
 
 
-def test_a_trial_of_a_living_owner_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = plan()
+def test_a_trial_of_a_living_owner_is_left_to_it(tmp_path: Path) -> None:
+    made, record = plan(), {"id": "them", "host": "another", "pid": 1, "born": "1", "since": 0.0, "machine": "another"}
     with open_study(made, tmp_path) as study:
-        theirs = Claims(study.claims, Owner("another-machine", 1, "them"))
         number = study.trials.ask().number
-        assert theirs.claim(number, 0)
+        lease = f"searches/{made.name}/trials/{number:06d}/000001.json"
+        assert LocalStore(tmp_path).create_exclusive(lease, json.dumps(record | {"expiry_s": 1.0}).encode())
         assert [row.state for row in read_rows(study)] == ["running"]
-        monkeypatch.setattr("acento.experiments.search.claims.STALE_S", 0.0)  # its heartbeat has stopped
+        time.sleep(1.1)  # its heartbeat has stopped
         assert [row.state for row in read_rows(study)] == ["open"]
     outcome = search(tmp_path, made, good, 2)
     assert [row.state for row in outcome.trials] == ["finished", "finished"]
+
+
+def test_a_trial_that_a_version_with_claims_in_the_study_left_is_taken_up(tmp_path: Path) -> None:
+    """Owners were rows of a second study; the last one's minutes still count."""
+    made = plan()
+    with open_study(made, tmp_path) as study:
+        study.trials.ask().set_user_attr("heartbeat", {"token": "x", "at": 0.0, "released": False, "minutes": 3.0})
+        assert [(row.state, row.minutes) for row in read_rows(study)] == [("open", 3.0)]
+    outcome = search(tmp_path, made, good, 2)
+    assert [(row.state, row.minutes) for row in outcome.trials] == [("finished", 4.0), ("finished", 1.0)]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acento.core.store.base import Store
-from acento.core.store.references import Live, find_live
-from acento.core.store.usage import Group, survey
+from acento.core.store.upkeep.references import Live, find_live
+from acento.core.store.upkeep.usage import Group, survey
 
 GRACE_DAYS = 7.0
 """Days after it was written last during which nothing is removed."""
@@ -114,7 +114,7 @@ def _judged(group: Group, live: Live, groups: dict[str, Group]) -> list[Doomed]:
         return found
     if group.kind == "jobs":
         return found + _of_job(group)
-    why = _useless(group, live, groups)
+    why = _useless(group, groups)
     if why is not None:
         found.append(_doomed(group, why, artifacts=group.artifacts, files=group.files))
     return found
@@ -130,24 +130,28 @@ _USELESS = {
     "measurements": "clock readings of jobs that are gone",
     "prepared": "prepared audio (made again when a training needs it)",
     "converted": "converted models (made again when they are needed)",
-    "boards": "jobs that placements shared",
+    "worklists": "jobs that workers shared",
+    "boards": "jobs that workers shared",
     "checks": "traces of checks that were killed",
     "tmp": "traces of checks that were killed",
 }
 
 
-def _useless(group: Group, live: Live, groups: dict[str, Group]) -> str | None:
+def _useless(group: Group, groups: dict[str, Group]) -> str | None:
     """Say what a group is that nothing refers to; None: it is kept whatever refers to it."""
-    if group.kind == "verdicts" and _has_version(group, live):
+    if group.kind == "verdicts" and _has_version(group, groups):
         return None
     if group.kind == "measurements" and f"jobs/{group.key.partition('/')[2]}" in groups:
         return None
     return _USELESS.get(group.kind)
 
 
-def _has_version(group: Group, live: Live) -> bool:
+def _has_version(group: Group, groups: dict[str, Group]) -> bool:
     """Tell whether notes are on a version of a data set that is there."""
-    return any(f"{name}@{int(number)}" in live.titles for _, name, number, _ in (key.split("/") for key in group.files))
+    datasets = groups.get(f"datasets/{group.key.partition('/')[2]}")
+    return datasets is not None and any(
+        f"{datasets.key}/{key.split('/')[2]}" in datasets.artifacts for key in group.files
+    )
 
 
 def _of_job(group: Group) -> list[Doomed]:
