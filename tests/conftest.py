@@ -33,6 +33,7 @@ _LONG = (
     "test_demo_real_command.py",
     "test_deployments.py",
     "test_work_pool.py",
+    "test_commands.py",
     "test_finetune_command.py",
     "test_benchmark_command.py",
     "test_worker.py",

@@ -12,7 +12,7 @@ Source = Annotated[
     typer.Argument(
         help="A folder of clips with their transcripts, a list (.csv, .tsv, .jsonl), a corpus (Kaldi, LibriSpeech, …), "
         "a transcript with times (.srt, .eaf, …), an archive or address of any of these, or a Hugging Face data set "
-        "(owner/name). docs/data.md and docs/layouts.md have them all."
+        "(owner/name). docs/how-to/data.md and docs/how-to/layouts.md have them all."
     ),
 ]
 Name = Annotated[str, typer.Option("--name", help="What to call the data set.")]

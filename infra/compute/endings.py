@@ -9,7 +9,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         r'No such image: (?P<local>[^"\s)]+)|images/create\?tag=(?P<tag>\S*?)&fromImage=(?P<remote>[^\s:]+)',
         "the image {image} is neither on the worker's Docker host nor to be pulled: build it there as "
-        "infra/docker/README.md says, or name another with the job variable `image`",
+        "docs/how-to/docker.md says, or name another with the job variable `image`",
     ),
     (
         r"status code:? -9|SIGKILL|status code 137",

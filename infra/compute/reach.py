@@ -1,6 +1,6 @@
 """Which backend reaches which store, in one table: what cannot be reached is refused before any work, with a sentence.
 
-A backend's machines are on this one or elsewhere, and so is a store. ``deployments/README.md`` shows this table; a
+A backend's machines are on this one or elsewhere, and so is a store. ``docs/how-to/prefect.md`` shows this table; a
 test keeps the two alike.
 """
 

@@ -218,7 +218,7 @@ class _Work:
         if re.match("ModuleNotFoundError: No module named '(acento|infra)", said):
             return InputError(
                 "The Python of Spark's executors has no Acento: install the same version on every machine, and name "
-                "its Python in PYSPARK_PYTHON, or as infra/spark/README.md says."
+                "its Python in PYSPARK_PYTHON, or as docs/how-to/spark.md says."
             )
         return TransientError(f"The Spark job failed: {said}")
 

@@ -37,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def deployed(prefect_server: PrefectServer, store: Path, project: Path) -> PrefectServer:
-    """Make the pool and deploy, by the commands of ``deployments/README.md``."""
+    """Make the pool and deploy, by the commands of ``docs/how-to/prefect.md``."""
     pool = prefect_server.run("prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
     assert pool.returncode == 0, pool.stderr
     deploy = ("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(ROOT / "deployments/prefect.yaml"))

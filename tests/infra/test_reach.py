@@ -11,7 +11,7 @@ NEAR = "http://127.0.0.1:4200/api"
 
 
 def test_the_docs_show_the_table_of_the_code() -> None:
-    assert reach_table() in (ROOT / "deployments/README.md").read_text(encoding="utf-8")
+    assert reach_table() in (ROOT / "docs/how-to/prefect.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ KINDS: tuple[type[Source], ...] = (RemoteSource, *FILES, *CORPORA, AudioFolder)
 _KNOWN = (
     "Name a folder of recordings with transcripts, a table (.csv, .tsv), a NeMo manifest, a corpus, a transcript "
     "with times (.srt, .eaf, …), an archive or an address of one of these, or a Hugging Face data set (owner/name); "
-    "docs/data.md and docs/layouts.md have them all."
+    "docs/how-to/data.md and docs/how-to/layouts.md have them all."
 )
 
 

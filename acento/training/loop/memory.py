@@ -1,8 +1,8 @@
 """How much memory a training needs, estimated before its first step, and how large its forward passes may be.
 
 What a backward pass needs is not guessed from the model's shape: one forward pass of the longest clip is made, and
-what autograd keeps of it is counted. That holds for every family, strategy, window and precision. docs/memory.md
-compares the estimate with what processes really took.
+what autograd keeps of it is counted. That holds for every family, strategy, window and precision.
+docs/concepts/memory.md compares the estimate with what processes really took.
 """
 
 import gc
