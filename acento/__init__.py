@@ -1,7 +1,76 @@
 """Acento: specialize speech recognition to an accent, a dialect or a speaker, and prove what it gained.
 
-This package is the speech library: everything that is true without an orchestrator. Flows, tasks and compute
-backends stand beside it (``flows``, ``tasks``, ``infra``) and import it, never the other way round.
+>>> import acento
+>>> data = acento.stage("recordings/", name="mine", language="es")
+>>> board = acento.inference.benchmark(["openai/whisper-small", "registry:mine@production"], data)
+>>> tuned = acento.finetune("openai/whisper-small", data, strategy="lora")
+>>> print(acento.compare(tuned, "openai/whisper-small", data))
+>>> text = acento.load_model("openai/whisper-small").transcribe("clip.mp3").text
+
+The functions run in this process. What they make is kept in the store that the environment variable ``ACENTO_STORE``
+names, a folder ``.acento`` by default, so that the same call a second time finds it done. Errors that a person can do
+something about are :class:`AcentoError`, each one sentence.
 """
 
+from typing import TYPE_CHECKING
+
+from acento.lazy import lazy
+
+if TYPE_CHECKING:
+    from acento import scoring
+    from acento.api.benchmarking import benchmark
+    from acento.api.comparing import compare
+    from acento.api.promoting import promote
+    from acento.api.searching import search
+    from acento.api.specializing import specialize
+    from acento.api.staging import StagedDataset, load_dataset, stage
+    from acento.api.training import finetune
+    from acento.api.validating import validate
+    from acento.core.errors import AcentoError
+    from acento.inference.transcriber import LoadedModel, load_model
+    from acento.registry.versions import ModelVersion, load_version
+    from acento.scoring.leaderboard import Leaderboard
+
 __version__ = "0.1.0"
+__all__ = [
+    "AcentoError",
+    "Leaderboard",
+    "LoadedModel",
+    "ModelVersion",
+    "StagedDataset",
+    "benchmark",
+    "compare",
+    "finetune",
+    "load_dataset",
+    "load_model",
+    "load_version",
+    "promote",
+    "scoring",
+    "search",
+    "specialize",
+    "stage",
+    "validate",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "AcentoError": "acento.core.errors",
+        "Leaderboard": "acento.scoring.leaderboard",
+        "LoadedModel": "acento.inference.transcriber",
+        "ModelVersion": "acento.registry.versions",
+        "StagedDataset": "acento.api.staging",
+        "benchmark": "acento.api.benchmarking",
+        "compare": "acento.api.comparing",
+        "finetune": "acento.api.training",
+        "load_dataset": "acento.api.staging",
+        "load_model": "acento.inference.transcriber",
+        "load_version": "acento.registry.versions",
+        "promote": "acento.api.promoting",
+        "scoring": "acento.scoring",
+        "search": "acento.api.searching",
+        "specialize": "acento.api.specializing",
+        "stage": "acento.api.staging",
+        "validate": "acento.api.validating",
+    },
+)

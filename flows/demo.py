@@ -9,8 +9,9 @@ from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
 import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
+from acento.api.specializing import Specialized
 from flows.benchmark import benchmark
-from flows.specialize import Specialized, specialize
+from flows.specialize import specialize
 from flows.stage import stage
 from tasks.fetch import fetch_real_speech, fetch_real_weights
 from tasks.policy import take

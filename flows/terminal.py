@@ -1,13 +1,11 @@
 """What every command shares: the screen, progress bars, tables, and how an error is said."""
 
 import os
-import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock
 from typing import Annotated, Any
 
 import typer
@@ -86,9 +84,6 @@ def explain(error: BaseException) -> int:
     if isinstance(error, AcentoError):
         _say(f"Error: {error}")
         return 1
-    if sentence := _wrong_parameter(error):
-        _say(f"Error: {sentence}")
-        return 1
     if verbose():
         _say(f"Error: unexpected {name_and_line(error)}")
     else:
@@ -96,18 +91,6 @@ def explain(error: BaseException) -> int:
             traceback.print_exception(error, file=log)
         _say(f"Error: unexpected {name_and_line(error)} (traceback in {log.name}; or run again with -v)")
     return BUG
-
-
-def _wrong_parameter(error: BaseException) -> str | None:
-    """Return a sentence for a flow's parameter that Prefect refused, else None."""
-    if "prefect" not in sys.modules:
-        return None
-    from prefect.exceptions import ParameterTypeError
-
-    if not isinstance(error, ParameterTypeError):
-        return None
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(line for line in lines[1:] if not line.startswith("For further")) or lines[0]
 
 
 def _say(sentence: str) -> None:
@@ -139,43 +122,10 @@ def progress_bars(title: str, *, lines: bool = False) -> Iterator[None]:
         with listening(_line_by_line()):
             yield
         return
-    from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    from acento import progress_bars as bars
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[amount]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        TextColumn("{task.fields[note]}"),
-    )
-    steps: dict[str, TaskID] = {}
-    lock = Lock()
-    with Bars(*columns, console=err, transient=True, disable=verbose() or not err.is_terminal) as bars:
-        waiting: TaskID | None = bars.add_task(title, total=None, amount="", note="")
-
-        def show(progress: Progress) -> None:
-            nonlocal waiting
-            with lock:
-                if waiting is not None:
-                    bars.remove_task(waiting)
-                    waiting = None
-                if progress.step not in steps:
-                    steps[progress.step] = bars.add_task(progress.step, total=progress.total, amount="", note="")
-                amount = f"{progress.done:.0f}/{progress.total:.0f} {progress.unit}"
-                bars.update(
-                    steps[progress.step],
-                    completed=progress.done,
-                    total=progress.total,
-                    amount=amount,
-                    note=escape(progress.note),
-                )
-
-        with listening(show):
-            yield
+    with bars.progress_bars(title, err, shown=err.is_terminal and not verbose()):
+        yield
 
 
 def print_table(title: str | None, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

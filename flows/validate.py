@@ -1,21 +1,16 @@
 """The flow ``validate``: judge a staged data set by a suite; it fails when the data set does."""
 
-from typing import Annotated
-
-from prefect import flow
-from pydantic import Field
-
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.requests import ValidateRequest
 from acento.validation.gatekeeper import InvalidDataError, failure
 from acento.validation.verdict import load_verdict
+from flows.requested import flow_of
 from tasks.doctor import DoctorReference, find_outliers, plan_doctor
 from tasks.policy import take
 from tasks.transcribe import shared_compute, transcribe
 from tasks.validate import VerdictReference, validate_dataset
-
-NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Examination(VerdictReference):
@@ -37,26 +32,16 @@ class InvalidExaminedError(InvalidDataError):
         return InvalidExaminedError, (str(self), self.key, self.doctor)
 
 
-@flow(name="validate", flow_run_name="validate {dataset}", persist_result=False, result_serializer="json")
-def validate(
-    dataset: NonEmpty,
-    suite: NonEmpty | None = None,
-    model: NonEmpty | None = None,
-    doctor: NonEmpty | None = None,
-    language: NonEmpty | None = None,
-) -> Examination:
+@flow_of(ValidateRequest, "validate", title=lambda request: f"validate {request.dataset}")
+def validate(request: ValidateRequest) -> Examination:
     """Judge a staged data set by a suite; errors fail this flow and say which clips are at fault, warnings are shown.
 
-    Args:
-        dataset: name of a staged data set, NAME or NAME@VERSION
-        suite: a suite's file; Acento's own if none is named
-        model: a folder, Hugging Face id or demo:NAME, whose limits on labels and audio are checked too
-        doctor: a base model, which then hears every clip, also of a set that fails, to find and rank the outliers
-        language: what the models are told, such as ``es``; the data set's own
+    The doctor transcribes every clip with a base model, also of a set that fails, to find and rank the outliers.
     """
-    planned = take(plan_doctor, dataset, doctor, language) if doctor else None
-    named = planned.transcriptions[0].dataset if planned else dataset  # one version, whatever is staged meanwhile
-    reference = take(validate_dataset, named, suite, model, language)
+    planned = take(plan_doctor, request.dataset, request.doctor, request.language) if request.doctor else None
+    # one version, whatever is staged meanwhile
+    named = planned.transcriptions[0].dataset if planned else request.dataset
+    reference = take(validate_dataset, request.model_copy(update={"dataset": named}))
     found = None
     if planned is not None:
         with shared_compute():

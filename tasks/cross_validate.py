@@ -2,17 +2,16 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from acento.core.progress import report
+from acento.api.training import PlannedTraining, on_prepared, training_options, usable_card
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.experiments.folds_report import FoldsReport, publish_report, report_of
 from acento.models.checkpoints.resolver import resolve
+from acento.requests import FoldsRequest
 from acento.scoring.folds import Pooled
 from acento.training.partial import check_splits, learned_clips, plan_folds
-from acento.training.partial_request import FoldsRequest
 from acento.training.planning import recipe_of_model
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
-from tasks.finetune import PlannedTraining, options_of, usable_card
 from tasks.plan import check_compute
 from tasks.policy import say, step
 from tasks.progress import progress_artifact
@@ -35,10 +34,9 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
     store = open_store(settings().store)
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
-    options = options_of(request, check_compute(request.compute))
-    clips = sum(card.splits[split] for split in check_splits(card, request.splits))
-    recipe = recipe_of_model(checkpoint, learned_clips(clips, request.folds), options.device_type, request.recipe)
-    name = f"prepare {request.title}"
+    options = training_options(request, check_compute(request.compute))
+    clips = sum(card.splits[split] for split in check_splits(card, request.splits or ()))
+    recipe = recipe_of_model(checkpoint, learned_clips(clips, request.folds), options.device_type, request.changes)
     with progress_artifact(artifact_key("prepare", request.heading), f"Preparing {request.title}"):
         jobs = plan_folds(
             store,
@@ -49,9 +47,9 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
             options=options,
             folds=request.folds,
             by=request.by,
-            splits=request.splits,
+            splits=request.splits or (),
             language=request.language,
-            heard=lambda done, total: report(name, done, total, "clips"),
+            heard=on_prepared(request),
         )
     compute = request.compute or settings().compute
     say(f"{request.heading}: {clips} clips, of which {jobs[0].left_out} cannot be learned from and are left out.")

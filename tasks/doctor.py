@@ -10,10 +10,9 @@ from acento.data.dataset import load_card
 from acento.inference.benchmark import Transcription
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import default_dtype, pick_device
+from acento.models.devices import default_dtype, default_placements, pick_device
 from acento.validation.doctor.examination import FINDINGS, PAGE, DoctorReport, examine, load_findings, plan_examination
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
-from tasks.plan import default_placements
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact
 

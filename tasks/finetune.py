@@ -1,75 +1,35 @@
 """The tasks of a training: plan it and prepare its data on the CPU, then train until it is done or told to pause."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from acento.api import training
+from acento.api.training import PlannedTraining
 from acento.core.errors import AcentoError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
-from acento.data.dataset import Card, load_card
-from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import Elsewhere, pick_device
 from acento.registry.card.learned import read_history
 from acento.registry.versions import find_version
+from acento.requests import TrainingRequest
 from acento.training.data.prepared import load_prepared
 from acento.training.data.sampling import shares, weights_for
 from acento.training.job import FinetuneJob, FinetuneResult, state
-from acento.training.planning import plan_finetune, recipe_of_model
-from acento.training.request import FinetuneRequest
-from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
-from tasks.plan import asked_compute, default_placements
+from tasks.plan import asked_compute
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact
 from tasks.transcribe import open_backend
 
-_log = logging.getLogger(__name__)
-
-
-class PlannedTraining(BaseModel):
-    """A training that can begin: its data are prepared."""
-
-    model_config = ConfigDict(frozen=True)
-
-    title: str
-    compute: str
-    job: FinetuneJob
-
 
 @step("prepare", run_name="prepare {request.title}")
-def plan_training(request: FinetuneRequest) -> PlannedTraining:
+def plan_training(request: TrainingRequest) -> PlannedTraining:
     """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it."""
     store = open_store(settings().store)
     elsewhere, hindrance = asked_compute(request.compute)
-    card = usable_card(store, request)
-    checkpoint = resolve(request.base_model)
-    options = options_of(request, elsewhere)
-    recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.recipe)
-    name = f"prepare {request.title}"
-
-    def heard(done: int, total: int) -> None:
-        if hindrance is not None:  # what is only now prepared was never learned from
-            raise hindrance
-        report(name, done, total, "clips")
-
     with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
-        job = plan_finetune(
-            store,
-            card,
-            checkpoint,
-            recipe,
-            name=request.model_name,
-            options=options,
-            language=request.language,
-            heard=heard,
-        ).model_copy(update={"minutes": request.max_minutes})
-    if hindrance is not None and state(store, job) is None:
-        raise hindrance
+        planned = training.plan_training(store, request, elsewhere, hindrance)
+    job = planned.job
     say(f"{request.title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
     balanced = _shares(store, job)
     rows = [(key, value) for key, value in sorted(job.recipe.model_dump(mode="json").items())]
@@ -78,23 +38,7 @@ def plan_training(request: FinetuneRequest) -> PlannedTraining:
         f"# Recipe of {request.title}\n\n" + markdown_table(rows, header=["what", "value"]) + balanced,
         f"Recipe of {request.title}",
     )
-    return PlannedTraining(title=request.title, compute=request.compute or settings().compute, job=job)
-
-
-def usable_card(store: Store, request: FinetuneRequest) -> Card:
-    """Return the data set that was asked for; if it failed validation and is used all the same, the run says so."""
-    card = load_card(store, request.dataset)
-    if require_valid(store, card, request.allow_invalid) == USED_ALL_THE_SAME:
-        _log.warning("Data set %s failed validation and is learned from all the same.", card.title)
-    return card
-
-
-def options_of(request: FinetuneRequest, elsewhere: Elsewhere | None = None) -> DecodeOptions:
-    """Return where a training computes: a training is one placement, so on the CPU it has every core."""
-    return DecodeOptions(
-        device_type=pick_device(request.device, elsewhere),
-        threads=request.threads or default_placements("cpu", 1, elsewhere),
-    )
+    return planned
 
 
 def _shares(store: Store, job: FinetuneJob) -> str:

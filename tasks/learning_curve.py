@@ -2,13 +2,13 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from acento.api.training import PlannedTraining
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.experiments.data_curve import PICTURE, DataCurve, curve_of, publish_curve
 from acento.scoring.score import Rate
 from acento.training.job import FinetuneResult
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
-from tasks.finetune import PlannedTraining
 from tasks.policy import say, step
 
 HEADER = ("share", "clips", "dev WER %", "95 % interval", "best step")

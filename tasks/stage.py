@@ -3,14 +3,13 @@
 from prefect.events import emit_event
 from pydantic import BaseModel, ConfigDict
 
+from acento.api import staging
 from acento.core.duration import duration
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
 from acento.data.dataset import Card
-from acento.data.sources import SourceOptions
-from acento.data.splits import SplitBy
 from acento.data.staging import StageResult
-from acento.data.staging import stage as stage_data
+from acento.requests import StageRequest
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.policy import cached, step
 from tasks.progress import progress_artifact
@@ -51,33 +50,14 @@ class StagedReference(BaseModel):
         return f"{self.name} v{self.version}"
 
 
-@step("stage", run_name="stage {name}")
-def stage_source(
-    source: str,
-    name: str,
-    language: str | None = None,
-    seed: int | None = None,
-    split_by: SplitBy | None = None,
-    write_splits: bool = False,
-    max_duration: float | None = None,
-    source_options: SourceOptions | None = None,
-) -> StagedReference:
-    """Stage ``source`` as the data set ``name``; ``Cached`` when it held nothing new."""
+@step("stage", run_name="stage {request.name}")
+def stage_source(request: StageRequest) -> StagedReference:
+    """Stage a source as a data set; ``Cached`` when it held nothing new."""
     store = open_store(settings().store)
-    with progress_artifact(artifact_key("stage", name, "progress"), f"Staging {name}"):
-        result = stage_data(
-            store,
-            source,
-            name,
-            language=language,
-            seed=seed,
-            split_by=split_by,
-            max_seconds=max_duration,
-            write_splits=write_splits,
-            source_options=source_options,
-        )
+    with progress_artifact(artifact_key("stage", request.name, "progress"), f"Staging {request.name}"):
+        result = staging.stage_source(store, request)
     reference = _reference(store, result)
-    show_markdown(artifact_key("stage", name), _report(result.card, reference), f"{reference.title} as staged")
+    show_markdown(artifact_key("stage", request.name), _report(result.card, reference), f"{reference.title} as staged")
     if not reference.new_version:
         return cached(reference)
     _announce(reference)

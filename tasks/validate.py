@@ -1,16 +1,14 @@
 """The task that validates a staged data set."""
 
 import logging
-from pathlib import Path
 
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel, ConfigDict
 
+from acento.api import validating
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
-from acento.data.dataset import load_card
-from acento.models.checkpoints.resolver import resolve
-from acento.validation.validate import validate
+from acento.requests import ValidateRequest
 from acento.validation.verdict import PAGE, Verdict, expected
 from tasks.artifacts import artifact_key, in_run, markdown_table, optional, page_link, show_markdown
 from tasks.policy import cached, step
@@ -36,16 +34,14 @@ class VerdictReference(BaseModel):
     cached: bool
 
 
-@step("validate", run_name="validate {dataset}")
-def validate_dataset(
-    dataset: str, suite: str | None = None, model: str | None = None, language: str | None = None
-) -> VerdictReference:
+@step("validate", run_name="validate {request.dataset}")
+def validate_dataset(request: ValidateRequest) -> VerdictReference:
     """Judge a version of a data set by a suite; ``Cached`` when the same was judged by the same before."""
     store = open_store(settings().store)
-    card = load_card(store, dataset)
-    with progress_artifact(artifact_key("validate", card.name, "progress"), f"Validating {card.title}"):
-        path, checkpoint = Path(suite).expanduser() if suite else None, resolve(model) if model else None
-        done = validate(store, card, path, checkpoint, language=language)
+    with progress_artifact(
+        artifact_key("validate", request.dataset.partition("@")[0], "progress"), f"Validating {request.dataset}"
+    ):
+        done = validating.validate_dataset(store, request)
     verdict = done.verdict
     for check in verdict.warnings:
         _log.warning("%s, %s: %s", verdict.title, check.name, check.sentence)

@@ -10,14 +10,13 @@ import os
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 from acento.core.errors import DataError
+from acento.data.source_options import SplitBy
 from acento.data.sources.base import stretch_of
 from acento.data.sources.folders.audio_folder import COLUMNS, CSV_NAMES
 from acento.data.utterance import SPLITS, Utterance
 
-SplitBy = Literal["auto", "speaker", "prompt"]
 SPLIT_BY: tuple[SplitBy, ...] = ("auto", "speaker", "prompt")
 SHARES: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
 """What part of the groups each split gets."""

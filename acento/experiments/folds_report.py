@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
-from acento.data.splits import SplitBy, group_of
+from acento.data.source_options import SplitBy
+from acento.data.splits import group_of
 from acento.scoring.folds import Pooled, pool, pool_difference, pool_tables
 from acento.scoring.power import detectable
 from acento.scoring.score import SCORED, count_column

@@ -15,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
 
 from acento.core.errors import AcentoError, InputError
 from acento.core.provenance import code_version, library_versions, machine
@@ -27,45 +26,13 @@ from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock,
 from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.plan import load_plan
 from acento.models.families import FAMILIES
+from acento.registry.run_request import RunRequest
 from acento.scoring.entry import Entry
 from acento.scoring.export import ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
 from acento.validation.gatekeeper import NOT_VALIDATED
 
 _RUN, _ENTRIES = "run.json", "entries.json"
-
-
-class BenchmarkRequest(BaseModel):
-    """What a person asks of a benchmark."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    models: list[str] = Field(min_length=1)
-    datasets: list[str] = Field(min_length=1)
-    split: str = "test"
-    num_requests: int | None = Field(None, ge=1)
-    """Placements; None: one on a GPU, one for each core on the CPU."""
-    gpu_batch_size: int | None = Field(None, ge=1)
-    """Clips in a batch; None: what suits the model's family and the device."""
-    limit: int | None = Field(None, ge=1)
-    language: str | None = None
-    normalizer: str = "chilean-leaderboard"
-    device: str | None = None
-    dtype: str | None = None
-    threads: int | None = Field(None, ge=1)
-    compute: str | None = None
-    engine: str | None = None
-    """What runs the Whispers: transformers or ctranslate2; other families have one engine each."""
-    quantization: str | None = None
-    """How CTranslate2 holds weights; None: int8."""
-    allow_invalid: bool = False
-    """Also use a data set that failed its last validation; the run then says so."""
-
-    @property
-    def title(self) -> str:
-        """What a person calls it, such as ``whisper-mini, whisper-micro on santiago/test``."""
-        models = ", ".join(model.rstrip("/").rpartition("/")[2] for model in self.models)
-        return f"{models} on {', '.join(self.datasets)}/{self.split}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +43,7 @@ class RunInfo:
     began: datetime
     finished: datetime | None
     """None: killed, failed, or going on."""
-    request: BenchmarkRequest
+    request: RunRequest
 
 
 def new_id(now: datetime) -> str:
@@ -86,7 +53,7 @@ def new_id(now: datetime) -> str:
 
 def begin(
     store: Store,
-    request: BenchmarkRequest,
+    request: RunRequest,
     inputs: Mapping[str, str],
     job_id: str | None,
     now: datetime,
@@ -110,7 +77,7 @@ def begin(
         if "/" in job_id:
             raise InputError(f"Job id {job_id!r} is part of a file name and cannot hold a slash.")
     name = job_id or new_id(now)
-    asked = request.model_dump(mode="json")
+    asked = request.model_dump(mode="json", exclude={"job_id"})
     body = {"began": now.isoformat(timespec="seconds"), "request": asked, "inputs": dict(inputs)}
     body["validation"] = dict(validation or {})
     if not store.create_exclusive(f"requests/{name}.json", json.dumps(body, indent=1).encode()):
@@ -241,13 +208,13 @@ def _name(entry: Entry) -> tuple[str, str, str, str]:
     return entry.run, entry.model_hash + entry.model, entry.dataset, entry.split
 
 
-def _request(store: Store, run: str) -> tuple[datetime, BenchmarkRequest]:
+def _request(store: Store, run: str) -> tuple[datetime, RunRequest]:
     """Return when a run began and what was asked."""
     data = store.read_file(f"requests/{run}.json")
     if data is None:
         raise InputError(f"Nobody asked for a run {run!r} in {store.url}.")
     body = json.loads(data)
-    return datetime.fromisoformat(body["began"]), BenchmarkRequest.model_validate(body["request"])
+    return datetime.fromisoformat(body["began"]), RunRequest.model_validate(body["request"])
 
 
 def validation_of(store: Store, run: str) -> dict[str, str]:

@@ -5,18 +5,21 @@ bytes that decide what the model writes, of its recipe and of its data: the same
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from acento.core.errors import DamagedError, ModelError
+from acento.core.errors import DamagedError, InputError, ModelError
 from acento.core.fingerprint import fingerprint, sha256_file
 from acento.core.store import Artifact, Store
 from acento.core.store.base import MARKER
+from acento.inference.predictions import Prediction
+from acento.inference.transcriber import LoadedModel, Recording, load_model
 from acento.models.checkpoints.checkpoint import checkpoint_files
 from acento.models.checkpoints.references import REGISTRY, check_name, is_name
 
@@ -72,6 +75,39 @@ class ModelVersion:
     key: str
     """The artifact that holds its files."""
     about: ModelAbout
+    store: Store | None = field(default=None, repr=False, compare=False)
+    """Where it is kept; None while it is being made."""
+
+    @property
+    def path(self) -> Path:
+        """The folder of its files on this machine, which ``transformers`` can load."""
+        return self._kept.local_folder(self.key)
+
+    @property
+    def card(self) -> str:
+        """Its newest model card, Markdown."""
+        from acento.registry.card.report import card_path  # it imports this module
+
+        return Path(card_path(self._kept, self)).read_text(encoding="utf-8")
+
+    @overload
+    def transcribe(self, recordings: Recording) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def transcribe(self, recordings: Sequence[Recording]) -> list[Prediction]: ...
+
+    def transcribe(self, recordings: Recording | Sequence[Recording]) -> Prediction | list[Prediction]:
+        """Transcribe recordings in the language that it was taught; it stays loaded for the next call.
+
+        See :meth:`acento.inference.transcriber.LoadedModel.transcribe`, and :func:`load_model` for other devices.
+        """
+        return _loaded(self.id, self.about.language).transcribe(recordings)
+
+    @property
+    def _kept(self) -> Store:
+        if self.store is None:
+            raise InputError(f"Model {self.title} is not in a store yet.")
+        return self.store
 
     @property
     def id(self) -> str:
@@ -155,7 +191,7 @@ def versions(store: Store, name: str | None = None) -> list[ModelVersion]:
     if name is not None:
         check_name(name)
     keys = (key for key in store.list("models" if name is None else f"models/{name}") if _is_model(key))
-    found = [_version(artifact) for key in keys if (artifact := store.find(key)) is not None]
+    found = [_version(store, artifact) for key in keys if (artifact := store.find(key)) is not None]
     return sorted(found, key=lambda one: (one.about.created, one.name, one.version))
 
 
@@ -194,6 +230,19 @@ def find_version(store: Store, reference: str) -> ModelVersion:
     raise ModelError(f"Model {name} has no version or alias {wanted!r} (versions: {shown}; aliases: {called}).")
 
 
+def load_version(reference: str) -> ModelVersion:
+    """Return a version of the registry in the store of the settings; see :func:`find_version`."""
+    from acento.core.settings import settings
+    from acento.core.store import open_store
+
+    return find_version(open_store(settings().store), reference)
+
+
+@lru_cache(maxsize=1)
+def _loaded(reference: str, language: str | None) -> LoadedModel:
+    return load_model(reference, language=language)
+
+
 def reads_as_version(text: str) -> bool:
     """Tell whether a text could be the beginning of a version, so that no alias may be called so."""
     return _LIKE_A_VERSION.fullmatch(text) is not None
@@ -219,7 +268,7 @@ def _damaged(store: Store, name: str, wanted: str) -> str | None:
     return None
 
 
-def _version(artifact: Artifact) -> ModelVersion:
+def _version(store: Store, artifact: Artifact) -> ModelVersion:
     _, name, version, _ = artifact.key.split("/")
     try:
         about = ModelAbout.model_validate(dict(artifact.info))
@@ -227,4 +276,4 @@ def _version(artifact: Artifact) -> ModelVersion:
         raise DamagedError(
             f"What {artifact.key} says of itself cannot be read ({error.errors()[0]['msg']})."
         ) from error
-    return ModelVersion(name, version, artifact.key, about)
+    return ModelVersion(name, version, artifact.key, about, store)

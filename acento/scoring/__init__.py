@@ -1,0 +1,43 @@
+"""Scores of texts: error counts that add, rates with intervals, two systems compared on the same clips.
+
+It can be used alone, on lists of strings from anywhere; no model code is imported.
+
+>>> from acento.scoring import compare_texts, score_texts
+>>> said = ["el perro come pan", "la niña canta", "uno dos tres"]
+>>> score = score_texts(said, ["el perro come", "la niña canta", "uno doce tres"])
+>>> score.counts.errors, score.counts.reference_length, score.rate
+(2, 10, 0.2)
+>>> compare_texts(said, ["el perro come pan", "la niña", "uno dos tres"], ["el perro", "la niña", "uno"]).delta
+-0.4
+"""
+
+from typing import TYPE_CHECKING
+
+from acento.lazy import lazy
+
+if TYPE_CHECKING:
+    from acento.scoring.bootstrap import Interval, PairedDifference, interval, paired
+    from acento.scoring.counts import ErrorCounts, count_characters, count_words
+    from acento.scoring.texts import TextScore, compare_texts, score_texts
+
+__all__ = [
+    "ErrorCounts",
+    "Interval",
+    "PairedDifference",
+    "TextScore",
+    "compare_texts",
+    "count_characters",
+    "count_words",
+    "interval",
+    "paired",
+    "score_texts",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        **dict.fromkeys(("Interval", "PairedDifference", "interval", "paired"), "acento.scoring.bootstrap"),
+        **dict.fromkeys(("ErrorCounts", "count_characters", "count_words"), "acento.scoring.counts"),
+        **dict.fromkeys(("TextScore", "compare_texts", "score_texts"), "acento.scoring.texts"),
+    },
+)

@@ -1,7 +1,8 @@
 """Two systems on the same clips: which errs less, and whether the clips suffice to say so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,14 @@ import pyarrow.compute as pc
 from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, paired
 from acento.scoring.score import SCORED, count_column
+from acento.scoring.table import Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPEAKERS = 10
+"""From this many speakers on, speakers are drawn and not clips: the answer then holds for new voices too. With fewer,
+an interval over speakers would be far too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,90 @@ def compare(
         groups=groups,
     )
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedComparison:
+    """Two models on the same clips, overall and by speaker and accent."""
+
+    model_a: str
+    model_b: str
+    overall: Comparison
+    groups: Mapping[str, Mapping[str, Comparison]]
+    """By ``speaker`` and ``accent`` where more than one is known, then by value, sorted."""
+    by_speaker: bool
+    """Whether the overall interval draws speakers; those of groups draw clips."""
+    level: float = LEVEL
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a flat row for the whole and one for each group; differences are fractions of WER."""
+        every = [("", "all", self.overall)]
+        every += [(by, value, one) for by, found in self.groups.items() for value, one in found.items()]
+        return [
+            {"by": by, "group": value, "clips": one.clips, "left_out": one.left_out}
+            | {name: getattr(one.difference, name, None) for name in ("delta", "low", "high", "p_value")}
+            for by, value, one in every
+        ]
+
+    def grid(self) -> Grid:
+        """Return it as a person reads it: differences in points of WER."""
+        return Grid(
+            title=f"WER of {self.model_a} less {self.model_b}, points",
+            columns=("by", "group", "clips", f"difference [{self.level:.0%}]", "p"),
+            rows=tuple(
+                (row["by"], row["group"], str(row["clips"]), _difference(row), _p(row["p_value"]))
+                for row in self.rows()
+            ),
+            notes=(
+                f"Below 0: {self.model_a} errs less. Intervals by paired bootstrap over "
+                + ("speakers; of groups over clips." if self.by_speaker else "clips."),
+            ),
+            text=frozenset({"by", "group"}),
+        )
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the rows as a data frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def __str__(self) -> str:
+        return self.grid().to_text()
+
+    def _repr_html_(self) -> str:
+        return self.grid().to_html()
+
+
+def compare_groups(
+    model_a: str, model_b: str, a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None
+) -> GroupedComparison:
+    """Compare two tables of utterances overall and by speaker and accent, where more than one is known.
+
+    Args:
+        model_a: what the first is called.
+        model_b: what the second is called.
+        a: of ``score_utterances``.
+        b: of ``score_utterances``, on the same clips.
+        by_speaker: whether the overall interval draws speakers; by default with at least ``SPEAKERS`` of them.
+    """
+    groups: dict[str, dict[str, Comparison]] = {}
+    for column in ("speaker", "accent"):
+        values = sorted({value for value in a[column].to_pylist() if value is not None})
+        if len(values) > 1:
+            groups[column] = {
+                value: compare(*(table.filter(pc.equal(table[column], value)) for table in (a, b))) for value in values
+            }
+    if by_speaker is None:
+        by_speaker = len(groups.get("speaker", {})) >= SPEAKERS
+    return GroupedComparison(model_a, model_b, compare(a, b, by_speaker=by_speaker), groups, by_speaker)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    if row["delta"] is None:
+        return "–"
+    bounds = "" if row["low"] is None else f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+    return f"{100 * row['delta']:+.2f}{bounds}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from acento.core.errors import InputError
-from acento.data.splits import SplitBy, group_of
+from acento.data.source_options import SplitBy
+from acento.data.splits import group_of
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, interval, paired
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.score import FAILED, SCORED, Rate, count_column

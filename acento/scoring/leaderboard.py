@@ -4,8 +4,10 @@ Only runs on the same clips (fingerprint, split, limit) under the same normalize
 its own: an RTFx that was measured under other conditions than the first row's is shown with a sign.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,6 +15,9 @@ from acento.scoring.compare import Comparison, compare
 from acento.scoring.entry import Entry, Speed, Value, condition_columns, rate_columns, speed_columns
 from acento.scoring.score import Rate
 from acento.scoring.table import Grid, rtfx_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_VALUE = "–"
 _PAGE = 30
@@ -108,6 +113,25 @@ class Leaderboard:
     """A board for each set of clips and normalizer."""
 
     boards: tuple[Board, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Models and data sets that could not be measured, each with the reason."""
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a row for each entry: rates in percent with their intervals, speed, and the origin of each number."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_rows())
+
+    def __str__(self) -> str:
+        return "\n\n".join([*(board.grid().to_text() for board in self.boards), *self._not_there()])
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            [board.grid().to_html() for board in self.boards] + [f"<p>{escape(x)}</p>" for x in self._not_there()]
+        )
+
+    def _not_there(self) -> list[str]:
+        return [f"Left out: {name}. {why}" for name, why in self.left_out.items()]
 
     def to_markdown(self) -> str:
         """Return all boards in GitHub's Markdown."""

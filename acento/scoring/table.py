@@ -44,6 +44,41 @@ class Grid:
             lines += ["", _escape(note)]
         return "\n".join(lines) + "\n"
 
+    def to_text(self, width: int = 120) -> str:
+        """Return the table as plain text of at most so many columns.
+
+        >>> print(Grid("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_text())
+        Test
+        model WER %
+        ───────────
+        a|b    12.3
+        """
+        from io import StringIO
+
+        from rich.console import Console
+
+        file = StringIO()
+        bare = Grid("", self.columns, self.rows, text=self.text)
+        Console(file=file, width=width, color_system=None, legacy_windows=False).print(rich_table(bare))
+        lines = (line.removeprefix(" ").rstrip() for line in file.getvalue().splitlines())
+        return "\n".join([self.title, *(line for line in lines if line), *self.notes])
+
+    def to_html(self) -> str:
+        """Return the table as HTML, as a notebook shows it."""
+        from html import escape
+
+        def row(cells: tuple[str, ...], tag: str) -> str:
+            aligned = zip(cells, ("left" if column in self.text else "right" for column in self.columns), strict=True)
+            inner = "".join(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for cell, side in aligned)
+            return f"<tr>{inner}</tr>"
+
+        notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes)
+        body = "".join(row(cells, "td") for cells in self.rows)
+        return (
+            f"<table><caption><b>{escape(self.title)}</b></caption><thead>{row(self.columns, 'th')}</thead>"
+            f"<tbody>{body}</tbody></table>{notes}"
+        )
+
 
 def percent(rate: float | None) -> float | None:
     """Return a fraction as percent with two decimals, as leaderboards show it.

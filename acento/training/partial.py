@@ -12,7 +12,7 @@ from itertools import pairwise
 from acento.core.errors import InputError
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
-from acento.data.splits import SplitBy
+from acento.data.source_options import SplitBy
 from acento.data.utterance import SPLITS
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint

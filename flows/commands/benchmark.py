@@ -2,120 +2,41 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows import terminal
-from flows.commands.working import Backend, GpuType, WorkPool, done_here, working
+from flows.commands.options import PLACE, Values, request_of, verb
+from flows.commands.working import done_here, working
 
 if TYPE_CHECKING:
     from acento.core.store import Store
     from acento.scoring.leaderboard import Leaderboard
 
-Models = Annotated[
-    list[str],
-    typer.Option(
-        "--model",
-        "-m",
-        help="A folder, a .nemo file, a Hugging Face id (owner/name@revision), demo:NAME or registry:NAME. Repeatable.",
-    ),
-]
-Datasets = Annotated[list[str], typer.Option("--dataset", "-d", help="A staged set, NAME or NAME@VERSION. Repeatable.")]
-Split = Annotated[str, typer.Option("--split", help="train, dev, test, or all of them together.")]
-Requests = Annotated[
-    int | None,
-    typer.Option("--num-requests", "--shards", help="Placements sharing the work (1 on a GPU, else one a core)."),
-]
-BatchSize = Annotated[
-    int | None, typer.Option("--gpu-batch-size", help="Clips in a batch; default by model family and device.")
-]
-JobId = Annotated[str | None, typer.Option("--job-id", help="The run's name; made from the time if not given.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Only the first clips by id.")]
-Language = Annotated[
-    str | None,
-    typer.Option("--model-language", "--language", help="What the models are told; default: the data's language."),
-]
-Rule = Annotated[str, typer.Option("--normalizer", help="none, basic or chilean-leaderboard.")]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16.")]
-Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of each placement.")]
-Engine = Annotated[
-    str | None,
-    typer.Option("--engine", help="What runs the Whispers: transformers or ctranslate2."),
-]
-Quantization = Annotated[
-    str | None, typer.Option("--quantization", help="With ctranslate2: int8, int8_float16, float16 or float32.")
-]
-Invalid = Annotated[bool, typer.Option("--allow-invalid", help="Also use data that failed its last validation.")]
 By = Annotated[list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")]
 
 
-def benchmark(
-    models: Models,
-    datasets: Datasets,
-    split: Split = "test",
-    num_requests: Requests = None,
-    gpu_batch_size: BatchSize = None,
-    job_id: JobId = None,
-    limit: Limit = None,
-    language: Language = None,
-    normalizer: Rule = "chilean-leaderboard",
-    device: Device = None,
-    dtype: Dtype = None,
-    threads: Threads = None,
-    compute: Backend = None,
-    work_pool: WorkPool = None,
-    gpu_type: GpuType = None,
-    engine: Engine = None,
-    quantization: Quantization = None,
-    allow_invalid: Invalid = False,
-    by: By = None,
-    verbose: terminal.Verbose = False,
-) -> None:
+@verb("BenchmarkRequest", **PLACE, by=By)
+def benchmark(chosen: Values) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
+    from acento.requests import BenchmarkRequest
+
+    request: BenchmarkRequest = request_of(BenchmarkRequest, chosen)
 
     def first(store: "Store") -> None:
         """Say at once what will be left out."""
-        from acento.registry.precheck import unusable
+        from acento.api.precheck import unusable
 
-        found = unusable(
-            store,
-            models,
-            datasets,
-            split=split,
-            language=language,
-            engine=engine,
-            quantization=quantization,
-            allow_invalid=allow_invalid,
-            installed=done_here(compute),
-        )
+        found = unusable(store, request, installed=done_here(request.compute))
         for name, why in found.items():
             terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
 
-    with working("benchmark", *datasets, compute=compute, work_pool=work_pool, gpu_type=gpu_type, first=first):
+    with working("benchmark", *request.datasets, chosen=chosen, first=first):
         from flows.benchmark import benchmark as benchmark_flow
 
-        asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
-            models=models,
-            datasets=datasets,
-            split=split,
-            num_requests=num_requests,
-            gpu_batch_size=gpu_batch_size,
-            job_id=job_id,
-            limit=limit,
-            language=language,
-            normalizer=normalizer,
-            device=device,
-            dtype=dtype,
-            threads=threads,
-            compute=compute,
-            engine=engine,
-            quantization=quantization,
-            allow_invalid=allow_invalid,
-        )
-        published = benchmark_flow(**asked)
-    print_run(published.run, published.folder, by or [])
+        published = benchmark_flow(**request.parameters())
+    print_run(published.run, published.folder, chosen["by"] or [])
     if published.left_out:
         print_left_out(published.left_out)
         raise typer.Exit(1)
@@ -129,8 +50,10 @@ def demo(
             help="Published weights and human speech, 350 MB by pip and apt-get: up to an hour on 2 cores.",
         ),
     ] = False,
-    num_requests: Annotated[int, typer.Option("--num-requests", "--shards", help="Placements sharing the work.")] = 2,
-    verbose: terminal.Verbose = False,
+    num_requests: Annotated[
+        int, typer.Option("--num-requests", "--shards", min=1, help="Placements sharing the work.")
+    ] = 2,
+    verbose: terminal.Verbose = False,  # noqa: ARG001 - its callback obeys it
 ) -> None:
     """Speak Chilean Spanish, stage it, benchmark the shipped models, specialize one to the accent. Needs nothing."""
     if real:

@@ -5,129 +5,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows import terminal
-from flows.commands.training import (
-    Balance,
-    Base,
-    Batch,
-    Dataset,
-    Device,
-    Epochs,
-    Invalid,
-    ModelLanguage,
-    Rate,
-    RecipeFile,
-    Seed,
-    Setting,
-    StrategyName,
-    Threads,
-    asked_recipe,
-)
-from flows.commands.working import Backend, GpuType, WorkPool, working
+from flows.commands.options import PLACE, RECIPE, Values, recipe_of, request_of, verb
+from flows.commands.working import working
 
 if TYPE_CHECKING:
     from tasks.cross_validate import CrossValidated
     from tasks.learning_curve import DrawnCurve
 
-Name = Annotated[str | None, typer.Option("--name", help="What the trainings are called; default: BASE-DATASET.")]
+Shares = Annotated[str, typer.Option("--shares", help="Of the training clips, in percent.")]
 
 
-def learning_curve(
-    dataset: Dataset,
-    base_model: Base,
-    shares: Annotated[str, typer.Option("--shares", help="Of the training clips, in percent.")] = "25,50,75,100",
-    name: Name = None,
-    strategy: StrategyName = None,
-    recipe: RecipeFile = None,
-    learning_rate: Rate = None,
-    epochs: Epochs = None,
-    batch_size: Batch = None,
-    balance: Balance = None,
-    seed: Seed = None,
-    settings_: Setting = None,
-    language: ModelLanguage = None,
-    device: Device = None,
-    threads: Threads = None,
-    compute: Backend = None,
-    work_pool: WorkPool = None,
-    gpu_type: GpuType = None,
-    allow_invalid: Invalid = False,
-    verbose: terminal.Verbose = False,
-) -> None:
+@verb("CurveRequest", **RECIPE, **PLACE, shares=(Shares, "25,50,75,100"))
+def learning_curve(chosen: Values) -> None:
     """Train on a quarter, a half, … of the clips: would more clips help? Killed, the same command goes on."""
+    from acento.requests import CurveRequest
     from acento.training.partial import check_shares
 
-    values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    percents = check_shares(_numbers(shares))
-    with working("learning-curve", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
+    shares = check_shares(_numbers(chosen["shares"]))
+    request: CurveRequest = request_of(CurveRequest, chosen, recipe=recipe_of(chosen), shares=shares)
+    with working("learning-curve", request.dataset, chosen=chosen):
         from flows.learning_curve import learning_curve as learning_curve_flow
 
-        asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
-            dataset=dataset,
-            base_model=base_model,
-            shares=percents,
-            name=name,
-            strategy=strategy,
-            recipe=values,
-            language=language,
-            device=device,
-            threads=threads,
-            compute=compute,
-            allow_invalid=allow_invalid,
-        )
-        drawn = learning_curve_flow(**asked)
+        drawn = learning_curve_flow(**request.parameters())
     print_learning_curve(drawn)
 
 
-def cross_validate(
-    dataset: Dataset,
-    base_model: Base,
-    folds: Annotated[int, typer.Option("--folds", "-k", help="How many.")] = 5,
-    by: Annotated[
-        str, typer.Option("--by", help="What is never parted: speaker, prompt, or auto (speaker where known).")
-    ] = "auto",
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="Only clips of this split; default: all. Repeatable.")
-    ] = None,
-    name: Name = None,
-    strategy: StrategyName = None,
-    recipe: RecipeFile = None,
-    learning_rate: Rate = None,
-    epochs: Epochs = None,
-    batch_size: Batch = None,
-    balance: Balance = None,
-    seed: Seed = None,
-    settings_: Setting = None,
-    language: ModelLanguage = None,
-    device: Device = None,
-    threads: Threads = None,
-    compute: Backend = None,
-    work_pool: WorkPool = None,
-    gpu_type: GpuType = None,
-    allow_invalid: Invalid = False,
-    verbose: terminal.Verbose = False,
-) -> None:
+@verb("FoldsRequest", **RECIPE, **PLACE)
+def cross_validate(chosen: Values) -> None:
     """Test every clip by a model that never heard its speaker: would the gain hold for new ones?"""
+    from acento.requests import FoldsRequest
 
-    values = asked_recipe(recipe, settings_, learning_rate, epochs, batch_size, balance, seed)
-    with working("cross-validate", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
+    request: FoldsRequest = request_of(FoldsRequest, chosen, recipe=recipe_of(chosen))
+    with working("cross-validate", request.dataset, chosen=chosen):
         from flows.cross_validate import cross_validate as cross_validate_flow
 
-        asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
-            dataset=dataset,
-            base_model=base_model,
-            folds=folds,
-            by=by,
-            splits=split,
-            name=name,
-            strategy=strategy,
-            recipe=values,
-            language=language,
-            device=device,
-            threads=threads,
-            compute=compute,
-            allow_invalid=allow_invalid,
-        )
-        validated = cross_validate_flow(**asked)
+        validated = cross_validate_flow(**request.parameters())
     print_cross_validation(validated)
 
 

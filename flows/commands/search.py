@@ -1,87 +1,34 @@
 """The verb ``search``: which recipe fine-tunes best."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows import terminal
-from flows.commands.training import Base, Dataset, Device, Invalid, ModelLanguage, RecipeFile, Setting
-from flows.commands.working import Backend, GpuType, WorkPool, working
+from flows.commands.options import PLACE, RECIPE_FILE, Values, recipe_of, request_of, verb
+from flows.commands.working import working
 
 if TYPE_CHECKING:
-    from tasks.search import Searched
+    from acento.api.searching import Searched
+
+Space = Annotated[
+    Path | None, typer.Option("--space", help="A YAML file of what to try; default: what is usually worth trying.")
+]
 
 
-def search(
-    dataset: Dataset,
-    base_model: Base,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Of the search, and of the best model; default: BASE-DATASET.")
-    ] = None,
-    space: Annotated[
-        Path | None, typer.Option("--space", help="A YAML file of what to try; default: what is usually worth trying.")
-    ] = None,
-    sampler: Annotated[str, typer.Option("--sampler", help="How to choose the next trial: tpe, grid or random.")] = (
-        "tpe"
-    ),
-    pruner: Annotated[
-        str, typer.Option("--pruner", help="When to end a trial that is worse than others: median, halving or none.")
-    ] = "median",
-    trials: Annotated[int | None, typer.Option("--trials", help="How many in all; default: 20, or the grid.")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="Of training, all trials together.")] = None,
-    dollars: Annotated[
-        float | None, typer.Option("--dollars", help="All trials together; takes --price-per-hour.")
-    ] = None,
-    price_per_hour: Annotated[
-        float | None, typer.Option("--price-per-hour", help="Dollars for an hour of one training.")
-    ] = None,
-    parallel: Annotated[int, typer.Option("--parallel", help="Trials side by side.")] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="Of what is tried.")] = 0,
-    recipe: RecipeFile = None,
-    settings_: Setting = None,
-    language: ModelLanguage = None,
-    device: Device = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", help="CPU threads of each trial; default: every core, shared.")
-    ] = None,
-    compute: Backend = None,
-    work_pool: WorkPool = None,
-    gpu_type: GpuType = None,
-    allow_invalid: Invalid = False,
-    verbose: terminal.Verbose = False,
-) -> None:
+@verb("SearchRequest", **RECIPE_FILE, **PLACE, space=Space)
+def search(chosen: Values) -> None:
     """Search the recipe that fine-tunes best; killed or interrupted, the same command goes on where it was."""
     from acento.experiments.search.space.reading import read_file
-    from acento.training.overrides import settle
-    from acento.training.recipe import read_recipe
+    from acento.requests import SearchRequest
 
-    values = settle({} if recipe is None else read_recipe(recipe), settings_ or [])
-    said = None if space is None else read_file(space)
-    with working("search", dataset, compute=compute, work_pool=work_pool, gpu_type=gpu_type):
+    space = None if chosen["space"] is None else read_file(chosen["space"])
+    request: SearchRequest = request_of(SearchRequest, chosen, recipe=recipe_of(chosen), space=space)
+    with working("search", request.dataset, chosen=chosen):
         from flows.search import search as search_flow
 
-        asked: dict[str, Any] = dict(  # noqa: C408 - Prefect checks each value and says what is allowed
-            dataset=dataset,
-            base_model=base_model,
-            name=name,
-            space=said,
-            sampler=sampler,
-            pruner=pruner,
-            trials=trials,
-            minutes=minutes,
-            dollars=dollars,
-            price_per_hour=price_per_hour,
-            parallel=parallel,
-            seed=seed,
-            recipe=values,
-            language=language,
-            device=device,
-            threads=threads,
-            compute=compute,
-            allow_invalid=allow_invalid,
-        )
-        searched = search_flow(**asked)
+        searched = search_flow(**request.parameters())
     print_searched(searched)
 
 

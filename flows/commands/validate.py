@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows import terminal
+from flows.commands.options import Values, request_of, verb
 from flows.commands.working import working
 
 if TYPE_CHECKING:
@@ -13,14 +14,6 @@ if TYPE_CHECKING:
     from acento.validation.verdict import Verdict
 
 Dataset = Annotated[str | None, typer.Argument(help="A staged set, NAME or NAME@VERSION.", show_default=False)]
-SuiteFile = Annotated[Path | None, typer.Option("--suite", help="A suite's file instead of Acento's own.")]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="Also check what this model can be taught.")]
-Doctor = Annotated[
-    str | None, typer.Option("--doctor", help="Rank the outliers among what this base model hears in every clip.")
-]
-Language = Annotated[
-    str | None, typer.Option("--model-language", "--language", help="What these models are told; the data's.")
-]
 Write = Annotated[Path | None, typer.Option("--write-suite", help="Only copy Acento's own suite into a new file.")]
 Columns = Annotated[bool, typer.Option("--columns", help="Only list the columns that a suite may name.")]
 
@@ -28,48 +21,42 @@ _FINDINGS = 15
 """Findings that are printed."""
 
 
-def validate(
-    dataset: Dataset = None,
-    suite: SuiteFile = None,
-    model: Model = None,
-    doctor: Doctor = None,
-    language: Language = None,
-    write_suite: Write = None,
-    columns: Columns = False,
-    verbose: terminal.Verbose = False,
-) -> None:
+@verb("ValidateRequest", dataset=Dataset, write_suite=Write, columns=(Columns, False))
+def validate(chosen: Values) -> None:
     """Check a staged data set: audio, texts, splits, leaks; exit code 1 if an error is found."""
-    if columns:
+    if chosen["columns"]:
         from acento.validation.frame import COLUMNS
 
         terminal.print_facts(COLUMNS.items())
         return
-    if write_suite is not None:
-        _write(write_suite)
+    if chosen["write_suite"] is not None:
+        _write(chosen["write_suite"])
         return
-    if dataset is None:
+    if chosen["dataset"] is None:
         raise typer.BadParameter("Name a staged data set.", param_hint="DATASET")
-    if language is not None and doctor is None and model is None:
+    if chosen["language"] is not None and chosen["doctor"] is None and chosen["model"] is None:
         raise typer.BadParameter(
             "It is for the models of --model and --doctor, and none is named.", param_hint="--model-language"
         )
 
     from acento.core.settings import settings
     from acento.core.store import open_store
+    from acento.requests import ValidateRequest
     from acento.validation.gatekeeper import InvalidDataError
     from acento.validation.suite import load_suite
     from acento.validation.verdict import load_verdict
 
+    suite = Path(chosen["suite"]) if chosen["suite"] else None
+    request: ValidateRequest = request_of(ValidateRequest, chosen, suite=suite and str(suite.absolute()))
     store = open_store(settings().store)
     load_suite(suite)  # what is wrong with the store or the suite's file is said before a server starts
     failed, cached, examined = None, False, None
-    with working("validate", dataset):
+    with working("validate", request.dataset):
         from flows.validate import InvalidExaminedError
         from flows.validate import validate as validate_flow
 
         try:
-            suite_path = None if suite is None else str(suite.absolute())
-            reference = validate_flow(dataset, suite_path, model, doctor=doctor, language=language)
+            reference = validate_flow(**request.parameters())
             key, cached, examined = reference.key, reference.cached, reference.doctor
         except InvalidDataError as error:
             failed, key = error, error.key

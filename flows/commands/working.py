@@ -1,33 +1,21 @@
-"""What every verb that runs a flow does around it, and the options of those whose work may be done elsewhere."""
+"""What every verb that runs a flow does around it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from flows import terminal
 
 if TYPE_CHECKING:
     from acento.core.store import Store
 
-Backend = Annotated[
-    str | None,
-    typer.Option("--compute", help="Where the work is done: inline (here), work-pool, modal or spark."),
-]
-WorkPool = Annotated[str | None, typer.Option("--work-pool", help="Prefect's pool of --compute work-pool.")]
-GpuType = Annotated[
-    str | None, typer.Option("--gpu-type", help="The GPU to ask for elsewhere, the first choice first: L40S,A100.")
-]
-
 
 @contextmanager
 def working(
     *tags: str,
-    compute: str | None = None,
-    work_pool: str | None = None,
-    gpu_type: str | None = None,
+    chosen: Mapping[str, Any] = MappingProxyType({}),
     first: Callable[["Store"], object] = lambda _: None,
     lines: bool = False,
 ) -> Iterator[None]:
@@ -35,9 +23,8 @@ def working(
 
     Args:
         tags: of the runs.
-        compute: the backend that was asked for; one that needs a server which others know gets none of its own.
-        work_pool: what stands in for ACENTO_WORK_POOL.
-        gpu_type: what stands in for ACENTO_GPU_TYPE.
+        chosen: the options; ``work_pool`` stands in for ACENTO_WORK_POOL, ``gpu_type`` for ACENTO_GPU_TYPE, and a
+            ``compute`` that needs a server which others know gets none of its own.
         first: looks at the store before a server starts, for what would fail later.
         lines: say how far it is in lines where there is no terminal.
 
@@ -49,14 +36,14 @@ def working(
     from acento.core.store import open_store
     from flows import embedded
 
-    for name, value in (("ACENTO_WORK_POOL", work_pool), ("ACENTO_GPU_TYPE", gpu_type)):
-        if value is not None:
-            os.environ[name] = value
+    for name in ("work_pool", "gpu_type"):
+        if chosen.get(name) is not None:
+            os.environ[f"ACENTO_{name.upper()}"] = chosen[name]
             settings.cache_clear()
     store = open_store(settings().store)
     store.check_writable()
     first(store)
-    shared = (compute or settings().compute) == "work-pool"
+    shared = (chosen.get("compute") or settings().compute) == "work-pool"
     with (
         terminal.progress_bars("starting Prefect", lines=lines),
         embedded.session(tags=["acento", *tags], verbose=terminal.verbose(), shared=shared),

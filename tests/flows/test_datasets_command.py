@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from acento.core.store import LocalStore
 from acento.data.dataset import dataset_names, load_card
 from acento.data.staging import stage
-from acento.registry.runs import BenchmarkRequest, begin
+from acento.registry.runs import begin
+from acento.requests import BenchmarkRequest
 from flows import terminal
 from flows.cli import app
 

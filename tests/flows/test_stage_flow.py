@@ -21,6 +21,7 @@ from acento.core import progress
 from acento.core.errors import AcentoError, DataError, TransientError
 from acento.core.store import open_store
 from acento.data.dataset import load_card
+from acento.requests import StageRequest
 from flows import embedded
 from flows.stage import stage
 from tasks.artifacts import artifact_key, markdown_table
@@ -59,7 +60,7 @@ def client(_session: None) -> Iterator[SyncPrefectClient]:
 @pytest.mark.server
 @pytest.mark.usefixtures("_session")
 def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> None:
-    reference = stage_source.fn(str(source), "santiago", language="es")
+    reference = stage_source.fn(StageRequest(source=str(source), name="santiago", language="es"))
     card = load_card(open_store(str(tmp_path / "store")), "santiago")
     assert (reference.title, reference.fingerprint, reference.key) == ("santiago v1", card.fingerprint, card.key)
     assert (reference.found, reference.staged_now, reference.already_there) == (5, 4, 0)
@@ -72,8 +73,8 @@ def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> Non
 @pytest.mark.server
 @pytest.mark.usefixtures("_session")
 def test_what_is_there_already_is_a_state_named_cached(source: Path) -> None:
-    first = stage_source.fn(str(source), "santiago")
-    state: Any = stage_source.fn(str(source), "santiago")
+    first = stage_source.fn(StageRequest(source=str(source), name="santiago"))
+    state: Any = stage_source.fn(StageRequest(source=str(source), name="santiago"))
     assert (state.name, state.type.value) == ("Cached", "COMPLETED")
     again = state.data
     assert (again.title, again.fingerprint, again.new_version) == (first.title, first.fingerprint, False)
@@ -130,7 +131,7 @@ def test_the_flow_stages_and_then_finds_it_done(source: Path, client: SyncPrefec
 def test_a_network_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, source: Path) -> None:
     calls = _failing(monkeypatch, TransientError("the network is down"), times=2)
     impatient = stage_source.with_options(retry_delay_seconds=0.1)
-    assert take(impatient, str(source), "santiago").staged_now == 4
+    assert take(impatient, StageRequest(source=str(source), name="santiago")).staged_now == 4
     assert len(calls) == 3
 
 

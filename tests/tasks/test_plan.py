@@ -7,15 +7,16 @@ import pytest
 from staged import staged
 from tiny_whisper import make_whisper
 
+from acento.api.benchmarking import find_models
 from acento.core.errors import InputError, ModelError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.inference.benchmark import jobs
 from acento.models import families
 from acento.models.devices import Elsewhere
-from acento.registry.runs import BenchmarkRequest
+from acento.requests import BenchmarkRequest
 from infra.compute import InlineCompute
-from tasks.plan import _found, plan_run
+from tasks.plan import plan_run
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def request(models: list[str], **asked: str) -> BenchmarkRequest:
 
 def test_an_engine_runs_every_whisper_that_names_no_reader(models: list[str]) -> None:
     names = [models[0], f"{models[1]}:ctranslate2-float32", f"{models[1]}:transformers"]
-    found, left_out = _found(request(names, engine="ctranslate2", quantization="int8"))
+    found, left_out = find_models(request(names, engine="ctranslate2", quantization="int8"))
     assert [one.id for one in found] == [f"{models[0]}:ctranslate2-int8", *names[1:]]
     assert [one.family.name for one in found] == ["whisper-ctranslate2", "whisper-ctranslate2", "whisper"]
     assert left_out == {}
@@ -39,23 +40,23 @@ def test_an_engine_runs_every_whisper_that_names_no_reader(models: list[str]) ->
 
 def test_a_quantization_needs_an_engine_that_takes_one(models: list[str]) -> None:
     with pytest.raises(InputError, match="add --engine ctranslate2"):
-        _found(request(models, quantization="int8"))
+        find_models(request(models, quantization="int8"))
     with pytest.raises(InputError, match="transformers takes --dtype"):
-        _found(request(models, engine="transformers", quantization="int8"))
+        find_models(request(models, engine="transformers", quantization="int8"))
 
 
 def test_what_is_not_installed_leaves_out_only_the_models_that_need_it(
     models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     converted = f"{models[1]}:ctranslate2-int8"
-    _found(request([converted]))
+    find_models(request([converted]))
 
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    found, left_out = _found(request([models[0], converted]))
+    found, left_out = find_models(request([models[0], converted]))
     with pytest.raises(
         ModelError, match=r"needs ctranslate2, which is not installed: pip install 'acento\[ctranslate2\]'"
     ):
-        _found(request([converted]))
+        find_models(request([converted]))
     assert [one.id for one in found] == [models[0]]
     assert list(left_out) == [converted]
     assert "pip install 'acento[ctranslate2]'" in left_out[converted]
@@ -65,11 +66,11 @@ def test_elsewhere_every_model_is_tried_as_what_is_installed_there_cannot_be_ask
     models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     converted = f"{models[1]}:ctranslate2-int8"
-    _found(request([converted]))
+    find_models(request([converted]))
     monkeypatch.setattr(families.Family, "missing", lambda _: "not installed here")
     with pytest.raises(ModelError, match="not installed here"):
-        _found(request([models[0], converted]))
-    found, left_out = _found(request([models[0], converted]), Elsewhere())
+        find_models(request([models[0], converted]))
+    found, left_out = find_models(request([models[0], converted]), Elsewhere())
     assert [one.id for one in found] == [models[0], converted]
     assert left_out == {}
 

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -69,16 +69,20 @@ def demo_clips() -> tuple[DemoClip, ...]:
     )
 
 
-def write_demo(folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
+def write_demo(
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+    clips: Sequence[DemoClip] | None = None,
+) -> None:
     """Speak the demo into an audio folder: `<uid>.wav` (16 bit, mono, 22,050 Hz), `<uid>.txt`, and the lists
     `train_files.csv`, `dev_files.csv` and `test_files.csv`.
 
     The same bytes every time. A file appears whole or not at all, and the lists appear last. `progress(done,
-    total)` is called after each clip. Raises `AcentoError` where espeak-ng is missing, and `OSError` where the
-    folder cannot be written.
+    total)` is called after each clip; `clips` are all of them, or such as `demo_clips()[::20]`. Raises
+    `AcentoError` where espeak-ng is missing, and `OSError` where the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    clips = demo_clips()
+    clips = clips or demo_clips()
     for done, clip in enumerate(clips, start=1):
         _publish(folder / f"{clip.uid}.wav", wav_bytes(clip))
         _publish(folder / f"{clip.uid}.txt", f"{clip.text}\n".encode())
@@ -109,7 +113,7 @@ def wav_bytes(clip: DemoClip) -> bytes:
     return buffer.getvalue()
 
 
-def _list(clips: list[DemoClip]) -> bytes:
+def _list(clips: Sequence[DemoClip]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from acento.core.errors import DataError
+from acento.data.source_options import SourceOptions
 from acento.data.sources.archives.archive import Archive
 from acento.data.sources.archives.remote import RemoteSource
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem
 from acento.data.sources.folders.audio_folder import AudioFolder
 from acento.data.sources.folders.listed_folder import ListedFolder
 from acento.data.sources.hub.hugging_face import HuggingFace

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from acento.data.source_options import SourceOptions
 
 
 class Reason(StrEnum):
@@ -73,30 +73,6 @@ class Rejection:
     detail: str
     source_sha256: str | None = None
     audio_sha256: str | None = None
-
-
-class SourceOptions(BaseModel):
-    """What a source may be told beside its place; a kind of source ignores what it has no use for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    revision: str | None = None
-    """Of a Hugging Face data set: a branch, tag or commit."""
-    config: str | None = None
-    """Of a Hugging Face data set: which of its configurations."""
-    source_split: str | None = None
-    """Take only this split of the source, by the source's own name for it."""
-    audio_column: str | None = None
-    text_column: str | None = None
-    """Columns of a table; where they are not given, the usual names are looked for."""
-    encoding: str | None = None
-    """Of lists and transcripts without a byte order mark; UTF-8 where it is not given."""
-    channel: Literal["0", "1", "split", "mix"] | None = None
-    """Of recordings with several channels: one of them, each as a clip of its own, or all mixed."""
-    into_split: Literal["train", "dev", "test"] | None = None
-    """Put every clip for which the source names no split into this one."""
-    allow_pipes: bool = False
-    """Run the commands that a Kaldi ``wav.scp`` holds instead of paths."""
 
 
 class Source(ABC):

@@ -17,9 +17,9 @@ from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import Card, DataPart, load_card, read_clips, read_rejected, save_card, versions
+from acento.data.source_options import SplitBy
 from acento.data.sources import Source, SourceOptions, open_source
 from acento.data.sources.base import Rejection
-from acento.data.splits import SplitBy
 from acento.data.splits import write_splits as write_split_lists
 from acento.data.staging.chunk import (
     STAGING_VERSION,

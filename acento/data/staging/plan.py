@@ -10,8 +10,9 @@ from acento.core.errors import DataError, InputError
 from acento.core.store import Store
 from acento.core.text.language import resolve_language
 from acento.data.dataset import CLIPS
+from acento.data.source_options import SplitBy
 from acento.data.sources.base import Reason, Rejection, SourceItem
-from acento.data.splits import SplitBy, group_of, split_of
+from acento.data.splits import group_of, split_of
 from acento.data.staging.chunk import Candidate
 from acento.data.staging.found import Found
 from acento.data.staging.known import Known

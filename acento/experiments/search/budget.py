@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from acento.core.errors import InputError
 
+SamplerName = Literal["grid", "tpe", "random"]
+PrunerName = Literal["median", "halving", "none"]
+
 
 class Budget(BaseModel):
     """The limits of a search, all of them counted over the whole study: starting it again does not renew them.

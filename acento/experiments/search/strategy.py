@@ -2,8 +2,9 @@
 
 import optuna
 
+from acento.experiments.search.budget import PrunerName
 from acento.experiments.search.sampler import ByNumber
-from acento.experiments.search.study import RANDOM_FIRST, PrunerName, SearchPlan
+from acento.experiments.search.study import RANDOM_FIRST, SearchPlan
 
 
 def sampler_of(plan: SearchPlan) -> ByNumber:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,7 @@ from acento.core.extras import require
 from acento.core.store import LocalStore, Store
 from acento.core.store.base import check_key
 from acento.core.store.coordination import Lease
+from acento.experiments.search.budget import PrunerName, SamplerName
 from acento.experiments.search.space.parameters import Scalar
 from acento.experiments.search.space.space import Space
 from acento.training.recipe import Recipe
@@ -21,9 +22,6 @@ from acento.training.recipe import Recipe
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
-
-SamplerName = Literal["grid", "tpe", "random"]
-PrunerName = Literal["median", "halving", "none"]
 
 RANDOM_FIRST = 8
 """Trials that TPE draws at random before it has something to model."""

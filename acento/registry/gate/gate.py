@@ -26,13 +26,11 @@ from acento.registry.gate.verdict import (
     sentence_of,
 )
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, interval, paired
+from acento.scoring.compare import SPEAKERS
 from acento.scoring.power import detectable
 from acento.scoring.score import Rate
 
 BOUND = 0.02
-SPEAKERS = 10
-"""From this many speakers on, speakers are drawn and not clips: the answer then holds for new voices too. With fewer,
-an interval over speakers would be far too narrow."""
 
 
 def decide(

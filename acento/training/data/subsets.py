@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from acento.core.errors import InputError
-from acento.data.splits import SplitBy, group_of
+from acento.data.source_options import SplitBy
+from acento.data.splits import group_of
 
 if TYPE_CHECKING:
     from acento.training.data.prepared import Example

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.core.progress import report
+from acento.data.source_options import SourceOptions
 from acento.data.sources.archives.members import DAMAGE, Member, entries_of_zip, members, what_is_said
 from acento.data.sources.archives.temporary import TemporarySource, check_room, is_junk, safe_path
-from acento.data.sources.base import Reason, Rejection, Source, SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MAX_MEMBERS = 500_000

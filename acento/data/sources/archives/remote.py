@@ -15,10 +15,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from acento.core.errors import DataError
 from acento.core.progress import report
+from acento.data.source_options import SourceOptions
 from acento.data.sources.archives import archive
 from acento.data.sources.archives.download import Downloads, Wanted, without_secrets
 from acento.data.sources.archives.temporary import TemporarySource, check_room, is_junk, safe_path
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, stretch_of
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, stretch_of
 from acento.data.sources.tables import table
 from acento.data.sources.tables.nemo_manifest import NemoManifest
 from acento.data.sources.tables.table import Table

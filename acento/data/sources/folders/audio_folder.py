@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_named, stretch
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_named, stretch
 from acento.data.sources.folders.files import composed, find_file
 from acento.data.sources.tables.row_parts import CHANNEL
 from acento.data.sources.tables.table_file import TableFile

@@ -15,7 +15,8 @@ from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Rejection, Source, SourceItem, SourceOptions, split_in, split_named, stretch_of
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Rejection, Source, SourceItem, split_in, split_named, stretch_of
 from acento.data.sources.folders.audio_folder import CSV_NAMES, AudioFolder
 from acento.data.sources.layouts.layout import has_own_texts, walk
 from acento.data.sources.tables.nemo_manifest import NemoManifest

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from acento.core.errors import DataError
-from acento.data.sources.base import NO_TEXT, SourceOptions, known_fact
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import NO_TEXT, known_fact
 from acento.data.sources.folders.metadata import TEXT
 from acento.data.sources.hub.tables import Table
 from acento.data.sources.tables.row_parts import CHANNEL, times_among

@@ -19,12 +19,12 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.core.errors import AcentoError, DataError, InputError
+from acento.data.source_options import SourceOptions
 from acento.data.sources.base import (
     Reason,
     Rejection,
     Source,
     SourceItem,
-    SourceOptions,
     parse_split,
     split_named,
     split_of_folders,

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, is_file
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, is_file
 from acento.data.sources.tables.table import TableFile, to_item
 from acento.data.utterance import SPLITS
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
 from acento.data.sources.layouts.layout import Layout, find_recording, language_named, subfolders
 from acento.data.sources.tables.text_lines import known, read_lines
 

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, SourceOptions, split_in, split_named
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_in, split_named
 from acento.data.sources.folders.audio_folder import AUDIO_SUFFIXES, CSV_NAMES
 from acento.data.sources.tables.text_lines import read_lines
 

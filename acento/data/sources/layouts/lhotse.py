@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in, stretch
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
 from acento.data.sources.layouts.kaldi import resolve
 from acento.data.sources.layouts.layout import Layout
 

@@ -16,17 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from acento.core.errors import DataError, InputError
-from acento.data.sources.base import (
-    Reason,
-    Rejection,
-    Source,
-    SourceItem,
-    SourceOptions,
-    known_fact,
-    parse_split,
-    split_in,
-    stretch,
-)
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, known_fact, parse_split, split_in, stretch
 from acento.data.sources.folders.files import find_file
 from acento.data.sources.tables.row_parts import CHANNEL, channel_of, segment_of
 from acento.data.sources.tables.table import check_language, unknown_columns

@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from acento.core.errors import InputError
+from acento.data.source_options import SourceOptions
 from acento.data.sources.base import (
     NO_TEXT,
     Reason,
     Rejection,
     Source,
     SourceItem,
-    SourceOptions,
     known_fact,
     parse_split,
     split_in,

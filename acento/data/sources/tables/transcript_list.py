@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, known_fact, split_in
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
 from acento.data.sources.folders.audio_folder import CSV_NAMES
 from acento.data.sources.layouts.layout import (
     Layout,

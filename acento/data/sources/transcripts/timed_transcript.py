@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, SourceItem, SourceOptions, split_in, stretch
+from acento.data.source_options import SourceOptions
+from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
 from acento.data.sources.layouts.layout import (
     Layout,
     channels_of,

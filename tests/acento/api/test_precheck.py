@@ -4,14 +4,24 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
+from acento.api.precheck import check_specialization, check_training, unusable
 from acento.core.errors import DataError, InputError, ModelError
 from acento.core.store import LocalStore
-from acento.registry.precheck import check_specialization, check_training, unusable
+from acento.requests import BenchmarkRequest, SpecializeRequest
+
+
+def bad_of(store: LocalStore, models: list[str], datasets: list[str], **asked: Any) -> dict[str, str]:
+    return unusable(store, BenchmarkRequest(models=models, datasets=datasets, **asked))
+
+
+def training(dataset: str, base_model: object, **asked: Any) -> SpecializeRequest:
+    return SpecializeRequest(dataset=dataset, base_model=str(base_model), **asked)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +43,7 @@ def test_what_can_be_used_is_not_named(place: tuple[LocalStore, Path]) -> None:
         "openai/whisper-tiny",
         "demo:whisper-micro:ctranslate2-int8",
     ]
-    assert unusable(store, models, ["spoken", "taught@1"], split="test") == {}
+    assert bad_of(store, models, ["spoken", "taught@1"], split="test") == {}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +68,7 @@ def test_one_model_of_several_that_cannot_be_used_is_named_with_its_reason(
     (folders["strange"] / "config.json").write_text('{"model_type": "strange"}')
     (folders["weightless"] / "config.json").write_text((model / "config.json").read_text())
     bad = name.format(model=model, **folders)
-    found = unusable(store, [str(model), bad], ["spoken"], split="test")
+    found = bad_of(store, [str(model), bad], ["spoken"], split="test")
     assert list(found) == [bad]
     assert why in found[bad]
 
@@ -75,7 +85,7 @@ def test_one_data_set_of_several_that_cannot_be_used_is_named_with_its_reason(
     place: tuple[LocalStore, Path], name: str, split: str, why: str
 ) -> None:
     store, model = place
-    found = unusable(store, [str(model)], ["taught", name], split=split)
+    found = bad_of(store, [str(model)], ["taught", name], split=split)
     assert list(found) == [name]
     assert why in found[name]
 
@@ -85,7 +95,7 @@ def test_where_nothing_is_left_it_is_a_plain_error(
     place: tuple[LocalStore, Path], models: list[str], datasets: list[str]
 ) -> None:
     with pytest.raises(InputError, match="There is no"):
-        unusable(place[0], models, datasets, split="test")
+        bad_of(place[0], models, datasets, split="test")
 
 
 @pytest.mark.parametrize(
@@ -104,12 +114,11 @@ def test_a_model_that_lacks_the_language_of_all_data_is_named(
     store, model = place
     other = make_whisper(tmp_path / "other")
     (other / "generation_config.json").write_text(json.dumps(said))
-    found = unusable(store, [str(model), str(other)], ["spoken"], split="test")
+    found = bad_of(store, [str(model), str(other)], ["spoken"], split="test")
     assert list(found) == [str(other)]
     assert why in found[str(other)]
     assert (
-        unusable(store, [str(other)], ["spoken"], split="test", language="en" if "lang_to_id" not in said else "sv")
-        == {}
+        bad_of(store, [str(other)], ["spoken"], split="test", language="en" if "lang_to_id" not in said else "sv") == {}
     )
 
 
@@ -119,7 +128,7 @@ def test_a_model_that_knows_the_language_by_another_code_is_let_pass(
 ) -> None:
     other = make_whisper(tmp_path / "other")
     (other / "generation_config.json").write_text(json.dumps({"lang_to_id": {"<|no|>": 1, "<|zh|>": 2}}))
-    assert unusable(place[0], [str(other)], ["spoken"], split="test", language=spoken) == {}
+    assert bad_of(place[0], [str(other)], ["spoken"], split="test", language=spoken) == {}
 
 
 def test_a_model_without_generation_config_that_lacks_the_language_is_named(
@@ -128,7 +137,7 @@ def test_a_model_without_generation_config_that_lacks_the_language_is_named(
     other = make_whisper(tmp_path / "other")
     (other / "generation_config.json").unlink()
     with pytest.raises(InputError, match=r"does not know language 'eu' \(Basque\)"):
-        unusable(place[0], [str(other)], ["spoken"], split="test", language="eu")
+        bad_of(place[0], [str(other)], ["spoken"], split="test", language="eu")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +158,7 @@ def test_a_model_without_tokenizer_is_named_unless_its_base_may_have_it(
         file.unlink()
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | ({} if base is None else {"_name_or_path": base})))
-    found = unusable(store, [str(model), str(other)], ["spoken"], split="test")
+    found = bad_of(store, [str(model), str(other)], ["spoken"], split="test")
     assert list(found) == ([] if why is None else [str(other)])
     if why is not None:
         assert re.search(why, found[str(other)])
@@ -161,7 +170,7 @@ def test_an_adapter_is_named_where_the_folder_of_its_base_is_gone(
 ) -> None:
     store, model = place
     (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
-    found = unusable(store, [str(model), str(tmp_path)], ["spoken"], split="test")
+    found = bad_of(store, [str(model), str(tmp_path)], ["spoken"], split="test")
     assert ("there is no such folder" in found.get(str(tmp_path), "")) == (base == "/gone/base")
 
 
@@ -180,7 +189,7 @@ def test_a_damaged_file_beside_the_weights_is_named(
     other = make_whisper(tmp_path / "other")
     (other / file).write_text(content)
     with pytest.raises(InputError, match=rf"The {file} of model .*other cannot be read \({why}.*\); copy it again"):
-        unusable(place[0], [str(other)], ["spoken"], split="test")
+        bad_of(place[0], [str(other)], ["spoken"], split="test")
 
 
 def test_it_takes_no_second_and_reads_no_weights(
@@ -192,7 +201,7 @@ def test_it_takes_no_second_and_reads_no_weights(
     monkeypatch.setattr("acento.models.checkpoints.resolver.sha256_file", read)
     store, model = place
     began = time.monotonic()
-    unusable(store, [str(model)], ["spoken", "nothere"], split="test")
+    bad_of(store, [str(model)], ["spoken", "nothere"], split="test")
     assert time.monotonic() - began < 1
 
 
@@ -210,11 +219,11 @@ def test_it_takes_no_second_and_reads_no_weights(
     ],
 )
 def test_what_a_specialization_lacks_is_said_at_once(
-    place: tuple[LocalStore, Path], asked: dict[str, object], why: str
+    place: tuple[LocalStore, Path], asked: dict[str, Any], why: str
 ) -> None:
     store, model = place
     with pytest.raises(InputError, match=why.replace("[", r"\[")):
-        check_specialization(store, **({"dataset": "taught", "base_model": str(model)} | asked))  # type: ignore[arg-type]
+        check_specialization(store, training(**({"dataset": "taught", "base_model": model} | asked)))
 
 
 def test_a_base_that_lacks_the_language_of_the_clips_is_said_before_a_training(
@@ -223,20 +232,22 @@ def test_a_base_that_lacks_the_language_of_the_clips_is_said_before_a_training(
     other = make_whisper(tmp_path / "other")
     (other / "generation_config.json").write_text(json.dumps({"is_multilingual": False}))
     with pytest.raises(ModelError, match="English-only and cannot be told language 'es'"):
-        check_training(place[0], "taught", str(other))
-    check_training(place[0], "taught", str(other), language="en")
+        check_training(place[0], training("taught", other))
+    check_training(place[0], training("taught", other, language="en"))
 
 
 def test_what_a_specialization_has_is_let_pass(place: tuple[LocalStore, Path]) -> None:
     store, model = place
-    check_specialization(store, "taught", str(model), guards=["taught[accent=neutral]"], test="taught[accent=chilean]")
-    check_specialization(store, "new", str(model), source="recordings/", guards=["spoken", "new[accent=x]"])
+    check_specialization(
+        store, training("taught", model, guards=["taught[accent=neutral]"], test="taught[accent=chilean]")
+    )
+    check_specialization(store, training("new", model, source="recordings/", guards=["spoken", "new[accent=x]"]))
 
 
 def test_a_training_without_its_data_or_its_model_is_refused_at_once(place: tuple[LocalStore, Path]) -> None:
     store, model = place
-    check_training(store, "taught", str(model))
+    check_training(store, training("taught", model))
     with pytest.raises(DataError, match="has no train split"):
-        check_training(store, "spoken", str(model))
+        check_training(store, training("spoken", model))
     with pytest.raises(ModelError, match="There is no model folder"):
-        check_training(store, "taught", "nowhere/x/y")
+        check_training(store, training("taught", "nowhere/x/y"))

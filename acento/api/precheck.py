@@ -16,54 +16,43 @@ from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse, with_
 from acento.models.checkpoints.resolver import seen_here
 from acento.models.checkpoints.weights import is_adapter
 from acento.models.languages import told
+from acento.registry.gate.evidence import Selection
+from acento.registry.gate.judging import ask
+from acento.registry.versions import find_version
+from acento.requests import BenchmarkRequest, SpecializeRequest, TrainingRequest
+from acento.training.planning import check_splits
 from acento.validation.gatekeeper import require_valid
 
 
-def unusable(
-    store: Store,
-    models: Iterable[str],
-    datasets: Iterable[str],
-    *,
-    split: str,
-    language: str | None = None,
-    engine: str | None = None,
-    quantization: str | None = None,
-    allow_invalid: bool = False,
-    installed: bool = True,
-) -> dict[str, str]:
+def unusable(store: Store, request: BenchmarkRequest, *, installed: bool = True) -> dict[str, str]:
     """Return the models and data sets of a benchmark that cannot be used, by name, each with the reason.
 
     Args:
         store: where the data sets and the registry are.
-        models: as a person names them.
-        datasets: ``NAME`` or ``NAME@VERSION``.
-        split: what is to be transcribed.
-        language: what the models are told; None: what each data set says.
-        engine: what runs the Whispers.
-        quantization: how it holds weights.
-        allow_invalid: also use data that failed its last validation.
+        request: what was asked.
         installed: also look whether what a family needs is installed on this machine.
 
     Raises:
         InputError: nothing is left to transcribe, or nothing to transcribe it with.
     """
-    if engine is not None:
-        with_engine(f"{SHIPPED}any", engine, quantization)
+    if request.engine is not None:
+        with_engine(f"{SHIPPED}any", request.engine, request.quantization)
     left_out: dict[str, str] = {}
     languages: set[str] = set()
-    for name in dict.fromkeys(datasets):
+    for name in dict.fromkeys(request.datasets):
         try:
-            card = _data(store, name, split, allow_invalid)
-            languages |= {language or language_of(store, card, [split]) or ""}
+            card = card_with(store, name, request.split)
+            require_valid(store, card, request.allow_invalid)
+            languages |= {request.language or language_of(store, card, [request.split]) or ""}
         except InputError as error:
             left_out[name] = str(error)
-    _something_left([*datasets], left_out)
-    for name in dict.fromkeys(models):
+    _something_left(request.datasets, left_out)
+    for name in dict.fromkeys(request.models):
         try:
             check_model(store, name, installed=installed, languages=languages - {""})
         except InputError as error:
             left_out[name] = str(error)
-    _something_left([*models], left_out)
+    _something_left(request.models, left_out)
     return left_out
 
 
@@ -80,8 +69,6 @@ def check_model(store: Store, name: str, *, installed: bool = True, languages: I
         ModelError: it is not there, not whole, of no known family, or cannot be told any of the languages.
     """
     if name.startswith(REGISTRY):
-        from acento.registry.versions import find_version
-
         find_version(store, name.removeprefix(REGISTRY).partition(":")[0])
         return
     if (seen := seen_here(name)) is None:
@@ -97,55 +84,37 @@ def check_model(store: Store, name: str, *, installed: bool = True, languages: I
     _check_languages(checkpoint, set(languages))
 
 
-def check_specialization(
-    store: Store,
-    dataset: str,
-    base_model: str,
-    *,
-    test: str | None = None,
-    guards: Sequence[str] = (),
-    language: str | None = None,
-    source: str | None = None,
-    installed: bool = True,
-) -> None:
+def check_specialization(store: Store, request: SpecializeRequest, *, installed: bool = True) -> None:
     """See that the data, the model, the test set and the guards of a specialization are there.
 
-    What ``source`` brings is staged first, so that only the other data sets can be looked at.
+    What its source brings is staged first, so that only the other data sets can be looked at.
 
     Raises:
         InputError: one of them cannot be used; the sentence says which and why.
     """
-    from acento.registry.gate.evidence import Selection
-    from acento.registry.gate.judging import ask
-
-    own = dataset.partition("@")[0]
-    if source is None:
-        check_training(store, dataset, base_model, language=language, installed=installed)
-        ask(store, test or dataset, guards, incumbent=base_model, against="the base model", language=language)
+    dataset, base, guards = request.dataset, request.base_model, request.guards or []
+    if request.source is None:
+        check_training(store, request, installed=installed)
+        test = request.test or dataset
+        ask(store, test, guards, incumbent=base, against="the base model", language=request.told)
         return
-    check_model(store, base_model, installed=installed)
-    for text in (*([] if test is None else [test]), *guards):
+    check_model(store, base, installed=installed)
+    for text in (*([] if request.test is None else [request.test]), *guards):
         selection = Selection.parse(text)
-        if selection.dataset.partition("@")[0] != own:
+        if selection.dataset.partition("@")[0] != dataset.partition("@")[0]:
             card_with(store, selection.dataset, selection.split)
 
 
-def check_training(
-    store: Store, dataset: str, base_model: str, *, language: str | None = None, installed: bool = True
-) -> None:
+def check_training(store: Store, request: TrainingRequest, *, installed: bool = True) -> None:
     """See that a data set has clips to learn from and to choose by, and that the base model is there and knows it.
-
-    The model is told ``language``, or where it is None what the clips say.
 
     Raises:
         InputError: one of them cannot be used.
     """
-    from acento.training.planning import check_splits
-
-    card = load_card(store, dataset)
+    card = load_card(store, request.dataset)
     check_splits(card)
-    told_as = language or language_of(store, card, ["train"])
-    check_model(store, base_model, installed=installed, languages=[told_as] if told_as else [])
+    told_as = request.told or language_of(store, card, ["train"])
+    check_model(store, request.base_model, installed=installed, languages=[told_as] if told_as else [])
 
 
 def card_with(store: Store, dataset: str, split: str) -> Card:
@@ -156,12 +125,6 @@ def card_with(store: Store, dataset: str, split: str) -> Card:
     """
     card = load_card(store, dataset)
     next(read_clips(store, card, split), None)
-    return card
-
-
-def _data(store: Store, name: str, split: str, allow_invalid: bool) -> Card:
-    card = card_with(store, name, split)
-    require_valid(store, card, allow_invalid)
     return card
 
 

@@ -1,0 +1,239 @@
+"""Benchmark models on data sets: plan, transcribe, score, publish."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.api.precheck import unusable
+from acento.api.working import Named, name_of, options_of, working
+from acento.core.errors import AcentoError, InputError, ModelError, StoreError, may_pass, name_and_line
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import Store
+from acento.core.text import normalizer
+from acento.data.dataset import load_card
+from acento.inference.benchmark import Scored, Transcription, jobs, plan_transcription, score_transcription, unfinished
+from acento.inference.runner import Placement, Runner
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.references import with_engine
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import Elsewhere, default_dtype, default_placements, pick_device
+from acento.models.family import WHISPER
+from acento.registry.runs import Finished, begin, finish, utc_now
+from acento.requests import BenchmarkRequest
+from acento.scoring.leaderboard import Leaderboard
+from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+
+_log = logging.getLogger(__name__)
+
+
+class PlannedRun(BaseModel):
+    """A run that has begun, and what is to be transcribed for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: str
+    placements: int
+    compute: str
+    transcriptions: list[Transcription]
+    left_out: dict[str, str] = {}
+    """Models and data sets that cannot be used, each with the reason."""
+
+
+@options_of(BenchmarkRequest, "models", "datasets", "compute")
+def benchmark(models: Named | Sequence[Named], data: Named | Sequence[Named], **options: Any) -> Leaderboard:
+    """Measure models on the test split of data sets, and rank them; what was computed before is found in the store.
+
+    >>> board = benchmark(["demo:whisper-mini", "demo:whisper-micro"], "mine")
+    >>> [row.entry.model for row in board.boards[0].rows]
+    ['demo:whisper-mini', 'demo:whisper-micro']
+    >>> list(board.to_pandas().columns[:6])
+    ['dataset', 'split', 'limit', 'normalizer', 'rank', 'tied']
+
+    Args:
+        models: folders, Hugging Face ids (``owner/name@revision``), ``demo:NAME``, ``registry:NAME@VERSION``, or what
+            ``finetune`` returned.
+        data: names of staged data sets, or what ``stage`` returned.
+        options: see below.
+
+    Returns:
+        The leaderboard: print it, show it in a notebook, or take ``to_pandas()``, whose rows have every rate with its
+        interval and its origin. ``left_out`` says which models could not be used, and why.
+
+    Raises:
+        InputError: a data set or an option cannot be used, or none of the models.
+    """
+    request = BenchmarkRequest.of(models=_names(models), datasets=_names(data), **options)
+    with working("benchmark") as store:
+        return run_here(store, request)[0].leaderboard
+
+
+def run_here(store: Store, request: BenchmarkRequest) -> tuple[Finished, str]:
+    """Run a benchmark in this process; return its end and the run's id."""
+    planned = plan_benchmark(store, request)
+    with closing(Runner(store)) as runner:
+        scored, left_out = measure(
+            planned,
+            lambda one: _transcribe(store, runner, one, planned.placements),
+            lambda one, _: score_transcription(store, one, request.normalizer),
+        )
+    finished = finish(store, planned.run, scored, utc_now())
+    return replace(finished, leaderboard=replace(finished.leaderboard, left_out=left_out)), planned.run
+
+
+def plan_benchmark(
+    store: Store,
+    request: BenchmarkRequest,
+    elsewhere: Elsewhere | None = None,
+    hindrance: InputError | None = None,
+) -> PlannedRun:
+    """Find every model and data set, plan each transcription, and write down that the run was asked for.
+
+    Args:
+        store: where the data, the registry and the runs are.
+        request: what was asked.
+        elsewhere: what is known of the machines that will do the work; None: this process does it.
+        hindrance: why they could not begin now; raised if anything is left to do.
+    """
+    normalizer(request.normalizer)
+    device = pick_device(request.device, elsewhere)
+    options = DecodeOptions(
+        language=request.language,
+        device_type=device,
+        dtype=request.dtype or default_dtype(device, elsewhere),
+        threads=request.threads or settings().threads,
+    )
+    known = unusable(store, request, installed=elsewhere is None)
+    # a set named twice, by its name and by its latest version, is one
+    named = [load_card(store, name) for name in request.datasets if name not in known]
+    cards = list({card.key: card for card in named}.values())
+    validation = {f"{card.name}@{card.version}": require_valid(store, card, request.allow_invalid) for card in cards}
+    for name, outcome in validation.items():
+        if outcome == USED_ALL_THE_SAME:
+            _log.warning("Data set %s failed validation and is used all the same.", name)
+    checkpoints, left_out = find_models(request, elsewhere, known)
+    transcriptions = [
+        plan_transcription(
+            store,
+            card,
+            checkpoint,
+            split=request.split,
+            options=options,
+            batch_size=request.gpu_batch_size,
+            limit=request.limit,
+        )
+        for checkpoint in checkpoints  # the outer loop, so that each model is loaded once
+        for card in cards
+    ]
+    if hindrance is not None and any(unfinished(store, jobs(store, one)) for one in transcriptions):
+        raise hindrance
+    inputs = {card.title: card.fingerprint for card in cards} | {model.id: model.digest for model in checkpoints}
+    run = begin(store, request, inputs, request.job_id, utc_now(), validation)
+    return PlannedRun(
+        run=run,
+        placements=request.num_requests or default_placements(device, options.threads, elsewhere),
+        compute=request.compute or settings().compute,
+        transcriptions=transcriptions,
+        left_out=left_out,
+    )
+
+
+def measure(
+    planned: PlannedRun,
+    transcribe: Callable[[Transcription], Any],
+    score: Callable[[Transcription, Any], Scored],
+) -> tuple[list[tuple[Transcription, Scored]], dict[str, str]]:
+    """Transcribe and score what was planned; return the scores, and what failed or was left out, with the reason.
+
+    Raises:
+        Exception: what may pass, or a failing store, as the same call goes on from there; or nothing could be measured.
+    """
+    scored: list[tuple[Transcription, Scored]] = []
+    left_out, failure = dict(planned.left_out), None
+    for transcription in planned.transcriptions:
+        try:
+            transcribed = transcribe(transcription)
+        except Exception as error:
+            if len(planned.transcriptions) == 1 or may_pass(error) or isinstance(error, StoreError):
+                raise
+            left_out[transcription.title] = str(error) if isinstance(error, AcentoError) else name_and_line(error)
+            failure = error
+        else:
+            scored.append((transcription, score(transcription, transcribed)))
+    if not scored and failure is not None:
+        raise failure
+    return scored, left_out
+
+
+def find_models(
+    request: BenchmarkRequest, elsewhere: Elsewhere | None = None, left_out: Mapping[str, str] | None = None
+) -> tuple[list[Checkpoint], dict[str, str]]:
+    """Return the models that can be run, and of the others, by name, why they cannot; ``left_out`` are known already.
+
+    What is installed elsewhere cannot be asked: there every model is tried, and one that lacks something fails with a
+    sentence of the machine that lacks it.
+
+    Raises:
+        InputError: a quantization without an engine that takes one.
+        ModelError: not one model can be run.
+    """
+    if request.quantization is not None and request.engine is None:
+        raise InputError("A quantization is for CTranslate2: add --engine ctranslate2.")
+    checkpoints, reasons = [], dict(left_out or {})
+    for name in dict.fromkeys(request.models):
+        if name in reasons:
+            continue
+        try:
+            checkpoint = _resolved(name, request)
+            if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
+                raise ModelError(missing)
+            checkpoints.append(checkpoint)
+        except InputError as error:
+            reasons[name] = str(error)
+    if not checkpoints:
+        raise ModelError(next(reasons[name] for name in request.models))
+    for name, why in reasons.items():
+        _log.warning("%s is left out. %s", name, why)
+    return checkpoints, reasons
+
+
+def _resolved(name: str, request: BenchmarkRequest) -> Checkpoint:
+    """Return a model, with the engine that was asked for where its family knows it."""
+    checkpoint = resolve(name)
+    if request.engine is None or checkpoint.family.name != WHISPER:
+        return checkpoint
+    named = with_engine(name, request.engine, request.quantization)
+    return checkpoint if named == name else resolve(named)
+
+
+def _names(things: Named | Sequence[Named]) -> list[str]:
+    return [name_of(one) for one in things] if isinstance(things, list | tuple) else [name_of(things)]  # type: ignore[arg-type]
+
+
+def _transcribe(store: Store, runner: Runner, transcription: Transcription, workers: int) -> None:
+    """Decode in this process, in threads that share the loaded model, every part that is not in the store."""
+    todo = unfinished(store, jobs(store, transcription))
+    total, done, lock = sum(job.seconds for job in todo), 0.0, Lock()
+
+    def heard(seconds: float) -> None:
+        nonlocal done
+        with lock:
+            done += seconds
+            so_far = min(done, total)
+        report(f"transcribe {transcription.title}", so_far, total, "s of audio")
+
+    placement = Placement(count=workers, heard=heard)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
+    try:
+        for future in as_completed([pool.submit(runner.execute, job, placement) for job in todo]):
+            future.result()
+    finally:
+        placement.cancelled.set()
+        pool.shutdown(wait=True, cancel_futures=True)

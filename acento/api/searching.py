@@ -1,0 +1,282 @@
+"""Search the recipe that fine-tunes best: settle what is tried, then try it, trial by trial."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.api.training import PlannedTraining, plan_training, train_here
+from acento.api.working import Named, name_of, options_of, working
+from acento.core.errors import AcentoError, InputError
+from acento.core.extras import require
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report as report_progress
+from acento.core.settings import settings
+from acento.core.store import Store
+from acento.data.dataset import load_card
+from acento.experiments.search.outcome import SearchOutcome, read_outcome, write_outcome
+from acento.experiments.search.run import SearchProgress, run_study
+from acento.experiments.search.space.defaults import default_space
+from acento.experiments.search.space.reading import parse_space
+from acento.experiments.search.study import SearchPlan, Study, open_study, study_folder
+from acento.experiments.search.trial import Report, TrialOutcome
+from acento.inference.runner import Placement, Runner
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import Elsewhere, default_placements, pick_device
+from acento.requests import SearchRequest
+from acento.training.job import FinetuneJob, FinetuneResult
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.state import Row
+from acento.training.planning import recipe_of_model
+from acento.training.recipe import Recipe
+
+Train = Callable[[FinetuneJob, Callable[[Row], None], Callable[[], str | None]], FinetuneResult]
+"""Executes a training: it tells each new row of its history, and asks now and then for a reason to end."""
+
+
+class TrialLine(BaseModel):
+    """One line of the table of trials."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    tried: str
+    """What varied, such as ``strategy=lora learning_rate=0.00031``."""
+    dev_wer: float | None
+    """A fraction; of a trial that did not finish: of its last evaluation."""
+    minutes: float
+    state: str
+
+
+class Searched(BaseModel):
+    """What a search came to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    why: str
+    trials: list[TrialLine]
+    best_trial: int | None
+    importance: dict[str, float] | None
+    files: list[str]
+    """``trials.csv``, ``best.yaml`` and the pictures, as far as there are."""
+    winner: FinetuneJob | None
+    """The best trial's job, which is to publish its model; None where no trial finished."""
+    model: str | None = None
+    """The best trial's model in the registry."""
+
+    def published(self, planned: PlannedTraining) -> PlannedTraining | None:
+        """Return the training that publishes the best trial's model under the name that was planned."""
+        if self.winner is None:
+            return None
+        job = self.winner.model_copy(update={"name": planned.job.name, "publish": True})
+        return planned.model_copy(update={"job": job})
+
+
+@options_of(SearchRequest, "base_model", "dataset", "compute", "parallel")
+def search(base: Named, data: Named, **options: Any) -> Searched:
+    """Try recipes, each a training steered by dev, and publish the best one's model; killed, a second call goes on.
+
+    >>> found = search("demo:whisper-mini", "mine", trials=1, recipe={"max_steps": 1})
+    >>> found.best_trial, load_version(found.model).name
+    (0, 'whisper-mini-mine')
+
+    Args:
+        base: as ``finetune`` takes it.
+        data: the name of a staged data set, or what ``stage`` returned.
+        options: see below.
+
+    Raises:
+        InputError: the data, the model, the recipe or the space cannot be used.
+    """
+    request = with_threads(SearchRequest.of(base_model=name_of(base), dataset=name_of(data), **options))
+    with working("search") as store, closing(Runner(store)) as runner:
+        plan = plan_search(store, request)
+        planned = plan_training(store, request)
+
+        def train(job: FinetuneJob, noted: Callable[[Row], None], stop: Callable[[], str | None]) -> FinetuneResult:
+            return runner.execute(job, Placement(noted=noted, stop=stop))
+
+        searched, _ = try_recipes(store, planned, plan, request, train)
+        best = searched.published(planned)
+        return searched if best is None else searched.model_copy(update={"model": train_here(store, best).model})
+
+
+def with_threads(request: SearchRequest) -> SearchRequest:
+    """Return a search whose trials have the CPU threads that they get where nobody says: all cores, shared."""
+    threads = request.threads or max(1, default_placements("cpu", 1) // request.parallel)
+    return request.model_copy(update={"threads": threads})
+
+
+def plan_search(store: Store, request: SearchRequest, elsewhere: Elsewhere | None = None) -> SearchPlan:
+    """Find the model and the data, and settle the space.
+
+    Raises:
+        InputError: what was asked cannot be searched.
+    """
+    require("search", "The search")
+    if request.dollars is not None and request.price_per_hour is None:
+        raise InputError(f"A budget of ${request.dollars:.2f} needs the price of an hour of training: price_per_hour.")
+    clips = load_card(store, request.dataset).splits.get("train", 0)
+    checkpoint = resolve(request.base_model)
+    recipe = recipe_of_model(checkpoint, clips, pick_device(request.device, elsewhere), request.changes)
+    if request.space is None:
+        space = default_space(recipe, clips, checkpoint.family)
+    else:
+        space = parse_space(request.space, recipe)
+    plan = SearchPlan(
+        name=request.model_name,
+        space=space,
+        base=recipe,
+        sampler=request.sampler,
+        pruner=request.pruner,
+        seed=request.seed,
+    )
+    plan.limit(request.trials)  # a grid over a range without end says so now
+    return plan
+
+
+def try_recipes(
+    store: Store,
+    planned: PlannedTraining,
+    plan: SearchPlan,
+    request: SearchRequest,
+    train: Train,
+    on_progress: Callable[[SearchProgress, SearchOutcome], None] = lambda _progress, _outcome: None,
+) -> tuple[Searched, bool]:
+    """Try recipes until the budget is spent.
+
+    Args:
+        store: where the study, the data and the checkpoints are.
+        planned: the training that trials are made of.
+        plan: what is searched.
+        request: the budget, and how many trials side by side.
+        train: executes a trial's training.
+        on_progress: told what happens, from any thread, with the outcome so far.
+
+    Returns:
+        What the search came to, and whether a trial was made now; else all of them were made before.
+    """
+    job = planned.job.model_copy(update={"name": f"{plan.name}-search", "publish": False})
+    about = {"data": f"{job.train} {job.dev}", "model": job.base.digest, "language": job.language or ""}
+    plan = plan.model_copy(update={"about": about})
+    made_now = False
+    with open_study(plan, _place(store, plan.name), store) as study:
+
+        def heard(progress: SearchProgress) -> None:
+            nonlocal made_now
+            made_now = made_now or progress.running > 0
+            total = progress.done + progress.running if progress.total is None else progress.total
+            report_progress(f"search {plan.name}", progress.done, total, "trials")
+            on_progress(progress, read_outcome(study, progress.sentence, progress.total))
+
+        trials = _Trials(store, train, job, plan.name)
+        outcome = run_study(study, trials, budget=request.budget, parallel=request.parallel, heard=heard)
+        return _searched(store, study, outcome, trials), made_now
+
+
+class _Trials:
+    """The objective: a trial is a training that publishes no model."""
+
+    def __init__(self, store: Store, train: Train, job: FinetuneJob, search: str) -> None:
+        """Take what executes trainings, and the job that trials are made of."""
+        self._store, self._train, self._job, self._search = store, train, job, search
+        self._lock = Lock()
+        self._alone: defaultdict[str, Lock] = defaultdict(Lock)
+
+    def __call__(self, _: int, recipe: Recipe, report: Report) -> TrialOutcome:
+        """Train with a recipe. Of two trials with the same one, the second finds what the first came to."""
+
+        def noted(row: Row) -> None:
+            if row.get("dev_wer") is not None and row["step"] > 0:  # before the first step all trials are the base
+                report(row["step"], row["dev_wer"])
+
+        job = self.job(recipe)
+        with self._lock:
+            alone = self._alone[job.key]
+        with alone:
+            began = monotonic()
+            result = self._train(job, noted, report.stop)
+            minutes = (monotonic() - began) / 60
+        if result.why == "diverged":
+            raise AcentoError(result.sentence)
+        return TrialOutcome(float("nan") if result.dev_wer is None else result.dev_wer, minutes, done=result.done)
+
+    def job(self, recipe: Recipe) -> FinetuneJob:
+        """Return the job of a recipe in this search, written down when it was first made.
+
+        The number of threads moves digits and so is part of what a job is, and it depends on how many trials run side
+        by side: a trial that goes on keeps the number that it began with, and its checkpoints are found.
+        """
+        job = self._job.model_copy(update={"recipe": recipe})
+        some = job.model_copy(update={"options": job.options.model_copy(update={"threads": 1})})
+        key = f"searches/{self._search}/jobs/{some.fingerprint}.json"
+        if self._store.create_exclusive(key, job.model_dump_json().encode()):
+            return job
+        written = self._store.read_file(key)
+        return job if written is None else FinetuneJob.model_validate(json.loads(written))
+
+
+def _place(store: Store, name: str) -> Path | str | Store:
+    """Return where the study is kept: at the server that the settings name, else in the store, if it can in a file."""
+    server = settings().study
+    return server.get_secret_value() if server is not None else study_folder(store, name) or store
+
+
+def _searched(store: Store, study: Study, outcome: SearchOutcome, trials: _Trials) -> Searched:
+    """Write down what a search came to, and return it."""
+    files = _write(store, outcome)
+    winner = None if outcome.best is None else trials.job(outcome.best)
+    losers = [trials.job(recipe) for recipe in outcome.ended(study.plan)]
+    for job in losers:
+        if winner is None or job.key != winner.key:
+            Checkpoints(store, job.key).clear()  # what they came to is written down, and no model is made of them
+    return Searched(
+        name=outcome.name,
+        why=outcome.why,
+        trials=lines(outcome),
+        best_trial=outcome.best_trial,
+        importance=None if outcome.importance is None else dict(outcome.importance),
+        files=[str(path) for path in files],
+        winner=winner,
+    )
+
+
+def _write(store: Store, outcome: SearchOutcome) -> list[Path]:
+    """Write the table, the best recipe and the pictures into the store, and return where they are on this machine."""
+    folder = study_folder(store, outcome.name)
+    if folder is not None:
+        return write_outcome(outcome, folder)
+    key = f"searches/{outcome.name}/outcomes/{fingerprint([outcome.to_csv(), outcome.best_trial])[:12]}"
+    with store.publish(key) as draft:
+        names = [path.relative_to(draft.folder) for path in write_outcome(outcome, draft.folder)]
+    copies = store.local_folder(key)
+    return [copies / name for name in names]
+
+
+def lines(outcome: SearchOutcome) -> list[TrialLine]:
+    """Return the table of trials; a parameter that is the same in all of them is left out."""
+    values: dict[str, set[object]] = defaultdict(set)
+    for row in outcome.trials:
+        for name in {name for other in outcome.trials for name in other.params}:
+            values[name].add(row.params.get(name))
+    return [
+        TrialLine(
+            number=row.number,
+            tried=" ".join(
+                f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+                for name, value in row.params.items()
+                if len(values[name]) > 1
+            ),
+            dev_wer=row.dev_wer,
+            minutes=row.minutes,
+            state=row.state if row.sentence is None else f"failed: {row.sentence}",
+        )
+        for row in outcome.trials
+    ]

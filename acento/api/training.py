@@ -1,0 +1,141 @@
+"""Fine-tune a model on a data set."""
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from acento.api.precheck import check_training
+from acento.api.working import Named, name_of, options_of, working
+from acento.core.errors import AcentoError, InputError
+from acento.core.progress import report
+from acento.core.settings import settings
+from acento.core.store import Store
+from acento.data.dataset import Card, load_card
+from acento.inference.runner import Runner
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import Elsewhere, default_placements, pick_device
+from acento.registry.versions import ModelVersion, find_version
+from acento.requests import FinetuneRequest, TrainingRequest
+from acento.training.job import FinetuneJob, FinetuneResult, state
+from acento.training.planning import plan_finetune, recipe_of_model
+from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+
+_log = logging.getLogger(__name__)
+
+
+class PlannedTraining(BaseModel):
+    """A training that can begin: its data are prepared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    compute: str
+    job: FinetuneJob
+
+
+@options_of(FinetuneRequest, "base_model", "dataset", "compute", "max_minutes")
+def finetune(base: Named, data: Named, **options: Any) -> ModelVersion:
+    """Fine-tune a base model on the train split of a data set, its dev split steering; killed, a second call goes on.
+
+    >>> tuned = finetune("demo:whisper-mini", "mine", strategy="lora", recipe={"max_steps": 1})
+    >>> tuned.name, tuned.about.strategy
+    ('whisper-mini-mine', 'lora')
+    >>> tuned.transcribe("clip.wav").text
+    'la casuela quedó muy blanda a las cuatro'
+
+    Args:
+        base: a folder, a Hugging Face id (``owner/name@revision``), ``demo:NAME`` or ``registry:NAME@VERSION``.
+        data: the name of a staged data set, or what ``stage`` returned.
+        options: see below.
+
+    Returns:
+        The new version in the registry: ``transcribe()`` uses it, ``card`` tells of it, ``path`` is its folder.
+
+    Raises:
+        InputError: the data, the model or the recipe cannot be used.
+        AcentoError: the training diverged.
+    """
+    request = FinetuneRequest.of(base_model=name_of(base), dataset=name_of(data), **options)
+    with working("finetune") as store:
+        check_training(store, request)
+        planned = plan_training(store, request)
+        return find_version(store, train_here(store, planned).model or "")
+
+
+def train_here(store: Store, planned: PlannedTraining) -> FinetuneResult:
+    """Train in this process to the end.
+
+    Raises:
+        AcentoError: it diverged, or was stopped before its end.
+    """
+    with closing(Runner(store)) as runner:
+        result = runner.execute(planned.job)
+    if not result.done or result.why == "diverged":
+        raise AcentoError(f"The training {planned.title} did not end: {result.sentence}")
+    return result
+
+
+def plan_training(
+    store: Store,
+    request: TrainingRequest,
+    elsewhere: Elsewhere | None = None,
+    hindrance: InputError | None = None,
+) -> PlannedTraining:
+    """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it.
+
+    Args:
+        store: where the data and the models are.
+        request: what was asked.
+        elsewhere: what is known of the machines that will do the work; None: this process does it.
+        hindrance: why they could not begin now; raised if anything is left to do.
+    """
+    card = usable_card(store, request)
+    checkpoint = resolve(request.base_model)
+    options = training_options(request, elsewhere)
+    recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.changes)
+
+    def heard(done: int, total: int) -> None:
+        if hindrance is not None:  # what is only now prepared was never learned from
+            raise hindrance
+        on_prepared(request)(done, total)
+
+    job = plan_finetune(
+        store,
+        card,
+        checkpoint,
+        recipe,
+        name=request.model_name,
+        options=options,
+        language=request.language,
+        heard=heard,
+    )
+    if isinstance(request, FinetuneRequest):
+        job = job.model_copy(update={"minutes": request.max_minutes})
+    if hindrance is not None and state(store, job) is None:
+        raise hindrance
+    return PlannedTraining(title=request.title, compute=request.compute or settings().compute, job=job)
+
+
+def on_prepared(request: TrainingRequest) -> Callable[[int, int], None]:
+    """Return what reports how many clips are prepared."""
+    return lambda done, total: report(f"prepare {request.title}", done, total, "clips")
+
+
+def usable_card(store: Store, request: TrainingRequest) -> Card:
+    """Return the data set that was asked for; if it failed validation and is used all the same, the log says so."""
+    card = load_card(store, request.dataset)
+    if require_valid(store, card, request.allow_invalid) == USED_ALL_THE_SAME:
+        _log.warning("Data set %s failed validation and is learned from all the same.", card.title)
+    return card
+
+
+def training_options(request: TrainingRequest, elsewhere: Elsewhere | None = None) -> DecodeOptions:
+    """Return where a training computes: a training is one placement, so on the CPU it has every core."""
+    return DecodeOptions(
+        device_type=pick_device(request.device, elsewhere),
+        threads=request.threads or default_placements("cpu", 1, elsewhere),
+    )

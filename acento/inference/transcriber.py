@@ -1,0 +1,132 @@
+"""A loaded model that transcribes recordings which are no clips of a data set."""
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from types import TracebackType
+from typing import Self, overload
+
+import numpy as np
+
+from acento.core.audio.recording import AudioError, decode
+from acento.core.errors import AcentoError, DataError
+from acento.inference.engine import Engine
+from acento.inference.plan import PlannedClip
+from acento.inference.predictions import Prediction
+from acento.models.base import Audio, DecodeOptions, Dtype
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import cores, default_dtype, pick_device
+from acento.models.languages import told
+
+Recording = str | PathLike[str]
+_LONGEST_S = 24 * 3600.0
+
+
+class LoadedModel:
+    """A model in memory. It is closed at the end of a ``with`` block, or by :meth:`close`."""
+
+    def __init__(self, checkpoint: Checkpoint, options: DecodeOptions) -> None:
+        """Load a checkpoint onto the device of the options."""
+        self.checkpoint, self.options = checkpoint, options
+        self._recognizer = checkpoint.family.load(checkpoint.folder, options)
+
+    @property
+    def id(self) -> str:
+        """The model as it was named."""
+        return self.checkpoint.id
+
+    @overload
+    def transcribe(self, recordings: Recording, *, batch_size: int | None = None) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def transcribe(self, recordings: Sequence[Recording], *, batch_size: int | None = None) -> list[Prediction]: ...
+
+    def transcribe(
+        self, recordings: Recording | Sequence[Recording], *, batch_size: int | None = None
+    ) -> Prediction | list[Prediction]:
+        """Transcribe a recording, or each of several; a long one is cut into windows at its quietest places.
+
+        Args:
+            recordings: paths of audio files of any format.
+            batch_size: windows that the model is given at once; by default what suits family and device.
+
+        Returns:
+            For each recording its ``text``, and ``segments`` with times where it was cut. Of several, one that cannot
+            be transcribed has an ``error`` instead.
+
+        Raises:
+            AcentoError: the one recording cannot be read or decoded.
+        """
+        one = isinstance(recordings, str | PathLike)
+        several = (recordings,) if isinstance(recordings, str | PathLike) else recordings
+        paths = [fspath(path) for path in several]
+        if not paths:
+            return []
+        size = batch_size or self.checkpoint.family.batch_size[self.options.device_type]
+        clips = [PlannedClip(path, 0.0, "", "", row) for row, path in enumerate(paths)]
+        batches = [clips[start : start + size] for start in range(0, len(clips), size)]
+        engine = Engine(self._recognizer, batch_size=size, language=self.options.language)
+        try:
+            found = engine.decode(batches, _read).predictions
+        except AudioError as error:
+            raise DataError(f"{paths[0]} cannot be transcribed. {error}") from error
+        if one and found[0].failed:
+            kind = DataError if found[0].error == "audio_unreadable" else AcentoError
+            raise kind(f"{paths[0]} cannot be transcribed. {found[0].detail}")
+        return found[0] if one else found
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._recognizer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<model {self.id}, {self.checkpoint.family.name}, on {self.options.device_type}>"
+
+
+def load_model(
+    name: str | PathLike[str],
+    *,
+    language: str | None = None,
+    device: str | None = None,
+    dtype: Dtype | None = None,
+    threads: int | None = None,
+) -> LoadedModel:
+    """Load a model to transcribe recordings with it.
+
+    >>> model = load_model("demo:whisper-mini", language="es")
+    >>> model.transcribe("clip.wav").text
+    'la casuela quedó muy blanda a las cuatro'
+
+    Args:
+        name: a folder, a Hugging Face id (``owner/name@revision``), ``demo:NAME`` or ``registry:NAME@VERSION``.
+        language: what the model is told to write, such as ``es``; None: a multilingual model guesses.
+        device: auto, cpu, cuda or mps; the best there is.
+        dtype: float32 on the CPU, half precision on a GPU.
+        threads: CPU threads; every core.
+
+    Raises:
+        ModelError: there is no such model, or it does not know the language.
+    """
+    checkpoint = resolve(fspath(name))
+    kind = pick_device(device)
+    options = DecodeOptions(
+        language=told(checkpoint, language),
+        device_type=kind,
+        dtype=dtype or default_dtype(kind),
+        threads=threads or cores(),
+    )
+    return LoadedModel(checkpoint, options)
+
+
+def _read(clip: PlannedClip) -> Audio:
+    """Return the samples of a recording."""
+    return decode(Path(clip.id).expanduser(), max_seconds=_LONGEST_S).astype(np.float32) / 32768.0

@@ -1,0 +1,33 @@
+"""What a person can ask for: one model for each job, the only list of its parameters.
+
+The options of the command line, the parameters of flows, the forms of deployments and the functions of ``import
+acento`` are made from these fields: their names, types, bounds, defaults and descriptions.
+"""
+
+from acento.requests.base import Option, Request, bare
+from acento.requests.benchmark import BenchmarkRequest
+from acento.requests.staging import StageRequest
+from acento.requests.training import (
+    CurveRequest,
+    FinetuneRequest,
+    FoldsRequest,
+    SearchRequest,
+    SpecializeRequest,
+    TrainingRequest,
+)
+from acento.requests.validation import ValidateRequest
+
+__all__ = [
+    "BenchmarkRequest",
+    "CurveRequest",
+    "FinetuneRequest",
+    "FoldsRequest",
+    "Option",
+    "Request",
+    "SearchRequest",
+    "SpecializeRequest",
+    "StageRequest",
+    "TrainingRequest",
+    "ValidateRequest",
+    "bare",
+]

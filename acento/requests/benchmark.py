@@ -1,0 +1,48 @@
+"""What is asked of a benchmark."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from acento.registry.run_request import RunRequest
+from acento.requests.base import AllowInvalid, Compute, DeviceName, Language, Positive, Request, option
+
+
+class BenchmarkRequest(Request, RunRequest):
+    """Models to be measured on a split of data sets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: Annotated[list[str], option("--model", "-m")] = Field(
+        min_length=1,
+        description="A folder, a .nemo file, a Hugging Face id (owner/name@revision), demo:NAME or registry:NAME. "
+        "Repeatable.",
+    )
+    datasets: Annotated[list[str], option("--dataset", "-d")] = Field(
+        min_length=1, description="A staged data set, NAME or NAME@VERSION. Repeatable."
+    )
+    split: str = Field("test", description="train, dev, test, or all of them together.")
+    num_requests: Annotated[Positive | None, option("--num-requests", "--shards")] = Field(
+        None, description="Workers that share the work; default: one on a GPU, else one a core."
+    )
+    gpu_batch_size: Positive | None = Field(None, description="Clips in a batch; default by model family and device.")
+    job_id: str | None = Field(None, description="The run's name; made from the time if not given.")
+    limit: Positive | None = Field(None, description="Only the first clips by id.")
+    language: Language = None
+    normalizer: str = Field(
+        "chilean-leaderboard", description="How texts are made comparable: none, basic or chilean-leaderboard."
+    )
+    device: DeviceName = None
+    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
+        None, description="What is computed in; default: float32 on the CPU, half precision on a GPU."
+    )
+    threads: Positive | None = Field(None, description="CPU threads of each worker.")
+    compute: Compute = None
+    engine: Literal["transformers", "ctranslate2"] | None = Field(
+        None,
+        description="What runs the Whispers, unless a name says it (openai/whisper-tiny:ctranslate2-int8).",
+    )
+    quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = Field(
+        None, description="How ctranslate2 holds weights; default: int8."
+    )
+    allow_invalid: AllowInvalid = False

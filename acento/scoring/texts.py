@@ -1,0 +1,98 @@
+"""Lists of texts scored and compared, without a data set or a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acento.core.errors import InputError
+from acento.core.text import normalizer as find_normalizer
+from acento.scoring.bootstrap import LEVEL, Interval, PairedDifference, interval, paired
+from acento.scoring.counts import ErrorCounts, count_characters, count_words
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """The errors of some texts, and how well their rate is known."""
+
+    counts: ErrorCounts
+    """Of all texts together."""
+    interval: Interval | None
+    """Of the rate, by bootstrap; None with fewer than two texts or groups."""
+    by_text: tuple[ErrorCounts, ...]
+    """Of each text, in the order given."""
+
+    @property
+    def rate(self) -> float | None:
+        """Errors over the references' length, a fraction; None where all references are empty."""
+        return self.counts.rate
+
+
+def score_texts(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    *,
+    normalizer: str = "none",
+    characters: bool = False,
+    groups: Sequence[str | None] | None = None,
+    level: float = LEVEL,
+) -> TextScore:
+    """Count the errors of hypotheses against their references.
+
+    >>> score = score_texts(["¡Hola, mundo!", "sí po"], ["hola mundo", "sí"], normalizer="basic")
+    >>> score.rate, score.interval
+    (0.25, Interval(low=0.0, high=0.5))
+    >>> score_texts(["es po"], ["espo"], characters=True).rate
+    0.2
+
+    Args:
+        references: what was said.
+        hypotheses: what a model wrote, in the same order; "" where it wrote nothing.
+        normalizer: how both are made comparable: none, basic or chilean-leaderboard.
+        characters: count characters instead of words.
+        groups: a name for each text, such as its speaker; whole groups are drawn for the interval then.
+        level: of the interval.
+
+    Raises:
+        InputError: the lists differ in length, or there is no such normalizer.
+    """
+    counts = _counts(references, hypotheses, normalizer, characters)
+    errors, lengths = [one.errors for one in counts], [one.reference_length for one in counts]
+    return TextScore(sum(counts, ErrorCounts()), interval(errors, lengths, groups=groups, level=level), tuple(counts))
+
+
+def compare_texts(
+    references: Sequence[str],
+    hypotheses_a: Sequence[str],
+    hypotheses_b: Sequence[str],
+    *,
+    normalizer: str = "none",
+    characters: bool = False,
+    groups: Sequence[str | None] | None = None,
+    level: float = LEVEL,
+) -> PairedDifference | None:
+    """Tell how much more system A errs than system B on the same texts; None where no reference has a word.
+
+    >>> found = compare_texts(["a b", "c d", "e f"], ["a b", "c d", "e x"], ["a x", "c x", "e x"])
+    >>> round(found.delta, 3), found.low < found.delta < found.high
+    (-0.333, True)
+
+    The arguments are those of :func:`score_texts`.
+    """
+    counts_a = _counts(references, hypotheses_a, normalizer, characters)
+    counts_b = _counts(references, hypotheses_b, normalizer, characters)
+    return paired(
+        [one.errors for one in counts_a],
+        [one.reference_length for one in counts_a],
+        [one.errors for one in counts_b],
+        groups=groups,
+        level=level,
+    )
+
+
+def _counts(
+    references: Sequence[str], hypotheses: Sequence[str], normalizer: str, characters: bool
+) -> list[ErrorCounts]:
+    if len(references) != len(hypotheses):
+        raise InputError(f"There are {len(references)} references and {len(hypotheses)} hypotheses: give one for each.")
+    rule = find_normalizer(normalizer)
+    count = count_characters if characters else count_words
+    return [count(rule(one), rule(other)) for one, other in zip(references, hypotheses, strict=True)]
