@@ -2,7 +2,7 @@
 
 >>> import acento
 >>> data = acento.stage("recordings/", name="mine", language="es")
->>> board = acento.inference.benchmark(["openai/whisper-small", "registry:mine@production"], data)
+>>> board = acento.benchmark(["openai/whisper-small", "registry:mine@production"], data)
 >>> tuned = acento.finetune("openai/whisper-small", data, strategy="lora")
 >>> print(acento.compare(tuned, "openai/whisper-small", data))
 >>> text = acento.load_model("openai/whisper-small").transcribe("clip.mp3").text
@@ -14,7 +14,8 @@ something about are :class:`AcentoError`, each one sentence.
 
 from typing import TYPE_CHECKING
 
-from acento.lazy import lazy
+from acento.core.lazy import lazy
+from acento.core.version import VERSION
 
 if TYPE_CHECKING:
     from acento import scoring
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from acento.registry.versions import ModelVersion, load_version
     from acento.scoring.leaderboard import Leaderboard
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "AcentoError",
     "Leaderboard",

@@ -15,4 +15,4 @@ if not os.environ.get("ACENTO_STORE", "").startswith("s3://"):
 recordings, *models = sys.argv[1:]
 data = acento.stage(recordings, name="shared", language="es")
 print(data)
-print(acento.inference.benchmark(models or ["demo:whisper-mini"], data))
+print(acento.benchmark(models or ["demo:whisper-mini"], data))

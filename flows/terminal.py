@@ -122,7 +122,7 @@ def progress_bars(title: str, *, lines: bool = False) -> Iterator[None]:
         with listening(_line_by_line()):
             yield
         return
-    from acento import progress_bars as bars
+    from acento.core import progress_bars as bars
 
     with bars.progress_bars(title, err, shown=err.is_terminal and not verbose()):
         yield

@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 
 from acento.core.errors import InputError
+from acento.core.progress_bars import progress_bars
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
-from acento.progress_bars import progress_bars
 from acento.requests import Request, bare
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import acento
+from acento.core.version import VERSION
 
 LIBRARIES = (
     "torch",
@@ -29,9 +29,9 @@ LIBRARIES = (
 @cache
 def code_version() -> str:
     """Return Acento's version, in a checkout with the commit, and a plus sign if files changed since."""
-    root = Path(acento.__file__).parent.parent
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
-        return acento.__version__
+        return VERSION
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
@@ -42,8 +42,8 @@ def code_version() -> str:
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return acento.__version__
-    return f"{acento.__version__} ({commit})"
+        return VERSION
+    return f"{VERSION} ({commit})"
 
 
 def library_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:

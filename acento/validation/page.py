@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
-from acento import __version__
+from acento.core.version import VERSION
 from acento.data.utterance import SPLITS
 from acento.validation.histogram import Bound, histogram
 from acento.validation.verdict import ROWS, SUITE, CheckVerdict, Verdict, expected
@@ -183,5 +183,5 @@ def _foot(verdict: Verdict) -> str:
         "<footer>Levels: 0 dBFS is a full-scale square wave. Signal-to-noise ratio: power of 20 ms frames at the 95th "
         "percentile, less the 15th, over the 15th; too low for clips without a pause. Histograms count the furthest "
         f"0.2 % in the outermost bins.<br>Data {escape(verdict.dataset_fingerprint)}, suite "
-        f"{escape(verdict.suite_digest)}, Acento {escape(__version__)}.</footer>"
+        f"{escape(verdict.suite_digest)}, Acento {escape(VERSION)}.</footer>"
     )

@@ -60,7 +60,7 @@ def _with_acento(options: Options) -> Options:
     if not (checkout / "pyproject.toml").is_file():
         raise InputError(
             "Nothing says how Acento comes into the image on Modal: name a wheel of it, or an image that has it, in "
-            'ACENTO_JOB_VARIABLES, such as {"wheel": "acento-0.1.0-py3-none-any.whl"}.'
+            'ACENTO_JOB_VARIABLES, such as {"wheel": "acento-0.2.0-py3-none-any.whl"}.'
         )
     pinned = checkout / "constraints.txt"
     found: dict[str, Any] = {"source": str(checkout), "extras": [*dict.fromkeys([*_EXTRAS, *options.extras])]}

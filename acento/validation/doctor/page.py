@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from acento import __version__
 from acento.core.store import Store
+from acento.core.version import VERSION
 from acento.data.dataset import CLIPS, Card
 from acento.data.splits import prompt_of
 from acento.validation.doctor.findings import Suspect
@@ -146,7 +146,7 @@ choose what shall become of each, download the CSV, and give it back:
 {"".join(_case(rank, one, audio[one.id]) for rank, one in shown)}
 <footer>Score: how many deviations (1.4826 × the median absolute deviation) a clip is from what is usual; exchanged
 texts come first. <del>In the reference only</del>, <ins>heard only</ins>.<br>Data
-{escape(report.dataset_fingerprint)}, model {escape(report.model_digest)}, Acento {escape(__version__)}.</footer>
+{escape(report.dataset_fingerprint)}, model {escape(report.model_digest)}, Acento {escape(VERSION)}.</footer>
 <script id="rows" type="application/json">{data}</script>
 <script>{_SCRIPT}</script>"""
     digest = b64encode(sha256(_SCRIPT.encode()).digest()).decode()

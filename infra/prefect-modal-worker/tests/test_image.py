@@ -20,7 +20,7 @@ def steps(service: ModalService, spec: ImageSpec) -> list[str]:
 
 @pytest.mark.slow
 def test_an_image_is_built_in_the_order_that_changes_least_first(modal: ModalService, tmp_path: Path) -> None:
-    wheel, pins = tmp_path / "acento-0.1.0-py3-none-any.whl", tmp_path / "constraints.txt"
+    wheel, pins = tmp_path / "acento-0.2.0-py3-none-any.whl", tmp_path / "constraints.txt"
     wheel.write_bytes(b"a wheel")
     pins.write_text("torch==2.9.0\n")
     found = steps(
@@ -39,7 +39,7 @@ def test_an_image_is_built_in_the_order_that_changes_least_first(modal: ModalSer
     assert places == sorted(places)
     assert said.count("--constraint /opt/project/constraints.txt") == 2
     mounted = {name for mount in modal.mounted_files.values() for name in mount}
-    assert {"/opt/project/acento-0.1.0-py3-none-any.whl", "/opt/project/constraints.txt"} <= mounted
+    assert {"/opt/project/acento-0.2.0-py3-none-any.whl", "/opt/project/constraints.txt"} <= mounted
 
 
 @pytest.mark.slow

@@ -1,0 +1,3 @@
+"""The version of Acento."""
+
+VERSION = "0.2.0"
