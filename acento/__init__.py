@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from acento.api.validating import validate
     from acento.core.errors import AcentoError
     from acento.inference.transcriber import LoadedModel, load_model
-    from acento.registry.versions import ModelVersion, load_version
+    from acento.registry.model_version import ModelVersion
+    from acento.registry.versions import load_version
     from acento.scoring.leaderboard import Leaderboard
 
 __version__ = VERSION
@@ -59,7 +60,7 @@ __getattr__, __dir__ = lazy(
         "AcentoError": "acento.core.errors",
         "Leaderboard": "acento.scoring.leaderboard",
         "LoadedModel": "acento.inference.transcriber",
-        "ModelVersion": "acento.registry.versions",
+        "ModelVersion": "acento.registry.model_version",
         "StagedDataset": "acento.api.staging",
         "benchmark": "acento.api.benchmarking",
         "compare": "acento.api.comparing",

@@ -8,7 +8,7 @@ from acento.core.store import open_store
 from acento.experiments.folds_report import FoldsReport, publish_report, report_of
 from acento.models.checkpoints.resolver import resolve
 from acento.requests import FoldsRequest
-from acento.scoring.folds import Pooled
+from acento.scoring.table import percent_text
 from acento.training.partial import check_splits, learned_clips, plan_folds
 from acento.training.planning import recipe_of_model
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
@@ -79,21 +79,24 @@ def pool_cross_validation(title: str, trainings: list[PlannedTraining]) -> Cross
 def fold_rows(found: FoldsReport) -> list[tuple[str, str, str, str, str, str]]:
     """Return a row for each fold and one for all of them, as they are shown."""
     rows = [
-        (str(row.fold), str(row.clips), str(row.groups), str(row.learned), _percent(row.base), _percent(row.tuned))
+        (
+            str(row.fold),
+            str(row.clips),
+            str(row.groups),
+            str(row.learned),
+            percent_text(row.base),
+            percent_text(row.tuned),
+        )
         for row in found.rows
     ]
     return [
         *rows,
-        ("pooled", str(found.tuned.clips), str(found.tuned.groups), "", _rate(found.base), _rate(found.tuned)),
+        (
+            "pooled",
+            str(found.tuned.clips),
+            str(found.tuned.groups),
+            "",
+            found.base.wer.text(bounds=1),
+            found.tuned.wer.text(bounds=1),
+        ),
     ]
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2f}"
-
-
-def _rate(pooled: Pooled) -> str:
-    rate = pooled.wer
-    if rate.value is None or rate.low is None or rate.high is None:
-        return _percent(rate.value)
-    return f"{100 * rate.value:.2f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"

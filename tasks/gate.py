@@ -7,9 +7,8 @@ from acento.api.promoting import Judged
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.registry.gate.judging import Question
-from acento.registry.gate.verdict import Verdict
-from acento.registry.versions import CARD
-from acento.scoring.score import Rate
+from acento.registry.gate.verdict import GateVerdict
+from acento.registry.model_version import CARD
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
 from tasks.policy import say, step
 
@@ -49,10 +48,17 @@ def promote_candidate(judged: Judged) -> Judged:
     return promoted
 
 
-def _show(judged: Judged, verdict: Verdict) -> None:
+def _show(judged: Judged, verdict: GateVerdict) -> None:
     """Publish the verdict as a table."""
     rows = [
-        [one.name, one.role, one.clips, _percent(one.incumbent), _percent(one.candidate), "yes" if one.passed else "NO"]
+        [
+            one.name,
+            one.role,
+            one.clips,
+            one.incumbent.text(bounds=1),
+            one.candidate.text(bounds=1),
+            "yes" if one.passed else "NO",
+        ]
         for one in (verdict.test, *verdict.guards)
     ]
     parts = [
@@ -62,11 +68,3 @@ def _show(judged: Judged, verdict: Verdict) -> None:
         f"Model card: {page_link(open_store(settings().store), CARD, judged.card)}.",
     ]
     show_markdown(artifact_key("gate", judged.model), "\n\n".join(parts), f"The gate on {judged.model}")
-
-
-def _percent(rate: Rate) -> str:
-    """Return a WER in percent with its interval."""
-    if rate.value is None:
-        return "–"
-    bounds = "" if rate.low is None or rate.high is None else f" [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
-    return f"{100 * rate.value:.2f}{bounds}"

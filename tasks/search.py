@@ -9,8 +9,8 @@ from acento.core.errors import AcentoError
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.experiments.search.outcome import SearchOutcome
+from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.run import SearchProgress
-from acento.experiments.search.study import SearchPlan
 from acento.requests import SearchRequest
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.state import Row

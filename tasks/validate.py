@@ -9,7 +9,7 @@ from acento.api import validating
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
 from acento.requests import ValidateRequest
-from acento.validation.verdict import PAGE, Verdict, expected
+from acento.validation.verdict import PAGE, ValidationVerdict, expected
 from tasks.artifacts import artifact_key, in_run, markdown_table, optional, page_link, show_markdown
 from tasks.policy import cached, step
 from tasks.progress import progress_artifact
@@ -58,7 +58,7 @@ def validate_dataset(request: ValidateRequest) -> VerdictReference:
     return cached(reference) if done.cached else reference
 
 
-def _show(store: Store, verdict: Verdict, reference: VerdictReference) -> None:
+def _show(store: Store, verdict: ValidationVerdict, reference: VerdictReference) -> None:
     """Publish the verdict as a table, and where its page is."""
     rows = [
         {

@@ -7,13 +7,16 @@ from pydantic import BaseModel, ConfigDict
 from acento.api.working import Named, name_of, working
 from acento.core.store import Store
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.aliases import PRODUCTION, current
-from acento.registry.aliases import promote as move_alias
-from acento.registry.card.report import card_path, latest_report, publish_report, report_of
+from acento.registry.aliases import PRODUCTION
+from acento.registry.card.publishing import publish_report, report_of
+from acento.registry.card.report import card_path, latest_report
 from acento.registry.gate.judging import Question, ask, judge
-from acento.registry.gate.verdict import Verdict
+from acento.registry.gate.verdict import GateVerdict
+from acento.registry.model_version import ModelVersion
+from acento.registry.promotion import current
+from acento.registry.promotion import promote as move_alias
 from acento.registry.smaller_step import smaller_step
-from acento.registry.versions import ModelVersion, find_version
+from acento.registry.versions import find_version
 
 
 class Judged(BaseModel):
@@ -66,7 +69,7 @@ def fix_question(
     return ask(store, test, guards, incumbent=incumbent, against=against, language=language, bound=bound)
 
 
-def judge_run(store: Store, run: str, candidate: str, question: Question) -> tuple[Judged, Verdict | None]:
+def judge_run(store: Store, run: str, candidate: str, question: Question) -> tuple[Judged, GateVerdict | None]:
     """Put the gate's question to a run, keep the verdict with the candidate, and write its model card.
 
     A candidate that is production already is not judged anew: there is no verdict then.

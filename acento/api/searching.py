@@ -20,12 +20,14 @@ from acento.core.progress import report as report_progress
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.experiments.search.outcome import SearchOutcome, read_outcome, write_outcome
+from acento.experiments.search.outcome import SearchOutcome, read_outcome
+from acento.experiments.search.plan import SearchPlan
+from acento.experiments.search.report import write_outcome
 from acento.experiments.search.run import SearchProgress, run_study
 from acento.experiments.search.space.defaults import default_space
 from acento.experiments.search.space.reading import parse_space
-from acento.experiments.search.study import SearchPlan, Study, open_study, study_folder
-from acento.experiments.search.trial import Report, TrialOutcome
+from acento.experiments.search.study import Study, open_study, study_folder
+from acento.experiments.search.trial import TrialCallback, TrialOutcome
 from acento.inference.runner import Placement, Runner
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_placements, pick_device
@@ -177,7 +179,7 @@ def try_recipes(
             on_progress(progress, read_outcome(study, progress.sentence, progress.total))
 
         trials = _Trials(store, train, job, plan.name)
-        outcome = run_study(study, trials, budget=request.budget, parallel=request.parallel, heard=heard)
+        outcome = run_study(study, trials, budget=request.budget, parallel=request.parallel, on_progress=heard)
         return _searched(store, study, outcome, trials), made_now
 
 
@@ -190,7 +192,7 @@ class _Trials:
         self._lock = Lock()
         self._alone: defaultdict[str, Lock] = defaultdict(Lock)
 
-    def __call__(self, _: int, recipe: Recipe, report: Report) -> TrialOutcome:
+    def __call__(self, _: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         """Train with a recipe. Of two trials with the same one, the second finds what the first came to."""
 
         def noted(row: Row) -> None:

@@ -18,7 +18,8 @@ from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_placements, pick_device
-from acento.registry.versions import ModelVersion, find_version
+from acento.registry.model_version import ModelVersion
+from acento.registry.versions import find_version
 from acento.requests import FinetuneRequest, TrainingRequest
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.planning import plan_finetune, recipe_of_model

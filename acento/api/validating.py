@@ -10,11 +10,11 @@ from acento.models.checkpoints.resolver import resolve
 from acento.requests import ValidateRequest
 from acento.validation.validate import Validated
 from acento.validation.validate import validate as validate_data
-from acento.validation.verdict import Verdict
+from acento.validation.verdict import ValidationVerdict
 
 
 @options_of(ValidateRequest, "dataset", "doctor")
-def validate(data: Named, **options: Any) -> Verdict:
+def validate(data: Named, **options: Any) -> ValidationVerdict:
     """Judge a staged data set by a suite: audio, texts, splits, leaks.
 
     >>> verdict = validate("mine")

@@ -30,7 +30,7 @@ def hub_error(
     from huggingface_hub.utils import httpx
 
     title = f"{what.capitalize()} {name}"
-    for cause in _chain(error):
+    for cause in causes(error):
         if isinstance(cause, errors.HFValidationError):
             return kind(f"{name!r} is no id of the Hugging Face hub: one is owner/name, in letters, digits and '-_.'.")
         if isinstance(cause, errors.GatedRepoError):
@@ -88,7 +88,7 @@ def fetch_beside(folder: Path, name: str) -> None:
         raise hub_error(error, "model", model, folder.name, ModelError) from error
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what led to it, from the outermost on."""
     seen: set[int] = set()
     following: BaseException | None = error

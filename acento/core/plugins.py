@@ -21,6 +21,9 @@ FAMILIES = (
 MODEL_SOURCES = {"registry:": "acento.registry.source:checkpoint"}
 """By prefix of a model's name: a function of the whole name that returns its ``Checkpoint``."""
 
+CARD_PATH = "acento.registry.card.report:card_path"
+"""A function of a store and a model version: the path of the version's newest model card."""
+
 EXECUTORS = {
     "transcribe": "acento.inference.transcribe:transcribe",
     "finetune": "acento.jobs.finetune:execute",

@@ -4,26 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
-from acento.scoring.bootstrap import interval
 from acento.scoring.forecast import Forecast, LearningPoint, forecast
-from acento.scoring.score import Rate, count_column
+from acento.scoring.score import Rate, count_column, word_rate
 from acento.training.data.subsets import Share
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.measured import test_table
 
 REPORT, PICTURE = "curve.json", "curve.png"
 _VERSION = 1
-_BLUE, _ORANGE, _GRAY = "#2b6cb0", "#c05621", "#4a5568"
 
 
-class CurvePoint(BaseModel):
+class CurvePoint(BaseModel, frozen=True):
     """One training."""
-
-    model_config = ConfigDict(frozen=True)
 
     percent: float
     clips: int
@@ -33,10 +30,8 @@ class CurvePoint(BaseModel):
     steps: int
 
 
-class DataCurve(BaseModel):
+class DataCurve(BaseModel, frozen=True):
     """Everything that a learning curve says: ``curve.json``."""
-
-    model_config = ConfigDict(frozen=True)
 
     title: str
     base: Rate
@@ -67,7 +62,7 @@ def curve_of(store: Store, title: str, trainings: Sequence[tuple[FinetuneJob, Fi
             CurvePoint(
                 percent=job.part.percent,
                 clips=job.train_clips,
-                wer=_rate(table),
+                wer=word_rate(table),
                 best_step=result.best_step,
                 steps=result.step,
             )
@@ -75,7 +70,7 @@ def curve_of(store: Store, title: str, trainings: Sequence[tuple[FinetuneJob, Fi
         errors, lengths = (count_column(table, f"word_{what}").tolist() for what in ("errors", "length"))
         learned.append(LearningPoint(job.train_clips, tuple(errors), tuple(lengths)))
     return DataCurve(
-        title=title, base=_rate(base), dev_clips=len(base), points=tuple(points), forecast=forecast(learned)
+        title=title, base=word_rate(base), dev_clips=len(base), points=tuple(points), forecast=forecast(learned)
     )
 
 
@@ -90,29 +85,25 @@ def publish_curve(store: Store, curve: DataCurve, jobs: Sequence[FinetuneJob]) -
 
 def draw(curve: DataCurve, path: Path) -> None:
     """Write the picture: what was measured, the fitted curve drawn on, and the forecasts, each with its interval."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no pyplot: it keeps figures, and is not thread-safe
-    from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, NullLocator
 
-    figure = Figure(figsize=(8, 4.8), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: Any = figure.subplots()
+    figure, axes = new_figure(8, 4.8)
     if curve.base.value is not None:
         base = 100 * curve.base.value
-        axes.axhline(base, color=_GRAY, linestyle="--", linewidth=1.2, label=f"base: {base:.1f} %")
+        axes.axhline(base, color=GRAY, linestyle="--", linewidth=1.2, label=f"base: {base:.1f} %")
     measured = [
         (point.clips, point.wer.value, point.wer.low, point.wer.high)
         for point in curve.points
         if point.wer.value is not None
     ]
-    _bars(axes, measured, _ORANGE, "o", "measured on dev")
+    _bars(axes, measured, ORANGE, "o", "measured on dev")
     ahead = [(one.clips, one.wer, one.low, one.high) for one in curve.forecast.predicted]
-    _bars(axes, ahead, _BLUE, "D", "forecast")
+    _bars(axes, ahead, BLUE, "D", "forecast")
     ticks = sorted({clips for clips, *_ in (*measured, *ahead)})
     if curve.forecast.curve is not None:
         steps = [ticks[0] * (ticks[-1] / ticks[0]) ** (step / 100) for step in range(101)]
         fitted = [100 * curve.forecast.curve.at(clips) for clips in steps]
-        axes.plot(steps, fitted, color=_BLUE, linewidth=1.2, alpha=0.7, label="a + b · clips^-c")
+        axes.plot(steps, fitted, color=BLUE, linewidth=1.2, alpha=0.7, label="a + b · clips^-c")
     axes.set_xscale("log")
     axes.set_xticks(ticks, [str(clips) for clips in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
@@ -120,12 +111,9 @@ def draw(curve: DataCurve, path: Path) -> None:
     axes.set_xlabel("training clips")
     axes.set_ylabel("WER on dev (%)")
     axes.set_ylim(bottom=0)
-    axes.grid(color="#e2e8f0", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
     figure.suptitle(curve.title[0].upper() + curve.title[1:], fontsize=12, x=0.02, ha="left")
-    figure.savefig(path, format="png", metadata={"Software": None})
+    save_figure(figure, path)
 
 
 def _bars(
@@ -139,14 +127,3 @@ def _bars(
     below = [100 * max(0.0, value - (value if low is None else low)) for _, value, low, _ in points]
     above = [100 * max(0.0, (value if high is None else high) - value) for _, value, _, high in points]
     axes.errorbar(clips, wer, yerr=[below, above], color=color, fmt=marker, capsize=4, linewidth=1.2, label=label)
-
-
-def _rate(table: Any) -> Rate:
-    errors, lengths = count_column(table, "word_errors"), count_column(table, "word_length")
-    bounds = interval(errors, lengths)
-    words = int(lengths.sum())
-    return Rate(
-        value=int(errors.sum()) / words if words else None,
-        low=bounds.low if bounds else None,
-        high=bounds.high if bounds else None,
-    )

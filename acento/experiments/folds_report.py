@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.data.source_options import SplitBy
-from acento.data.splits import group_of
-from acento.scoring.folds import Pooled, pool, pool_difference, pool_tables
+from acento.scoring.folds import Pooled, groups_of, pool, pool_difference, pool_tables
 from acento.scoring.power import detectable
-from acento.scoring.score import SCORED, count_column
+from acento.scoring.score import SCORED, count_column, scored
+from acento.scoring.table import interval_text, points_text
 from acento.training.data.subsets import Fold
 from acento.training.job import FinetuneJob
 from acento.training.measured import test_table
@@ -24,10 +24,8 @@ _FEW = 30
 """With fewer groups a percentile interval is too narrow (see ``acento.scoring.bootstrap``)."""
 
 
-class FoldRow(BaseModel):
+class FoldRow(BaseModel, frozen=True):
     """One fold."""
-
-    model_config = ConfigDict(frozen=True)
 
     fold: int
     """From 1."""
@@ -42,10 +40,8 @@ class FoldRow(BaseModel):
     tuned: float | None
 
 
-class FoldsReport(BaseModel):
+class FoldsReport(BaseModel, frozen=True):
     """Everything that a cross-validation says: ``folds.json``."""
-
-    model_config = ConfigDict(frozen=True)
 
     title: str
     unit: str
@@ -76,13 +72,13 @@ def report_of(store: Store, title: str, jobs: Sequence[FinetuneJob]) -> FoldsRep
             learned=job.train_clips,
             dev=job.dev_clips,
             clips=len(old),
-            groups=len(set(_groups(old, part.by))),
+            groups=len(set(groups_of(old, part.by))),
             base=_rate(old),
             tuned=_rate(new),
         )
         for number, (job, old, new) in enumerate(zip(jobs, base, tuned, strict=True), 1)
     )
-    groups = _groups(pool_tables(base), part.by)
+    groups = groups_of(pool_tables(base), part.by)
     unit = _unit(groups)
     difference = pool_difference(tuned, base, part.by)
     delta, low, high = (None, None, None) if difference is None else (difference.delta, difference.low, difference.high)
@@ -113,10 +109,9 @@ def _sentence(unit: str, groups: int, delta: float | None, low: float | None, hi
     """Answer the question that folds are made for."""
     if delta is None:
         return "There is no reference word in the clips that both models have a text for: nothing can be said."
-    change = f"Tuned less base: {100 * delta:+.1f} points"
     if low is None or high is None:
-        return f"{change}; one {unit} alone has no interval."
-    change += f" [{100 * low:+.1f}, {100 * high:+.1f}]"
+        return f"Tuned less base: {points_text(delta)} points; one {unit} alone has no interval."
+    change = f"Tuned less base: {points_text(delta)} points{interval_text(low, high, sign='+')}"
     narrow = f" {groups} {unit}s are few: the true interval is wider than this one." if groups < _FEW else ""
     if high < 0:
         return f"{change}: the gain holds for {unit}s that were not trained on.{narrow}"
@@ -134,15 +129,10 @@ def _seen(base: Sequence[pa.Table], tuned: Sequence[pa.Table], by: SplitBy, unit
         count_column(old, "word_errors"),
         count_column(old, "word_length"),
         count_column(new, "word_errors"),
-        groups=_groups(old, by),
+        groups=groups_of(old, by),
         unit=unit,
     )
     return "" if found is None else found.sentence
-
-
-def _groups(table: pa.Table, by: SplitBy) -> list[str]:
-    rows = zip(table["speaker"].to_pylist(), table["reference"].to_pylist(), strict=True)
-    return [group_of(speaker, text, by) for speaker, text in rows]
 
 
 def _unit(groups: Sequence[str]) -> str:
@@ -156,6 +146,6 @@ def _unit(groups: Sequence[str]) -> str:
 
 
 def _rate(table: pa.Table) -> float | None:
-    scored = table.filter(pc.equal(table["status"], SCORED))
-    words = int(count_column(scored, "word_length").sum())
-    return int(count_column(scored, "word_errors").sum()) / words if words else None
+    rows = scored(table)
+    words = int(count_column(rows, "word_length").sum())
+    return int(count_column(rows, "word_errors").sum()) / words if words else None

@@ -80,6 +80,6 @@ def _model(store: Store, name: str) -> Carried:
     version = find_version(store, reference)
     if not export:
         return Carried((version.key, *converted))
-    from acento.registry.versions import export_key
+    from acento.registry.model_version import export_key
 
     return Carried((version.key, export_key(version, export), *converted))

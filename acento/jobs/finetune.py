@@ -13,7 +13,8 @@ from acento.inference.runner import Placement, Runner
 from acento.models.devices import device_name
 from acento.models.trainable import Trainable
 from acento.registry.licenses import base_license, data_license
-from acento.registry.versions import CURVE, HISTORY, RECIPE, ModelAbout, publish_model
+from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
+from acento.registry.publishing import publish_model
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.logs import live_log

@@ -5,7 +5,8 @@ from pathlib import Path
 from acento.core.errors import InputError
 from acento.core.store import LocalStore, Store
 from acento.registry.card.learned import read_history
-from acento.registry.versions import ModelVersion, find_version, versions
+from acento.registry.model_version import ModelVersion
+from acento.registry.versions import find_version, versions
 from acento.training.logs import log_root, run_log
 from acento.training.tensorboard import write_events
 

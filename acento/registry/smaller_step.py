@@ -17,7 +17,8 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.interpolation import choose, interpolate
-from acento.registry.versions import RECIPE, ModelVersion, publish_model
+from acento.registry.model_version import RECIPE, ModelVersion
+from acento.registry.publishing import publish_model
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
 from acento.training.loading import load_labeler

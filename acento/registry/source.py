@@ -5,7 +5,8 @@ from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.references import REGISTRY
-from acento.registry.versions import export_key, find_version
+from acento.registry.model_version import export_key
+from acento.registry.versions import find_version
 
 
 def checkpoint(name: str) -> Checkpoint:

@@ -8,6 +8,7 @@ percentile intervals are too narrow; with fewer than two there is none, and the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,19 @@ _MULTINOMIAL_COST = 12
 
 Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
+
+
+class Draws(TypedDict, total=False):
+    """How clips are drawn: keyword arguments of every interval and paired comparison."""
+
+    resamples: int
+    """How often the clips are drawn anew; ``RESAMPLES`` by default."""
+    seed: int
+    """The same seed and clips, in whatever order, give the same interval; 0 by default."""
+    level: float
+    """The share of resamples inside; ``LEVEL`` by default."""
+    groups: Sequence[str | None] | None
+    """A name for each clip: whole groups are drawn then, a clip without a name being a group of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +69,7 @@ class PairedDifference:
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
-def interval(
-    numerators: Numbers,
-    denominators: Numbers,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-    groups: Sequence[str | None] | None = None,
-) -> Interval | None:
+def interval(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draws]) -> Interval | None:
     """Return the percentile interval of sum(numerators) / sum(denominators).
 
     For WER: errors and reference words of each clip. For RTFx: audio seconds and inference seconds of each part.
@@ -71,59 +77,33 @@ def interval(
     Args:
         numerators: one number for each clip.
         denominators: one number for each clip, none below 0.
-        resamples: how often the clips are drawn anew.
-        seed: the same seed and clips, in whatever order, give the same interval.
-        level: the share of resamples inside.
-        groups: a name for each clip; whole groups are drawn then, a clip without a name being a group of its own.
+        **draws: see :class:`Draws`.
 
     Returns:
         None when there are fewer than two clips (groups), or the denominators are all 0. A resample that drew nothing
         but zero denominators has no ratio and is left out.
     """
-    ratios = _resampled_ratios(numerators, denominators, resamples, seed, groups)
+    ratios = _resampled_ratios(numerators, denominators, draws)
     if ratios is None:
         return None
+    level = draws.get("level", LEVEL)
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
 
-def macro_interval(
-    rates: Numbers,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-    groups: Sequence[str | None] | None = None,
-) -> Interval | None:
+def macro_interval(rates: Numbers, **draws: Unpack[Draws]) -> Interval | None:
     """Return the percentile interval of the mean of per-clip rates; None with fewer than two clips (groups)."""
     values = np.asarray(rates, dtype=np.float64)
-    return interval(values, np.ones_like(values), resamples=resamples, seed=seed, level=level, groups=groups)
+    return interval(values, np.ones_like(values), **draws)
 
 
-def upper_bound(
-    numerators: Numbers,
-    denominators: Numbers,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-    groups: Sequence[str | None] | None = None,
-) -> float | None:
+def upper_bound(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draws]) -> float | None:
     """Return the one-sided upper bound of a ratio of sums: a share ``level`` of resamples is below it."""
-    ratios = _resampled_ratios(numerators, denominators, resamples, seed, groups)
-    return None if ratios is None else float(np.quantile(ratios, level))
+    ratios = _resampled_ratios(numerators, denominators, draws)
+    return None if ratios is None else float(np.quantile(ratios, draws.get("level", LEVEL)))
 
 
-def paired(
-    errors_a: Numbers,
-    lengths: Numbers,
-    errors_b: Numbers,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-    groups: Sequence[str | None] | None = None,
-) -> PairedDifference | None:
+def paired(errors_a: Numbers, lengths: Numbers, errors_b: Numbers, **draws: Unpack[Draws]) -> PairedDifference | None:
     """Compare two systems on the same clips: rate of A less rate of B, drawn together; None if there are no words.
 
     >>> paired([1, 2, 0], [5, 5, 5], [1, 2, 0])
@@ -134,9 +114,10 @@ def paired(
     if not total:
         return None
     delta = float(np.sum(excess)) / total
-    deltas = _resampled_ratios(excess, lengths, resamples, seed, groups)
+    deltas = _resampled_ratios(excess, lengths, draws)
     if deltas is None:
         return PairedDifference(delta, None, None, None, None)
+    level = draws.get("level", LEVEL)
     low, high, upper = np.quantile(deltas, [(1 - level) / 2, (1 + level) / 2, level])
     # one added above and below the line: a p-value from finitely many draws is never 0 (Davison & Hinkley 1997, 4.2)
     sides = [int(np.count_nonzero(deltas <= 0)), int(np.count_nonzero(deltas >= 0))]
@@ -144,16 +125,14 @@ def paired(
     return PairedDifference(delta, float(low), float(high), float(upper), p_value)
 
 
-def _resampled_ratios(
-    numerators: Numbers, denominators: Numbers, resamples: int, seed: int, groups: Sequence[str | None] | None
-) -> Floats | None:
+def _resampled_ratios(numerators: Numbers, denominators: Numbers, draws: Draws) -> Floats | None:
     """Return one ratio for each resample whose denominators are not all 0, or None where there is no interval."""
     rows = np.column_stack([np.asarray(values, dtype=np.float64) for values in (numerators, denominators)])
-    if groups is not None:
+    if (groups := draws.get("groups")) is not None:
         rows = _sums_by_group(rows, groups)
     if len(rows) < 2 or not rows[:, 1].any():
         return None
-    sums = _resampled_sums(rows, resamples, np.random.default_rng(seed))
+    sums = _resampled_sums(rows, draws.get("resamples", RESAMPLES), np.random.default_rng(draws.get("seed", 0)))
     defined = sums[:, 1] > 0
     ratios: Floats = sums[defined, 0] / sums[defined, 1]
     return ratios if len(ratios) else None

@@ -1,17 +1,17 @@
 """Two systems on the same clips: which errs less, and whether the clips suffice to say so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from acento.core.errors import InputError
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, paired
-from acento.scoring.score import SCORED, count_column
-from acento.scoring.table import Grid
+from acento.scoring.bootstrap import LEVEL, Draws, PairedDifference, paired
+from acento.scoring.score import count_column, scored
+from acento.scoring.table import NO_VALUE, TextTable, points_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,21 +32,13 @@ class Comparison:
     """None when no clip has a reference word."""
 
 
-def compare(
-    a: pa.Table,
-    b: pa.Table,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-    by_speaker: bool = False,
-) -> Comparison:
+def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool = False, **draws: Unpack[Draws]) -> Comparison:
     """Compare two tables of utterances (of ``score_utterances``) by paired bootstrap over clips, or over speakers.
 
     Raises:
         InputError: a clip's reference has another length in the two: other data, or another normalizer.
     """
-    scored_a, scored_b = (table.filter(pc.equal(table["status"], SCORED)) for table in (a, b))
+    scored_a, scored_b = scored(a), scored(b)
     ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in (scored_a, scored_b))
     ids, rows_a, rows_b = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
     lengths = count_column(scored_a, "word_length")[rows_a]
@@ -56,15 +48,13 @@ def compare(
             f"Two runs cannot be compared: the reference of {ids[other[0]]} has not the same number of words in both; "
             "score both with the same normalizer on the same version of the data set."
         )
-    groups: Sequence[str | None] | None = scored_a["speaker"].take(rows_a).to_pylist() if by_speaker else None
+    if by_speaker:
+        draws["groups"] = scored_a["speaker"].take(rows_a).to_pylist()
     difference = paired(
         count_column(scored_a, "word_errors")[rows_a],
         lengths,
         count_column(scored_b, "word_errors")[rows_b],
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        groups=groups,
+        **draws,
     )
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
 
@@ -92,13 +82,19 @@ class GroupedComparison:
             for by, value, one in every
         ]
 
-    def grid(self) -> Grid:
+    def table(self) -> TextTable:
         """Return it as a person reads it: differences in points of WER."""
-        return Grid(
+        return TextTable(
             title=f"WER of {self.model_a} less {self.model_b}, points",
             columns=("by", "group", "clips", f"difference [{self.level:.0%}]", "p"),
             rows=tuple(
-                (row["by"], row["group"], str(row["clips"]), _difference(row), _p(row["p_value"]))
+                (
+                    row["by"],
+                    row["group"],
+                    str(row["clips"]),
+                    points_text(row["delta"], row["low"], row["high"]),
+                    _p(row["p_value"]),
+                )
                 for row in self.rows()
             ),
             notes=(
@@ -115,10 +111,10 @@ class GroupedComparison:
         return pd.DataFrame(self.rows())
 
     def __str__(self) -> str:
-        return self.grid().to_text()
+        return self.table().to_text()
 
     def _repr_html_(self) -> str:
-        return self.grid().to_html()
+        return self.table().to_html()
 
 
 def compare_groups(
@@ -145,12 +141,5 @@ def compare_groups(
     return GroupedComparison(model_a, model_b, compare(a, b, by_speaker=by_speaker), groups, by_speaker)
 
 
-def _difference(row: Mapping[str, Any]) -> str:
-    if row["delta"] is None:
-        return "–"
-    bounds = "" if row["low"] is None else f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
-    return f"{100 * row['delta']:+.2f}{bounds}"
-
-
 def _p(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return NO_VALUE if value is None else f"{value:.3f}"

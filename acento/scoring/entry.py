@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.scoring.score import GroupScore, Score
 from acento.scoring.table import percent
@@ -11,10 +11,8 @@ Value = str | int | float | bool | None
 """What a cell of a CSV file holds."""
 
 
-class Conditions(BaseModel):
+class Conditions(BaseModel, frozen=True):
     """What an RTFx was measured on and with; two RTFx compare only when all of it is equal."""
-
-    model_config = ConfigDict(frozen=True)
 
     device: str
     """As the machine names it, such as ``NVIDIA L40S``."""
@@ -25,10 +23,8 @@ class Conditions(BaseModel):
     placements: int
 
 
-class Speed(BaseModel):
+class Speed(BaseModel, frozen=True):
     """How fast a model decoded, as audio seconds over inference seconds."""
-
-    model_config = ConfigDict(frozen=True)
 
     rtfx: float
     low: float | None
@@ -40,10 +36,8 @@ class Speed(BaseModel):
     """None when parts were measured under different conditions, as when a run was resumed elsewhere."""
 
 
-class Entry(BaseModel):
+class Entry(BaseModel, frozen=True):
     """One model measured on one data set in one run."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     revision: str | None
@@ -90,8 +84,20 @@ def rate_columns(score: GroupScore) -> dict[str, Value]:
 
 def condition_columns(entry: Entry) -> dict[str, Value]:
     """Return what an entry's RTFx was measured on and with, None where nothing was measured."""
-    names = list(Conditions.model_fields)
-    return {name: getattr(entry.conditions, name) if entry.conditions else None for name in names}
+    return entry.conditions.model_dump() if entry.conditions else dict.fromkeys(Conditions.model_fields)
+
+
+def origin_columns(entry: Entry) -> dict[str, Value]:
+    """Return what an entry was measured with, and in which run."""
+    return {
+        "normalizer": entry.score.normalizer,
+        "revision": entry.revision,
+        "model_hash": entry.model_hash,
+        "dataset_fingerprint": entry.dataset_fingerprint,
+        "limit": entry.limit,
+        "run": entry.run,
+        "when": entry.when.isoformat(),
+    }
 
 
 def speed_columns(entry: Entry) -> dict[str, Value]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from acento.core.errors import InputError
 from acento.scoring.counts import ErrorCounts
-from acento.scoring.entry import Entry, Value, condition_columns, rate_columns, speed_columns
+from acento.scoring.entry import Entry, Value, condition_columns, origin_columns, rate_columns, speed_columns
 from acento.scoring.table import percent
 
 _BATCH = 4096
@@ -67,16 +67,7 @@ def _summary(job_id: str, run: ScoredRun) -> dict[str, Value]:
         "dataset": entry.dataset,
         "split": entry.split,
     }
-    origin: dict[str, Value] = {
-        "normalizer": entry.score.normalizer,
-        "revision": entry.revision,
-        "model_hash": entry.model_hash,
-        "dataset_fingerprint": entry.dataset_fingerprint,
-        "limit": entry.limit,
-        "run": entry.run,
-        "when": entry.when.isoformat(),
-    }
-    return known | rates | speed | condition_columns(entry) | origin
+    return known | rates | speed | condition_columns(entry) | origin_columns(entry)
 
 
 def _details(job_id: str, runs: Sequence[ScoredRun]) -> Iterator[dict[str, Value]]:

@@ -9,17 +9,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.data.source_options import SplitBy
 from acento.data.splits import group_of
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, interval, paired
+from acento.scoring.bootstrap import Draws, PairedDifference, paired
 from acento.scoring.counts import ErrorCounts
-from acento.scoring.score import FAILED, SCORED, Rate, count_column
+from acento.scoring.score import FAILED, SCORED, Rate, count_column, scored, word_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,8 @@ def _place(seed: int, group: str) -> bytes:
     return hashlib.sha256(f"{seed}\n{group}".encode()).digest()
 
 
-class Pooled(BaseModel):
+class Pooled(BaseModel, frozen=True):
     """What all folds came to, together."""
-
-    model_config = ConfigDict(frozen=True)
 
     folds: int
     clips: int
@@ -101,15 +100,11 @@ class Pooled(BaseModel):
         """What a person should know of it."""
         if self.wer.value is None:
             return f"{self.folds} folds have no reference word in {self.clips} clips: there is no WER."
-        bounds = (
-            "; one group alone has no interval"
-            if self.wer.low is None or self.wer.high is None
-            else f" [{100 * self.wer.low:.1f}, {100 * self.wer.high:.1f}]"
-        )
+        bounds = "; one group alone has no interval" if self.wer.low is None else ""
         failed = f" {self.failed} clips failed and are left out." if self.failed else ""
         return (
-            f"WER {100 * self.wer.value:.1f} %{bounds} over {self.clips} clips of {self.groups} groups, "
-            f"each tested once by one of {self.folds} models that never heard its group.{failed} "
+            f"WER {self.wer.text(digits=1, unit=' %')}{bounds} over {self.clips} clips of {self.groups} "
+            f"groups, each tested once by one of {self.folds} models, which was not trained on its group.{failed} "
             "It judges the recipe: a model trained on all clips should do about as well, or a little better."
         )
 
@@ -129,14 +124,7 @@ def pool_tables(tables: Sequence[pa.Table]) -> pa.Table:
     return whole
 
 
-def pool(
-    tables: Sequence[pa.Table],
-    split_by: SplitBy = "auto",
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> Pooled:
+def pool(tables: Sequence[pa.Table], split_by: SplitBy = "auto", **draws: Unpack[Draws]) -> Pooled:
     """Pool the folds' scores: counts are added, and whole groups are drawn for the interval.
 
     The interval is of the choice of groups. That models of two folds share most of their training clips is not in it:
@@ -147,25 +135,17 @@ def pool(
         DataError: groups are speakers, and a clip has none.
     """
     whole = pool_tables(tables)
-    scored = whole.filter(pc.equal(whole["status"], SCORED))
-    groups = _groups(scored, split_by)
+    rows = scored(whole)
+    draws["groups"] = groups = groups_of(rows, split_by)
     names = [field.name for field in fields(ErrorCounts)]
-    counts = ErrorCounts(**{name: int(count_column(scored, f"word_{name}").sum()) for name in names})
-    bounds = interval(
-        count_column(scored, "word_errors"),
-        count_column(scored, "word_length"),
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        groups=groups,
-    )
+    counts = ErrorCounts(**{name: int(count_column(rows, f"word_{name}").sum()) for name in names})
     return Pooled(
         folds=len(tables),
-        clips=len(scored),
+        clips=len(rows),
         failed=whole["status"].to_pylist().count(FAILED),
         groups=len(set(groups)),
         words=counts,
-        wer=Rate(value=counts.rate, low=bounds and bounds.low, high=bounds and bounds.high),
+        wer=word_rate(rows, **draws),
     )
 
 
@@ -173,10 +153,7 @@ def pool_difference(
     tuned: Sequence[pa.Table],
     base: Sequence[pa.Table],
     split_by: SplitBy = "auto",
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
+    **draws: Unpack[Draws],
 ) -> PairedDifference | None:
     """Return tuned less base over the clips that both have a score for, whole groups drawn; None if there are no words.
 
@@ -192,17 +169,20 @@ def pool_difference(
         )
     both = pc.and_(pc.equal(new["status"], SCORED), pc.equal(old["status"], SCORED))
     new, old = new.filter(both), old.filter(both)
+    draws["groups"] = groups_of(new, split_by)
     return paired(
         count_column(new, "word_errors"),
         count_column(new, "word_length"),
         count_column(old, "word_errors"),
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        groups=_groups(new, split_by),
+        **draws,
     )
 
 
-def _groups(scored: pa.Table, split_by: SplitBy) -> list[str]:
-    rows = zip(scored["speaker"].to_pylist(), scored["reference"].to_pylist(), strict=True)
+def groups_of(utterances: pa.Table, split_by: SplitBy) -> list[str]:
+    """Return the group of each row.
+
+    Raises:
+        DataError: groups are speakers, and a clip has none.
+    """
+    rows = zip(utterances["speaker"].to_pylist(), utterances["reference"].to_pylist(), strict=True)
     return [group_of(speaker, text, split_by) for speaker, text in rows]

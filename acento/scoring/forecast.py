@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL
+from acento.scoring.table import percent_text, points_text
 
 RESAMPLES = 1000
 TIMES = (2, 4)
@@ -34,10 +35,8 @@ class LearningPoint:
     """Reference words of each clip: the same for every point."""
 
 
-class Curve(BaseModel):
+class Curve(BaseModel, frozen=True):
     """WER = floor + scale * clips^-power, a fraction."""
-
-    model_config = ConfigDict(frozen=True)
 
     floor: float
     scale: float
@@ -52,10 +51,8 @@ class Curve(BaseModel):
         return float(self.floor + self.scale * float(clips) ** -self.power)
 
 
-class Predicted(BaseModel):
+class Predicted(BaseModel, frozen=True):
     """A WER that was not measured, with its interval; fractions."""
-
-    model_config = ConfigDict(frozen=True)
 
     clips: int
     wer: float
@@ -63,10 +60,8 @@ class Predicted(BaseModel):
     high: float
 
 
-class BackTest(BaseModel):
+class BackTest(BaseModel, frozen=True):
     """What the points up to half the clips would have foretold for all of them."""
-
-    model_config = ConfigDict(frozen=True)
 
     points: int
     """How many were used; from two a curve without a floor is drawn."""
@@ -79,10 +74,8 @@ class BackTest(BaseModel):
         return self.predicted.wer - self.measured
 
 
-class Forecast(BaseModel):
+class Forecast(BaseModel, frozen=True):
     """What the curve says of more clips, or why it says nothing."""
-
-    model_config = ConfigDict(frozen=True)
 
     curve: Curve | None
     """None with fewer than three points, or nothing to test on."""
@@ -203,7 +196,7 @@ def _sentence(
     curve: Curve, predicted: Sequence[Predicted], back_test: BackTest | None, measured: float, largest: int
 ) -> str:
     ahead = ", ".join(
-        f"{100 * one.wer:.1f} % [{100 * one.low:.1f}, {100 * one.high:.1f}] at {one.clips}" for one in predicted
+        f"{percent_text(one.wer, one.low, one.high, digits=1, unit=' %')} at {one.clips}" for one in predicted
     )
     said = f"With {largest} training clips WER is {100 * measured:.1f} %; the curve goes on to {ahead}."
     if not curve.scale:
@@ -213,6 +206,6 @@ def _sentence(
     if back_test is None:
         return f"{said} The forecast could not be tested: that takes two points of at most half the clips."
     return (
-        f"{said} From half the clips it would have foretold {100 * back_test.predicted.wer:.1f} % "
-        f"where {100 * back_test.measured:.1f} % was measured ({100 * back_test.error:+.1f} points)."
+        f"{said} From half the clips the forecast would have been {100 * back_test.predicted.wer:.1f} % "
+        f"where {100 * back_test.measured:.1f} % was measured ({points_text(back_test.error)} points)."
     )

@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from acento.scoring.compare import Comparison, compare
-from acento.scoring.entry import Entry, Speed, Value, condition_columns, rate_columns, speed_columns
-from acento.scoring.score import Rate
-from acento.scoring.table import Grid, rtfx_text
+from acento.scoring.entry import Entry, Speed, Value, condition_columns, origin_columns, rate_columns, speed_columns
+from acento.scoring.table import NO_VALUE, TextTable, percent_text, rtfx_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_VALUE = "–"
 _PAGE = 30
 """Rows of a breakdown that is shown without being asked for."""
-_TIED = "= not told apart from the first row of its rank (paired bootstrap over the same clips, {level:.0%})."
+_TIED = "= not distinguishable from the first row of its rank (paired bootstrap over the same clips, {level:.0%})."
 _FAILED = "* some clips failed: they are left out of the rates, and may change the rank."
 _OTHER_CONDITIONS = "~ RTFx measured under other conditions than the first row's: not to be compared with it."
 _NO_REFERENCE = "Clips without a reference are transcribed, not scored: {count}."
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LeaderboardRow:
     """An entry at its place."""
 
     entry: Entry
@@ -54,7 +52,7 @@ class Board:
     split: str
     limit: int | None
     normalizer: str
-    rows: tuple[Row, ...]
+    rows: tuple[LeaderboardRow, ...]
 
     @property
     def title(self) -> str:
@@ -62,7 +60,7 @@ class Board:
         limit = f", at most {self.limit} clips" if self.limit is not None else ""
         return f"{self.dataset}, {self.split}{limit}, normalizer {self.normalizer}"
 
-    def grid(self) -> Grid:
+    def grid(self) -> TextTable:
         """Return the board as a person reads it: rates in percent."""
         level = self.rows[0].entry.score.level
         scores = [row.entry.score.overall for row in self.rows]
@@ -73,7 +71,7 @@ class Board:
             (_OTHER_CONDITIONS, any(row.entry.rtfx is not None and not row.rtfx_comparable for row in self.rows)),
             (_NO_REFERENCE.format(count=unscored), unscored > 0),
         )
-        return Grid(
+        return TextTable(
             title=self.title,
             columns=("#", "model", f"WER % [{level:.0%}]", "CER %", "macro", "S/D/I", "RTFx", "clips"),
             rows=tuple(_cells(row) for row in self.rows),
@@ -87,20 +85,20 @@ class Board:
         shown = [grid for grid in breakdowns if grid is not None and len(grid.rows) <= _PAGE]
         return "\n".join(grid.to_markdown() for grid in (self.grid(), *shown))
 
-    def breakdown(self, by: str) -> Grid | None:
+    def breakdown(self, by: str) -> TextTable | None:
         """Return WER by ``split``, ``speaker`` or ``accent``, a column for each model; None where it is not known."""
         values = sorted({value for row in self.rows for value in row.entry.score.groups.get(by, {})})
         if not values:
             return None
         groups = [row.entry.score.groups.get(by, {}) for row in self.rows]
-        return Grid(
+        return TextTable(
             title=f"WER % by {by}",
             columns=(by, "clips", *(row.label for row in self.rows)),
             rows=tuple(
                 (
                     value,
                     str(max(group[value].utterances for group in groups if value in group)),
-                    *(_with_interval(group[value].wer) if value in group else _NO_VALUE for group in groups),
+                    *(group[value].wer.text(bounds=1) if value in group else NO_VALUE for group in groups),
                 )
                 for value in values
             ),
@@ -165,7 +163,7 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
     ordered = sorted(entries, key=_order)
     names = [entry.model for entry in ordered]
     conditions = next((entry.conditions for entry in ordered if entry.rtfx is not None), None)
-    rows: list[Row] = []
+    rows: list[LeaderboardRow] = []
     first_rank = 0
     first_table: pa.Table | None = None
     for place, entry in enumerate(ordered, start=1):
@@ -178,7 +176,7 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
         elif place_rank is not None:
             first_rank, first_table = place_rank, table
         rows.append(
-            Row(
+            LeaderboardRow(
                 entry=entry,
                 label=entry.model if names.count(entry.model) == 1 else f"{entry.model} {_version(entry)}",
                 rank=place_rank,
@@ -205,18 +203,18 @@ def _version(entry: Entry) -> str:
     return f"{revision}({entry.model_hash[:8]})"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: LeaderboardRow) -> tuple[str, ...]:
     score = row.entry.score.overall
     words = score.words
     sign = "" if row.rtfx_comparable else " ~"
     return (
-        _NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
+        NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
         row.label,
-        _with_interval(score.wer),
-        _number(score.cer),
-        _number(score.macro_wer),
+        score.wer.text(bounds=1),
+        percent_text(score.cer.value),
+        percent_text(score.macro_wer.value),
         f"{words.substitutions}/{words.deletions}/{words.insertions}",
-        _NO_VALUE if row.entry.speed is None else _speed(row.entry.speed) + sign,
+        NO_VALUE if row.entry.speed is None else _speed(row.entry.speed) + sign,
         f"{score.scored}, {score.failed} failed *" if score.failed else str(score.scored),
     )
 
@@ -227,35 +225,17 @@ def _speed(speed: Speed) -> str:
     return f"{rtfx_text(speed.rtfx)} [{rtfx_text(speed.low)}, {rtfx_text(speed.high)}]"
 
 
-def _number(rate: Rate) -> str:
-    return _NO_VALUE if rate.value is None else f"{100 * rate.value:.2f}"
-
-
-def _with_interval(rate: Rate) -> str:
-    if rate.low is None or rate.high is None:
-        return _number(rate)
-    return f"{_number(rate)} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
-
-
-def _flat(board: Board, row: Row) -> dict[str, Value]:
-    entry = row.entry
+def _flat(board: Board, row: LeaderboardRow) -> dict[str, Value]:
+    entry, origin = row.entry, origin_columns(row.entry)
     place: dict[str, Value] = {
         "dataset": board.dataset,
         "split": board.split,
-        "limit": board.limit,
-        "normalizer": board.normalizer,
+        "limit": origin.pop("limit"),
+        "normalizer": origin.pop("normalizer"),
         "rank": row.rank,
         "tied": row.tied,
         "model_id": entry.model,
-        "revision": entry.revision,
+        "revision": origin.pop("revision"),
     }
-    origin: dict[str, Value] = {
-        "model_hash": entry.model_hash,
-        "dataset_fingerprint": entry.dataset_fingerprint,
-        "run": entry.run,
-        "when": entry.when.isoformat(),
-    }
-    speed = speed_columns(entry) | {
-        "rtfx_comparable": row.rtfx_comparable,
-    }
+    speed: dict[str, Value] = speed_columns(entry) | {"rtfx_comparable": row.rtfx_comparable}
     return place | rate_columns(entry.score.overall) | speed | condition_columns(entry) | origin

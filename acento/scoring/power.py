@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import InputError
 
@@ -26,10 +26,8 @@ Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
 
 
-class Detectable(BaseModel):
+class Detectable(BaseModel, frozen=True):
     """The smallest true difference in corpus WER that the clips would show, and what that rests on."""
-
-    model_config = ConfigDict(frozen=True)
 
     clips: int
     units: int
@@ -54,8 +52,8 @@ class Detectable(BaseModel):
             else f"assuming that two models' errors correlate by {self.correlation:.2g}"
         )
         return (
-            f"With {counted} a difference below {100 * self.difference:.1f} points could not be told from chance "
-            f"(two-sided {100 * self.alpha:.3g} %, power {100 * self.power:.3g} %, {source})."
+            f"With {counted} a difference below {100 * self.difference:.1f} points could not be distinguished from "
+            f"chance (two-sided {100 * self.alpha:.3g} %, power {100 * self.power:.3g} %, {source})."
         )
 
     def units_for(self, difference: float) -> int:

@@ -8,18 +8,19 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, Interval, interval, macro_interval
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
 from acento.scoring.counts import ErrorCounts, count_characters, count_words
+from acento.scoring.table import percent_text
 
 SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
 GROUPINGS = ("split", "speaker", "accent")
@@ -65,20 +66,20 @@ class UtteranceResult:
     duration_s: float
 
 
-class Rate(BaseModel):
+class Rate(BaseModel, frozen=True):
     """A rate as a fraction, with its bootstrap interval; None where it is not defined."""
-
-    model_config = ConfigDict(frozen=True)
 
     value: float | None
     low: float | None
     high: float | None
 
+    def text(self, *, digits: int = 2, bounds: int | None = None, unit: str = "") -> str:
+        """Return it as a person reads it; see :func:`acento.scoring.table.percent_text`."""
+        return percent_text(self.value, self.low, self.high, digits=digits, bounds=bounds, unit=unit)
 
-class GroupScore(BaseModel):
+
+class GroupScore(BaseModel, frozen=True):
     """The score of a group of utterances."""
-
-    model_config = ConfigDict(frozen=True)
 
     utterances: int
     """All of them: scored, failed and without reference."""
@@ -100,19 +101,15 @@ class GroupScore(BaseModel):
     """Scored utterances with an empty reference: they have no WER of their own and are not in ``macro_wer``."""
 
 
-class Failure(BaseModel):
+class Failure(BaseModel, frozen=True):
     """An utterance that has no hypothesis, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     reason: str
 
 
-class Score(BaseModel):
+class Score(BaseModel, frozen=True):
     """What a run is worth: ``score.json``. The same utterances and normalizer give the same bytes."""
-
-    model_config = ConfigDict(frozen=True)
 
     normalizer: str
     """Name and version, such as ``chilean-leaderboard-1``."""
@@ -141,25 +138,22 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
     return pa.Table.from_pylist([_row(result, normalizer) for result in rows], schema=SCHEMA)
 
 
-def summarize(
-    utterances: pa.Table, normalizer: Normalizer, *, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
-) -> Score:
-    """Return the score of a table that ``score_utterances`` made with this normalizer."""
+def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draws]) -> Score:
+    """Return the score of a table that ``score_utterances`` made with this normalizer; clips are drawn."""
     groups = {}
     for name in GROUPINGS:
         values = sorted(value for value in pc.unique(utterances[name]).to_pylist() if value is not None)
         if values:
             groups[name] = {
-                value: _group(utterances.filter(pc.equal(utterances[name], value)), resamples, seed, level)
-                for value in values
+                value: _group(utterances.filter(pc.equal(utterances[name], value)), draws) for value in values
             }
     failed = utterances.filter(pc.equal(utterances["status"], FAILED))
     return Score(
         normalizer=normalizer.identity,
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        overall=_group(utterances, resamples, seed, level),
+        resamples=draws.get("resamples", RESAMPLES),
+        seed=draws.get("seed", 0),
+        level=draws.get("level", LEVEL),
+        overall=_group(utterances, draws),
         groups=groups,
         failures=tuple(
             Failure(id=name, reason=reason)
@@ -181,6 +175,25 @@ def count_column(utterances: pa.Table, name: str) -> npt.NDArray[np.int64]:
     return total
 
 
+def scored(utterances: pa.Table) -> pa.Table:
+    """Return the rows that have counts."""
+    return utterances.filter(pc.equal(utterances["status"], SCORED))
+
+
+def rate_of(errors: Numbers, lengths: Numbers, **draws: Unpack[Draws]) -> Rate:
+    """Return the sum of errors over the sum of reference lengths, with its interval."""
+    total = np.sum(lengths)
+    bounds = interval(errors, lengths, **draws)
+    value = float(np.sum(errors) / total) if total else None
+    return Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high)
+
+
+def word_rate(utterances: pa.Table, **draws: Unpack[Draws]) -> Rate:
+    """Return the corpus WER of the scored rows of a table, with its interval; not rounded."""
+    rows = scored(utterances)
+    return rate_of(count_column(rows, "word_errors"), count_column(rows, "word_length"), **draws)
+
+
 def _row(result: UtteranceResult, normalizer: Normalizer) -> dict[str, Any]:
     row: dict[str, Any] = asdict(result)
     if result.reference is not None:
@@ -195,29 +208,23 @@ def _row(result: UtteranceResult, normalizer: Normalizer) -> dict[str, Any]:
     return row
 
 
-def _group(utterances: pa.Table, resamples: int, seed: int, level: float) -> GroupScore:
-    scored = utterances.filter(pc.equal(utterances["status"], SCORED))
+def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
+    rows = scored(utterances)
     statuses = utterances["status"].to_pylist()
     totals = {
-        unit: ErrorCounts(**{name: int(count_column(scored, f"{unit}_{name}").sum()) for name in _COUNTS})
+        unit: ErrorCounts(**{name: int(count_column(rows, f"{unit}_{name}").sum()) for name in _COUNTS})
         for unit in _UNITS
     }
     bounds = {
-        unit: interval(
-            count_column(scored, f"{unit}_errors"),
-            count_column(scored, f"{unit}_length"),
-            resamples=resamples,
-            seed=seed,
-            level=level,
-        )
+        unit: interval(count_column(rows, f"{unit}_errors"), count_column(rows, f"{unit}_length"), **draws)
         for unit in _UNITS
     }
-    lengths = count_column(scored, "word_length")
-    rates = count_column(scored, "word_errors")[lengths > 0] / lengths[lengths > 0]
+    lengths = count_column(rows, "word_length")
+    rates = count_column(rows, "word_errors")[lengths > 0] / lengths[lengths > 0]
     macro = math.fsum(rates) / len(rates) if len(rates) else None
     return GroupScore(
         utterances=len(statuses),
-        scored=len(scored),
+        scored=len(rows),
         failed=statuses.count(FAILED),
         without_reference=statuses.count(NO_REFERENCE),
         audio_s=round(math.fsum(utterances["duration_s"].to_pylist()), 6),
@@ -225,8 +232,8 @@ def _group(utterances: pa.Table, resamples: int, seed: int, level: float) -> Gro
         characters=totals["character"],
         wer=_rate(totals["word"].rate, bounds["word"]),
         cer=_rate(totals["character"].rate, bounds["character"]),
-        macro_wer=_rate(macro, macro_interval(rates, resamples=resamples, seed=seed, level=level)),
-        undefined=len(scored) - len(rates),
+        macro_wer=_rate(macro, macro_interval(rates, **draws)),
+        undefined=len(rows) - len(rates),
     )
 
 

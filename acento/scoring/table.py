@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+NO_VALUE = "–"
+"""What stands in the cell of an unknown value."""
+
 _MARKDOWN = re.compile(r"[\\|*<`]")
 """What means something in a cell of GitHub's Markdown."""
 _NARROWEST = 12
@@ -14,7 +17,7 @@ _NARROWEST = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class TextTable:
     """A table that a person reads: the first columns in ``text`` are words, the others numbers."""
 
     title: str
@@ -26,9 +29,9 @@ class Grid:
     """The columns that hold words and are set flush left."""
 
     def to_markdown(self) -> str:
-        """Return the table in GitHub's Markdown, its title as a heading of the third level.
+        """Return the table in GitHub's Markdown, its title, if it has one, as a heading of the third level.
 
-        >>> print(Grid("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_markdown())
+        >>> print(TextTable("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_markdown())
         ### Test
         <BLANKLINE>
         | model | WER % |
@@ -36,7 +39,7 @@ class Grid:
         | a\\|b | 12.3 |
         <BLANKLINE>
         """
-        lines = [f"### {_escape(self.title)}", ""]
+        lines = [f"### {_escape(self.title)}", ""] if self.title else []
         lines.append(_markdown_row(self.columns))
         lines.append(f"| {' | '.join(':---' if column in self.text else '---:' for column in self.columns)} |")
         lines.extend(_markdown_row(row) for row in self.rows)
@@ -47,7 +50,7 @@ class Grid:
     def to_text(self, width: int = 120) -> str:
         """Return the table as plain text of at most so many columns.
 
-        >>> print(Grid("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_text())
+        >>> print(TextTable("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_text())
         Test
         model WER %
         ───────────
@@ -58,7 +61,7 @@ class Grid:
         from rich.console import Console
 
         file = StringIO()
-        bare = Grid("", self.columns, self.rows, text=self.text)
+        bare = TextTable("", self.columns, self.rows, text=self.text)
         Console(file=file, width=width, color_system=None, legacy_windows=False).print(rich_table(bare))
         lines = (line.removeprefix(" ").rstrip() for line in file.getvalue().splitlines())
         return "\n".join([self.title, *(line for line in lines if line), *self.notes])
@@ -89,6 +92,62 @@ def percent(rate: float | None) -> float | None:
     return None if rate is None else round(100 * rate, 2)
 
 
+def percent_text(
+    value: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    digits: int = 2,
+    bounds: int | None = None,
+    unit: str = "",
+) -> str:
+    """Return a fraction in percent, with its interval where it has one; "–" for None.
+
+    Args:
+        value: a fraction.
+        low: the interval's lower end.
+        high: the interval's upper end.
+        digits: decimals.
+        bounds: decimals of the interval; as many by default.
+        unit: what stands behind the number.
+
+    >>> percent_text(0.12345), percent_text(None), percent_text(0.5, 0.25, 0.75, digits=1, unit=" %")
+    ('12.35', '–', '50.0 % [25.0, 75.0]')
+    """
+    if value is None:
+        return NO_VALUE
+    return f"{100 * value:.{digits}f}{unit}{interval_text(low, high, digits if bounds is None else bounds)}"
+
+
+def points_text(delta: float | None, low: float | None = None, high: float | None = None, *, digits: int = 1) -> str:
+    """Return a difference of two fractions in points, signed, with its interval where it has one.
+
+    >>> points_text(-0.1234), points_text(0.01, -0.02, 0.04)
+    ('-12.3', '+1.0 [-2.0, +4.0]')
+    """
+    if delta is None:
+        return NO_VALUE
+    return f"{100 * delta:+.{digits}f}{interval_text(low, high, digits, sign='+')}"
+
+
+def interval_text(low: float | None, high: float | None, digits: int = 1, *, sign: str = "") -> str:
+    """Return an interval of fractions in percent, with a space before it; nothing where there is none.
+
+    >>> interval_text(0.1, 0.25)
+    ' [10.0, 25.0]'
+    """
+    return "" if low is None or high is None else f" [{100 * low:{sign}.{digits}f}, {100 * high:{sign}.{digits}f}]"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number and what it counts.
+
+    >>> counted(1, "clip"), counted(2, "clip")
+    ('1 clip', '2 clips')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def rtfx_text(rtfx: float) -> str:
     """Return an RTFx as tables show it: below 10 with two decimals, where a whole number would hide a third of it.
 
@@ -98,7 +157,7 @@ def rtfx_text(rtfx: float) -> str:
     return f"{rtfx:.2f}" if round(rtfx, 2) < 10 else f"{rtfx:.0f}"
 
 
-def rich_table(grid: Grid) -> "Table":
+def rich_table(grid: TextTable) -> "Table":
     """Return the table for a terminal; cells are shown as they are, never read as rich markup.
 
     Where it is narrow, words wrap first, then numbers at the spaces in them; no column is cut.

@@ -9,7 +9,7 @@ from acento.core.store.cache import cache_folder
 from acento.training.job import FinetuneJob
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row
-from acento.training.tensorboard import LiveBoard
+from acento.training.tensorboard import EventWriter
 
 _LOGS = "logs"
 
@@ -21,21 +21,21 @@ def live_log(store: Store, job: FinetuneJob) -> Iterator[Callable[[Row], None]]:
     A store that is no local folder keeps what it is given only when that is whole: there the rows go to a folder of
     this machine beside its copies, and the store has them in the model's history at the end.
     """
-    board: LiveBoard | None = None
+    writer: EventWriter | None = None
     folder = run_log(store, job.name, job.key)
     latest = Checkpoints(store, job.key).latest()
 
     def note(row: Row) -> None:
-        nonlocal board
-        if board is None:
-            board = LiveBoard(folder, from_step=None if latest is None else latest.step + 1)
-        board.add(row)
+        nonlocal writer
+        if writer is None:
+            writer = EventWriter(folder, from_step=None if latest is None else latest.step + 1)
+        writer.add(row)
 
     try:
         yield note
     finally:
-        if board is not None:
-            board.close()
+        if writer is not None:
+            writer.close()
 
 
 def run_log(store: Store, name: str, job: str) -> Path:

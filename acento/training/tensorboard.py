@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from acento.training.loop.curve import Row
 
@@ -24,11 +24,12 @@ _OF_STEPS = {"seconds", "epoch"}
 """Fields that evaluations have too, where they would only repeat themselves."""
 
 
-class LiveBoard:
+class EventWriter(AbstractContextManager["EventWriter"]):
     """Appends rows of a history to an event file in ``folder``, which ``tensorboard --logdir`` shows as they come.
 
     Each row is on its way to the disk when ``add`` returns: a kill loses none, at most it cuts the last one, which
-    TensorBoard passes over. A file's name has the time in it and, other than TensorBoard's own, not the machine's name.
+    TensorBoard passes over. Records are written by TensorBoard's own writer; ``EventFileWriter``, the next larger one,
+    puts the machine's name into the file's and only a whole second's time, by which files are put in order.
     """
 
     def __init__(self, folder: Path, *, from_step: int | None = None) -> None:
@@ -42,19 +43,19 @@ class LiveBoard:
         Raises:
             OSError: the folder cannot be written.
         """
-        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads files in the order of their names, and knows them by "tfevents"
         file = (folder / f"events.out.tfevents.{time.time_ns():020d}.acento").open("xb")
         self._writer: Any = RecordWriter(file)
-        self._put(file_version="brain.Event:2")
+        self._put(Event(file_version="brain.Event:2"))
         if from_step is not None:
-            self._put(step=from_step, session_log=SessionLog(status=SessionLog.START))
+            self._put(Event(step=from_step, session_log=SessionLog(status=SessionLog.START)))
 
     def add(self, row: Row) -> None:
         """Append one row."""
+        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         evaluation = row.get("dev_wer") is not None
@@ -63,25 +64,18 @@ class LiveBoard:
             for field, tag in TAGS.items()
             if row.get(field) is not None and not (evaluation and field in _OF_STEPS)
         ]
-        self._put(step=int(row["step"]), summary=Summary(value=values))
+        self._put(Event(step=int(row["step"]), summary=Summary(value=values)))
 
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
 
-    def _put(self, **fields: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-
-        self._writer.write(Event(wall_time=time.time(), **fields).SerializeToString())
+    def _put(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._writer.write(event.SerializeToString())
         self._writer.flush()
 
-    def __enter__(self) -> Self:
-        """Return the board itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the file."""
         self.close()
 
@@ -92,6 +86,6 @@ def write_events(history: Iterable[Row], folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    with LiveBoard(folder) as board:
+    with EventWriter(folder) as writer:
         for row in history:
-            board.add(row)
+            writer.add(row)

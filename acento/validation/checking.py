@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from acento.core.errors import InputError
-from acento.validation.suite import Check, Suite, expectations
+from acento.validation.suite import PARAMETERS, Check, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
+    from great_expectations.core import ExpectationSuite
+
+_SEVERITY = {"error": "critical", "warning": "warning"}
+"""What Great Expectations calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,37 @@ def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, floa
     return [_finding(check, results[check.name], parameters) for check in suite.made(parameters)]
 
 
+def expectations(suite: Suite, parameters: Mapping[str, float]) -> "ExpectationSuite":
+    """Return the suite as Great Expectations knows it; a check's name is in its expectation's ``meta``.
+
+    Raises:
+        InputError: there is no such expectation, or its arguments are wrong.
+    """
+    gx = great_expectations()
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    found = []
+    for check in suite.checks:
+        try:
+            kind = get_expectation_impl(check.expect)
+            known = parameters if check.parameters <= parameters.keys() else dict.fromkeys(PARAMETERS, 1.0)
+            expectation = kind(
+                **check.kwargs_with(known), severity=_SEVERITY[check.severity], meta={"check": check.name}
+            )
+        except ExpectationNotFoundError as error:
+            raise InputError(
+                f"Suite {suite.name}, check {check.name}: Great Expectations has no {check.expect}."
+            ) from error
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"Suite {suite.name}, check {check.name}: {check.expect} cannot have these arguments ({_why(error)})."
+            ) from error
+        if check.parameters <= parameters.keys():
+            found.append(expectation)
+    return gx.ExpectationSuite(name=suite.name, expectations=found)
+
+
 def _finding(check: Check, result: Any, parameters: Mapping[str, float]) -> Finding:
     """Return what Great Expectations found, in our words."""
     trouble = _exception(result.exception_info or {})
@@ -113,3 +148,12 @@ def _exception(info: Mapping[str, Any]) -> str | None:
             lines = str(part.get("exception_message") or "").strip().splitlines()
             return (lines or ["no reason is given"])[-1].rstrip(".")
     return None
+
+
+def _why(error: Exception) -> str:
+    """Return the first complaint of Great Expectations in one line."""
+    errors = getattr(error, "errors", None)
+    if callable(errors) and (listed := errors()):
+        place = ".".join(str(part) for part in listed[0]["loc"] if part != "__root__")
+        return f"{place}: {listed[0]['msg']}" if place else str(listed[0]["msg"])
+    return (str(error).splitlines() or [type(error).__name__])[0]

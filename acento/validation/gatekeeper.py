@@ -3,7 +3,7 @@
 from acento.core.errors import DataError
 from acento.core.store import Store
 from acento.data.dataset import Card
-from acento.validation.verdict import Verdict, latest_verdict
+from acento.validation.verdict import ValidationVerdict, latest_verdict
 
 PASSED, NOT_VALIDATED, USED_ALL_THE_SAME = "passed", "not validated", "failed, used all the same"
 """What a run says of the validation of its data."""
@@ -36,13 +36,13 @@ def require_valid(store: Store, card: Card, allow_invalid: bool = False) -> str:
     if allow_invalid:
         return USED_ALL_THE_SAME
     raise InvalidDataError(
-        f"{failure(verdict)} Mend the data and stage it again, change the suite (acento validate {verdict.dataset} "
-        "--suite FILE), or use it all the same with --allow-invalid.",
+        f"{failure(verdict)} Fix the data and stage it again, change the suite (acento validate {verdict.dataset} "
+        "--suite FILE), or use it anyway with --allow-invalid.",
         verdict.key,
     )
 
 
-def failure(verdict: Verdict) -> str:
+def failure(verdict: ValidationVerdict) -> str:
     """Say in one sentence which checks a data set failed, and which clips are at fault."""
     found = "; ".join(f"{check.name}: {check.sentence.rstrip('.')}" for check in verdict.errors)
     return f"Data set {verdict.title} failed validation ({found})."

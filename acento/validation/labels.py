@@ -1,30 +1,32 @@
 """What a model can be taught from one clip: the longest label, by its own tokenizer, and the longest audio."""
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from acento.core.errors import DataError, ModelError
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.family import WHISPER
 from acento.models.languages import told
-from acento.models.trainable import Labeler
 from acento.training.loading import load_labeler
 
 _BATCH = 1000
 
 
-class LabelLimits(Protocol):
+@dataclass(frozen=True, slots=True)
+class LabelLimits:
     """The limits of one model, as the parameters that a suite may refer to, and how it counts tokens."""
 
     parameters: dict[str, float]
     """``max_label_tokens`` and ``window_s`` (seconds), as far as the model has such limits."""
+    count: Callable[[Iterable[str | None]], Iterator[int]]
+    """Yields the tokens of each text's label: what is said, and the language, task and end marks around it.
 
-    def count(self, texts: Iterable[str | None]) -> Iterator[int]:
-        """Yield the tokens of each text's label: what is said, and the language, task and end marks around it.
-
-        The start token is not counted: in training the decoder is fed with it, it is not among the labels.
-        """
+    The start token is not counted: in training the decoder is fed with it, it is not among the labels. A text that the
+    model cannot write has no label.
+    """
 
 
 def label_limits(checkpoint: Checkpoint, language: str | None) -> LabelLimits | None:
@@ -36,54 +38,42 @@ def label_limits(checkpoint: Checkpoint, language: str | None) -> LabelLimits | 
     """
     family = checkpoint.family
     if family.name == WHISPER:
-        return _WhisperLimits(checkpoint)
-    return _Labels(load_labeler(family, checkpoint.folder, told(checkpoint, language))) if family.labeler else None
+        return _whisper_limits(checkpoint)
+    if not family.labeler:
+        return None
+    labeler = load_labeler(family, checkpoint.folder, told(checkpoint, language))
 
-
-class _Labels:
-    """The limits that a family's own labeler says."""
-
-    def __init__(self, labeler: Labeler) -> None:
-        self.parameters: dict[str, float] = {"max_label_tokens": labeler.needs.max_labels}
-        if labeler.needs.window_s is not None:
-            self.parameters["window_s"] = labeler.needs.window_s
-        self._labeler = labeler
-
-    def count(self, texts: Iterable[str | None]) -> Iterator[int]:
-        """See :meth:`LabelLimits.count`; a text that the model cannot write has no label."""
+    def count(texts: Iterable[str | None]) -> Iterator[int]:
         for text in texts:
             try:
-                yield len(self._labeler.labels(text)) if text else 0
+                yield len(labeler.labels(text)) if text else 0
             except DataError:
                 yield 0
 
+    parameters: dict[str, float] = {"max_label_tokens": labeler.needs.max_labels}
+    if labeler.needs.window_s is not None:
+        parameters["window_s"] = labeler.needs.window_s
+    return LabelLimits(parameters, count)
 
-class _WhisperLimits:
-    """Whisper's limits, without importing transformers: data is judged where it is staged."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
-        self.parameters: dict[str, float] = {}
-        if isinstance(tokens := config.get("max_target_positions"), int):
-            self.parameters["max_label_tokens"] = tokens
-        if isinstance(positions := config.get("max_source_positions"), int):
-            self.parameters["window_s"] = positions * 0.02  # a position is two frames of 10 ms
-        self._tokenizer = _tokenizer(checkpoint)
-        self._extra = _special_tokens(self._tokenizer)
+def _whisper_limits(checkpoint: Checkpoint) -> LabelLimits:
+    """Return Whisper's limits without importing transformers: data is judged where it is staged."""
+    config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+    parameters: dict[str, float] = {}
+    if isinstance(tokens := config.get("max_target_positions"), int):
+        parameters["max_label_tokens"] = tokens
+    if isinstance(positions := config.get("max_source_positions"), int):
+        parameters["window_s"] = positions * 0.02  # a position is two frames of 10 ms
+    tokenizer = _tokenizer(checkpoint)
+    extra = _special_tokens(tokenizer)
 
-    def count(self, texts: Iterable[str | None]) -> Iterator[int]:
-        """See :meth:`LabelLimits.count`."""
-        batch: list[str] = []
-        for text in texts:
-            batch.append((text or "").strip())
-            if len(batch) == _BATCH:
-                yield from self._count(batch)
-                batch = []
-        yield from self._count(batch)
+    def count(texts: Iterable[str | None]) -> Iterator[int]:
+        stripped = ((text or "").strip() for text in texts)
+        while batch := list(islice(stripped, _BATCH)):
+            for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+                yield len(encoding.ids) + extra
 
-    def _count(self, texts: list[str]) -> Iterator[int]:
-        for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False):
-            yield len(encoding.ids) + self._extra
+    return LabelLimits(parameters, count)
 
 
 def _tokenizer(checkpoint: Checkpoint) -> Any:

@@ -4,7 +4,6 @@ The measures of a part are an artifact of their own, named by the part and by th
 appended costs only its own measuring, and a run that was killed goes on where it was.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from acento.core.store.upkeep.usage import Group
 from acento.data.dataset import CLIPS, Card, DataPart, all_cards
 from acento.data.text_measures import measure_wording
 from acento.data.utterance import META_COLUMNS, SCHEMA
+from acento.models.devices import cores
 from acento.validation.levels import measure_levels
 
 MEASURE_VERSION = 1
@@ -29,20 +29,8 @@ MEASURE_VERSION = 1
 MEASURES = "measures.parquet"
 
 _STRINGS, _WHOLE = ("audio_error", "prompt", "script"), ("sample_rate", "channels", "characters", "letters", "words")
-_NUMBERS = (
-    "seconds",
-    "rms_dbfs",
-    "peak_dbfs",
-    "clipping_share",
-    "silence_share",
-    "speech_dbfs",
-    "noise_dbfs",
-    "snr_db",
-    "start_db",
-    "end_db",
-    "characters_per_second",
-    "script_share",
-)
+_LEVELS = ("seconds", "rms_dbfs", "peak_dbfs", "clipping_share", "silence_share", "speech_dbfs", "noise_dbfs", "snr_db")
+_NUMBERS = (*_LEVELS, "start_db", "end_db", "characters_per_second", "script_share")
 MEASURES_SCHEMA = pa.schema(
     [("id", pa.string()), ("wrong_columns", pa.string())]
     + [(name, pa.int64()) for name in _WHOLE]
@@ -116,19 +104,13 @@ def read_measured(store: Store, card: Card) -> Iterator[pa.Table]:
             have = [name for name in META_COLUMNS if name in file.schema_arrow.names]
             table = file.read(columns=have, use_threads=False)
         measures = pq.read_table(store.local_path(measures_key(part.key), MEASURES), use_threads=False)
-        for name in META_COLUMNS:
-            kind = SCHEMA.field(name).type
-            if name not in have or table.schema.field(name).type != kind:
-                empty = pa.nulls(table.num_rows, kind)
-                table = (
-                    table.set_column(have.index(name), name, empty)
-                    if name in have
-                    else table.append_column(name, empty)
-                )
-                have = table.schema.names
-        for name in MEASURES_SCHEMA.names[1:]:
-            table = table.append_column(name, measures[name])
-        yield table.select([*META_COLUMNS, *MEASURES_SCHEMA.names[1:]]).replace_schema_metadata(None)
+        facts = {
+            field.name: table[field.name]
+            if field.name in have and table.schema.field(field.name).type == field.type
+            else pa.nulls(table.num_rows, field.type)
+            for field in map(SCHEMA.field, META_COLUMNS)
+        }
+        yield pa.table(facts | {name: measures[name] for name in MEASURES_SCHEMA.names[1:]})
 
 
 def _measured(row: dict[str, Any], wrong: str) -> dict[str, Any]:
@@ -146,8 +128,7 @@ def _each(store: Store, parts: list[DataPart], workers: int | None) -> Iterator[
             measure_part(store, part.key)
             yield part
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(min(workers or cores, len(parts)), thread_name_prefix="measuring") as pool:
+    with ThreadPoolExecutor(min(workers or cores(), len(parts)), thread_name_prefix="measuring") as pool:
         running = {pool.submit(measure_part, store, part.key): part for part in parts}
         try:
             for future in as_completed(running):

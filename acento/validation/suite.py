@@ -3,16 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint
 from acento.validation.frame import COLUMNS
-
-if TYPE_CHECKING:
-    from great_expectations.core import ExpectationSuite
 
 DEFAULT_SUITE = Path(__file__).with_name("suites") / "default.yaml"
 PARAMETERS = ("max_label_tokens", "window_s")
@@ -21,20 +18,18 @@ Severity = Literal["error", "warning"]
 
 _PARAMETER = "$PARAMETER"
 _OURS = ("column", "column_A", "column_B", "column_list", "column_set")
-_SEVERITY = {"error": "critical", "warning": "warning"}
-"""What Great Expectations calls them."""
 
 
-class Check(BaseModel):
+class Check(BaseModel, frozen=True, extra="forbid"):
     """One expectation of a suite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[\w.-]+$")
     expect: str = Field(pattern=r"^expect_\w+$")
     kwargs: dict[str, Any]
     severity: Severity
     says: str = Field(min_length=1)
+    fails: str | None = None
+    """What is wrong where it fails, and what to do; ``{observed}`` stands for what a check of the whole table saw."""
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -55,18 +50,16 @@ class Check(BaseModel):
         }
 
 
-class Suite(BaseModel):
+class Suite(BaseModel, frozen=True, extra="forbid"):
     """What a data set is judged by."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     checks: tuple[Check, ...] = Field(min_length=1)
 
     @property
     def digest(self) -> str:
-        """Name the suite's content; comments and layout of its file do not count."""
-        return fingerprint(self.model_dump(mode="json"))
+        """Name the suite's content; comments, layout and the words for failures do not count."""
+        return fingerprint(self.model_dump(mode="json", exclude={"checks": {"__all__": {"fails"}}}))
 
     def made(self, parameters: Mapping[str, float]) -> list[Check]:
         """Return the checks that can be made when these limits of a model are known."""
@@ -106,39 +99,6 @@ def load_suite(path: Path | None = None) -> Suite:
     return suite
 
 
-def expectations(suite: Suite, parameters: Mapping[str, float]) -> "ExpectationSuite":
-    """Return the suite as Great Expectations knows it; a check's name is in its expectation's ``meta``.
-
-    Raises:
-        InputError: there is no such expectation, or its arguments are wrong.
-    """
-    from acento.validation.checking import great_expectations
-
-    gx = great_expectations()
-    from great_expectations.exceptions import ExpectationNotFoundError
-    from great_expectations.expectations.registry import get_expectation_impl
-
-    found = []
-    for check in suite.checks:
-        try:
-            kind = get_expectation_impl(check.expect)
-            known = parameters if check.parameters <= parameters.keys() else dict.fromkeys(PARAMETERS, 1.0)
-            expectation = kind(
-                **check.kwargs_with(known), severity=_SEVERITY[check.severity], meta={"check": check.name}
-            )
-        except ExpectationNotFoundError as error:
-            raise InputError(
-                f"Suite {suite.name}, check {check.name}: Great Expectations has no {check.expect}."
-            ) from error
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"Suite {suite.name}, check {check.name}: {check.expect} cannot have these arguments ({_why(error)})."
-            ) from error
-        if check.parameters <= parameters.keys():
-            found.append(expectation)
-    return gx.ExpectationSuite(name=suite.name, expectations=found)
-
-
 def _look(check: Check, where: Path) -> None:
     """See that a check names columns and limits that there are."""
     for column in check.columns:
@@ -162,12 +122,3 @@ def _first(error: ValidationError, body: dict[str, Any]) -> str:
         name = check.get("name") if isinstance(check, dict) else None
         place[:2] = [f"check {name or place[1] + 1}"]
     return f"{', '.join(map(str, place))}: {first['msg']}"
-
-
-def _why(error: Exception) -> str:
-    """Return the first complaint of Great Expectations in one line."""
-    errors = getattr(error, "errors", None)
-    if callable(errors) and (listed := errors()):
-        place = ".".join(str(part) for part in listed[0]["loc"] if part != "__root__")
-        return f"{place}: {listed[0]['msg']}" if place else str(listed[0]["msg"])
-    return (str(error).splitlines() or [type(error).__name__])[0]

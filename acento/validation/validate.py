@@ -1,25 +1,44 @@
 """Validate a staged version: measure its clips, judge them by a suite, and publish the verdict."""
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
 
 from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.validation.checking import run_suite
+from acento.validation.checking import Finding, expectations, run_suite
 from acento.validation.frame import make_frame
 from acento.validation.labels import label_limits
 from acento.validation.measure import measure
-from acento.validation.suite import expectations, load_suite
-from acento.validation.verdict import Verdict, check_verdict, load_verdict, note_verdict, save_verdict, verdict_key
+from acento.validation.page import page
+from acento.validation.suite import Suite, load_suite
+from acento.validation.verdict import (
+    PAGE,
+    ROWS,
+    SUITE,
+    VERDICT,
+    ValidationVerdict,
+    check_verdict,
+    load_verdict,
+    note_verdict,
+    verdict_key,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
     """A verdict, and whether it was there before."""
 
-    verdict: Verdict
+    verdict: ValidationVerdict
     cached: bool
 
 
@@ -62,7 +81,7 @@ def validate(
         report(f"check {card.title}", len(suite.checks), len(suite.checks), "checks")
         checks = tuple(check_verdict(finding) for finding in findings)
         made = {check.name for check in checks}
-        verdict = Verdict(
+        verdict = ValidationVerdict(
             dataset=f"{card.name}@{card.version}",
             title=card.title,
             dataset_fingerprint=card.fingerprint,
@@ -78,6 +97,36 @@ def validate(
             left_out=tuple(check.name for check in suite.checks if check.name not in made),
             key=key,
         )
-        save_verdict(store, verdict, suite, findings, frame)
+        _publish(store, verdict, suite, findings, frame)
     note_verdict(store, card, key)
     return Validated(load_verdict(store, key), cached)
+
+
+def _publish(
+    store: Store, verdict: ValidationVerdict, suite: Suite, findings: Iterable[Finding], frame: "pd.DataFrame"
+) -> None:
+    """Publish a verdict with its page, the rows at fault, and the suite as it was."""
+    with store.publish(verdict.key) as draft:
+        folder = draft.folder
+        (folder / VERDICT).write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / PAGE).write_text(page(verdict, frame), encoding="utf-8")
+        body = yaml.safe_dump(
+            suite.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=120
+        )
+        (folder / SUITE).write_text(body, encoding="utf-8")
+        _write_rows(folder / ROWS, findings, frame)
+        draft.info.update(dataset=verdict.dataset, passed=verdict.passed)
+
+
+def _write_rows(path: Path, findings: Iterable[Finding], frame: "pd.DataFrame") -> None:
+    """Write every clip that is not as expected: which check, what it has instead, and where it came from."""
+    failed = [finding for finding in findings if not finding.ok]
+    wanted = {uid for finding in failed for uid, _ in finding.rows}
+    facts = frame.loc[frame["id"].isin(wanted), ["id", "split", "source"]]
+    known = {row.id: (row.split, row.source) for row in facts.itertuples(index=False)}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "check", "severity", "value", "split", "source"])
+        for finding in failed:
+            for uid, value in finding.rows:
+                writer.writerow([uid, finding.check.name, finding.check.severity, value, *known.get(uid, ("", ""))])

@@ -1,13 +1,11 @@
 """The verdict on a version of a data set: what every check found, kept in the store, and which one counts today."""
 
-import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
@@ -15,13 +13,9 @@ from acento.core.store.coordination import Records
 from acento.core.store.upkeep.references import Live
 from acento.core.store.upkeep.usage import Group
 from acento.data.dataset import Card, version_key
+from acento.validation.checking import Finding
 from acento.validation.measure import MEASURE_VERSION
 from acento.validation.suite import Severity, Suite
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from acento.validation.checking import Finding
 
 VALIDATION_VERSION = 1
 """Raised by hand whenever the same measures and suite may lead to another verdict or page."""
@@ -30,10 +24,8 @@ EXAMPLES = 20
 """Clips at fault that a verdict names for each check; ``rows.csv`` has them all."""
 
 
-class CheckVerdict(BaseModel):
+class CheckVerdict(BaseModel, frozen=True):
     """What one check found."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     expect: str
@@ -60,10 +52,8 @@ class CheckVerdict(BaseModel):
         return "ok" if self.ok else "ERROR" if self.severity == "error" else "warning"
 
 
-class Verdict(BaseModel):
+class ValidationVerdict(BaseModel, frozen=True):
     """What a suite says of one version of a data set."""
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     """Name and version, such as ``santiago@2``."""
@@ -101,17 +91,10 @@ def verdict_key(card: Card, suite: Suite, model_digest: str | None) -> str:
     return f"validations/{fingerprint(parts)}"
 
 
-def check_verdict(finding: "Finding") -> CheckVerdict:
+def check_verdict(finding: Finding) -> CheckVerdict:
     """Return a finding in short, with a sentence for people."""
     check, rows = finding.check, finding.rows
     share = len(rows) / finding.looked_at if finding.looked_at else None
-    sentence = check.says
-    if not finding.ok and rows:
-        ids = ", ".join(uid for uid, _ in rows[:3]) + (", …" if len(rows) > 3 else "")
-        some = f"{len(rows)} of {finding.looked_at} clips" if finding.looked_at else f"{len(rows)} clips"
-        sentence = f"{check.says.rstrip('.')}: not so for {some} ({ids})."
-    elif not finding.ok:
-        sentence = f"{check.says.rstrip('.')}: not so" + (f" ({finding.observed})." if finding.observed else ".")
     return CheckVerdict(
         name=check.name,
         expect=check.expect,
@@ -123,8 +106,20 @@ def check_verdict(finding: "Finding") -> CheckVerdict:
         share=None if share is None else round(share, 6),
         examples=tuple(uid for uid, _ in rows[:EXAMPLES]),
         values=tuple(value for _, value in rows[:EXAMPLES]),
-        sentence=sentence,
+        sentence=check.says if finding.ok else _failure(finding),
     )
+
+
+def _failure(finding: Finding) -> str:
+    """Say what is wrong, and of how many clips."""
+    check, rows, observed = finding.check, finding.rows, finding.observed or ""
+    if not rows and check.fails:
+        return check.fails.replace("{observed}", observed)
+    ids = ", ".join(uid for uid, _ in rows[:3]) + (", …" if len(rows) > 3 else "")
+    of = f" of {finding.looked_at}" if finding.looked_at else ""
+    details = f"{len(rows)}{of} clips ({ids})" if rows else observed
+    wrong = (check.fails or f"Not met: {check.says}").rstrip(".")
+    return f"{wrong}: {details}." if details else f"{wrong}."
 
 
 def expected(expect: str, kwargs: dict[str, Any]) -> str:
@@ -154,27 +149,9 @@ def expected(expect: str, kwargs: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def save_verdict(
-    store: Store, verdict: Verdict, suite: Suite, findings: Iterable["Finding"], frame: "pd.DataFrame"
-) -> None:
-    """Publish a verdict with its page, the rows at fault, and the suite as it was."""
-    import yaml
-
-    from acento.validation.page import page
-
-    with store.publish(verdict.key) as draft:
-        folder = draft.folder
-        (folder / VERDICT).write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        (folder / PAGE).write_text(page(verdict, frame), encoding="utf-8")
-        body = yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
-        (folder / SUITE).write_text(body, encoding="utf-8")
-        _write_rows(folder / ROWS, findings, frame)
-        draft.info.update(dataset=verdict.dataset, passed=verdict.passed)
-
-
-def load_verdict(store: Store, key: str) -> Verdict:
+def load_verdict(store: Store, key: str) -> ValidationVerdict:
     """Return a stored verdict."""
-    return Verdict.model_validate_json(store.read_bytes(key, VERDICT))
+    return ValidationVerdict.model_validate_json(store.read_bytes(key, VERDICT))
 
 
 def note_verdict(store: Store, card: Card, key: str, now: datetime | None = None) -> None:
@@ -193,7 +170,7 @@ def note_verdict(store: Store, card: Card, key: str, now: datetime | None = None
             return
 
 
-def latest_verdict(store: Store, card: Card) -> Verdict | None:
+def latest_verdict(store: Store, card: Card) -> ValidationVerdict | None:
     """Return the verdict that counts for a version: that of its last validation; None if it was never validated.
 
     One that another version of this code wrote and this one cannot read counts as none.
@@ -223,17 +200,3 @@ def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
 
 def _notes(store: Store, card: Card) -> Records:
     return Records(store, f"verdicts/{card.name}/{card.version:06d}/")
-
-
-def _write_rows(path: Path, findings: Iterable["Finding"], frame: "pd.DataFrame") -> None:
-    """Write every clip that is not as expected: which check, what it has instead, and where it came from."""
-    failed = [finding for finding in findings if not finding.ok]
-    wanted = {uid for finding in failed for uid, _ in finding.rows}
-    facts = frame.loc[frame["id"].isin(wanted), ["id", "split", "source"]]
-    known = {row.id: (row.split, row.source) for row in facts.itertuples(index=False)}
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "check", "severity", "value", "split", "source"])
-        for finding in failed:
-            for uid, value in finding.rows:
-                writer.writerow([uid, finding.check.name, finding.check.severity, value, *known.get(uid, ("", ""))])

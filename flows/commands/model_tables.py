@@ -6,16 +6,17 @@ from flows import terminal
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.registry.card.report import Report
-    from acento.scoring.score import Rate
+    from acento.registry.card.report import ModelReport
 
 
-def print_report(report: "Report") -> None:
+def print_report(report: "ModelReport") -> None:
     """Print scores before and after, and what the gate said."""
     rows = []
     for one in report.sets:
         shown = [(f"{one.name} ({one.role})", one.all), *((f"  {accent}", row) for accent, row in one.accents.items())]
-        rows += [(title, row.clips, _rate(row.base), _rate(row.tuned)) for title, row in shown]
+        rows += [
+            (title, row.clips, "–" if row.base is None else row.base.text(), row.tuned.text()) for title, row in shown
+        ]
     terminal.print_table(None, ["clips", "scored", f"WER % of {report.base}", "WER % of it"], rows)
     if report.gate is not None:
         terminal.out.print()
@@ -43,15 +44,3 @@ def print_history(store: "Store", name: str, alias: str) -> None:
         for move in history(store, name, alias)
     ]
     terminal.print_table(alias, ["move", "version", "when", "by", "how", "why"], rows)
-
-
-def percent(rate: float | None) -> str:
-    """Return a fraction in percent, with two decimals."""
-    return "–" if rate is None else f"{100 * rate:.2f}"
-
-
-def _rate(rate: "Rate | None") -> str:
-    if rate is None or rate.value is None:
-        return "–"
-    bounds = "" if rate.low is None or rate.high is None else f" [{percent(rate.low)}, {percent(rate.high)}]"
-    return percent(rate.value) + bounds

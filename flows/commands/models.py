@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from acento.scoring.table import percent_text
 from flows import terminal
-from flows.commands.model_tables import percent, print_history, print_report
+from flows.commands.model_tables import print_history, print_report
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.registry.versions import ModelVersion
+    from acento.registry.model_version import ModelVersion
 
 app = typer.Typer(
     help="List the tuned models; show, promote, roll back, export or push one.", invoke_without_command=True
@@ -56,8 +57,8 @@ def list_(
                 one.about.base["id"],
                 one.about.strategy,
                 one.about.dataset,
-                f"{percent(one.about.dev_wer_before)} → {percent(one.about.dev_wer)}",
-                "–" if last is None else percent(last.report.test.all.tuned.value),
+                f"{percent_text(one.about.dev_wer_before)} → {percent_text(one.about.dev_wer)}",
+                "–" if last is None else percent_text(last.report.test.all.tuned.value),
                 one.about.created[:16].replace("T", " "),
             )
         )
@@ -83,7 +84,7 @@ def show(name: Which) -> None:
             ("data", f"{about.dataset} ({about.dataset_fingerprint[:12]})"),
             ("strategy", about.strategy),
             *([("parent", f"between it and the base: {about.parent}")] if about.parent else []),
-            ("dev WER", f"{percent(about.dev_wer_before)} → {percent(about.dev_wer)} %"),
+            ("dev WER", f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)} %"),
             ("made", about.created),
             *([("job", about.job)] if about.job else []),
             *[(name, value) for name, value in about.provenance.items() if isinstance(value, str | int | float)],
@@ -117,7 +118,7 @@ def promote(
     """Let an alias point to a version; `production` only where the gate let it pass."""
     from acento.core.errors import InputError
     from acento.registry.aliases import pointed_at
-    from acento.registry.aliases import promote as move
+    from acento.registry.promotion import promote as move
     from acento.registry.versions import find_version
 
     if force and not why:
@@ -145,7 +146,7 @@ def rollback(
 ) -> None:
     """Let an alias point to what it pointed to before; again, and it goes further back."""
     from acento.registry.aliases import pointed_at
-    from acento.registry.aliases import rollback as move_back
+    from acento.registry.promotion import rollback as move_back
 
     store = _store()
     before = pointed_at(store, name, alias)
@@ -181,7 +182,7 @@ def export(
         [
             ("exported", f"{done.id} (there already)" if done.cached else done.id),
             ("size", f"{done.size / 1e6:.1f} MB"),
-            ("dev WER", f"{percent(done.wer)} %, the model's own {percent(done.wer_before)} %"),
+            ("dev WER", f"{percent_text(done.wer)} %, the model's own {percent_text(done.wer_before)} %"),
             ("difference", done.sentence),
             ("path", folder or store.local_folder(done.key)),
         ]

@@ -45,8 +45,9 @@ def check() -> None:
 @app.command()
 def ls(folder: Prefix = "") -> None:
     """List what is in a folder of the store."""
+    from humanize import naturalsize
+
     from acento.core.errors import InputError
-    from acento.core.sizes import size_text
     from acento.core.store import MARKER
     from acento.core.store.marker import FILES
 
@@ -65,14 +66,15 @@ def ls(folder: Prefix = "") -> None:
         newest[name] = max(newest[name], found.modified)
     if not sizes:
         raise InputError(f"There is nothing in {folder or 'the store'} of {store.url}.")
-    rows = [(name, size_text(sizes[name]), _day(newest[name])) for name in sorted(sizes)]
+    rows = [(name, naturalsize(sizes[name]), _day(newest[name])) for name in sorted(sizes)]
     terminal.print_table(None, ["name", "size", "written last"], rows)
 
 
 @app.command()
 def du() -> None:
     """Show how much room each kind of thing takes."""
-    from acento.core.sizes import size_text
+    from humanize import naturalsize
+
     from acento.core.store.upkeep.usage import KINDS, survey
 
     store = _store()
@@ -85,19 +87,20 @@ def du() -> None:
         sizes[group.kind] += group.size - left_here
         left += left_here
     rows = [
-        (kind, KINDS.get(kind, "not of Acento's making"), counts[kind], size_text(sizes[kind]))
+        (kind, KINDS.get(kind, "not of Acento's making"), counts[kind], naturalsize(sizes[kind]))
         for kind in sorted(sizes, key=lambda kind: -sizes[kind])
         if counts[kind]
     ]
-    rows += [("", "of writers that were killed, or that write now", 0, size_text(left))] if left else []
+    rows += [("", "of writers that were killed, or that write now", 0, naturalsize(left))] if left else []
     terminal.print_table(None, ["folder", "what is in it", "things", "size"], rows)
-    terminal.print_facts([("in all", size_text(sum(sizes.values()) + left)), ("store", store.url), *_copies(store)])
+    terminal.print_facts([("in all", naturalsize(sum(sizes.values()) + left)), ("store", store.url), *_copies(store)])
 
 
 @app.command()
 def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) -> None:
     """Show what no run, model, alias, data set or search refers to, and remove it if you agree."""
-    from acento.core.sizes import size_text
+    from humanize import naturalsize
+
     from acento.core.store.upkeep.garbage import collect, find_garbage
 
     store = _store()
@@ -129,20 +132,20 @@ def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) ->
             heard=lambda done: report("remove", done, len(garbage.doomed), "things"),
         )
     stayed = len(garbage.doomed) - len(gone)
-    facts = [("removed", f"{len(gone)} things, {size_text(sum(one.size for one in gone))}")]
+    facts = [("removed", f"{len(gone)} things, {naturalsize(sum(one.size for one in gone))}")]
     facts += [("stayed", f"{stayed}: somebody has begun to need them, or wrote to them meanwhile")] if stayed else []
     terminal.print_facts(facts)
 
 
 def _print_garbage(doomed: "tuple[Doomed, ...]") -> None:
     """Print what can go, by its sort, the largest first."""
-    from acento.core.sizes import size_text
+    from humanize import naturalsize
 
     sorts: defaultdict[str, list[Doomed]] = defaultdict(list)
     for one in doomed:
         sorts[one.why].append(one)
     rows = [
-        (why, len(ones), size_text(sum(one.size for one in ones)), _day(min(one.newest for one in ones)))
+        (why, len(ones), naturalsize(sum(one.size for one in ones)), _day(min(one.newest for one in ones)))
         for why, ones in sorted(sorts.items(), key=lambda item: -sum(one.size for one in item[1]))
     ]
     if rows:
@@ -157,25 +160,27 @@ def _agreed() -> bool:
 
 
 def _forget_copies(store: "Store", grace_s: float) -> None:
-    from acento.core.sizes import size_text
+    from humanize import naturalsize
+
     from acento.core.store.objects import ObjectStore
 
     if not isinstance(store, ObjectStore):
         terminal.out.print(f"There are no copies of {store.url}: it is a folder itself.", markup=False, soft_wrap=True)
         return
     size = store.copies.forget_older(time.time() - grace_s)
-    terminal.print_facts([("removed", size_text(size)), ("copies", store.copies.folder)])
+    terminal.print_facts([("removed", naturalsize(size)), ("copies", store.copies.folder)])
 
 
 def _copies(store: "Store") -> list[tuple[str, object]]:
     """Return where this machine's copies are, and how large they are together."""
-    from acento.core.sizes import size_text
+    from humanize import naturalsize
+
     from acento.core.store.objects import ObjectStore
 
     if not isinstance(store, ObjectStore):
         return []
     size = sum(path.stat().st_size for path in store.copies.folder.rglob("*") if path.is_file())
-    return [("copies here", f"{size_text(size)} in {store.copies.folder}")]
+    return [("copies here", f"{naturalsize(size)} in {store.copies.folder}")]
 
 
 def _day(seconds: float) -> str:

@@ -11,7 +11,7 @@ from flows.commands.working import working
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.validation.verdict import Verdict
+    from acento.validation.verdict import ValidationVerdict
 
 Dataset = Annotated[str | None, typer.Argument(help="A staged set, NAME or NAME@VERSION.", show_default=False)]
 Write = Annotated[Path | None, typer.Option("--write-suite", help="Only copy Acento's own suite into a new file.")]
@@ -78,7 +78,7 @@ def validate(chosen: Values) -> None:
         raise failed
 
 
-def _print(verdict: "Verdict") -> None:
+def _print(verdict: "ValidationVerdict") -> None:
     """Print a line for each check, the failed ones last, where they are seen."""
     from acento.validation.verdict import expected
 
@@ -98,7 +98,7 @@ def _print(verdict: "Verdict") -> None:
 
 def _print_findings(store: "Store", key: str, cached: bool) -> None:
     """Print the doctor's first findings, and where all of them can be listened to."""
-    from acento.validation.doctor.examination import FINDINGS, PAGE, load_findings, load_report
+    from acento.validation.doctor.report import FINDINGS, PAGE, load_findings, load_report
 
     found = load_report(store, key)
     terminal.out.print()
@@ -124,7 +124,7 @@ def _print_findings(store: "Store", key: str, cached: bool) -> None:
     )
 
 
-def _words(verdict: "Verdict") -> str:
+def _words(verdict: "ValidationVerdict") -> str:
     """Say a verdict: ``passed, 1 warning``."""
     counts = [(len(verdict.errors), "error"), (len(verdict.warnings), "warning")]
     found = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count)

@@ -11,8 +11,8 @@ from servers import PrefectServer
 
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.aliases import current
 from acento.registry.card.report import latest_report
+from acento.registry.promotion import current
 from flows.demo import MODELS
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1600)]

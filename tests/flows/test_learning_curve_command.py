@@ -81,7 +81,7 @@ def test_killed_half_way_the_same_command_goes_on_to_the_same_curve(
     points = report(folder)["points"]
     assert [point["clips"] for point in points] == [2, 4, 8]
     assert [row[:5] for row in done.stdout.splitlines() if row.startswith(("base", "25 %", "50 %", "100 %"))]
-    for said in ("Learning curve of base on small", "forecast", "From half the clips it would have foretold"):
+    for said in ("Learning curve of base on small", "forecast", "From half the clips the forecast would have been"):
         assert said in done.stdout
     picture = done.stdout.rpartition("picture")[2].strip()
     assert Path(picture).read_bytes().startswith(b"\x89PNG")

@@ -16,9 +16,10 @@ from acento.core.store import LocalStore
 from acento.data.dataset import Card
 from acento.models.checkpoints.resolver import resolve
 from acento.models.spec import ModelSpec
-from acento.registry.card.report import Report, publish_report, report_of
+from acento.registry.card.publishing import publish_report, report_of
+from acento.registry.card.report import ModelReport
 from acento.registry.gate.judging import ask, judge
-from acento.registry.versions import ModelVersion
+from acento.registry.model_version import ModelVersion
 
 
 class World:
@@ -50,7 +51,7 @@ class World:
             dataset_fingerprint=self.card.fingerprint,
         )
 
-    def report(self, **changes: object) -> Report:
+    def report(self, **changes: object) -> ModelReport:
         made = report_of(self.store, self.version, self.run, self.question, self.verdict)
         return made.model_copy(update=changes)
 

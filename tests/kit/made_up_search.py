@@ -12,10 +12,11 @@ from sqlalchemy.engine import Engine
 from acento.core.store import Store
 from acento.experiments.search.budget import Budget
 from acento.experiments.search.outcome import SearchOutcome
+from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.run import run_study
 from acento.experiments.search.space.reading import parse_space
-from acento.experiments.search.study import SearchPlan, open_study
-from acento.experiments.search.trial import Objective, Report, TrialOutcome
+from acento.experiments.search.study import open_study
+from acento.experiments.search.trial import Objective, TrialCallback, TrialOutcome
 from acento.training.recipe import Recipe
 
 BASE = Recipe()
@@ -37,7 +38,7 @@ def search(
         return run_study(study, objective, budget=budget, **given)
 
 
-def good(_: int, recipe: Recipe, __: Report) -> TrialOutcome:
+def good(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
     """An objective whose WER falls with the learning rate."""
     return TrialOutcome(0.5 - 100 * recipe.learning_rate, minutes=1.0)
 
@@ -45,7 +46,7 @@ def good(_: int, recipe: Recipe, __: Report) -> TrialOutcome:
 def failing(error: Exception, where: Callable[[int], bool]) -> Objective:
     """Return an objective that fails for some trials."""
 
-    def objective(number: int, recipe: Recipe, report: Report) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         if where(number):
             raise error
         return good(number, recipe, report)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.store import Store
-from acento.registry.versions import HISTORY, RECIPE, ModelAbout, ModelVersion, publish_model
+from acento.registry.model_version import HISTORY, RECIPE, ModelAbout, ModelVersion
+from acento.registry.publishing import publish_model
 
 
 def about(name: str = "mini-santiago", **changes: Any) -> ModelAbout:

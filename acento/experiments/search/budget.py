@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from acento.core.errors import InputError
 
@@ -11,7 +11,7 @@ SamplerName = Literal["grid", "tpe", "random"]
 PrunerName = Literal["median", "halving", "none"]
 
 
-class Budget(BaseModel):
+class Budget(BaseModel, frozen=True, extra="forbid"):
     """The limits of a search, all of them counted over the whole study: starting it again does not renew them.
 
     Minutes are minutes of training summed over the trials: four trials side by side for ten minutes are forty. A
@@ -19,8 +19,6 @@ class Budget(BaseModel):
     run; so a search may overshoot by what its running trials take to end (``finish``) or to reach their next
     evaluation (``stop``).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
@@ -52,7 +50,7 @@ class Budget(BaseModel):
         """
         if cost is None and self.dollars is not None:
             raise InputError(
-                f"Nobody knows what trial {trial} cost, so a budget of ${self.dollars:.2f} cannot be kept; "
+                f"The cost of trial {trial} is unknown, so the budget of ${self.dollars:.2f} cannot be kept; "
                 "give the price of an hour, or a budget in minutes or trials."
             )
         return cost or 0.0

@@ -5,13 +5,11 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
+from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.space.parameters import Scalar
-from acento.experiments.search.study import SearchPlan, Study
+from acento.experiments.search.study import Study
 from acento.experiments.search.trial import EVALUATIONS, State, TrialRow
 from acento.training.recipe import Recipe
 
@@ -94,29 +92,6 @@ def read_rows(study: Study, trials: int | None = None) -> list[TrialRow]:
     return [_row(study, trial) for trial in known if trials is None or trial.number < trials]
 
 
-def write_outcome(outcome: SearchOutcome, folder: Path) -> list[Path]:
-    """Write ``trials.csv``, ``best.yaml`` (a recipe file), ``history.png`` and ``importance.png``, as far as there are.
-
-    Returns:
-        The files, in this order.
-    """
-    from acento.experiments.search.report import draw_history, draw_importance
-
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [folder / "trials.csv"]
-    written[0].write_text(outcome.to_csv(), encoding="utf-8")
-    if outcome.best is not None:
-        path = folder / "best.yaml"
-        body = yaml.safe_dump(outcome.best.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        path.write_text(f"# trial {outcome.best_trial} of search {outcome.name}\n{body}", encoding="utf-8")
-        written.append(path)
-    if any(row.dev_wer is not None for row in outcome.trials):
-        written.append(draw_history(outcome, folder / "history.png"))
-    if outcome.importance is not None:
-        written.append(draw_importance(outcome, folder / "importance.png"))
-    return written
-
-
 def _row(study: Study, trial: "optuna.trial.FrozenTrial") -> TrialRow:
     """Return one line of the table."""
     evaluations = tuple((int(step), float(wer)) for step, wer in trial.user_attrs.get(EVALUATIONS, []))
@@ -160,12 +135,8 @@ def _importance(study: Study, rows: Sequence[TrialRow]) -> dict[str, float] | No
 
 def best_row(rows: Sequence[TrialRow]) -> TrialRow | None:
     """Return the finished trial with the lowest dev WER, the earliest of equals; None where none finished."""
-    return min((row for row in rows if row.state == "finished"), key=_by_wer, default=None)
-
-
-def _by_wer(row: TrialRow) -> tuple[float, int]:
-    """Order trials by dev WER, the earlier of equals first."""
-    return (math.inf if row.dev_wer is None else row.dev_wer, row.number)
+    finished = [(row.dev_wer, row.number, row) for row in rows if row.state == "finished" and row.dev_wer is not None]
+    return min(finished)[2] if finished else None
 
 
 def _shown(value: float | None) -> str:

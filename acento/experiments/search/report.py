@@ -1,19 +1,39 @@
-"""Pictures of a search: how it went, and what mattered."""
+"""The files of a search: its trials, its best recipe, and pictures of how it went and what mattered."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from acento.core.figure import BLUE, GRAY, RED, new_figure, save_figure
 from acento.experiments.search.outcome import SearchOutcome
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+_INK = "#333333"
 
-BLUE, GRAY, RED, INK = "#1f5fa8", "#9aa0a6", "#b3261e", "#333333"
+
+def write_outcome(outcome: SearchOutcome, folder: Path) -> list[Path]:
+    """Write ``trials.csv``, ``best.yaml`` (a recipe file), ``history.png`` and ``importance.png``, as far as there are.
+
+    Returns:
+        The files, in this order.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / "trials.csv"]
+    written[0].write_text(outcome.to_csv(), encoding="utf-8")
+    if outcome.best is not None:
+        path = folder / "best.yaml"
+        body = yaml.safe_dump(outcome.best.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        path.write_text(f"# trial {outcome.best_trial} of search {outcome.name}\n{body}", encoding="utf-8")
+        written.append(path)
+    if any(row.dev_wer is not None for row in outcome.trials):
+        written.append(draw_history(outcome, folder / "history.png"))
+    if outcome.importance is not None:
+        written.append(draw_importance(outcome, folder / "importance.png"))
+    return written
 
 
 def draw_history(outcome: SearchOutcome, path: Path) -> Path:
     """Draw each trial's dev WER by its number, and the best so far; trials without a WER are marked below the axis."""
-    figure, axes = _page(7.5, 4.2)
+    figure, axes = new_figure(7.5, 4.2)
     finished = [(row.number, row.dev_wer) for row in outcome.trials if row.state == "finished"]
     early = [(row.number, row.dev_wer) for row in outcome.trials if row.state != "finished" and row.dev_wer is not None]
     failed = [row.number for row in outcome.trials if row.state == "failed" and row.dev_wer is None]
@@ -49,7 +69,7 @@ def draw_history(outcome: SearchOutcome, path: Path) -> Path:
             textcoords="offset points",
             ha="right" if outcome.best_trial > len(outcome.trials) / 2 else "left",
             fontsize=9,
-            color=INK,
+            color=_INK,
         )
     low, high = min(shown), max(shown)
     margin = (high - low) * 0.15 or 0.01
@@ -59,7 +79,7 @@ def draw_history(outcome: SearchOutcome, path: Path) -> Path:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if high - low > 0.05 else f"{value:.1%}")
     axes.set(title=f"Search {outcome.name}", xlabel="trial", ylabel="dev WER")
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def draw_importance(outcome: SearchOutcome, path: Path) -> Path:
@@ -71,34 +91,13 @@ def draw_importance(outcome: SearchOutcome, path: Path) -> Path:
     if outcome.importance is None:
         raise ValueError("no importance is known")
     names, shares = list(outcome.importance), list(outcome.importance.values())
-    figure, axes = _page(7.5, 1.4 + 0.34 * len(names))
+    figure, axes = new_figure(7.5, 1.4 + 0.34 * len(names))
     bars = axes.barh(names, shares, color=BLUE, height=0.6)
-    axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, fontsize=9, color=INK)
+    axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, fontsize=9, color=_INK)
     axes.invert_yaxis()
     axes.set_xlim(0, max(shares) * 1.12)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     done = sum(row.state == "finished" for row in outcome.trials)
     axes.set(title=f"What mattered in search {outcome.name} ({done} finished trials)", xlabel="share of the importance")
     axes.grid(False, axis="y")
-    return _save(figure, path)
-
-
-def _page(width: float, height: float) -> tuple["Figure", Any]:
-    """Return an empty picture of a size in inches; no state of matplotlib's is shared, so any thread may draw."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _save(figure: "Figure", path: Path) -> Path:
-    """Write a picture as PNG; the file appears whole."""
-    draft = path.with_name(f".{path.name}.part")
-    figure.savefig(draft, format="png", dpi=130)
-    return draft.replace(path)
+    return save_figure(figure, path)

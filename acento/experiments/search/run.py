@@ -10,7 +10,7 @@ from acento.experiments.search.budget import Budget
 from acento.experiments.search.outcome import SearchOutcome, best_row, read_outcome
 from acento.experiments.search.study import Study, storage_errors
 from acento.experiments.search.trial import Objective, TrialOutcome
-from acento.experiments.search.trial_manager import Desk, Taken
+from acento.experiments.search.trial_manager import RunningTrial, TrialManager
 
 POLL_S = 1.0
 """Seconds between two looks at the budget, and at what other processes do."""
@@ -38,8 +38,8 @@ def run_study(
     *,
     budget: Budget,
     parallel: int = 1,
-    heard: Callable[[SearchProgress], None] = lambda _: None,
-    stop: Callable[[], str | None] = lambda: None,
+    on_progress: Callable[[SearchProgress], None] = lambda _: None,
+    should_stop: Callable[[], str | None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchOutcome:
     """Run the trials of a study that are not done yet.
@@ -57,9 +57,9 @@ def run_study(
         objective: trains with a recipe; called from ``parallel`` threads.
         budget: when to stop.
         parallel: trials side by side in this process.
-        heard: told what happens, from any thread.
-        stop: asked about once a second and at every evaluation; a sentence ends the search, its running trials are
-            told to end and stay open.
+        on_progress: called with what happens, from any thread.
+        should_stop: called about once a second and at every evaluation; a sentence ends the search: its running trials
+            end and stay open.
         clock: seconds; for minutes of training that an objective does not know (a failed one's).
 
     Raises:
@@ -69,12 +69,11 @@ def run_study(
         StoreError: the store or the study's file cannot be written.
     """
     with storage_errors(study.place):
-        search = _Search(study, objective, budget, parallel, heard, stop, clock)
-        return search.run()
+        return _Search(study, objective, budget, parallel, on_progress, should_stop, clock).run()
 
 
 class _Search:
-    """One call of :func:`run_study`."""
+    """One call of :func:`run_study`, which says what its arguments are."""
 
     def __init__(
         self,
@@ -82,26 +81,26 @@ class _Search:
         objective: Objective,
         budget: Budget,
         parallel: int,
-        heard: Callable[[SearchProgress], None],
-        stop: Callable[[], str | None],
+        on_progress: Callable[[SearchProgress], None],
+        should_stop: Callable[[], str | None],
         clock: Callable[[], float],
     ) -> None:
         self._study, self._objective, self._budget = study, objective, budget
-        self._parallel, self._heard, self._stop = parallel, heard, stop
-        self._desk = Desk(study, budget, clock, self._asked_to_stop)
-        self._running: dict[Future[TrialOutcome], Taken] = {}
+        self._parallel, self._on_progress, self._should_stop = parallel, on_progress, should_stop
+        self._manager = TrialManager(study, budget, clock, self._asked_to_stop)
+        self._running: dict[Future[TrialOutcome], RunningTrial] = {}
         self._failures: list[str] | None = []
         """Sentences of the trials that failed, while none has done anything else."""
 
     def run(self) -> SearchOutcome:
         """Run until there is a reason not to."""
         why: str | None = None
-        with self._desk.open(), ThreadPoolExecutor(self._parallel, thread_name_prefix="trial") as pool:
+        with self._manager.open(), ThreadPoolExecutor(self._parallel, thread_name_prefix="trial") as pool:
             try:
                 while True:
                     why = why or self._reason_to_end()
                     while why is None and len(self._running) < self._parallel:
-                        taken = self._desk.take()
+                        taken = self._manager.take()
                         if taken is None:
                             break
                         self._running[pool.submit(self._work, taken)] = taken
@@ -111,49 +110,49 @@ class _Search:
                         done, _ = wait(self._running, timeout=POLL_S, return_when=FIRST_COMPLETED)
                         for future in done:
                             self._end(self._running.pop(future), future)
-                    elif why is not None or not self._desk.others():
+                    elif why is not None or not self._manager.others():
                         break
                     else:
                         time.sleep(POLL_S)
             except BaseException:
-                self._desk.stopping = self._desk.stopping or "the search was interrupted"
+                self._manager.stopping = self._manager.stopping or "the search was interrupted"
                 raise
         why = why or self._complete()
         self._say(why)
-        return read_outcome(self._study, why, self._desk.limit)
+        return read_outcome(self._study, why, self._manager.limit)
 
-    def _work(self, taken: Taken) -> TrialOutcome:
+    def _work(self, taken: RunningTrial) -> TrialOutcome:
         """Run one trial, in a thread of its own."""
         recipe = self._study.plan.space.recipe(self._study.plan.base, taken.point)
         return self._objective(taken.number, recipe, taken.report)
 
-    def _end(self, taken: Taken, future: Future[TrialOutcome]) -> None:
+    def _end(self, taken: RunningTrial, future: Future[TrialOutcome]) -> None:
         """Write down how a trial ended."""
         error = future.exception()
         if error is None:
             outcome = future.result()
-            state = self._desk.finish(taken, outcome)
+            state = self._manager.finish(taken, outcome)
             said = {"finished": f"has a dev WER of {outcome.dev_wer:.2%}", "open": "stopped; it stays open"}
             self._say(f"trial {taken.number} {said.get(state, state)}")
-        elif self._desk.stopping is not None or _of_the_place(error):
-            self._desk.release(taken)
+        elif self._manager.stopping is not None or _of_the_place(error):
+            self._manager.release(taken)
             if _of_the_place(error):
                 raise error
             return
         else:
             sentence = str(error) if isinstance(error, AcentoError) else f"{type(error).__name__}: {error}"
-            state = self._desk.fail(taken, sentence)
+            state = self._manager.fail(taken, sentence)
             self._say(f"trial {taken.number} failed: {sentence}")
         if state == "failed":
             self._count_failure(taken)
         elif state != "open":
             self._failures = None
 
-    def _count_failure(self, taken: Taken) -> None:
+    def _count_failure(self, taken: RunningTrial) -> None:
         """End the search if everything fails."""
-        if self._failures is None or any(row.state in ("finished", "pruned") for row in self._desk.rows()):
+        if self._failures is None or any(row.state in ("finished", "pruned") for row in self._manager.rows()):
             return
-        row = next(row for row in self._desk.rows() if row.number == taken.number)
+        row = next(row for row in self._manager.rows() if row.number == taken.number)
         self._failures.append(row.sentence or "")
         if len(self._failures) >= GIVE_UP_AFTER:
             raise ModelError(f"The first {len(self._failures)} trials all failed, the last one so: {row.sentence}")
@@ -163,33 +162,33 @@ class _Search:
         asked = self._asked_to_stop()
         if asked is not None:
             return f"The search was stopped ({asked}); the same command goes on with it."
-        spent = self._budget.spent(self._desk.spent())
+        spent = self._budget.spent(self._manager.spent())
         if spent is not None and self._budget.when_spent == "stop":
-            self._desk.stopping = spent
+            self._manager.stopping = spent
         return spent
 
     def _asked_to_stop(self) -> str | None:
         """Ask whether to stop; once said, it holds for every running trial."""
-        asked = self._stop()
+        asked = self._should_stop()
         if asked is not None:
-            self._desk.stopping = asked
+            self._manager.stopping = asked
         return asked
 
     def _complete(self) -> str:
         """Say that every trial is done."""
-        limit = self._desk.limit
+        limit = self._manager.limit
         if self._study.plan.sampler == "grid" and limit is not None and limit != self._budget.trials:
             return f"All {limit} points of the grid are done."
         return f"All {limit} trials are done."
 
     def _say(self, sentence: str) -> None:
         """Tell the listener what happened."""
-        rows = self._desk.rows()
+        rows = self._manager.rows()
         best = best_row(rows)
-        self._heard(
+        self._on_progress(
             SearchProgress(
                 done=sum(row.state in ("finished", "pruned", "failed") for row in rows),
-                total=self._desk.limit,
+                total=self._manager.limit,
                 running=len(self._running),
                 best_dev_wer=None if best is None else best.dev_wer,
                 sentence=sentence,

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from acento.experiments.search.plan import RANDOM_FIRST, PrunerName, SearchPlan
 from acento.experiments.search.space.parameters import Scalar
 
 
@@ -54,3 +56,32 @@ class ByNumber(BaseSampler):  # type: ignore[misc]  # Optuna's types are not fol
             stream = np.random.SeedSequence([self._seed, trial.number])
             self._current = trial.number, self._make(int(stream.generate_state(1)[0]))
         return self._current[1]
+
+
+def sampler_of(plan: SearchPlan) -> ByNumber:
+    """Return the sampler of a plan.
+
+    Raises:
+        InputError: a grid over a range that has no end of values.
+    """
+    planned = plan.planned()
+    if plan.sampler == "tpe":
+        return ByNumber(
+            planned, lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_FIRST), plan.seed
+        )
+    return ByNumber(planned, lambda seed: optuna.samplers.RandomSampler(seed=seed), plan.seed)
+
+
+def pruner_of(name: PrunerName) -> optuna.pruners.BasePruner:
+    """Return the pruner of that name; its steps are evaluations, counted from 1.
+
+    ``median`` ends a trial whose best dev WER so far is worse than the median of the others at the same evaluation,
+    once three trials have finished, and never at the first evaluation, which mostly shows the warm-up. ``halving``
+    lets the best third of the trials go on after 1, 3, 9, … evaluations (asynchronous successive halving, Li et al.
+    2020, "A System for Massively Parallel Hyperparameter Tuning").
+    """
+    if name == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2, n_min_trials=2)
+    if name == "halving":
+        return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
+    return optuna.pruners.NopPruner()

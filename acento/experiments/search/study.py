@@ -1,4 +1,4 @@
-"""A study: the plan of a search, and what remembers what was tried: a file, a database server, or a store's journal."""
+"""A study: what remembers what a search tried: a file, a database server, or a store's journal."""
 
 import os
 import uuid
@@ -7,59 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from acento.core.errors import InputError, StoreError, TransientError
 from acento.core.extras import require
 from acento.core.store import LocalStore, Store
 from acento.core.store.base import check_key
 from acento.core.store.coordination import Lease
-from acento.experiments.search.budget import PrunerName, SamplerName
-from acento.experiments.search.space.parameters import Scalar
-from acento.experiments.search.space.space import Space
-from acento.training.recipe import Recipe
+from acento.experiments.search.plan import SearchPlan
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
 
-RANDOM_FIRST = 8
-"""Trials that TPE draws at random before it has something to model."""
-
 WAIT_FOR_FILE_S = 60
 """Seconds that a process waits for another one's write to the same file."""
 
 _PLAN = "plan"
-
-
-class SearchPlan(BaseModel):
-    """What is searched, and how: fixed when a search begins, the same whenever it goes on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    space: Space
-    base: Recipe
-    """What every trial has in common; where it lies in the space it is itself trial 0 (except in a grid)."""
-    sampler: SamplerName = "tpe"
-    pruner: PrunerName = "median"
-    seed: int = Field(0, ge=0)
-    about: dict[str, str] = Field(default_factory=dict)
-    """What is trained on what, such as the data set's and the base model's fingerprints."""
-
-    def planned(self) -> list[dict[str, Scalar]]:
-        """Return the points of the first trials: the whole grid, or else the base recipe."""
-        if self.sampler == "grid":
-            return self.space.grid(self.seed)
-        point = self.space.point_of(self.base)
-        return [] if point is None else [point]
-
-    def limit(self, trials: int | None) -> int | None:
-        """Return how many trials there can be at most: those asked for, and no more than a grid has points."""
-        if self.sampler != "grid":
-            return trials
-        size = len(self.space.grid(self.seed))
-        return size if trials is None else min(size, trials)
 
 
 class Study:
@@ -152,7 +116,7 @@ def _study(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "optuna.
     """Load or create the study of a plan, and see that the plan is the one it was begun with."""
     import optuna
 
-    from acento.experiments.search.strategy import pruner_of, sampler_of
+    from acento.experiments.search.sampler import pruner_of, sampler_of
 
     trials = optuna.create_study(
         study_name=plan.name,

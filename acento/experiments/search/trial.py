@@ -29,7 +29,7 @@ class TrialOutcome:
     """Whether the training came to its own end; None: it did unless it was told to end."""
 
 
-class Report(Protocol):
+class TrialCallback(Protocol):
     """What an objective tells its search."""
 
     def __call__(self, step: int, wer: float) -> bool:
@@ -46,7 +46,7 @@ class Objective(Protocol):
     cannot be written, a network that is down).
     """
 
-    def __call__(self, trial_number: int, recipe: Recipe, report: Report, /) -> TrialOutcome:
+    def __call__(self, trial_number: int, recipe: Recipe, report: TrialCallback, /) -> TrialOutcome:
         """Run one trial."""
 
 
@@ -83,17 +83,17 @@ class TrialReport:
         known: Iterable[int],
         database: AbstractContextManager[object],
         stop: Callable[[], str | None],
-        told: Callable[[], object],
+        on_evaluation: Callable[[], object],
     ) -> None:
-        """Take Optuna's trial and the evaluations it knows of, its database's lock, why all should stop, and whom to
-        tell of an evaluation.
+        """Take Optuna's trial and the evaluations it knows of, its database's lock, why all should stop, and what to
+        call after an evaluation.
         """
-        self._trial, self._database, self._stop, self._told = trial, database, stop, told
+        self._trial, self._database, self._stop, self._on_evaluation = trial, database, stop, on_evaluation
         self._known = set(known)
         self.pruned = False
 
     def __call__(self, step: int, wer: float) -> bool:
-        """See :meth:`Report.__call__`."""
+        """See :meth:`TrialCallback.__call__`."""
         if math.isfinite(wer):
             with self._database:
                 seen: list[list[float]] = list(self._trial.user_attrs.get(EVALUATIONS, []))
@@ -106,9 +106,9 @@ class TrialReport:
                     self._trial.report(wer, number)
                 if number == len(seen):
                     self.pruned = self.pruned or self._trial.should_prune()
-            self._told()
+            self._on_evaluation()
         return self.stop() is not None
 
     def stop(self) -> str | None:
-        """See :meth:`Report.stop`."""
+        """See :meth:`TrialCallback.stop`."""
         return "the search ends a trial that is worse than others" if self.pruned else self._stop()

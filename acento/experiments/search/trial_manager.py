@@ -1,4 +1,4 @@
-"""The desk of one process at a study: it hands out trials, notes what they take, and writes down their ends."""
+"""The trial manager of one process: it hands out trials of a study, sends heartbeats, and records how trials end."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taken:
+class RunningTrial:
     """A trial that this process works on."""
 
     trial: "Trial"
@@ -33,20 +33,22 @@ class Taken:
     point: dict[str, Scalar]
     report: TrialReport
     began: float
-    """By the desk's clock, in seconds."""
+    """By the manager's clock, in seconds."""
     earlier: float
     """Minutes that earlier owners spent on it."""
 
 
-class Desk:
+class TrialManager:
     """Every access of a process to its study's database: one at a time, from whichever thread."""
 
-    def __init__(self, study: Study, budget: Budget, clock: Callable[[], float], told: Callable[[], object]) -> None:
-        """Take the study, its budget, a clock in seconds, and whom to tell of an evaluation."""
-        self._study, self._budget, self._clock, self._told = study, budget, clock, told
+    def __init__(
+        self, study: Study, budget: Budget, clock: Callable[[], float], on_evaluation: Callable[[], object]
+    ) -> None:
+        """Take the study, its budget, a clock in seconds, and what to call after an evaluation."""
+        self._study, self._budget, self._clock, self._on_evaluation = study, budget, clock, on_evaluation
         self._limit = study.plan.limit(budget.trials)
         self._lock = RLock()
-        self._taken: dict[int, Taken] = {}
+        self._taken: dict[int, RunningTrial] = {}
         self.stopping: str | None = None
         """Why running trials should end at their next step."""
 
@@ -70,7 +72,7 @@ class Desk:
                 for taken in list(self._taken.values()):
                     self.release(taken)
 
-    def take(self) -> Taken | None:
+    def take(self) -> RunningTrial | None:
         """Return a trial to work on: one that was begun and left, the lowest first, else a new one; None: no more."""
         from optuna.trial import Trial, TrialState
 
@@ -116,11 +118,11 @@ class Desk:
                 dollars.append(known or 0.0)
             return Spent(math.fsum(minutes), math.fsum(dollars))
 
-    def finish(self, taken: Taken, outcome: TrialOutcome) -> str:
+    def finish(self, taken: RunningTrial, outcome: TrialOutcome) -> str:
         """Write down how a trial ended; returns ``finished``, ``pruned``, ``failed``, or ``open`` if it was stopped."""
         minutes = taken.earlier + outcome.minutes
         if outcome.done is False and not taken.report.pruned and self.stopping is None:
-            return self.fail(taken, "the training ended before it was done, and nobody had asked it to", minutes)
+            return self.fail(taken, "the training ended early, without a request to stop", minutes)
         done = outcome.done if outcome.done is not None else taken.report.stop() is None
         if done and not math.isfinite(outcome.dev_wer):
             return self.fail(taken, f"the training diverged: its dev WER is {outcome.dev_wer}", minutes)
@@ -133,7 +135,7 @@ class Desk:
         self._budget.dollars_of(taken.number, cost)
         return "finished" if done else "pruned"
 
-    def fail(self, taken: Taken, sentence: str, minutes: float | None = None) -> str:
+    def fail(self, taken: RunningTrial, sentence: str, minutes: float | None = None) -> str:
         """Write down that a trial failed, and why."""
         minutes = self._minutes(taken) if minutes is None else minutes
         with self._lock:
@@ -141,7 +143,7 @@ class Desk:
             self._tell(taken, "FAIL", None, minutes, self._budget.cost(minutes, None))
         return "failed"
 
-    def release(self, taken: Taken, minutes: float | None = None) -> None:
+    def release(self, taken: RunningTrial, minutes: float | None = None) -> None:
         """Leave a trial open, for the next one who goes on with the search."""
         with self._lock:
             self._taken.pop(taken.number, None)
@@ -150,14 +152,18 @@ class Desk:
             finally:
                 self._study.lease(taken.number).release()
 
-    def _begin(self, trial: "Trial", known: "FrozenTrial | None") -> Taken:
+    def _begin(self, trial: "Trial", known: "FrozenTrial | None") -> RunningTrial:
         """Take a trial, its point drawn where it has none yet."""
         plan = self._study.plan
         report = TrialReport(
-            trial, () if known is None else known.intermediate_values, self._lock, lambda: self.stopping, self._told
+            trial,
+            () if known is None else known.intermediate_values,
+            self._lock,
+            lambda: self.stopping,
+            self._on_evaluation,
         )
         beat = {} if known is None else known.user_attrs.get(HEARTBEAT, {})
-        taken = Taken(
+        taken = RunningTrial(
             trial=trial,
             number=trial.number,
             point=plan.space.suggest(trial, plan.base),
@@ -169,7 +175,7 @@ class Desk:
         self._sign(taken)
         return taken
 
-    def _tell(self, taken: Taken, state: str, value: float | None, minutes: float, cost: float | None) -> None:
+    def _tell(self, taken: RunningTrial, state: str, value: float | None, minutes: float, cost: float | None) -> None:
         """Tell Optuna of an end, once: where somebody else took the trial over and told it, theirs stays."""
         from optuna.trial import TrialState
 
@@ -187,7 +193,7 @@ class Desk:
         """Return what the study knows of every trial, by number: they are numbered from 0 without a gap."""
         return sorted(self._study.trials.get_trials(deepcopy=False), key=lambda trial: trial.number)
 
-    def _sign(self, taken: Taken, minutes: float | None = None) -> None:
+    def _sign(self, taken: RunningTrial, minutes: float | None = None) -> None:
         """Note on a trial what it took so far."""
         minutes = self._minutes(taken) if minutes is None else minutes
         noted = {"at": time.time(), MINUTES: minutes, COST: self._budget.cost(minutes, None)}
@@ -203,7 +209,7 @@ class Desk:
                 except Exception as error:  # a search must not end by a missed note
                     _log.warning("What the search's trials take could not be noted (%s).", error)
 
-    def _minutes(self, taken: Taken) -> float:
+    def _minutes(self, taken: RunningTrial) -> float:
         """Return what a trial took up to now."""
         return taken.earlier + (self._clock() - taken.began) / 60
 

@@ -1,7 +1,7 @@
-"""Mistral's tokenizer, as a ``tekken.json`` describes it: byte-level pairs merged by rank, and special tokens by name.
+"""Mistral's tokenizer, as a ``tekken.json`` describes it: tiktoken's byte pairs, and special tokens by name.
 
-The same ids as Mistral's own ``mistral-common`` makes (``Tekkenizer``, over ``tiktoken``). That is not asked because it
-wants an older NumPy (below 2.4, as of 1.13) than the rest of the speech libraries.
+The same ids as Mistral's own ``mistral-common`` makes (``Tekkenizer``). That is not asked because it wants an older
+NumPy (below 2.4, as of 1.13) than the rest of the speech libraries.
 """
 
 import base64
@@ -21,11 +21,12 @@ class Tekken:
 
     def __init__(self, pieces: list[bytes], special: list[str], pattern: str) -> None:
         """Take byte sequences by rank, the names of special tokens by id, and how a text is cut before merging."""
-        from tokenizers import Regex, pre_tokenizers
+        from tiktoken import Encoding
 
-        self._pieces, self._special = pieces, {name: number for number, name in enumerate(special)}
-        self._ranks = {piece: rank for rank, piece in enumerate(pieces)}
-        self._cut = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+        self._special = {name: number for number, name in enumerate(special)}
+        self._count = len(pieces)
+        ranks = {piece: rank for rank, piece in enumerate(pieces)}
+        self._pairs = Encoding("tekken", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -65,31 +66,9 @@ class Tekken:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without start and end."""
-        return [
-            rank + len(self._special)
-            for word, _ in self._cut.pre_tokenize_str(text)
-            for rank in self._merged(word.encode())
-        ]
+        return [rank + len(self._special) for rank in self._pairs.encode_ordinary(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, special tokens left out; bytes that are no UTF-8 become U+FFFD."""
         first = len(self._special)
-        known = range(first, first + len(self._pieces))
-        return b"".join(self._pieces[one - first] for one in ids if one in known).decode(errors="replace")
-
-    def _merged(self, word: bytes) -> list[int]:
-        """Return the ranks of a word's pieces: of all neighbors, those whose union has the lowest rank merge first."""
-        if word in self._ranks:
-            return [self._ranks[word]]
-        pieces = [word[at : at + 1] for at in range(len(word))]
-        while True:
-            unions = (
-                (self._ranks[pieces[at] + pieces[at + 1]], at)
-                for at in range(len(pieces) - 1)
-                if pieces[at] + pieces[at + 1] in self._ranks
-            )
-            lowest = min(unions, default=None)
-            if lowest is None:
-                return [self._ranks[piece] for piece in pieces]
-            at = lowest[1]
-            pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
+        return str(self._pairs.decode([one - first for one in ids if first <= one < first + self._count]))

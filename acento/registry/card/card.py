@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from acento.core.templates import render
 from acento.data.demo.real.weights import WEIGHTS
 from acento.models.checkpoints.references import REGISTRY, SHIPPED
-from acento.registry.versions import CURVE, ModelVersion
-from acento.scoring.table import Grid
+from acento.registry.model_version import CURVE, ModelVersion
+from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, points_text
 
 if TYPE_CHECKING:
-    from acento.registry.card.report import Report, SetReport
-    from acento.registry.gate.comparison import Difference, Row
-    from acento.scoring.score import Rate
+    from acento.registry.card.report import ModelReport, SetReport
+    from acento.registry.gate.comparison import ComparisonRow
 
 _FEW = 100
 """Fewer test clips than this and the card says that they are few."""
@@ -27,7 +27,11 @@ _SHIPPED_LICENSE = "apache-2.0"
 
 
 def model_card(
-    version: ModelVersion, history: Sequence[Mapping[str, Any]], report: "Report | None" = None, *, curve: bool = False
+    version: ModelVersion,
+    history: Sequence[Mapping[str, Any]],
+    report: "ModelReport | None" = None,
+    *,
+    curve: bool = False,
 ) -> str:
     """Return ``README.md`` of a version.
 
@@ -37,35 +41,32 @@ def model_card(
         report: what benchmarks said of it; None before there were any.
         curve: whether the picture of its learning curve lies beside the card.
     """
-    about = version.about
-    base = about.base["id"]
-    parts = [
-        f"---\n{_front_matter(version, report)}---",
-        f"# {version.name}",
-        f"Speech recognition{_in_language(about.language)}, fine-tuned with Acento from `{base}`"
-        f"{_revision(about.base)} on `{about.dataset}`. Version `{version.version}`, made {about.created[:10]}.",
-        "## Before and after",
-        *(_results(version, report) if report is not None else [_not_measured(version)]),
-        "## How it was made",
-        _facts(version, history),
-        *([f"![Loss and dev WER by step]({CURVE})"] if curve else []),
-        "## What is not known",
-        "\n".join(f"- {sentence}" for sentence in _limits(version, report)),
-    ]
-    return "\n\n".join(parts) + "\n"
+    return render(
+        "registry/card/templates/README.md",
+        version=version,
+        about=version.about,
+        report=report,
+        front_matter=_front_matter(version, report),
+        revision=_revision(version.about.base),
+        results=None if report is None else _results(report).to_markdown().strip(),
+        facts=_facts(version, history).to_markdown().strip(),
+        curve=CURVE if curve else None,
+        limits=_limits(version, report),
+        percent=percent_text,
+    )
 
 
 def exported_card(card: str, format: str, quantization: str, wer_before: float, wer: float) -> str:
     """Return the card of an export: its version's, with what became of it; dev WER as fractions."""
     said = (
         f"The weights are held in {quantization}, in the format {format}. On the dev clips the WER of this export is "
-        f"{100 * wer:.2f} %, that of the model it was made of {100 * wer_before:.2f} %, both decoded the same way."
+        f"{percent_text(wer)} %, that of the model it was made from {percent_text(wer_before)} %, both decoded alike."
     )
     card = card.replace("library_name: transformers", f"library_name: {_LIBRARIES.get(format, 'transformers')}", 1)
     return f"{card.rstrip()}\n\n## This export\n\n{said}\n"
 
 
-def _front_matter(version: ModelVersion, report: "Report | None") -> str:
+def _front_matter(version: ModelVersion, report: "ModelReport | None") -> str:
     about = version.about
     base = str(about.base["id"])
     data: dict[str, Any] = {}
@@ -92,46 +93,24 @@ def _result(one: "SetReport") -> dict[str, Any]:
     }
 
 
-def _results(version: ModelVersion, report: "Report") -> list[str]:
+def _results(report: "ModelReport") -> TextTable:
     rows = []
     for one in report.sets:
         rows.append((f"{one.name} ({one.role})", *_cells(one.all)))
         rows += [(f"– {accent}", *_cells(row)) for accent, row in one.accents.items()]
-    grid = Grid(
-        title="WER in percent, with 95 % intervals",
-        columns=("clips", "scored", "before", "after", "difference in points"),
-        rows=tuple(rows),
-        notes=(
-            f"Before and after are {report.base} and this model on the same clips, under the normalizer "
-            f"{report.normalizer}; the difference is paired, its interval a bootstrap over clips.",
-        ),
-        text=frozenset({"clips"}),
-    )
-    parts = [grid.to_markdown().strip()]
-    if report.gate is not None:
-        said = "\n".join(f"- {sentence}" for sentence in report.gate.sentences)
-        parts.append(f"Acento's promotion gate, compared with `{report.incumbent}`:\n\n{said}")
-    parts.append(f"Measured in {_plural(len(report.runs), 'run')} {', '.join(report.runs)}; model `{version.id}`.")
-    return parts
+    columns = ("clips", "scored", "before", "after", "difference in points")
+    return TextTable("WER in percent, with 95 % intervals", columns, tuple(rows), text=frozenset({"clips"}))
 
 
-def _not_measured(version: ModelVersion) -> str:
-    about = version.about
-    if about.dev_wer is None or about.dev_wer_before is None:
-        return "It was not benchmarked yet."
-    return (
-        "It was not benchmarked on test clips yet. On the dev clips by which its training was stopped: WER "
-        f"{100 * about.dev_wer_before:.1f} % before, {100 * about.dev_wer:.1f} % after; as they chose it, that is "
-        "better than it will be elsewhere."
-    )
-
-
-def _cells(row: "Row") -> tuple[str, str, str, str]:
+def _cells(row: "ComparisonRow") -> tuple[str, str, str, str]:
     failed = f" (+ {row.failed} failed)" if row.failed else ""
-    return (f"{row.clips}{failed}", _rate(row.base), _rate(row.tuned), _difference(row.difference))
+    base = NO_VALUE if row.base is None else row.base.text()
+    gain = row.difference
+    points = NO_VALUE if gain is None else points_text(gain.delta, gain.low, gain.high, digits=2)
+    return f"{row.clips}{failed}", base, row.tuned.text(), points
 
 
-def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> str:
+def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextTable:
     """Return a table of base, data and recipe."""
     about = version.about
     rows = [
@@ -145,8 +124,8 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> str:
     if about.parent is not None:
         rows.append(("weights", f"between those of the base and of {about.parent}"))
     if about.dev_wer is not None:
-        before = "–" if about.dev_wer_before is None else f"{100 * about.dev_wer_before:.2f} %"
-        rows.append(("dev WER", f"{before} before, {100 * about.dev_wer:.2f} % after"))
+        before, after = percent_text(about.dev_wer_before, unit=" %"), percent_text(about.dev_wer, unit=" %")
+        rows.append(("dev WER", f"{before} before, {after} after"))
     steps = [row["step"] for row in history if isinstance(row.get("step"), int)]
     if steps:
         rows.append(("steps taken", str(max(steps))))
@@ -154,11 +133,10 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> str:
     rows += [
         (name, str(value)) for name, value in sorted(about.provenance.items()) if isinstance(value, str | int | float)
     ]
-    grid = Grid("Recipe and data", ("what", "value"), tuple((a, b) for a, b in rows), text=frozenset({"what"}))
-    return grid.to_markdown().partition("\n\n")[2].strip()
+    return TextTable("", ("what", "value"), tuple(rows), text=frozenset({"what"}))
 
 
-def _limits(version: ModelVersion, report: "Report | None") -> list[str]:
+def _limits(version: ModelVersion, report: "ModelReport | None") -> list[str]:
     """Return what a user has to know and the numbers above do not say."""
     about = version.about
     said = [
@@ -170,15 +148,15 @@ def _limits(version: ModelVersion, report: "Report | None") -> list[str]:
         return [*said, "No test clip was transcribed with it yet."]
     test = report.test.all
     if test.clips < _FEW:
-        said.append(f"The test set has {test.clips} clips: differences smaller than its intervals cannot be told.")
+        said.append(f"The test set has {test.clips} clips: it cannot show differences smaller than its intervals.")
     if not report.sets[1:]:
         said.append("No guard set was measured: what it has forgotten is not known.")
     if test.failed:
-        said.append(f"It failed on {_plural(test.failed, 'test clip')}, which no rate above counts.")
+        said.append(f"It failed on {counted(test.failed, 'test clip')}, which no rate above counts.")
     if report.uses is not None:
         said.append(report.uses.sentence)
     if report.gate is not None and not report.gate.passed:
-        said.append("The gate refused it; if it is used all the same, somebody decided so.")
+        said.append("The gate refused it; whoever uses it anyway decides against the gate.")
     if about.base["id"].removeprefix(SHIPPED) in WEIGHTS:
         weights = WEIGHTS[about.base["id"].removeprefix(SHIPPED)]
         said.append(f"Its base is {weights.what}, under the license {weights.license}.")
@@ -202,28 +180,6 @@ def _base_license(version: ModelVersion) -> str | None:
     return _SHIPPED_LICENSE if base.startswith(SHIPPED) else version.about.base_license
 
 
-def _rate(rate: "Rate | None") -> str:
-    if rate is None or rate.value is None:
-        return "–"
-    bounds = "" if rate.low is None or rate.high is None else f" [{100 * rate.low:.2f}, {100 * rate.high:.2f}]"
-    return f"{100 * rate.value:.2f}{bounds}"
-
-
-def _difference(difference: "Difference | None") -> str:
-    if difference is None:
-        return "–"
-    bounds = (
-        ""
-        if difference.low is None or difference.high is None
-        else f" [{100 * difference.low:+.2f}, {100 * difference.high:+.2f}]"
-    )
-    return f"{100 * difference.delta:+.2f}{bounds}"
-
-
-def _in_language(language: str | None) -> str:
-    return "" if language is None else f" in the language `{language}`"
-
-
 def _revision(base: Mapping[str, Any]) -> str:
     return "" if base.get("revision") is None else f" at {str(base['revision'])[:12]}"
 
@@ -233,7 +189,3 @@ def _on_hub(name: str) -> bool:
     if name.startswith((SHIPPED, REGISTRY, "/", ".", "~")):
         return False
     return name.count("/") == 1
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

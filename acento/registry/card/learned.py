@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from acento.core.store import Store
-from acento.registry.versions import CURVE, HISTORY, ModelVersion
+from acento.registry.model_version import CURVE, HISTORY, ModelVersion
 
 
 def read_history(store: Store, version: ModelVersion) -> list[Mapping[str, Any]]:

@@ -4,32 +4,26 @@
 read from.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from acento.core.errors import DamagedError, InputError, StoreError
-from acento.core.store import Artifact, Store
-from acento.registry.card.learned import read_curve, read_history
-from acento.registry.gate.comparison import Row, by_accent, compare
-from acento.registry.gate.evidence import Selection, select
-from acento.registry.gate.split_use import SplitUse, split_use
-from acento.registry.gate.verdict import Role, Verdict
-from acento.registry.versions import CARD, CURVE, ModelVersion
+from acento.core.errors import DamagedError
+from acento.core.store import Store
+from acento.registry.gate.comparison import ComparisonRow
+from acento.registry.gate.split_use import SplitUse
+from acento.registry.gate.verdict import GateVerdict, Role
+from acento.registry.model_version import CARD, ModelVersion
 
 if TYPE_CHECKING:
-    from acento.registry.gate.judging import Question
+    pass
 
-_REPORT = "report.json"
+REPORT = "report.json"
 
 
-class SetReport(BaseModel):
+class SetReport(BaseModel, frozen=True, extra="forbid"):
     """One set of clips: the test set, or a guard."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """As a person names it, such as ``santiago@2[accent=chilean]``."""
@@ -37,15 +31,13 @@ class SetReport(BaseModel):
     dataset: str
     dataset_fingerprint: str
     split: str
-    all: Row
-    accents: dict[str, Row]
+    all: ComparisonRow
+    accents: dict[str, ComparisonRow]
     """By accent, where more than one is known."""
 
 
-class Report(BaseModel):
+class ModelReport(BaseModel, frozen=True, extra="forbid"):
     """What benchmarks say of a model version; rates are fractions of WER with their intervals."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     """``registry:NAME@VERSION``."""
@@ -56,7 +48,7 @@ class Report(BaseModel):
     normalizer: str
     sets: tuple[SetReport, ...]
     """The test set first."""
-    gate: Verdict | None
+    gate: GateVerdict | None
     uses: SplitUse | None
     """How often the test split had been looked at, this time included."""
     created: str
@@ -72,35 +64,7 @@ class Published:
     """A report in the store."""
 
     key: str
-    report: Report
-
-
-def publish_report(store: Store, version: ModelVersion, report: Report) -> Artifact:
-    """Publish one more report of a version, with its model card; the very same one twice is published once.
-
-    Raises:
-        InputError: it is another model's.
-        StoreError: the store cannot be written.
-    """
-    from acento.registry.card.card import model_card
-
-    if report.model != version.id:
-        raise InputError(f"This report is of {report.model} and not of {version.id}.")
-    while True:
-        last = latest_report(store, version)
-        if last is not None and last.report.model_copy(update={"created": report.created}) == report:
-            return _found(store, last.key)
-        number = 1 if last is None else int(last.key.rpartition("/")[2]) + 1
-        with store.publish(f"{version.folder_key}/reports/{number:04d}") as draft:
-            (draft.folder / _REPORT).write_text(report.model_dump_json(indent=1), encoding="utf-8")
-            curve = read_curve(store, version)
-            if curve is not None:
-                (draft.folder / CURVE).write_bytes(curve)
-            card = model_card(version, read_history(store, version), report, curve=curve is not None)
-            (draft.folder / CARD).write_text(card, encoding="utf-8")
-            draft.info |= {"model": version.id, "passed": None if report.gate is None else report.gate.passed}
-        if draft.published:
-            return _found(store, f"{version.folder_key}/reports/{number:04d}")
+    report: ModelReport
 
 
 def latest_report(store: Store, version: ModelVersion) -> Published | None:
@@ -113,7 +77,7 @@ def latest_report(store: Store, version: ModelVersion) -> Published | None:
     if not keys:
         return None
     try:
-        return Published(keys[-1], Report.model_validate_json(store.read_bytes(keys[-1], _REPORT)))
+        return Published(keys[-1], ModelReport.model_validate_json(store.read_bytes(keys[-1], REPORT)))
     except ValidationError as error:
         raise DamagedError(f"The report {keys[-1]} in {store.url} cannot be read; remove its folder.") from error
 
@@ -122,63 +86,3 @@ def card_path(store: Store, version: ModelVersion) -> str:
     """Return the path of the newest model card of a version."""
     last = latest_report(store, version)
     return str(store.local_path(version.key if last is None else last.key, CARD))
-
-
-def report_of(store: Store, version: ModelVersion, run: str, question: "Question", verdict: Verdict | None) -> Report:
-    """Make the report of a run in which a version and its base were benchmarked on every set of the gate's question.
-
-    Raises:
-        InputError: the run lacks the version on one of the sets.
-    """
-    # runs know jobs, a job may be a training, and that publishes versions: imported above it would be a circle
-    from acento.data.dataset import load_card
-    from acento.models.checkpoints.checkpoint import in_artifact
-    from acento.registry.runs import entries_of, utterances_of
-
-    entries = {
-        (entry.model_hash, entry.dataset_fingerprint, entry.split): (entry, key)
-        for entry, key in entries_of(store, f"runs/{run}")
-    }
-    tuned_digest = in_artifact(store, version.id, version.key).digest
-    sets, normalizers = [], set()
-    for selection, role in _sets(question):
-        data = load_card(store, selection.dataset)
-        found = entries.get((tuned_digest, data.fingerprint, selection.split))
-        if found is None:
-            raise InputError(f"Run {run} has no score of {version.id} on {selection}; benchmark it there.")
-        base = entries.get((version.about.base["digest"], data.fingerprint, selection.split))
-        tables = [None if one is None else select(utterances_of(store, one[1]), selection) for one in (base, found)]
-        normalizers.add(found[0].score.normalizer)
-        sets.append(
-            SetReport(
-                name=str(selection),
-                role=role,
-                dataset=f"{data.name}@{data.version}",
-                dataset_fingerprint=data.fingerprint,
-                split=selection.split,
-                all=compare(tables[0], tables[1]),
-                accents=by_accent(tables[0], tables[1]),
-            )
-        )
-    return Report(
-        model=version.id,
-        base=version.about.base["id"],
-        incumbent=question.incumbent,
-        runs=(run,),
-        normalizer=", ".join(sorted(normalizers)),
-        sets=tuple(sets),
-        gate=verdict,
-        uses=split_use(store, load_card(store, question.test.dataset)),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _sets(question: "Question") -> "Sequence[tuple[Selection, Role]]":
-    return [(question.test, "test"), *((guard, "guard") for guard in question.guards)]
-
-
-def _found(store: Store, key: str) -> Artifact:
-    artifact = store.find(key)
-    if artifact is None:
-        raise StoreError(f"{key} is not in the store {store.url}; was it removed just now?")
-    return artifact

@@ -14,8 +14,9 @@ from acento.models.checkpoints.formats import Format, Quantization, check_format
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.card.card import exported_card
 from acento.registry.card.report import card_path
-from acento.registry.versions import CARD, ModelVersion, export_key
+from acento.registry.model_version import CARD, ModelVersion, export_key
 from acento.scoring.bootstrap import paired
+from acento.scoring.table import interval_text, percent_text
 
 BOUND = 0.005
 """How far the dev WER may move, a fraction: half a point."""
@@ -54,7 +55,7 @@ class Moved:
     @property
     def interval(self) -> str:
         """The interval as a sentence has it, in points."""
-        return f"[{100 * self.low:+.2f}, {100 * self.high:+.2f}]"
+        return interval_text(self.low, self.high, 2, sign="+").strip()
 
     def exceeds(self, bound: float) -> bool:
         """Tell whether the whole interval lies beyond the bound, up or down."""
@@ -67,7 +68,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedModel:
     """An export in the store."""
 
     id: str
@@ -88,13 +89,8 @@ class Exported:
 
 
 def export_model(
-    store: Store,
-    version: ModelVersion,
-    format: str,
-    quantization: str | None,
-    score: DevScore,
-    bound: float = BOUND,
-) -> Exported:
+    store: Store, version: ModelVersion, format: str, quantization: str | None, score: DevScore, bound: float = BOUND
+) -> ExportedModel:
     """Return a version in another format, made once, or refuse it where its dev WER moved.
 
     Args:
@@ -130,7 +126,7 @@ def export_model(
         info.get("high", info["wer"] - info["wer_before"]),
         info.get("clips"),
     )
-    exported = Exported(
+    exported = ExportedModel(
         id=f"{version.id}:{name}-{held}",
         key=key,
         format=name,
@@ -145,7 +141,7 @@ def export_model(
     return exported
 
 
-def hand_out(store: Store, version: ModelVersion, exported: Exported, folder: Path) -> Path:
+def hand_out(store: Store, version: ModelVersion, exported: ExportedModel, folder: Path) -> Path:
     """Copy an export, with the version's newest model card, into a folder that is new or empty; return its path.
 
     The folder appears whole or not at all.
@@ -182,13 +178,7 @@ def hand_out(store: Store, version: ModelVersion, exported: Exported, folder: Pa
 
 
 def _make(
-    store: Store,
-    version: ModelVersion,
-    key: str,
-    name: Format,
-    held: Quantization,
-    score: DevScore,
-    bound: float,
+    store: Store, version: ModelVersion, key: str, name: Format, held: Quantization, score: DevScore, bound: float
 ) -> None:
     """Convert, score, and publish what did not move."""
     original = in_artifact(store, version.id, version.key)
@@ -228,8 +218,8 @@ def _see_within(version: ModelVersion, what: str, moved: Moved, bound: float) ->
     if moved.exceeds(bound):
         before, after = moved.before, moved.after
         raise ModelError(
-            f"The export of {version.title} ({what}) is refused: on dev its WER is {100 * after:.2f} %, the model's "
-            f"own {100 * before:.2f} %, which is {100 * (after - before):+.2f} points, with a 95 % interval of "
+            f"The export of {version.title} ({what}) is refused: on dev its WER is {percent_text(after)} %, the "
+            f"model's own {percent_text(before)} %, which is {100 * (after - before):+.2f} points, 95 % interval "
             f"{moved.interval}, all of it more than the {100 * bound:.2f} allowed; choose a finer quantization, or "
             "allow more with --bound."
         )

@@ -1,15 +1,14 @@
 """Push a model version to the Hugging Face hub: the checkpoint's files, its recipe, and its model card."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import AcentoError, InputError, ModelError, TransientError
-from acento.core.hub import hub_token
+from acento.core.hub import causes, hub_token
 from acento.core.store import Store
 from acento.registry.card.report import card_path
-from acento.registry.versions import CARD, ModelVersion
+from acento.registry.model_version import CARD, ModelVersion
 
 _MADE_BY_THE_HUB = frozenset({".gitattributes"})
 
@@ -95,7 +94,7 @@ def _said(error: BaseException, repo: str) -> AcentoError | None:
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
 
-    for cause in _chain(error):
+    for cause in causes(error):
         if isinstance(cause, errors.HFValidationError):
             return InputError(
                 f"{repo!r} is no id of the Hugging Face hub: one is owner/name, in letters, digits and '-_.'."
@@ -119,11 +118,3 @@ def _said(error: BaseException, repo: str) -> AcentoError | None:
         if isinstance(cause, httpx.HTTPError | ConnectionError | TimeoutError):
             return TransientError("The Hugging Face hub does not answer; run the same command again.")
     return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what led to it, from the outermost on."""
-    following: BaseException | None = error
-    while following is not None:
-        yield following
-        following = following.__cause__ or following.__context__

@@ -11,8 +11,8 @@ from acento.inference.runner import Placement, Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.export.exporting import DevErrors, DevScore
+from acento.registry.model_version import ModelVersion
 from acento.registry.runs import utterances_of
-from acento.registry.versions import ModelVersion
 from acento.scoring.score import SCORED, count_column
 
 _NORMALIZER = "chilean-leaderboard"
@@ -58,7 +58,7 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
         if found.failed:
             raise ModelError(
                 f"{checkpoint.id} failed on {found.failed} of {found.utterances} dev clips of {card.title}, so that "
-                "its WER cannot be compared; run the same command again to try them anew."
+                "its WER cannot be compared; run the same command again to retry them."
             )
         table = utterances_of(store, key)
         scored = table.filter(pc.equal(table["status"], SCORED)).sort_by("id")

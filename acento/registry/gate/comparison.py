@@ -2,17 +2,15 @@
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.registry.gate.evidence import Evidence, pair
-from acento.scoring.bootstrap import interval, paired
-from acento.scoring.score import FAILED, SCORED, Rate, count_column
+from acento.scoring.bootstrap import paired
+from acento.scoring.score import FAILED, Rate, count_column, scored, word_rate
 
 
-class Difference(BaseModel):
+class WerDifference(BaseModel, frozen=True, extra="forbid"):
     """How much more the tuned model errs than its base on the same clips, fractions of WER; below 0 it is better."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     delta: float
     low: float | None
@@ -20,10 +18,8 @@ class Difference(BaseModel):
     p_value: float | None
 
 
-class Row(BaseModel):
+class ComparisonRow(BaseModel, frozen=True, extra="forbid"):
     """Base and tuned model on the same clips."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clips: int
     """Scored for the tuned model."""
@@ -34,10 +30,10 @@ class Row(BaseModel):
     base: Rate | None
     """None where the base was not measured."""
     tuned: Rate
-    difference: Difference | None
+    difference: WerDifference | None
 
 
-def compare(base: pa.Table | None, tuned: pa.Table) -> Row:
+def compare(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
     """Return two models' rates on the same clips and their paired difference, of tables of ``score_utterances``.
 
     Clips are drawn, as on the leaderboard; the gate, which decides, may draw speakers.
@@ -45,39 +41,29 @@ def compare(base: pa.Table | None, tuned: pa.Table) -> Row:
     Raises:
         InputError: the tables are not of the same clips.
     """
-    scored = tuned.filter(pc.equal(tuned["status"], SCORED))
+    rows = scored(tuned)
     difference = None
     if base is not None:
         pairs = pair(Evidence(name="these clips", incumbent=base, candidate=tuned))
         found = paired(pairs.candidate, pairs.lengths, pairs.incumbent)
         if found is not None:
-            difference = Difference(delta=found.delta, low=found.low, high=found.high, p_value=found.p_value)
-    return Row(
-        clips=len(scored),
-        words=int(count_column(scored, "word_length").sum()),
+            difference = WerDifference(delta=found.delta, low=found.low, high=found.high, p_value=found.p_value)
+    return ComparisonRow(
+        clips=len(rows),
+        words=int(count_column(rows, "word_length").sum()),
         failed=tuned["status"].to_pylist().count(FAILED),
-        base=None if base is None else _rate(base),
-        tuned=_rate(tuned),
+        base=None if base is None else word_rate(base),
+        tuned=word_rate(tuned),
         difference=difference,
     )
 
 
-def by_accent(base: pa.Table | None, tuned: pa.Table) -> dict[str, Row]:
+def by_accent(base: pa.Table | None, tuned: pa.Table) -> dict[str, ComparisonRow]:
     """Compare the two by accent where there is more than one."""
     accents = sorted({accent for accent in tuned["accent"].to_pylist() if accent is not None})
     if len(accents) < 2:
         return {}
-    of = {
-        accent: [table and table.filter(pc.equal(table["accent"], accent)) for table in (base, tuned)]
+    return {
+        accent: compare(*(table and table.filter(pc.equal(table["accent"], accent)) for table in (base, tuned)))
         for accent in accents
     }
-    return {accent: compare(tables[0], tables[1]) for accent, tables in of.items()}
-
-
-def _rate(table: pa.Table) -> Rate:
-    """Return the corpus WER of the scored clips of a table."""
-    scored = table.filter(pc.equal(table["status"], SCORED))
-    errors, words = count_column(scored, "word_errors"), count_column(scored, "word_length")
-    bounds = interval(errors, words)
-    value = float(errors.sum() / words.sum()) if words.sum() else None
-    return Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high)

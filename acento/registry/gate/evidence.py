@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.core.text.language import same_language
@@ -27,7 +27,7 @@ _FORM = re.compile(r"(?P<dataset>[^/\[\]]+)(?:/(?P<split>[^/\[\]]*))?(?:\[(?P<co
 _SHOWN = 10
 
 
-class Selection(BaseModel):
+class Selection(BaseModel, frozen=True, extra="forbid"):
     """A data set, a split of it, and perhaps one accent or one speaker.
 
     >>> Selection.parse("demo@2/dev[speaker=ana]")
@@ -35,8 +35,6 @@ class Selection(BaseModel):
     >>> str(Selection.parse("demo/test"))
     'demo'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
     """``NAME`` or ``NAME@VERSION``."""

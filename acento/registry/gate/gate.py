@@ -10,25 +10,26 @@ failed on, is a refusal.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from acento.core.errors import InputError
 from acento.registry.gate.evidence import Evidence, Pairs, foreign_languages, pair
 from acento.registry.gate.split_use import SplitUse
 from acento.registry.gate.verdict import (
     BY_NUMBERS,
+    GateVerdict,
     Reason,
     Role,
     SetVerdict,
     Unit,
-    Verdict,
     headline,
     notes,
     sentence_of,
 )
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, PairedDifference, interval, paired
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, PairedDifference, paired
 from acento.scoring.compare import SPEAKERS
 from acento.scoring.power import detectable
-from acento.scoring.score import Rate
+from acento.scoring.score import rate_of
 
 BOUND = 0.02
 
@@ -44,7 +45,7 @@ def decide(
     uses: SplitUse | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Verdict:
+) -> GateVerdict:
     """Decide whether the candidate may become production.
 
     Args:
@@ -68,10 +69,11 @@ def decide(
     if twice:
         raise InputError(f"The guard {twice[0]} is named twice; name each once.")
     sets: list[tuple[Role, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
-    judged = [_judge(evidence, role, bound, level, unit, resamples, seed) for role, evidence in sets]
+    draws = Draws(resamples=resamples, seed=seed, level=level)
+    judged = [_judge(evidence, role, bound, level, unit, draws) for role, evidence in sets]
     refusing = [one for one in judged if not one.passed]
     offer = bool(refusing) and all(one.reason in BY_NUMBERS for one in refusing)
-    return Verdict(
+    return GateVerdict(
         passed=not refusing,
         against=against,
         bound=bound,
@@ -96,22 +98,14 @@ def fewest_units(level: float, role: Role) -> int:
     return max(2, math.ceil(math.log2(sides / (1 - level)) - 1e-9))
 
 
-def _judge(
-    evidence: Evidence, role: Role, bound: float, level: float, unit: Unit | None, resamples: int, seed: int
-) -> SetVerdict:
+def _judge(evidence: Evidence, role: Role, bound: float, level: float, unit: Unit | None, draws: Draws) -> SetVerdict:
     pairs = pair(evidence)
     speakers = len({speaker for speaker in pairs.speakers if speaker is not None})
     drawn: Unit = unit or ("speaker" if speakers >= SPEAKERS else "clip")
     groups = list(pairs.speakers) if drawn == "speaker" else None
     units = speakers + pairs.speakers.count(None) if groups is not None else len(pairs.lengths)
-    found = paired(
-        pairs.candidate, pairs.lengths, pairs.incumbent, resamples=resamples, seed=seed, level=level, groups=groups
-    )
-    rates = []
-    for errors in (pairs.incumbent, pairs.candidate):
-        bounds = interval(errors, pairs.lengths, resamples=resamples, seed=seed, level=level, groups=groups)
-        value = float(errors.sum() / pairs.lengths.sum()) if pairs.lengths.sum() else None
-        rates.append(Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high))
+    draws = Draws(**draws, groups=groups)
+    found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, **draws)
     visible = detectable(pairs.incumbent, pairs.lengths, pairs.candidate, groups=groups, unit=drawn, alpha=1 - level)
     reason = _reason(evidence, role, pairs, found, units, bound, level)
     verdict = SetVerdict(
@@ -127,13 +121,9 @@ def _judge(
         unit=drawn,
         units=units,
         fewest=fewest_units(level, role),
-        incumbent=rates[0],
-        candidate=rates[1],
-        delta=found and found.delta,
-        low=found and found.low,
-        high=found and found.high,
-        upper=found and found.upper,
-        p_value=found and found.p_value,
+        incumbent=rate_of(pairs.incumbent, pairs.lengths, **draws),
+        candidate=rate_of(pairs.candidate, pairs.lengths, **draws),
+        **(asdict(found) if found else dict.fromkeys(("delta", "low", "high", "upper", "p_value"))),
         detectable=visible and visible.difference,
     )
     power = f" {visible.sentence}" if visible and reason == "no gain" else ""

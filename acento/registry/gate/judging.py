@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.core.store import Store
@@ -13,14 +13,31 @@ from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select
 from acento.registry.gate.gate import BOUND, decide
 from acento.registry.gate.split_use import split_use
-from acento.registry.gate.verdict import Verdict
+from acento.registry.gate.verdict import GateVerdict
 from acento.registry.runs import entries_of, utterances_of
+from acento.scoring.entry import Entry
 
 
-class Question(BaseModel):
+class RunScores:
+    """The scores of a run, found by a model's digest and a selection of clips."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        """Read what the run put on the leaderboard."""
+        self._store = store
+        self._entries = {
+            (entry.model_hash, entry.dataset_fingerprint, entry.split): (entry, key)
+            for entry, key in entries_of(store, f"runs/{run}")
+        }
+
+    def find(self, digest: str, selection: Selection) -> tuple[Entry, pa.Table] | None:
+        """Return a model's entry and its table of the selected clips; None where the run has not measured it there."""
+        card = load_card(self._store, selection.dataset)
+        found = self._entries.get((digest, card.fingerprint, selection.split))
+        return None if found is None else (found[0], select(utterances_of(self._store, found[1]), selection))
+
+
+class Question(BaseModel, frozen=True):
     """What a candidate is measured on before it is promoted, fixed before it is trained."""
-
-    model_config = ConfigDict(frozen=True)
 
     test: Selection
     guards: tuple[Selection, ...]
@@ -75,23 +92,19 @@ def ask(
     )
 
 
-def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, candidate: Checkpoint) -> Verdict:
+def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, candidate: Checkpoint) -> GateVerdict:
     """Return the gate's verdict on a run in which both models were benchmarked on every set of the question.
 
     Raises:
         InputError: the run lacks one of them.
     """
-    scores = {
-        (entry.model_hash, entry.dataset_fingerprint, entry.split): key
-        for entry, key in entries_of(store, f"runs/{run}")
-    }
+    scores = RunScores(store, run)
 
     def table(selection: Selection, model: Checkpoint) -> pa.Table:
-        card = load_card(store, selection.dataset)
-        key = scores.get((model.digest, card.fingerprint, selection.split))
-        if key is None:
+        found = scores.find(model.digest, selection)
+        if found is None:
             raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
-        return select(utterances_of(store, key), selection)
+        return found[1]
 
     def evidence(selection: Selection) -> Evidence:
         languages = _languages(store, selection)

@@ -2,18 +2,17 @@
 
 from collections.abc import Collection, Iterable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card, versions
 from acento.data.utterance import ALL
 from acento.scoring.entry import Entry
+from acento.scoring.table import counted
 
 
-class SplitUse(BaseModel):
+class SplitUse(BaseModel, frozen=True):
     """How many models a test split has judged so far, in how many runs."""
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     split: str
@@ -27,11 +26,9 @@ class SplitUse(BaseModel):
         where = f"the {self.split} split of {self.dataset}"
         if not self.models:
             return f"No model has been judged on {where} before."
-        models = "1 model" if self.models == 1 else f"{self.models} models"
-        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
         return (
-            f"{where[0].upper()}{where[1:]} has judged {models} in {runs} so far; "
-            "each further look makes the best of them look better than it is."
+            f"{where[0].upper()}{where[1:]} has judged {counted(self.models, 'model')} in {counted(self.runs, 'run')} "
+            "so far; each further look makes the best of them look better than it is."
         )
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.registry.gate.evidence import Evidence, Pairs, foreign_languages
 from acento.registry.gate.split_use import SplitUse
 from acento.scoring.score import Rate
+from acento.scoring.table import counted, interval_text, points_text
 
 _FEW = 30
 
@@ -19,20 +20,18 @@ BY_NUMBERS: tuple[Reason, ...] = ("no gain", "loss")
 
 
 _SHORTLY: dict[Reason, str] = {
-    "other language": "nothing to be known",
+    "other language": "clips in another language",
     "not scored": "nothing scored",
     "lost clips": "clips that only the candidate failed",
     "too few": "too few clips",
-    "same texts": "the very same texts",
-    "no gain": "no gain beyond chance",
+    "same texts": "identical texts",
+    "no gain": "no significant gain",
     "loss": "a loss beyond the bound",
 }
 
 
-class SetVerdict(BaseModel):
+class SetVerdict(BaseModel, frozen=True):
     """What one set of clips says of the candidate; rates and differences are fractions, candidate less incumbent."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     role: Role
@@ -63,10 +62,8 @@ class SetVerdict(BaseModel):
     """The smallest difference that these clips would show (80 % power); None where that is not known."""
 
 
-class Verdict(BaseModel):
+class GateVerdict(BaseModel, frozen=True):
     """The gate's answer and all that it rests on; what the registry keeps."""
-
-    model_config = ConfigDict(frozen=True)
 
     passed: bool
     against: str
@@ -90,31 +87,31 @@ def _said(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, l
     if verdict.reason == "other language":
         foreign = ", ".join(foreign_languages(evidence.languages, evidence.told))
         return (
-            f"its clips are in {foreign}, and the models were told to write {evidence.told}, so that its WER says "
-            "nothing of them; benchmark it in its own language."
+            f"its clips are in {foreign}, and the models were set to write {evidence.told}: its WER means "
+            "nothing; benchmark the set in its own language."
         )
     if verdict.reason == "lost clips":
         return (
             f"the candidate failed on {verdict.lost} clips that the incumbent transcribed (such as {pairs.lost[0]}); "
-            "what it makes of them is not known. Run its benchmark again: only failed clips are tried anew."
+            "run its benchmark again: only failed clips are retried."
         )
     if verdict.reason == "not scored":
-        return "no clip has a reference word and a score by both models; there is nothing to decide by."
+        return "no clip has a reference word and a score by both models; the gate cannot decide."
     if verdict.reason == "too few":
         return (
-            f"{_counted(verdict)} {'is' if verdict.units == 1 else 'are'} too few for an interval that means anything; "
-            f"it takes at least {verdict.fewest} {verdict.unit}s."
+            f"{_counted(verdict)} {'is' if verdict.units == 1 else 'are'} too few for a meaningful interval; "
+            f"at least {verdict.fewest} {verdict.unit}s are needed."
         )
     if verdict.reason == "same texts":
-        return f"the candidate wrote the very same text for all {verdict.clips} clips: nothing was gained."
+        return f"both models wrote the same text for all {verdict.clips} clips: there is no gain."
     numbers = (
         f"WER {_rate(verdict.incumbent)} before, {_rate(verdict.candidate)} after: "
-        f"{_points(verdict.delta)} points [{_points(verdict.low)}, {_points(verdict.high)}], "
+        f"{points_text(verdict.delta)} points{interval_text(verdict.low, verdict.high, sign='+')}, "
         f"p = {verdict.p_value:.2g}, {_counted(verdict)}"
     )
     if verdict.role == "test":
-        return f"{numbers}; {'a gain' if verdict.passed else 'no gain that could not be chance'}."
-    loss = f"at {100 * level:.3g} % the loss is at most {_points(verdict.upper)} points"
+        return f"{numbers}; {'a gain' if verdict.passed else 'no significant gain'}."
+    loss = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
     if verdict.passed:
         return f"{numbers}; {loss}, within the bound of {100 * bound:.1f}."
     return f"{numbers}; {loss}, more than the {100 * bound:.1f} that a guard allows."
@@ -133,12 +130,12 @@ def notes(judged: Sequence[SetVerdict], offer: bool, uses: SplitUse | None) -> l
     """Return what a person should know besides."""
     said = []
     if not judged[1:]:
-        said.append("No guard set was named, so what the candidate has forgotten was not measured.")
+        said.append("No guard set was named, so forgetting was not measured.")
     by_clip = [one for one in judged if one.unit == "clip" and one.reason in ("holds", *BY_NUMBERS)]
     if by_clip:
         said.append(
-            f"Clips were drawn on {', '.join(one.name for one in by_clip)}, not speakers: "
-            "the intervals speak of these voices, and for new ones they are too narrow."
+            f"The intervals on {', '.join(one.name for one in by_clip)} are over clips, not speakers: "
+            "for new speakers they are too narrow."
         )
     few = [f"{one.name} ({_counted(one)})" for one in judged if one.passed and one.units < _FEW]
     if few:
@@ -151,15 +148,9 @@ def notes(judged: Sequence[SetVerdict], offer: bool, uses: SplitUse | None) -> l
 
 
 def _counted(verdict: SetVerdict) -> str:
-    clips = f"{verdict.clips} clip{'' if verdict.clips == 1 else 's'}"
+    clips = counted(verdict.clips, "clip")
     return clips if verdict.unit == "clip" else f"{clips} of {verdict.units} speakers"
 
 
-def _points(difference: float | None) -> str:
-    return "–" if difference is None else f"{100 * difference:+.1f}"
-
-
 def _rate(rate: Rate) -> str:
-    if rate.value is None or rate.low is None or rate.high is None:
-        return "–"
-    return f"{100 * rate.value:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+    return rate.text(digits=1, unit=" %")

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
+
 Row = Mapping[str, Any]
 """A row of ``history.jsonl``: one with ``loss`` for a step of training, or one with ``dev_wer`` for an evaluation."""
 
-_BLUE, _ORANGE, _GRAY = "#2b6cb0", "#c05621", "#4a5568"
 _SMOOTH = 0.05
 """The share of all steps over which the loss is averaged."""
 
 
 def draw(history: Sequence[Row], path: Path, *, title: str = "", base_wer: float | None = None) -> None:
     """Write ``learning_curve(…)`` as a PNG: the same bytes for the same history."""
-    figure = learning_curve(history, title=title, base_wer=base_wer)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    save_figure(learning_curve(history, title=title, base_wer=base_wer), path)
 
 
 def learning_curve(history: Sequence[Row], *, title: str = "", base_wer: float | None = None) -> Any:
@@ -28,25 +28,18 @@ def learning_curve(history: Sequence[Row], *, title: str = "", base_wer: float |
     0. Evaluations with ``dev_low`` and ``dev_high`` get a band; the lowest dev WER is marked, the first of equals.
     A history without any row becomes empty axes.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no pyplot: it keeps figures, and is not thread-safe
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     steps = [row for row in history if row.get("loss") is not None]
     evaluations = [row for row in history if row.get("dev_wer") is not None]
     if base_wer is None and evaluations and evaluations[0]["step"] == 0:
         base_wer = evaluations[0]["dev_wer"]
-    figure = Figure(figsize=(8, 6.4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True)
+    figure, (above, below) = new_figure(8, 6.4, rows=2)
     _draw_loss(above, steps)
     _draw_wer(below, evaluations, base_wer)
     below.set_xlabel("step")
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (above, below):
-        axes.grid(color="#e2e8f0", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
         if axes.get_legend_handles_labels()[0]:
             place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.2}  # above what is drawn
             axes.legend(frameon=False, ncols=4, fontsize=9, columnspacing=1.4, **place)
@@ -75,13 +68,13 @@ def _draw_loss(axes: Any, steps: Sequence[Row]) -> None:
     width = max(1, round(_SMOOTH * len(at)))
     axes.set_ylabel("training loss (nats per token)")
     if width == 1:
-        axes.plot(at, loss, color=_BLUE, marker=".", label="each step")
+        axes.plot(at, loss, color=BLUE, marker=".", label="each step")
     else:
-        axes.plot(at, loss, color=_BLUE, alpha=0.25, linewidth=0.8, label="each step")
-        axes.plot(at, smoothed(loss, width), color=_BLUE, linewidth=1.8, label=f"mean of {width} steps")
+        axes.plot(at, loss, color=BLUE, alpha=0.25, linewidth=0.8, label="each step")
+        axes.plot(at, smoothed(loss, width), color=BLUE, linewidth=1.8, label=f"mean of {width} steps")
     if len(finite) < len(steps):
         lost = next(row["step"] for row in steps if not np.isfinite(row["loss"]))
-        axes.axvline(lost, color=_ORANGE, linestyle=":", label=f"not a number from step {lost}")
+        axes.axvline(lost, color=ORANGE, linestyle=":", label=f"not a number from step {lost}")
     if loss:
         axes.set_ylim(bottom=0)
 
@@ -89,7 +82,7 @@ def _draw_loss(axes: Any, steps: Sequence[Row]) -> None:
 def _draw_wer(axes: Any, evaluations: Sequence[Row], base_wer: float | None) -> None:
     axes.set_ylabel("WER on dev (%)")
     if base_wer is not None:
-        axes.axhline(100 * base_wer, color=_GRAY, linestyle="--", linewidth=1.2, label=f"base: {100 * base_wer:.1f} %")
+        axes.axhline(100 * base_wer, color=GRAY, linestyle="--", linewidth=1.2, label=f"base: {100 * base_wer:.1f} %")
     if not evaluations:
         return
     at = [row["step"] for row in evaluations]
@@ -98,9 +91,9 @@ def _draw_wer(axes: Any, evaluations: Sequence[Row], base_wer: float | None) -> 
     if banded:
         low, high = ([100 * row[side] for row in banded] for side in ("dev_low", "dev_high"))
         where = [row["step"] for row in banded]
-        axes.fill_between(where, low, high, color=_ORANGE, alpha=0.18, linewidth=0, label="95 % interval")
-    axes.plot(at, wer, color=_ORANGE, marker="o", markersize=4, linewidth=1.6, label="dev")
+        axes.fill_between(where, low, high, color=ORANGE, alpha=0.18, linewidth=0, label="95 % interval")
+    axes.plot(at, wer, color=ORANGE, marker="o", markersize=4, linewidth=1.6, label="dev")
     best = int(np.argmin(wer))
     label = f"best: {wer[best]:.1f} % at step {at[best]}"
-    axes.plot([at[best]], [wer[best]], color=_ORANGE, marker="*", markersize=14, linestyle="none", label=label)
+    axes.plot([at[best]], [wer[best]], color=ORANGE, marker="*", markersize=14, linestyle="none", label=label)
     axes.set_ylim(bottom=0)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from humanize import naturalsize as said
 from torch import Tensor
 
 from acento.core.errors import ModelError
-from acento.core.sizes import size_text as said
 from acento.models.trainable import Trainable
 from acento.training.data.feed import FEATURE_BYTES, FRONT_BYTES
 from acento.training.data.prepared import Prepared

@@ -4,15 +4,10 @@ The clips are transcribed by the same plans and jobs as a benchmark's, so all th
 is found is kept with a page to listen to it and a CSV to decide by: ``acento datasets mend`` takes that back.
 """
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
 
 from acento.core.errors import DataError
 from acento.core.fingerprint import fingerprint
@@ -24,38 +19,16 @@ from acento.inference.benchmark import Transcription, plan_transcription, predic
 from acento.inference.predictions import Prediction, digest
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.validation.doctor.findings import Suspect, diagnose
-from acento.validation.doctor.heuristics import Heard
+from acento.validation.doctor.findings import diagnose
+from acento.validation.doctor.heuristics import TranscribedClip
 from acento.validation.doctor.language_id import spoken_languages
+from acento.validation.doctor.page import page, sounds
+from acento.validation.doctor.report import FINDINGS, PAGE, REPORT, DoctorReport, findings_csv, load_report
 from acento.validation.measure import MEASURE_VERSION, measure, read_measured
 
 DOCTOR_VERSION = 2
 """Raised by hand whenever the same hypotheses may lead to other findings or another page."""
-FINDINGS, PAGE = "findings.csv", "index.html"
-COLUMNS = ("id", "rank", "score", "kinds", "why", "reference", "hypothesis", "suggested_action", "new_text")
-"""The columns of ``findings.csv``; a reviewer sets the last two."""
-_REPORT, _NORMALIZER = "doctor.json", "basic"
-
-
-class DoctorReport(BaseModel):
-    """What the doctor found in one version of a data set, in numbers."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    """Name and version, such as ``santiago@2``."""
-    title: str
-    dataset_fingerprint: str
-    model: str
-    model_digest: str
-    clips: int
-    without_reference: int
-    """Clips that nothing can be said of."""
-    findings: int
-    kinds: dict[str, int]
-    """Findings by kind, the most frequent first; one clip may be of several."""
-    key: str
-    """The artifact that holds all of it."""
+_NORMALIZER = "basic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +65,6 @@ def examine(
     Raises:
         AcentoError: a transcription is not complete.
     """
-    from acento.validation.doctor.page import page, sounds
-
     rule = normalizer(_NORMALIZER)
     model = transcriptions[0].model
     heard = {row.id: row for one in transcriptions for row in predictions(store, one)}
@@ -128,36 +99,14 @@ def examine(
         key=key,
     )
     with store.publish(key) as draft:
-        (draft.folder / _REPORT).write_text(done.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (draft.folder / REPORT).write_text(done.model_dump_json(indent=1) + "\n", encoding="utf-8")
         (draft.folder / FINDINGS).write_text(findings_csv(suspects), encoding="utf-8", newline="")
         (draft.folder / PAGE).write_text(page(done, suspects, sounds(store, card, suspects)), encoding="utf-8")
         draft.info.update(dataset=done.dataset, model=model.id, findings=len(suspects))
     return Examined(done, cached=False)
 
 
-def findings_csv(suspects: Sequence[Suspect]) -> str:
-    """Return all findings, ranked, as CSV with a header; ``new_text`` is left to the reviewer."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for rank, one in enumerate(suspects, 1):
-        facts = (f"{one.score:.2f}", "+".join(one.kinds), one.why, one.reference, one.hypothesis or "")
-        writer.writerow((one.id, rank, *facts, one.suggested_action, ""))
-    return text.getvalue()
-
-
-def load_report(store: Store, key: str) -> DoctorReport:
-    """Return a stored report."""
-    return DoctorReport.model_validate_json(store.read_bytes(key, _REPORT))
-
-
-def load_findings(store: Store, key: str, limit: int | None = None) -> list[dict[str, str]]:
-    """Return the stored findings, or the first so many, by the columns of ``findings.csv``."""
-    with Path(store.local_path(key, FINDINGS)).open(encoding="utf-8", newline="") as file:
-        return [row for row, _ in zip(csv.DictReader(file), range(limit or 10**9), strict=False)]
-
-
-def _heard(store: Store, card: Card, heard: dict[str, Prediction]) -> list[Heard]:
+def _heard(store: Store, card: Card, heard: dict[str, Prediction]) -> list[TranscribedClip]:
     """Return every clip that has a reference, with what was heard and measured."""
     wanted = ["id", "split", "speaker", "language", "duration_s", "text", "start_db", "end_db"]
     clips = []
@@ -166,5 +115,5 @@ def _heard(store: Store, card: Card, heard: dict[str, Prediction]) -> list[Heard
             text, prediction = row.pop("text"), heard[row["id"]]
             if (text or "").strip():
                 error = None if prediction.error is None else f"{prediction.error}: {prediction.detail}"
-                clips.append(Heard(**row, reference=text, hypothesis=prediction.text, error=error))
+                clips.append(TranscribedClip(**row, reference=text, hypothesis=prediction.text, error=error))
     return clips

@@ -7,8 +7,8 @@ from acento.core.text import Normalizer
 from acento.validation.doctor.heuristics import (
     SUSPICIOUS_Z,
     Case,
-    Heard,
     Kind,
+    TranscribedClip,
     find_cuts,
     find_errors,
     find_rates,
@@ -38,7 +38,7 @@ class Suspect:
     """keep, drop or mend."""
 
 
-def diagnose(clips: Iterable[Heard], normalizer: Normalizer, listen: Listen | None = None) -> list[Suspect]:
+def diagnose(clips: Iterable[TranscribedClip], normalizer: Normalizer, listen: Listen | None = None) -> list[Suspect]:
     """Return the suspicious clips, the most suspicious first; the order in which clips are given does not matter.
 
     ``listen`` tells the spoken language of those clips that were misheard the most; None: nobody can tell.

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     """Why a clip is suspicious."""
 
     SWAPPED = "swapped"
-    """The model heard the text of another clip."""
+    """The model transcribed the text of another clip."""
     WRONG_TRANSCRIPT = "wrong_transcript"
     """Far more errors than its speaker, or the data set, usually has."""
     WRONG_LANGUAGE = "wrong_language"
@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TranscribedClip:
     """A clip with a reference, what the model heard (None: it failed), and what was measured of it."""
 
     id: str
@@ -65,7 +65,7 @@ class Heard:
 class Case:
     """A clip under examination: normalized texts, rates, and what was found (kind, score, sentence)."""
 
-    clip: Heard
+    clip: TranscribedClip
     reference: str
     hypothesis: str
     word_z: float = 0.0
@@ -74,7 +74,7 @@ class Case:
     cer: float | None = None
     usual: tuple[str, float] = ("", 0.0)
     found: list[tuple[Kind, float, str]] | None = None
-    hint: Heard | None = None
+    hint: TranscribedClip | None = None
 
     def note(self, kind: Kind, score: float, sentence: str) -> None:
         self.found = [*(self.found or []), (kind, score, sentence)]
@@ -125,7 +125,7 @@ def find_errors(heard: Sequence[Case]) -> None:
     cases = [case for case in heard if case.reference]
     for case in heard:
         if not case.reference and case.hypothesis:
-            case.note(Kind.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, and the model heard some.")
+            case.note(Kind.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, but the model transcribed some.")
     words = [count_words(case.reference, case.hypothesis) for case in cases]
     letters = [count_characters(case.reference, case.hypothesis) for case in cases]
     sizes = [
@@ -145,7 +145,7 @@ def find_errors(heard: Sequence[Case]) -> None:
     for case in cases:
         if case.z >= SUSPICIOUS_Z:
             said = f"{case.wer:.0%} WER, where {case.usual[0]} usually has {case.usual[1]:.0%}."
-            nothing = "" if case.hypothesis else " The model heard nothing."
+            nothing = "" if case.hypothesis else " The model's transcript is empty."
             case.note(Kind.WRONG_TRANSCRIPT, min(case.z, CAP), said + nothing)
 
 
@@ -173,7 +173,7 @@ def find_swaps(heard: Sequence[Case]) -> None:
         mutual = Levenshtein.normalized_similarity(other.hypothesis, case.reference) >= _ALIKE
         case.hint = other.clip
         both = ", and in that clip the text of this one: the two are likely exchanged." if mutual else "."
-        said = f"The model heard the text of {other.clip.id} ({likeness:.0%} alike, its own {own:.0%}){both}"
+        said = f"The model transcribed the text of {other.clip.id} ({likeness:.0%} alike, its own {own:.0%}){both}"
         case.note(Kind.SWAPPED, CAP + 8 * (likeness - own), said)
 
 
@@ -196,7 +196,8 @@ def find_cuts(case: Case) -> None:
         if missing:
             lost = reference[-missing:].strip()[:: 1 if kind is Kind.CUT_END else -1]
             said = (
-                f"The audio {verb} in the middle of speech ({level:+.0f} dB), and the {which} “{lost}” was not heard."
+                f"The audio {verb} in the middle of speech ({level:+.0f} dB), and the {which} “{lost}” is missing from "
+                "the model's transcript."
             )
             case.note(kind, min(CAP, RATE_Z + 16 * missing / len(reference)), said)
 

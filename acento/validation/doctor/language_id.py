@@ -12,14 +12,14 @@ from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
 from acento.inference.windows import pieces
 from acento.models.checkpoints.resolver import resolve
-from acento.validation.doctor.heuristics import Heard
+from acento.validation.doctor.heuristics import TranscribedClip
 
 _AT_ONCE = 8
 """Clips that the model is given at a time, if it was not given fewer to transcribe."""
 
 
 def spoken_languages(
-    store: Store, card: Card, transcription: Transcription, clips: Sequence[Heard]
+    store: Store, card: Card, transcription: Transcription, clips: Sequence[TranscribedClip]
 ) -> dict[str, dict[str, float]]:
     """Return for each clip, by id, how likely each spoken language is by the sound of its first window.
 

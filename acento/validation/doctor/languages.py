@@ -7,13 +7,13 @@ import numpy as np
 
 from acento.data.text_measures import measure_wording, script_of
 from acento.data.utterance import primary_language
-from acento.validation.doctor.heuristics import CAP, RATE_Z, SUSPICIOUS_Z, Case, Heard, Kind, most_wrong
+from acento.validation.doctor.heuristics import CAP, RATE_Z, SUSPICIOUS_Z, Case, Kind, TranscribedClip, most_wrong
 
 _STRANGE, _FAMILIAR, _STRANGE_CLIPS, _STRANGE_WORDS = 0.8, 0.4, 50, 4
 _SURE = 0.9
 """How likely another spoken language has to be; the short clips of a good set are guessed wrong with less."""
 
-Listen = Callable[[Sequence[Heard]], Mapping[str, Mapping[str, float]]]
+Listen = Callable[[Sequence[TranscribedClip]], Mapping[str, Mapping[str, float]]]
 """Returns for clips, by id, how likely each spoken language is, by ISO 639-1 code; nothing if it cannot tell."""
 
 
@@ -28,7 +28,7 @@ def find_languages(heard: Sequence[Case]) -> None:
             sentence = f"Its text is in {text.script} letters, which {case.clip.language} is not written in."
             case.note(Kind.WRONG_LANGUAGE, (1 - text.script_share) * CAP, sentence)
         elif text.script and said.script and text.script not in {script_of(c) for c in case.hypothesis}:
-            sentence = f"Its text is in {text.script} letters, the model heard {said.script} ones."
+            sentence = f"Its text is in {text.script} letters, the model's transcript in {said.script} ones."
             case.note(Kind.WRONG_LANGUAGE, 2 * RATE_Z, sentence)
     for cases in by_language.values():
         words = [set(case.reference.split()) for case in cases]

@@ -12,8 +12,9 @@ from tiny_whisper import make_whisper
 
 from acento.core.errors import DamagedError, InputError, ModelError
 from acento.core.store import LocalStore
-from acento.registry.aliases import aliases, current, history, promote, rollback
-from acento.registry.versions import ModelVersion
+from acento.registry.aliases import aliases, history
+from acento.registry.model_version import ModelVersion
+from acento.registry.promotion import current, promote, rollback
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,10 @@ def test_it_is_back_tested_from_half_to_all() -> None:
 def test_a_back_test_that_was_off_says_by_how_much() -> None:
     found = quick([exact(25, 0.40), exact(50, 0.30), exact(75, 0.29), exact(100, 0.29)])
     assert back_test_of(found).error == pytest.approx(0.225 - 0.29, abs=0.003)
-    assert "From half the clips it would have foretold 22.4 % where 29.0 % was measured (-6.6 points)" in found.sentence
+    assert (
+        "From half the clips the forecast would have been 22.4 % where 29.0 % was measured (-6.6 points)"
+        in found.sentence
+    )
 
 
 def test_the_back_test_never_sees_what_it_foretells() -> None:

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from acento.core.text import normalizer
 from acento.scoring.entry import Conditions, Entry, Speed
-from acento.scoring.leaderboard import Board, Row, rank
+from acento.scoring.leaderboard import Board, LeaderboardRow, rank
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
-from acento.scoring.table import Grid, rich_table
+from acento.scoring.table import TextTable, rich_table
 
 WORDS = "uno dos tres cuatro cinco seis siete ocho"
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -84,7 +84,7 @@ def runs() -> Runs:
     return Runs()
 
 
-def only(boards: tuple[Board, ...]) -> tuple[Row, ...]:
+def only(boards: tuple[Board, ...]) -> tuple[LeaderboardRow, ...]:
     (board,) = boards
     return board.rows
 
@@ -94,7 +94,7 @@ def cells(board: Board, column: str) -> list[str]:
     return [row[grid.columns.index(column)] for row in grid.rows]
 
 
-def terminal(grid: Grid, width: int) -> str:
+def terminal(grid: TextTable, width: int) -> str:
     console = Console(width=width, file=io.StringIO())
     with console.capture() as capture:
         console.print(rich_table(grid))
@@ -130,7 +130,7 @@ def test_models_that_the_clips_cannot_tell_apart_share_a_rank(runs: Runs) -> Non
     board = rank(entries, runs.table).boards[0]
     assert [(row.rank, row.tied) for row in board.rows] == [(1, None), (1, True), (3, False)]
     assert cells(board, "#") == ["1", "1 =", "3"]
-    assert any("not told apart" in note for note in board.grid().notes)
+    assert any("not distinguishable" in note for note in board.grid().notes)
 
 
 def test_each_row_says_what_it_was_tested_against(runs: Runs) -> None:
@@ -270,7 +270,7 @@ def test_an_entry_survives_json(runs: Runs) -> None:
 
 
 def test_names_with_pipes_brackets_and_newlines_break_no_table() -> None:
-    grid = Grid("[b]t[/b]", ("model",), (("a|b\n[red]c",),), text=frozenset({"model"}))
+    grid = TextTable("[b]t[/b]", ("model",), (("a|b\n[red]c",),), text=frozenset({"model"}))
     assert "| a\\|b [red]c |" in grid.to_markdown()
     shown = terminal(grid, width=14)
     assert "[b]t[/b]" in shown

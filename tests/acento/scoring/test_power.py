@@ -114,7 +114,7 @@ def test_the_sentence_has_the_numbers() -> None:
         clips=49, units=49, unit="clip", difference=0.0314, standard_error=0.01, correlation=0.5, alpha=0.05, power=0.8
     )
     assert found.sentence == (
-        "With 49 clips a difference below 3.1 points could not be told from chance "
+        "With 49 clips a difference below 3.1 points could not be distinguished from chance "
         "(two-sided 5 %, power 80 %, assuming that two models' errors correlate by 0.5)."
     )
 

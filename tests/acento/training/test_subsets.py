@@ -224,7 +224,7 @@ def test_a_curve_has_its_points_a_forecast_and_a_picture(store: LocalStore, tmp_
     assert (curve.base.value, curve.dev_clips) == (1.0, 12)
     assert [one.clips for one in curve.forecast.predicted] == [24, 48]
     assert curve.forecast.back_test is not None
-    assert "it would have foretold" in curve.forecast.sentence
+    assert "From half the clips the forecast would have been" in curve.forecast.sentence
     key = publish_curve(store, curve, jobs)
     assert store.read_bytes(key, PICTURE).startswith(b"\x89PNG")
     assert json.loads(store.read_bytes(key, "curve.json"))["points"][0]["clips"] == 3

@@ -28,7 +28,7 @@ from acento.models.checkpoints.resolver import resolve
 from acento.validation.gatekeeper import InvalidDataError, require_valid
 from acento.validation.suite import DEFAULT_SUITE, load_suite
 from acento.validation.validate import validate
-from acento.validation.verdict import Verdict, latest_verdict
+from acento.validation.verdict import ValidationVerdict, latest_verdict
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ class Judged:
     """A verdict, and what it was to find."""
 
     store: LocalStore
-    verdict: Verdict
+    verdict: ValidationVerdict
     at_fault: dict[str, set[str]]
 
 
@@ -171,9 +171,13 @@ def test_a_set_for_benchmarks_alone_passes_and_one_without_test_clips_does_not(s
     only_test = validate(store, make_set(store, [[clip(n, "test") for n in range(4)]], "one")).verdict
     assert only_test.passed
     assert [check.name for check in only_test.warnings] == ["train-and-dev-splits"]
-    assert only_test.warnings[0].sentence.endswith("not so (without dev, train).")
+    assert only_test.warnings[0].sentence == (
+        "Fine-tuning needs train and dev clips, and the data set is without dev, train; stage with --split-by or add "
+        "some."
+    )
     without = validate(store, make_set(store, [[clip(n, "train") for n in range(4)]], "two")).verdict
     assert [check.name for check in without.errors] == ["test-split"]
+    assert without.errors[0].sentence == "The test split is empty; stage with --split-by or add test clips."
 
 
 def test_parts_that_lack_a_column_or_have_another_type_are_named(store: LocalStore) -> None:

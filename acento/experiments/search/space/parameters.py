@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -17,10 +17,8 @@ MOST_STEPS = 1000
 """A grid takes a range with steps value by value up to this many; beyond, nobody meant it."""
 
 
-class Range(BaseModel):
+class Range(BaseModel, frozen=True, extra="forbid"):
     """Numbers from ``low`` to ``high``, both included; ``log``: equally likely in each order of magnitude."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: float
     high: float
@@ -75,10 +73,8 @@ class Range(BaseModel):
         return {name: int(x) if self.integer and not isinstance(x, bool) else x for name, x in kept.items()}
 
 
-class Choices(BaseModel):
+class Choices(BaseModel, frozen=True, extra="forbid"):
     """One of a list of values: words, numbers, true/false, nothing, or lists of these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     values: tuple[Any, ...] = Field(min_length=1)
 

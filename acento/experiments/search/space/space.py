@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from acento.core.errors import InputError
 from acento.experiments.search.space.parameters import Choices, Range, Scalar
@@ -53,10 +53,8 @@ SWITCHES: Mapping[str, Switch] = {
 """Fields that count only under a value of another: a trial has them only then, so no two trials are the same recipe."""
 
 
-class Space(BaseModel):
+class Space(BaseModel, frozen=True, extra="forbid"):
     """Parameters by the name of their field; a field of a part of the recipe is named ``augmentation.noise``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameters: dict[str, Range | Choices] = Field(min_length=1)
 

@@ -17,9 +17,9 @@ from acento.families.whisper.convert import convert as conversion
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.export.exporting import DevErrors, DevScore, Exported, export_model, hand_out
+from acento.registry.export.exporting import DevErrors, DevScore, ExportedModel, export_model, hand_out
 from acento.registry.export.scoring import dev_scorer
-from acento.registry.versions import ModelVersion
+from acento.registry.model_version import ModelVersion
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def tuned_on_lessons(store: LocalStore, model: Path, tmp_path: Path) -> ModelVer
 def test_dev_is_decoded_and_scored_for_the_version_and_its_export(
     store: LocalStore, tuned_on_lessons: ModelVersion
 ) -> None:
-    done: Exported = export_model(
+    done: ExportedModel = export_model(
         store, tuned_on_lessons, "ctranslate2", "float32", dev_scorer(store, tuned_on_lessons)
     )
     assert done.wer == done.wer_before > 0

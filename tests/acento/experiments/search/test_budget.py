@@ -8,7 +8,7 @@ from made_up_search import good, plan, search
 
 from acento.core.errors import InputError
 from acento.experiments.search.budget import Budget
-from acento.experiments.search.trial import Report, TrialOutcome
+from acento.experiments.search.trial import TrialCallback, TrialOutcome
 from acento.training.recipe import Recipe
 
 
@@ -23,7 +23,7 @@ def test_minutes_end_a_search_and_starting_it_again_does_not_renew_them(tmp_path
 def test_minutes_that_a_trial_does_not_end_by_itself_can_stop_it_and_more_minutes_go_on(tmp_path: Path) -> None:
     now = [0.0]
 
-    def objective(number: int, recipe: Recipe, report: Report) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         if number == 1 and now[0] == 0:
             now[0] += 120
             while report.stop() is None:  # until the search has looked at its clock
@@ -48,9 +48,9 @@ def test_dollars_end_a_search_by_the_price_of_an_hour_or_by_what_trials_cost(tmp
     assert priced.dollars == pytest.approx(0.1)
     assert priced.why == "The budget of $0.10 is spent ($0.10)."
 
-    def knows(_: int, __: Recipe, ___: Report) -> TrialOutcome:
+    def knows(_: int, __: Recipe, ___: TrialCallback) -> TrialOutcome:
         return TrialOutcome(0.2, minutes=1.0, cost=0.5)
 
     assert search(tmp_path / "k", plan(), knows, None, budget=Budget(dollars=1.2)).told == 3
-    with pytest.raises(InputError, match="Nobody knows what trial 0 cost"):
+    with pytest.raises(InputError, match="The cost of trial 0 is unknown"):
         search(tmp_path / "n", plan(), good, None, budget=Budget(dollars=1))

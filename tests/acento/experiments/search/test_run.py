@@ -9,7 +9,7 @@ from made_up_search import BASE, GRID, failing, good, plan, search
 
 from acento.core.errors import ModelError, StoreError, TransientError
 from acento.experiments.search.run import SearchProgress
-from acento.experiments.search.trial import Report, TrialOutcome
+from acento.experiments.search.trial import TrialCallback, TrialOutcome
 from acento.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_a_grid_is_covered_exactly_and_then_ends(tmp_path: Path) -> None:
     seen: list[tuple[str, float]] = []
 
-    def objective(_: int, recipe: Recipe, __: Report) -> TrialOutcome:
+    def objective(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
         seen.append((recipe.strategy, recipe.epochs))
         return TrialOutcome(recipe.epochs / 10 + (recipe.strategy == "full"), minutes=1.0)
 
@@ -33,7 +33,7 @@ def test_a_grid_is_covered_exactly_and_then_ends(tmp_path: Path) -> None:
 def test_the_first_trial_is_what_would_have_been_trained_without_a_search(tmp_path: Path) -> None:
     recipes: list[Recipe] = []
 
-    def objective(_: int, recipe: Recipe, __: Report) -> TrialOutcome:
+    def objective(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
         recipes.append(recipe)
         return TrialOutcome(0.3, minutes=1.0)
 
@@ -57,7 +57,7 @@ def test_a_search_in_three_calls_tries_what_one_call_tries(tmp_path: Path, sampl
 def test_four_trials_run_side_by_side_and_try_what_one_after_another_would(tmp_path: Path) -> None:
     together, lock, told = Barrier(4, timeout=60), Lock(), Counter[int]()
 
-    def objective(number: int, recipe: Recipe, report: Report) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         with lock:
             told[number] += 1
         together.wait()  # breaks unless four are here at once
@@ -74,7 +74,7 @@ def test_four_trials_run_side_by_side_and_try_what_one_after_another_would(tmp_p
 def test_a_trial_worse_than_others_is_pruned(tmp_path: Path, pruner: str) -> None:
     ends: dict[int, int] = {}
 
-    def objective(number: int, _: Recipe, report: Report) -> TrialOutcome:
+    def objective(number: int, _: Recipe, report: TrialCallback) -> TrialOutcome:
         wer = 0.9 if number == 5 else 0.3 - number / 100
         for evaluation in range(1, 5):
             ends[number] = evaluation
@@ -109,7 +109,7 @@ def test_a_trial_that_fails_is_written_down_and_the_search_goes_on(
 
 
 def test_a_training_that_diverged_is_a_failure(tmp_path: Path) -> None:
-    def objective(number: int, recipe: Recipe, report: Report) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         report(5, float("nan"))
         return TrialOutcome(float("nan"), minutes=1.0) if number == 1 else good(number, recipe, report)
 
@@ -139,7 +139,7 @@ def test_asked_to_stop_the_running_trial_stays_open_and_is_taken_up_first(tmp_pa
     asked: list[str] = []
     begun: list[int] = []
 
-    def objective(number: int, recipe: Recipe, report: Report) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         begun.append(number)
         if number == 1 and begun.count(1) == 1:
             asked.append("SIGTERM")
@@ -149,7 +149,7 @@ def test_asked_to_stop_the_running_trial_stays_open_and_is_taken_up_first(tmp_pa
         report(20, 0.4)
         return good(number, recipe, report)
 
-    first = search(tmp_path, plan(), objective, 4, stop=lambda: asked[0] if asked else None)
+    first = search(tmp_path, plan(), objective, 4, should_stop=lambda: asked[0] if asked else None)
     assert first.why == "The search was stopped (SIGTERM); the same command goes on with it."
     assert [row.state for row in first.trials] == ["finished", "open"]
     again = search(tmp_path, plan(), objective, 4)
@@ -167,7 +167,7 @@ def test_a_larger_number_adds_trials_and_the_same_number_adds_none(tmp_path: Pat
 
 def test_the_listener_hears_how_far_it_is(tmp_path: Path) -> None:
     heard: list[SearchProgress] = []
-    search(tmp_path, plan(), good, 2, heard=heard.append)
+    search(tmp_path, plan(), good, 2, on_progress=heard.append)
     assert [(said.done, said.running) for said in heard] == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 0)]
     assert heard[-1].best_dev_wer is not None
     assert heard[-1].total == 2

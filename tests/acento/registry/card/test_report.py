@@ -7,12 +7,14 @@ from benchmarked import benchmarked
 from judged import World, made_world
 
 from acento.core.errors import DamagedError, InputError
-from acento.registry.aliases import history, promote
+from acento.registry.aliases import history
 from acento.registry.card.card import model_card
 from acento.registry.card.learned import read_history
-from acento.registry.card.report import card_path, latest_report, publish_report, report_of
+from acento.registry.card.publishing import publish_report, report_of
+from acento.registry.card.report import card_path, latest_report
 from acento.registry.gate.judging import Question
-from acento.registry.gate.verdict import Verdict
+from acento.registry.gate.verdict import GateVerdict
+from acento.registry.promotion import promote
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_a_report_holds_both_models_on_every_set_and_by_accent(world: World) -> 
     assert test.all.difference is not None
     assert test.all.difference.delta == pytest.approx(test.all.tuned.value - test.all.base.value)
     gate = report.gate
-    assert isinstance(gate, Verdict)
+    assert isinstance(gate, GateVerdict)
     assert (gate.test.candidate.value, gate.test.incumbent.value) == (test.all.tuned.value, test.all.base.value)
     assert report.uses is not None
     assert (report.uses.models, report.uses.runs) == (2, 1)

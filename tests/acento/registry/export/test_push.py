@@ -13,7 +13,7 @@ from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.export.push import push
-from acento.registry.versions import CARD, ModelVersion
+from acento.registry.model_version import CARD, ModelVersion
 
 REPO = "ana/mini-santiago"
 

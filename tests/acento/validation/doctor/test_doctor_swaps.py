@@ -14,7 +14,8 @@ from acento.inference.benchmark import jobs
 from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.validation.doctor.examination import examine, load_findings, plan_examination
+from acento.validation.doctor.examination import examine, plan_examination
+from acento.validation.doctor.report import load_findings
 
 pytestmark = pytest.mark.slow
 CLIPS, SWAPPED = 100, 10

@@ -11,7 +11,7 @@ from acento.core.text import normalizer
 from acento.registry.gate.evidence import Evidence
 from acento.registry.gate.gate import decide, fewest_units
 from acento.registry.gate.split_use import SplitUse
-from acento.registry.gate.verdict import Verdict
+from acento.registry.gate.verdict import GateVerdict
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
 
@@ -50,7 +50,7 @@ LOST = evidence([1, 0, 2, 0] * 10, [2, 0, 3, 0] * 10, "demo[accent=neutral]")
 COUNTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=8, max_size=40)
 
 
-def quick(test: Evidence, *guards: Evidence, **options: object) -> Verdict:
+def quick(test: Evidence, *guards: Evidence, **options: object) -> GateVerdict:
     return decide(test, guards, resamples=200, **options)  # type: ignore[arg-type]
 
 
@@ -116,7 +116,7 @@ def test_a_worse_candidate_is_refused() -> None:
 def test_a_candidate_that_writes_the_same_texts_is_told_so() -> None:
     verdict = quick(evidence([1, 2, 3] * 10, [1, 2, 3] * 10), HELD)
     assert verdict.test.reason == "same texts"
-    assert "the very same text for all 30 clips" in verdict.test.sentence
+    assert "both models wrote the same text for all 30 clips" in verdict.test.sentence
     assert verdict.offer is None
 
 
@@ -160,7 +160,7 @@ def test_nothing_scored_is_a_refusal() -> None:
 def test_too_few_clips_decide_nothing_however_clear_they_look(clips: int) -> None:
     verdict = quick(evidence([9] * clips, [1] * clips), HELD)
     assert verdict.test.reason == "too few"
-    assert "it takes at least 6 clips" in verdict.test.sentence
+    assert "at least 6 clips are needed" in verdict.test.sentence
     assert verdict.offer is None
 
 
@@ -201,7 +201,7 @@ def test_speakers_are_drawn_where_there_are_ten_and_clips_where_there_are_fewer(
     assert (quick(many).test.unit, quick(many).test.units) == ("speaker", 10)
     assert "40 clips of 10 speakers" in quick(many).test.sentence
     assert (quick(few).test.unit, quick(few).test.units) == ("clip", 40)
-    assert any("Clips were drawn on demo, not speakers" in sentence for sentence in quick(few).sentences)
+    assert any("The intervals on demo are over clips, not speakers" in sentence for sentence in quick(few).sentences)
 
 
 def test_the_unit_can_be_asked_for() -> None:
@@ -225,7 +225,7 @@ def test_how_often_the_test_was_used_is_said_with_the_answer() -> None:
 
 def test_a_verdict_survives_the_registry() -> None:
     for verdict in (quick(GAIN, HELD), quick(GAIN, LOST), quick(evidence([], []))):
-        assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+        assert GateVerdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
 def test_a_guard_named_twice_and_a_bound_out_of_range_are_refused() -> None:

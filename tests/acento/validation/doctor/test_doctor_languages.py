@@ -22,16 +22,16 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
 from acento.validation.doctor.examination import plan_examination
 from acento.validation.doctor.findings import Suspect, diagnose
-from acento.validation.doctor.heuristics import Heard
+from acento.validation.doctor.heuristics import TranscribedClip
 from acento.validation.doctor.language_id import spoken_languages
 from acento.validation.doctor.languages import Listen
 
 TEXT = "los vecinos han comprado pescado fresco en el mercado"
-RIGHT = Heard("right", "train", None, "es", 3.0, TEXT, TEXT)
-WRONG = Heard("wrong", "train", None, "es", 3.0, TEXT, "the neighbors have bought fresh fish")
+RIGHT = TranscribedClip("right", "train", None, "es", 3.0, TEXT, TEXT)
+WRONG = TranscribedClip("wrong", "train", None, "es", 3.0, TEXT, "the neighbors have bought fresh fish")
 
 
-def found(listen: Listen | None, *clips: Heard) -> dict[str, Suspect]:
+def found(listen: Listen | None, *clips: TranscribedClip) -> dict[str, Suspect]:
     """Return what the doctor says of clips among fifty with nothing wrong."""
     others = [replace(RIGHT, id=f"c{number:02d}") for number in range(50)]
     return {one.id: one for one in diagnose([*others, *clips], normalizer("basic"), listen)}
@@ -73,7 +73,7 @@ def test_nothing_is_said_where_it_would_be_a_guess(listen: Listen | None, langua
 def test_only_clips_in_which_much_was_misheard_are_listened_to_again() -> None:
     asked: list[str] = []
 
-    def listen(clips: Sequence[Heard]) -> Mapping[str, Mapping[str, float]]:
+    def listen(clips: Sequence[TranscribedClip]) -> Mapping[str, Mapping[str, float]]:
         asked.extend(clip.id for clip in clips)
         return {}
 
@@ -95,7 +95,9 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store")
 
 
-def planned(store: LocalStore, model: Path, language: str | None = None) -> tuple[Card, Transcription, list[Heard]]:
+def planned(
+    store: LocalStore, model: Path, language: str | None = None
+) -> tuple[Card, Transcription, list[TranscribedClip]]:
     """Return a data set, the plan of its transcription, and its clips as if all had been misheard."""
     card = make_set(store, [good()])
     first = plan_examination(store, card, resolve(str(model)), DecodeOptions(language=language))[0]

@@ -1,0 +1,137 @@
+"""A model version: immutable, named by what it holds, with what is known of how it came to be.
+
+``models/NAME/VERSION/model`` holds a checkpoint's files, its recipe and how it learned. The version is made of the
+bytes that decide what the model writes, of its recipe and of its data: the same training twice is the same version.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, overload
+
+from pydantic import BaseModel
+
+from acento.core.errors import InputError
+from acento.core.plugins import CARD_PATH
+from acento.core.plugins import load as load_plugin
+from acento.core.store import Store
+from acento.inference.predictions import Prediction
+from acento.inference.transcriber import LoadedModel, Recording, load_model
+from acento.models.checkpoints.references import REGISTRY
+
+RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
+"""What lies beside a checkpoint's own files, where the training left it: what was asked, and how it went."""
+CARD = "README.md"
+"""The model card, in the format of the Hugging Face hub."""
+LATEST = "latest"
+
+_LIKE_A_VERSION = re.compile(r"[0-9a-f]+")
+
+
+class ModelAbout(BaseModel, frozen=True, extra="forbid"):
+    """Where a model version comes from."""
+
+    name: str
+    base: dict[str, Any]
+    """The model it was tuned from, as ``ModelSpec`` says it: ``id``, ``revision``, ``digest``, ``family``."""
+    dataset: str
+    """Name and version, such as ``santiago@2``."""
+    dataset_fingerprint: str
+    recipe: dict[str, Any]
+    job: str
+    """The store's folder of the training; empty where there was none."""
+    strategy: str
+    created: str
+    """ISO 8601, with its zone."""
+    provenance: dict[str, Any]
+    dev_wer_before: float | None
+    """Of the base on the dev split, a fraction."""
+    dev_wer: float | None
+    language: str | None = None
+    """What the model is told to write, such as ``es``."""
+    base_license: str | None = None
+    """As the base's own model card names it, such as ``apache-2.0``; None: it is not known."""
+    data_license: str | None = None
+    """As the data set's source names it; None: it is not known."""
+    parent: str | None = None
+    """The version whose weights this one lies between, and the base's; None for one that a training left."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A whole version in the store."""
+
+    name: str
+    version: str
+    """12 hexadecimal digits."""
+    key: str
+    """The artifact that holds its files."""
+    about: ModelAbout
+    store: Store | None = field(default=None, repr=False, compare=False)
+    """Where it is kept; None while it is being made."""
+
+    @property
+    def path(self) -> Path:
+        """The folder of its files on this machine, which ``transformers`` can load."""
+        return self._kept.local_folder(self.key)
+
+    @property
+    def card(self) -> str:
+        """Its newest model card, Markdown."""
+        return Path(load_plugin(CARD_PATH)(self._kept, self)).read_text(encoding="utf-8")
+
+    @overload
+    def transcribe(self, recordings: Recording) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def transcribe(self, recordings: Sequence[Recording]) -> list[Prediction]: ...
+
+    def transcribe(self, recordings: Recording | Sequence[Recording]) -> Prediction | list[Prediction]:
+        """Transcribe recordings in the language that it was taught; it stays loaded for the next call.
+
+        See :meth:`acento.inference.transcriber.LoadedModel.transcribe`, and :func:`load_model` for other devices.
+        """
+        return _loaded(self.id, self.about.language).transcribe(recordings)
+
+    @property
+    def _kept(self) -> Store:
+        if self.store is None:
+            raise InputError(f"Model {self.title} is not in a store yet.")
+        return self.store
+
+    @property
+    def id(self) -> str:
+        """What a benchmark calls it: ``registry:NAME@VERSION``."""
+        return f"{REGISTRY}{self.name}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: ``NAME@VERSION``."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def folder_key(self) -> str:
+        """The folder of all that belongs to it: model, reports, exports."""
+        return self.key.rpartition("/")[0]
+
+
+@lru_cache(maxsize=1)
+def _loaded(reference: str, language: str | None) -> LoadedModel:
+    return load_model(reference, language=language)
+
+
+def model_key(name: str, version: str) -> str:
+    """Return the store key of a version's files."""
+    return f"models/{name}/{version}/model"
+
+
+def export_key(version: ModelVersion, name: str) -> str:
+    """Return the store key of an export, such as ``ctranslate2-int8``."""
+    return f"{version.folder_key}/exports/{name}"
+
+
+def reads_as_version(text: str) -> bool:
+    """Tell whether a text could be the beginning of a version, so that no alias may be called so."""
+    return _LIKE_A_VERSION.fullmatch(text) is not None

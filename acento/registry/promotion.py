@@ -1,0 +1,122 @@
+"""Promotion: which version an alias points to, ``production`` only with the gate's consent or by force."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from acento.core.errors import DamagedError, InputError
+from acento.core.store import Store
+from acento.models.checkpoints.references import check_name
+from acento.registry.aliases import PRODUCTION, Move, check_alias, history, write_move
+from acento.registry.card.report import latest_report
+from acento.registry.model_version import ModelVersion
+from acento.registry.versions import find_version
+
+
+def promote(
+    store: Store,
+    version: ModelVersion,
+    alias: str = PRODUCTION,
+    *,
+    why: str = "",
+    forced: bool = False,
+    now: datetime | None = None,
+) -> Move:
+    """Let an alias point to a version; ``production`` only with the gate's consent to that very step, or by force.
+
+    Where it points there already nothing is written. A version that is damaged or gone cannot be promoted.
+
+    Args:
+        store: where models are.
+        version: what it is to point to.
+        alias: its name.
+        why: for those who read its history.
+        forced: whether to do without the gate; written down.
+        now: the time, with its zone.
+
+    Raises:
+        InputError: the alias cannot be called so, the gate has not consented, or another writer was faster.
+        DamagedError: the version is not whole.
+    """
+    check_alias(alias)
+    moves = history(store, version.name, alias)
+    _see_whole(store, version)
+    if moves and moves[-1].version == version.version:
+        return moves[-1]
+    today = f"{version.name}@{moves[-1].version}" if moves else None
+    key = consent(store, version, today) if alias == PRODUCTION and not forced else None
+    return write_move(store, version.name, alias, moves, version.version, why=why, forced=forced, report=key, now=now)
+
+
+def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "", now: datetime | None = None) -> Move:
+    """Let an alias point to what it pointed to before; a second rollback goes further back, not to and fro.
+
+    A rollback is a move like any other, so that the history shows it, and needs no consent of the gate: what it brings
+    back had it.
+
+    Raises:
+        InputError: there is nothing before, or another writer was faster.
+        DamagedError: what was before is damaged; promote another version.
+    """
+    moves = history(store, check_name(name), check_alias(alias))
+    before = _before(moves)
+    if before is None:
+        pointed = (
+            f"points to {name}@{moves[-1].version} and did not point to anything before" if moves else "is not set"
+        )
+        raise InputError(f"There is nothing to roll back to: {alias} of model {name} {pointed}.")
+    version = find_version(store, f"{name}@{before.version}")
+    _see_whole(store, version)
+    restores = before.restores or before.number
+    return write_move(store, name, alias, moves, version.version, why=why, restores=restores, now=now)
+
+
+def consent(store: Store, version: ModelVersion, today: str | None) -> str:
+    """Return the key of the report in which the gate lets a version take the place of today's production.
+
+    Args:
+        store: where models are.
+        version: the candidate.
+        today: ``NAME@VERSION`` of today's production; None where there is none.
+
+    Raises:
+        InputError: there is no report, its gate refused, or it was asked about another incumbent.
+    """
+    found = latest_report(store, version)
+    force = 'Add --force --why "…" to promote it anyway; the history records that.'
+    if found is None or found.report.gate is None:
+        raise InputError(
+            f"{version.title} was not judged by the gate: specialize, or benchmark it beside the model that it is to "
+            f"replace. {force}"
+        )
+    if not found.report.gate.passed:
+        raise InputError(" ".join([f"The gate refused {version.title}.", *found.report.gate.sentences, force]))
+    if today is not None and found.report.incumbent != f"registry:{today}":
+        raise InputError(
+            f"The gate compared {version.title} with {found.report.incumbent}, but production is {today} now; "
+            f"have it judged against that one. {force}"
+        )
+    return found.key
+
+
+def current(store: Store, name: str, alias: str = PRODUCTION) -> ModelVersion | None:
+    """Return the version that an alias points to; None where it was never set.
+
+    Raises:
+        DamagedError: that version is damaged.
+    """
+    moves = history(store, name, alias)
+    return find_version(store, f"{name}@{moves[-1].version}") if moves else None
+
+
+def _before(moves: Sequence[Move]) -> Move | None:
+    """Return the move whose state a rollback brings back: the one before what the last move set or brought back."""
+    if not moves:
+        return None
+    origin = moves[-1].restores or moves[-1].number
+    return next((move for move in reversed(moves) if move.number < origin), None)
+
+
+def _see_whole(store: Store, version: ModelVersion) -> None:
+    """See that every byte of a version is there."""
+    if store.find(version.key, verify=True) is None:
+        raise DamagedError(f"{version.title} in {store.url} is damaged or was removed; no alias can point to it.")

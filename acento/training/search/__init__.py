@@ -1,1 +1,0 @@
-"""Search: which recipe fine-tunes best, tried out by trainings whose dev WER an Optuna study minimizes."""
