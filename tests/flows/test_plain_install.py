@@ -23,7 +23,6 @@ BLOCKED = (
 OF_EXTRAS = (
     "acento.experiments.search.journal",
     "acento.experiments.search.sampler",
-    "acento.experiments.search.sampler",
     "infra.compute.modal",
     "infra.modal.container",
     "infra.modal.errors",
