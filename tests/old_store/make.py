@@ -1,33 +1,36 @@
-"""Make ``world.tar.xz``, a store as the version before issue 12 wrote it, and ``expected.json``, what that code said.
+"""Make ``world.tar.xz``, a store of the version before issue 12, and ``expected.json``, what that version says of it.
 
-Made once, at the commit that ``expected.json`` names, by ``python tests/old_store/make.py``. The archive is what matters:
-this script says how it came to be, and need not run with later code.
+Made once, at the commit that ``expected.json`` names, with ``python tests/old_store/make.py``. The tests need the
+archive and ``expected.json`` alone: this script documents them, and need not run with later code.
 
 The archive is a working folder: two tiny Whispers (``models/one``, ``models/two``), an exported data set
-(``guard.tar``), the spaces of the searches (``space.yaml``, ``range.yaml``), and the store (``store/``), in which are
+(``guard.tar``), two search spaces (``space.yaml``, ``range.yaml``), and the store (``store/``) with
 
-- data set ``santiago``: version 1 with a recording that was rejected, version 2 with new clips and a correction, version
-  3 with one clip dropped and one text corrected after a review; ``guard``: one version. Both were validated, ``guard``
-  was examined by the doctor, too.
-- model ``tiny``: a version that the gate promoted, with an export; a second version that is ``staging``, was
-  ``production`` by force and was rolled back.
-- runs: those of the gate; ``monday``, two models on two data sets; ``converted``, a model on CTranslate2; ``tuesday``,
-  killed after its first part.
-- a training killed after its second checkpoint (``half``); a search that ended (``found``) and one that was killed in its
-  third trial (``sought``), a learning curve, a cross-validation, and the jobs that a killed parent shared (``boards/``).
+- the data sets ``santiago`` (version 1 has a rejected recording, version 2 adds clips and corrects a text, version 3
+  drops a clip and corrects a text after a review), ``guard`` (also examined by the doctor), ``hurried`` (failed its
+  validation) and ``weekly`` (two versions, and so two parts to transcribe);
+- the model ``tiny``: one version that the gate promoted, with an export; a second one that is ``staging``, was made
+  ``production`` by force and rolled back;
+- runs: those of the gate; ``monday``, two models on two data sets; ``converted``, a model on CTranslate2; and
+  ``tuesday``, killed after the first of its four parts;
+- trainings: ``half`` was killed after its second checkpoint;
+- searches: ``found`` has ended, ``sought`` was killed in its third trial;
+- a learning curve, a cross-validation, and a board with the jobs of a killed parent.
 
-Everything named by a path is named relative to the working folder. What was killed was killed by ``SIGKILL``, at a call
-that this script counts. Two things are not as a user's process would do them: the host has a made-up name, and a
-training's lease ends after a second instead of half an hour, so that the store can be used at once.
+Every path in it is relative to the working folder. Processes were killed with ``SIGKILL``, at a call that this script
+counts. Two things differ from a user's process: the host's name is made up, and a training's lease expires after one
+second instead of half an hour, so that the store can be used at once.
 """
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +91,8 @@ from acento.models.checkpoint import resolve
 from acento.store import open_store
 from infra.compute.board import Board
 store = open_store("store")
-what = plan_transcription(store, load_card(store, "guard"), resolve("models/one"), split="test", options=DecodeOptions())
+card, model = load_card(store, "guard"), resolve("models/one")
+what = plan_transcription(store, card, model, split="test", options=DecodeOptions())
 Board.post(store, jobs(store, what))
 die()
 """
@@ -103,8 +107,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "converted": ("benchmark", "-m", "models/one:ctranslate2-float32", "-d", "guard", *CPU, "--normalizer", "none"),
     "tuesday": (
-        *("benchmark", "-m", "models/two", "-d", "santiago", "--split", "all", "--gpu-batch-size", "4", *CPU),
-        *("--num-requests", "1", "--normalizer", "basic"),
+        *("benchmark", "-m", "models/one", "-m", "models/two", "-d", "weekly", *CPU, "--num-requests", "1"),
+        *("--normalizer", "basic"),
     ),
     "second": ("finetune", *TRAIN, *SHORT, "--name", "tiny", "--seed", "7", "--set", "max_steps=6"),
     "curve": ("learning-curve", *TRAIN, "--shares", "50,100", "--set", "max_steps=2"),
@@ -133,7 +137,7 @@ class World:
 
     def acento(self, *arguments: str, code: int = 0, before: str = "", main: str = MAIN) -> str:
         """Run the command in the folder, on a machine of another name; return what it printed."""
-        print("acento", *arguments, flush=True)
+        print("acento", *arguments, flush=True)  # noqa: T201
         done = subprocess.run(
             [sys.executable, "-c", STRANGER + before + main, *arguments],
             env={
@@ -197,6 +201,9 @@ def make(world: World) -> None:
     world.acento("datasets", "export", "guard", "guard.tar")
     world.recordings("hurried-clips", 60, {"train": 2, "dev": 2, "test": 2}, times=30)
     world.acento("stage", "hurried-clips", "--name", "hurried")
+    for first in (70, 74):
+        world.recordings("weekly-clips", first, {"test": 4})
+        world.acento("stage", "weekly-clips", "--name", "weekly")
     world.acento("validate", "santiago")
     world.acento("validate", "guard", "--doctor", "models/one")
     world.acento("validate", "hurried", code=1)
@@ -223,7 +230,7 @@ def make(world: World) -> None:
     world.acento(*COMMANDS["half"], code=-9, before=AFTER_TWO_CHECKPOINTS)
     world.acento(*COMMANDS["sought"], code=-9, before=IN_THE_THIRD_TRIAL)
     world.acento(code=-9, main=SHARED_JOBS)
-    for name in ("clips", "guard-clips", "hurried-clips"):
+    for name in ("clips", "guard-clips", "hurried-clips", "weekly-clips"):
         shutil.rmtree(folder / name)
     (folder / "review.csv").unlink()
 
@@ -250,10 +257,10 @@ def expect(world: World) -> dict[str, Any]:
         "runs": world.acento("runs"),
         "datasets": {
             name: world.acento("datasets", "show", name)
-            for name in ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried")
+            for name in ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried", "weekly")
         },
         "usage": world.acento("store", "du"),
-        "garbage": world.acento("store", "gc", "--older-than", "0"),
+        "garbage": world.acento("store", "gc"),
         "found": trials(store, "found"),
     }
     parts = len([*store.glob("jobs/*/attempt-1")])
@@ -301,6 +308,10 @@ if __name__ == "__main__":
         world.folder.mkdir()
         make(world)
         pack(world.folder, home / "world.tar.xz")
-        said = expect(World(Path(shutil.copytree(world.folder, home / "continued")), server))
+        copy = Path(shutil.copytree(world.folder, home / "continued"))
+        then = time.time() - 30 * 86_400  # as in the tests: what was left half done is no work in progress any more
+        for path in copy.rglob("*"):
+            os.utime(path, (then, then))
+        said = expect(World(copy, server))
     (home / "expected.json").write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(home)
+    print(home)  # noqa: T201

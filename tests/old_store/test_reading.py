@@ -11,7 +11,7 @@ import pytest
 from acento.core.store import MARKER, LocalStore
 
 Look = Callable[..., str]
-ALL_VERSIONS = ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried")
+ALL_VERSIONS = ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried", "weekly")
 
 
 def figures(text: str) -> list[list[str]]:
