@@ -21,6 +21,22 @@ from mkdocs.structure.files import File, Files
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
+SETTINGS: Final = """# Settings
+
+Set them as environment variables, or in a file `.env` in the working directory. A command's options go before settings.
+"""
+OTHER_SETTINGS: Final = """
+Variables of other tools are read as those tools read them:
+
+| variable | what it is |
+| --- | --- |
+| `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`, … | access to a store on S3; never stored |
+| `PREFECT_API_URL` | a Prefect server of your own; without it, a command starts one for itself |
+| `MODAL_TOKEN_ID`, `MODAL_TOKEN_SECRET` | access to Modal; `modal token new` writes a file |
+| `PYSPARK_PYTHON`, `PYSPARK_SUBMIT_ARGS` | Spark's own |
+"""
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
     for path, make in PAGES.items():
@@ -53,33 +69,7 @@ def settings_page() -> str:
         default = field.get_default(call_default_factory=True)
         shown = "" if default in (None, "", {}) else f"`{default}`"
         rows.append((f"`{variable}`", _about(field.description or "", _type(field.annotation), shown)))
-    return "\n".join(
-        [
-            "# Settings",
-            "",
-            "Set them as environment variables, or in a file `.env` in the working directory. Options of a command go "
-            "before settings.",
-            "",
-            *_table(("variable", "what it is"), rows),
-            "",
-            "Variables of other tools are read as those tools read them:",
-            "",
-            *_table(
-                ("variable", "what it is"),
-                [
-                    (
-                        "`AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, "
-                        "`AWS_ENDPOINT_URL`, …",
-                        "credentials and endpoint of a store on S3; never stored",
-                    ),
-                    ("`PREFECT_API_URL`", "a Prefect server of your own; without it a command starts one for itself"),
-                    ("`MODAL_TOKEN_ID`, `MODAL_TOKEN_SECRET`", "access to Modal; `modal token new` writes a file"),
-                    ("`PYSPARK_PYTHON`, `PYSPARK_SUBMIT_ARGS`", "Spark's own"),
-                ],
-            ),
-            "",
-        ]
-    )
+    return "\n".join([SETTINGS, *_table(("variable", "what it is"), rows), OTHER_SETTINGS])
 
 
 def flow_page() -> str:
@@ -111,10 +101,10 @@ def python_page() -> str:
     import acento
 
     lines = ["# Python", "", "What `import acento` offers. Nothing heavy is imported before it is used.", ""]
-    for name in getattr(acento, "__all__", ()):
-        thing = getattr(acento, name)
-        if inspect.isclass(thing) or inspect.isfunction(thing):
-            lines += [f"::: {thing.__module__}.{thing.__qualname__}", "    options:", "      heading_level: 2", ""]
+    offered = [getattr(acento, name) for name in getattr(acento, "__all__", ())]
+    for thing in sorted(filter(callable, offered), key=inspect.isclass):
+        lines += [f"::: {thing.__module__}.{thing.__qualname__}", "    options:", "      heading_level: 2", ""]
+        lines += _keywords(thing)
     lines += [
         "## Scoring alone",
         "",
@@ -160,6 +150,19 @@ def _flow(entrypoint: str) -> Any:
         return getattr(importlib.import_module(module), name)
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _keywords(function: Any) -> list[str]:
+    """Return the table of a function's options, which are the fields of its request and not in its source."""
+    _, heading, listed = (inspect.getdoc(function) or "").partition("\nOptions:\n")
+    if not heading:
+        return []
+    told = dict(re.findall(r"^ +(\w+): (.*)$", listed, re.MULTILINE))
+    rows = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in told:
+            rows.append((f"`{name}`", _about(told[name], _type(parameter.annotation), _default(parameter.default))))
+    return ["Options:", "", *_table(("option", "what it is"), rows), ""]
 
 
 def _copy(path: str) -> Callable[[], str]:

@@ -48,9 +48,12 @@ def mistake(line: str) -> str | None:
     """Return what is wrong with a command line of ``acento``, if anything is."""
     words = shlex.split(line, comments=True)[1:]
     words = words[: words.index("|")] if "|" in words else words
-    name = next((tuple(words[:length]) for length in (2, 1) if tuple(words[:length]) in COMMANDS), None)
-    if name is None:
-        return None if not words or words[0].startswith("-") else f"there is no command {words[0]}"
+    name = next((tuple(words[:length]) for length in (2, 1) if tuple(words[:length]) in COMMANDS), ())
+    rest = words[len(name) :]
+    if rest and not rest[0].startswith("-") and any(other[:-1] == name for other in COMMANDS):
+        return f"there is no command {' '.join([*name, rest[0]])}"
+    if not name:
+        return None
     unknown = [word for word in words if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in COMMANDS[name]]
     return f"{' '.join(name)} has no option {unknown[0]}" if unknown else None
 
