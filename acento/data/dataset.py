@@ -158,6 +158,13 @@ def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[C
                 yield ClipRow(Utterance(**values), part.key, row)
 
 
+def read_rows(store: Store, key: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one data part with their audio, of which only those of one row group are in memory."""
+    with pq.ParquetFile(store.local_path(key, CLIPS)) as file:
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group, use_threads=False).to_pylist()
+
+
 def clips_in(card: Card, split: str) -> int:
     """Return how many clips a split of a version has; ``all`` is all of them together."""
     return card.clips if split == ALL else card.splits.get(split, 0)

@@ -1,4 +1,4 @@
-"""What can be said of a staged data set, and what changed between two versions of it."""
+"""Facts of a staged data set, and the changes between two versions of it."""
 
 import csv
 from collections import Counter
@@ -32,7 +32,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class RejectedInputs:
     """Inputs rejected for one reason, and examples of them: where each was, and the sentence about it."""
 
     reason: str
@@ -61,7 +61,7 @@ class DatasetFacts:
     splits: dict[str, Amount]
     accents: dict[str | None, Amount]
     languages: dict[str | None, Amount]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[RejectedInputs, ...]
     versions: tuple[VersionFacts, ...]
 
 
@@ -75,8 +75,8 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """What came in, was corrected and went between two versions, each sorted by id."""
+class VersionDifference:
+    """Clips that were added, corrected and removed between two versions, each sorted by id."""
 
     before: Card
     after: Card
@@ -136,7 +136,7 @@ def describe(store: Store, card: Card, examples: int = 2) -> DatasetFacts:
     )
 
 
-def compare_versions(store: Store, before: Card, after: Card) -> Difference:
+def compare_versions(store: Store, before: Card, after: Card) -> VersionDifference:
     """Return what changed from one version to another; parts that both have are not opened."""
     shared = {part.key for part in before.parts} & {part.key for part in after.parts}
     old = _clips(store, before, shared)
@@ -148,7 +148,7 @@ def compare_versions(store: Store, before: Card, after: Card) -> Difference:
     ]
     came = tuple(new[uid] for uid in sorted(new.keys() - old.keys()))
     went = tuple(old[uid] for uid in sorted(old.keys() - new.keys()))
-    return Difference(before, after, came, tuple(corrected), went)
+    return VersionDifference(before, after, came, tuple(corrected), went)
 
 
 def _clips(store: Store, card: Card, leave: set[str]) -> dict[str, Utterance]:
@@ -177,7 +177,7 @@ def _value(clip: Utterance, what: str) -> str:
     return getattr(clip, what) or ""
 
 
-def _left_out(rows: Iterable[dict[str, str]], examples: int) -> tuple[LeftOut, ...]:
+def _left_out(rows: Iterable[dict[str, str]], examples: int) -> tuple[RejectedInputs, ...]:
     """Return rejected inputs by reason, the most frequent first."""
     rows = list(rows)
     counts = Counter(row["reason"] for row in rows)
@@ -185,7 +185,7 @@ def _left_out(rows: Iterable[dict[str, str]], examples: int) -> tuple[LeftOut, .
         reason: [(r["source"], r["detail"]) for r in rows if r["reason"] == reason][:examples] for reason in counts
     }
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(LeftOut(reason, count, tuple(found[reason])) for reason, count in ordered)
+    return tuple(RejectedInputs(reason, count, tuple(found[reason])) for reason, count in ordered)
 
 
 def _versions(store: Store, name: str) -> Iterator[VersionFacts]:

@@ -1,4 +1,4 @@
-"""Which split a clip belongs to: a hash of the seed and the clip's group, so that it never moves when data is added.
+"""Splits of clips: a hash of the seed and the clip's group, so that it never moves when data is added.
 
 Clips of one speaker stay together; where no speaker is known, clips of one prompt do. Otherwise a model would be tested
 on voices, or on sentences, that it was trained on.
@@ -14,12 +14,13 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SplitBy
 from acento.data.sources.base import stretch_of
-from acento.data.sources.folders.audio_folder import COLUMNS, CSV_NAMES
+from acento.data.sources.folders.audio_folder import COLUMNS
+from acento.data.sources.folders.files import CSV_NAMES
 from acento.data.utterance import SPLITS, Utterance
 
 SPLIT_BY: tuple[SplitBy, ...] = ("auto", "speaker", "prompt")
 SHARES: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
-"""What part of the groups each split gets."""
+"""The share of the groups that each split gets."""
 
 
 def prompt_of(text: str) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SAMPLE_RATE = 16_000
-"""Hz; every staged clip has this rate, one channel, 16 bits."""
+from acento.core.audio.decoders.stream import SAMPLE_RATE as SAMPLE_RATE  # of every staged clip; read from here by many
 
 SPLITS = ("train", "dev", "test")
 ALL = "all"
@@ -33,42 +32,23 @@ class Utterance:
     """SHA-256 of the decoded samples: int16, mono, 16 kHz, little endian."""
 
 
-def _hugging_face_features() -> bytes:
-    """Return the metadata by which ``datasets.load_dataset("parquet", …)`` knows that ``audio`` is audio."""
-    string = {"dtype": "string", "_type": "Value"}
-    strings = (
-        "id",
-        "text",
-        "split",
-        "language",
-        "speaker",
-        "accent",
-        "source",
-        "source_sha256",
-        "audio_sha256",
-    )
-    features: dict[str, object] = dict.fromkeys(strings, string)
-    features["audio"] = {"sampling_rate": SAMPLE_RATE, "_type": "Audio"}
-    features["duration_s"] = {"dtype": "float64", "_type": "Value"}
-    ordered = {name: features[name] for name in _COLUMNS}
-    return json.dumps({"info": {"features": ordered}}).encode()
-
-
+_STRING = {"dtype": "string", "_type": "Value"}
+_TEXTS = ("text", "split", "language", "speaker", "accent", "source", "source_sha256", "audio_sha256")
 _COLUMNS = {
-    "id": pa.string(),
-    "audio": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
-    "duration_s": pa.float64(),
-    "text": pa.string(),
-    "split": pa.string(),
-    "language": pa.string(),
-    "speaker": pa.string(),
-    "accent": pa.string(),
-    "source": pa.string(),
-    "source_sha256": pa.string(),
-    "audio_sha256": pa.string(),
+    "id": (pa.string(), _STRING),
+    "audio": (
+        pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+        {"sampling_rate": SAMPLE_RATE, "_type": "Audio"},
+    ),
+    "duration_s": (pa.float64(), {"dtype": "float64", "_type": "Value"}),
+    **dict.fromkeys(_TEXTS, (pa.string(), _STRING)),
 }
+"""Each column's type, and what ``datasets`` is told of it, so that it knows that ``audio`` is audio."""
+_FEATURES = {"info": {"features": {name: feature for name, (_, feature) in _COLUMNS.items()}}}
 
-SCHEMA = pa.schema(list(_COLUMNS.items()), metadata={b"huggingface": _hugging_face_features()})
+SCHEMA = pa.schema(
+    [(name, kind) for name, (kind, _) in _COLUMNS.items()], metadata={b"huggingface": json.dumps(_FEATURES).encode()}
+)
 """The columns of a data part; ``audio.bytes`` is a whole FLAC file."""
 
 REJECTED_SCHEMA = pa.schema(

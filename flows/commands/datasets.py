@@ -10,7 +10,7 @@ from flows import terminal
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.data.facts import Amount, Difference
+    from acento.data.facts import Amount, VersionDifference
 
 app = typer.Typer(
     help="List the staged data sets; show, compare, export, import, mend or remove one.", invoke_without_command=True
@@ -220,16 +220,16 @@ def mend(
     review: Annotated[Path, typer.Option("--from", help="The findings.csv of validate --doctor, decided on.")],
 ) -> None:
     """Make a new version without the clips marked drop, and with the new text of those marked mend."""
-    from acento.data.staging.corrections import mend, read_review
+    from acento.data.staging.corrections import apply_review, read_review
 
     store = _store()
-    done = mend(store, name, read_review(review))
+    done = apply_review(store, name, read_review(review))
     card = done.card
     terminal.print_facts(
         [
             ("data set", card.title if done.new else f"{card.title} (nothing to mend)"),
             ("dropped", done.dropped),
-            ("mended", done.mended),
+            ("mended", done.corrected),
             ("clips", f"{card.clips}, {duration(card.seconds)}"),
             ("fingerprint", card.fingerprint),
             ("path", f"{store.url}/{card.key}"),
@@ -266,7 +266,7 @@ def _two_versions(store: "Store", names: list[str]) -> tuple[str, str]:
     )
 
 
-def _corrected(found: "Difference") -> str:
+def _corrected(found: "VersionDifference") -> str:
     """Return how many clips were corrected, and in what."""
     from collections import Counter
 

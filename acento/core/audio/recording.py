@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from acento.core.audio.containers import examine
 from acento.core.audio.decoders import ffmpeg, libsndfile
-from acento.core.audio.decoders.stream import AudioError, Stream, cut_short
-from acento.data.utterance import SAMPLE_RATE
+from acento.core.audio.decoders.stream import SAMPLE_RATE, AudioError, Stream, cut_short
 
-__all__ = ["AudioError", "decode", "decode_flac", "encode_flac"]
+__all__ = ["AudioError", "channels_of", "decode", "decode_flac", "encode_flac"]
 
 _RATES = range(1_000, 768_001)
 _CANCELED = 0.1
@@ -66,6 +65,20 @@ def decode(
     except (av.FFmpegError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
         what = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
         raise AudioError(f"The file cannot be decoded ({what.rstrip('.')}).") from error
+
+
+def channels_of(path: Path) -> int | None:
+    """Return how many channels a recording has by its header; None if that cannot be read."""
+    try:
+        return int(soundfile.info(path).channels)
+    except (RuntimeError, OSError, TypeError):  # soundfile's errors are RuntimeErrors
+        pass
+    options = {"format_whitelist": "mov,mp4,m4a,matroska,webm,aac,asf,amr,caf,gsm,avi,mpegts,mpeg,ac3"}  # no playlists
+    try:
+        with path.open("rb") as file, av.open(file, options=options) as container:
+            return int(container.streams.audio[0].codec_context.channels)
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return None
 
 
 def encode_flac(samples: NDArray[np.int16]) -> bytes:

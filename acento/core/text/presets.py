@@ -6,8 +6,8 @@ A preset's version is raised whenever its output changes for any text, and ``tes
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import acento.core.text.steps as steps
 from acento.core.errors import InputError
-from acento.core.text import steps
 
 Step = Callable[[str], str]
 
@@ -39,19 +39,9 @@ class Normalizer:
 NONE = Normalizer("none", 1, ())
 """The text as it is: case, punctuation and all are scored."""
 
-BASIC = Normalizer(
-    "basic",
-    1,
-    (
-        steps.lowercase,
-        steps.remove_markup,
-        steps.remove_parentheses,
-        steps.compose,
-        steps.symbols_to_spaces,
-        steps.lowercase,
-        steps.collapse_spaces,
-    ),
-)
+_WHISPER = (steps.lowercase, steps.remove_markup, steps.remove_parentheses, steps.compose, steps.symbols_to_spaces)
+
+BASIC = Normalizer("basic", 1, (*_WHISPER, steps.lowercase, steps.collapse_spaces))
 """The rule of OpenAI Whisper's ``BasicTextNormalizer``, with no space left at the ends.
 
 Source: ``whisper/normalizers/basic.py`` of openai/whisper; the same rule is in transformers. Faithful also in its
@@ -60,18 +50,7 @@ pieces, so WER and CER under ``basic`` mean little there.
 """
 
 CHILEAN_LEADERBOARD = Normalizer(
-    "chilean-leaderboard",
-    1,
-    (
-        steps.lowercase,
-        steps.remove_markup,
-        steps.remove_parentheses,
-        steps.compose,
-        steps.symbols_to_spaces,
-        steps.lowercase,
-        steps.drop_other_characters,
-        steps.collapse_spaces,
-    ),
+    "chilean-leaderboard", 1, (*_WHISPER, steps.lowercase, steps.drop_other_characters, steps.collapse_spaces)
 )
 """The rule of the Chilean Spanish ASR leaderboard: accents stay, ¿ and ¡ go, numbers are left as they are written.
 

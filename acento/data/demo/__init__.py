@@ -3,8 +3,6 @@
 Its speech is synthetic, and deterministic to the byte; it needs nothing but the wheels that Acento installs.
 """
 
-from __future__ import annotations
-
 from acento.data.demo.accent import RULES, pronounce
 from acento.data.demo.clips import COUNTS, DemoClip, demo_clips, demo_written, wav_bytes, write_demo
 from acento.data.demo.sentences import base_sentences, sentences, vocabulary

@@ -9,8 +9,6 @@ without it a plural could not be told from a singular; and -ada does not become 
 since both would sound as está and será do.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Final

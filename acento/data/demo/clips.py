@@ -1,7 +1,5 @@
 """The demo data set: which clips there are, who speaks them, and how they are written to a folder."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

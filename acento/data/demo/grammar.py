@@ -4,10 +4,8 @@ Everything is regular but what is listed; forms follow the Nueva gramática de l
 with the third persons for *ustedes*, as in Chile.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 _ACUTE: Final = str.maketrans("áéíóú", "aeiou")
 # participles that are not regular
@@ -61,7 +59,7 @@ class Verb:
     weak: str
 
     @classmethod
-    def parse(cls, entry: str) -> Verb:
+    def parse(cls, entry: str) -> Self:
         """Read an entry of the vocabulary.
 
         >>> Verb.parse("pedir:pid:pid").preterite("he"), Verb.parse("lavar").present("we")

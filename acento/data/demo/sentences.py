@@ -5,8 +5,6 @@ which they are filled. Content words are reserved in the same way: some occur in
 (and are there to test with), some in no accented test clip. The base models' text has all of them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator

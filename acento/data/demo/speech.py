@@ -6,8 +6,6 @@ every sentence, which takes about three milliseconds, and the same text and voic
 was spoken before, in any thread or process.
 """
 
-from __future__ import annotations
-
 import _ctypes
 import ctypes
 import threading

@@ -1,7 +1,5 @@
 """Who speaks in the demo: espeak-ng's speaker variants, each in one role only."""
 
-from __future__ import annotations
-
 import random
 from typing import Final
 

@@ -11,7 +11,8 @@ import io
 import json
 import shutil
 import tarfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,27 +41,36 @@ def export(store: Store, card: Card, target: Path) -> Path:
     target = target.expanduser().absolute()
     if target.name.endswith((".tar.gz", ".tgz", ".zip")):
         raise InputError(f"{target} would pack FLAC once more for nothing: name a folder, or a file ending in .tar.")
+    with written_whole(target) as partial:
+        artifacts = [_artifact(store, key) for key in (card.key, *(part.key for part in card.parts))]
+        listing = json.dumps(_listing(store, card, artifacts), indent=1, ensure_ascii=False).encode()
+        write = _write_tar if target.suffix == ".tar" else _write_folder
+        write(store, card, artifacts, listing, partial)
+    return target
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Yield the path beside a target under which an export is written; after the block all of it appears at the target.
+
+    What a killed export left there is removed first.
+
+    Raises:
+        InputError: the target is there already, or cannot be written.
+    """
     if target.exists():
         raise InputError(f"{target} is there already: remove it, or export to another place.")
-    artifacts = [_artifact(store, key) for key in (card.key, *(part.key for part in card.parts))]
-    listing = json.dumps(_listing(store, card, artifacts), indent=1, ensure_ascii=False).encode()
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _discard(partial)
-        if target.suffix == ".tar":
-            _write_tar(store, card, artifacts, listing, partial)
-        else:
-            _write_folder(store, card, artifacts, listing, partial)
+        yield partial
         local.rename(partial, target)
         local.sync_folder(target.parent)
     except OSError as error:
-        _discard(partial)
         raise InputError(f"{target} cannot be written ({error.strerror or error}).") from error
-    except BaseException:
+    finally:
         _discard(partial)
-        raise
-    return target
 
 
 def file_name(artifact: str, name: str) -> str:

@@ -8,18 +8,12 @@ split is called ``validation``, as there.
 """
 
 import csv
-import shutil
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-
-from acento.core.errors import InputError
 from acento.core.progress import report
 from acento.core.store import Store, local
-from acento.data.dataset import CLIPS, Card
+from acento.data.dataset import Card, read_rows
+from acento.data.export import written_whole
 from acento.data.utterance import SPLITS
 
 COLUMNS = ("file_name", "transcription", "id", "speaker", "accent", "language", "source")
@@ -34,23 +28,11 @@ def export_audiofolder(store: Store, card: Card, target: Path) -> Path:
         StoreError: a part is gone or damaged.
     """
     target = target.expanduser().absolute()
-    if target.exists():
-        raise InputError(f"{target} is there already: remove it, or export to another place.")
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
+    with written_whole(target) as partial:
         partial.mkdir()
         for split in SPLITS:
             if card.splits.get(split):
                 _write_split(store, card, split, partial / SPLIT_FOLDERS[split])
-        local.rename(partial, target)
-        local.sync_folder(target.parent)
-    except OSError as error:
-        raise InputError(f"{target} cannot be written ({error.strerror or error}).") from error
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(partial)
     return target
 
 
@@ -61,19 +43,11 @@ def _write_split(store: Store, card: Card, split: str, folder: Path) -> None:
     with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for number, row in enumerate(_rows(store, card, split), start=1):
+        rows = (row for part in card.parts for row in read_rows(store, part.key) if row["split"] == split)
+        for number, row in enumerate(rows, start=1):
             name = f"{number:07d}.flac"
             local.write_synced(folder / name, row["audio"]["bytes"])
             facts = (row["text"], row["id"], row["speaker"], row["accent"], row["language"], row["source"])
             writer.writerow([name, *("" if fact is None else fact for fact in facts)])
             report(f"export {card.title}", number, total, f"{split} clips")
     local.sync_folder(folder)
-
-
-def _rows(store: Store, card: Card, split: str) -> Iterator[dict[str, Any]]:
-    for part in card.parts:
-        with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
-            for group in range(file.num_row_groups):
-                for row in file.read_row_group(group, use_threads=False).to_pylist():
-                    if row["split"] == split:
-                        yield row

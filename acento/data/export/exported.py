@@ -18,7 +18,7 @@ _BLOCK = 1 << 20
 
 
 @dataclass(slots=True)
-class Exported:
+class DatasetExport:
     """What was exported: ``files`` lists what belongs to it, by name, with size and SHA-256."""
 
     place: Path
@@ -113,7 +113,7 @@ class Exported:
 
 
 @contextmanager
-def open_export(place: Path) -> Iterator[Exported]:
+def open_export(place: Path) -> Iterator[DatasetExport]:
     """Open an exported data set and read its listing.
 
     Raises:
@@ -121,7 +121,7 @@ def open_export(place: Path) -> Iterator[Exported]:
     """
     place = place.expanduser()
     if place.is_dir():
-        exported = Exported(place)
+        exported = DatasetExport(place)
         exported.read_listing()
         yield exported
         return
@@ -132,7 +132,7 @@ def open_export(place: Path) -> Iterator[Exported]:
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"{place} is no exported data set: it is not a tar file ({error}).") from error
     with tar:
-        exported = Exported(place, _tar=tar, _members=_members(tar))
+        exported = DatasetExport(place, _tar=tar, _members=_members(tar))
         exported.read_listing()
         yield exported
 

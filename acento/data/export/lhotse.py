@@ -11,18 +11,15 @@ import gzip
 import hashlib
 import io
 import json
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-import pyarrow.parquet as pq
-
-from acento.core.errors import InputError
 from acento.core.progress import report
-from acento.core.store import Store, local
-from acento.data.dataset import CLIPS, Card
+from acento.core.store import Store
+from acento.data.dataset import Card, read_rows
+from acento.data.export import written_whole
 from acento.data.utterance import SAMPLE_RATE
 
 _LONGEST_NAME = 150
@@ -38,34 +35,16 @@ def export_lhotse(store: Store, card: Card, folder: Path) -> Path:
         StoreError: a part is gone or damaged.
     """
     folder = folder.expanduser().absolute()
-    if folder.exists():
-        raise InputError(f"{folder} is there already: remove it, or export to another place.")
-    partial = folder.with_name(f".{folder.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        with ExitStack() as stack:
-            manifests: dict[tuple[str, str], IO[bytes]] = {}
-            done = 0
-            for part in card.parts:
-                for row in _rows(store.local_path(part.key, CLIPS)):
-                    _write(partial, folder, row, manifests, stack)
-                    done += 1
-                report(f"export {card.title}", done, card.clips, "clips")
-        local.rename(partial, folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise InputError(f"{folder} cannot be written ({error.strerror or error}).") from error
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with written_whole(folder) as partial, ExitStack() as stack:
+        partial.mkdir()
+        manifests: dict[tuple[str, str], IO[bytes]] = {}
+        done = 0
+        for part in card.parts:
+            for row in read_rows(store, part.key):
+                _write(partial, folder, row, manifests, stack)
+                done += 1
+            report(f"export {card.title}", done, card.clips, "clips")
     return folder
-
-
-def _rows(path: Path) -> Any:
-    with pq.ParquetFile(path) as file:
-        for number in range(file.num_row_groups):
-            yield from file.read_row_group(number, use_threads=False).to_pylist()
 
 
 def _write(

@@ -1,37 +1,39 @@
-"""Where recordings with transcripts come from; each kind is one file, and is listed here."""
+"""The kinds of sources of recordings with transcripts: each is one file, and one line of the tables here."""
 
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.archives.archive import Archive
-from acento.data.sources.archives.remote import RemoteSource
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem
-from acento.data.sources.folders.audio_folder import AudioFolder
-from acento.data.sources.folders.listed_folder import ListedFolder
-from acento.data.sources.hub.hugging_face import HuggingFace
-from acento.data.sources.layouts.common_voice import CommonVoice
-from acento.data.sources.layouts.fleurs import Fleurs
-from acento.data.sources.layouts.kaldi import Kaldi
-from acento.data.sources.layouts.lhotse import Lhotse
-from acento.data.sources.layouts.libri_speech import LibriSpeech
-from acento.data.sources.layouts.mls import Mls
-from acento.data.sources.layouts.spontaneous_speech import SpontaneousSpeech
-from acento.data.sources.layouts.timit import Timit
-from acento.data.sources.layouts.vox_populi import VoxPopuli
-from acento.data.sources.tables.nemo_manifest import NemoManifest
-from acento.data.sources.tables.table import Table
-from acento.data.sources.tables.transcript_list import TranscriptList, TranscriptListFolder
-from acento.data.sources.transcripts.timed_transcript import TimedTranscript, TimedTranscriptFolder
 
-__all__ = ["KINDS", "Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "open_source"]
+__all__ = ["Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "kinds", "open_source"]
 
-FILES: tuple[type[Source], ...] = (Archive, Lhotse, TimedTranscript, TranscriptList, Table, NemoManifest)
-CORPORA: tuple[type[Source], ...] = (
-    *(CommonVoice, SpontaneousSpeech, Kaldi, Mls, Fleurs, VoxPopuli, LibriSpeech, HuggingFace),
-    *(ListedFolder, Timit, TimedTranscriptFolder, TranscriptListFolder),
+_FILES = (
+    "archives.archive:Archive",
+    "layouts.lhotse:Lhotse",
+    "transcripts.timed_transcript:TimedTranscript",
+    "tables.transcript_list:TranscriptList",
+    "tables.table:Table",
+    "tables.nemo_manifest:NemoManifest",
 )
-KINDS: tuple[type[Source], ...] = (RemoteSource, *FILES, *CORPORA, AudioFolder)
+_FOLDERS = (
+    "layouts.common_voice:CommonVoice",
+    "layouts.spontaneous_speech:SpontaneousSpeech",
+    "layouts.kaldi:Kaldi",
+    "layouts.mls:Mls",
+    "layouts.fleurs:Fleurs",
+    "layouts.vox_populi:VoxPopuli",
+    "layouts.libri_speech:LibriSpeech",
+    "hub.hugging_face:HuggingFace",
+    "folders.listed_folder:ListedFolder",
+    "layouts.timit:Timit",
+    "transcripts.timed_transcript:TimedTranscriptFolder",
+    "tables.transcript_list:TranscriptListFolder",
+    "folders.audio_folder:AudioFolder",
+)
+_KINDS = ("archives.remote:RemoteSource", *_FILES, *_FOLDERS)
 """The kinds that are known, asked in this order: of those for folders, what is told by the most comes first."""
 _KNOWN = (
     "Name a folder of recordings with transcripts, a table (.csv, .tsv), a NeMo manifest, a corpus, a transcript "
@@ -40,13 +42,20 @@ _KNOWN = (
 )
 
 
+@cache
+def kinds() -> tuple[type[Source], ...]:
+    """Return the classes of all kinds of sources, in the order in which they are asked."""
+    places = (kind.split(":") for kind in _KINDS)
+    return tuple(getattr(import_module(f"{__name__}.{module}"), name) for module, name in places)
+
+
 def open_source(where: str, options: SourceOptions | None = None) -> Source:
     """Return the source that a user names: a path, a URL, or a hub id.
 
     Raises:
         DataError: nothing is there, the folder is empty, or no kind of source knows it.
     """
-    for kind in KINDS:
+    for kind in kinds():
         if _is(kind, where, options or SourceOptions()):
             return kind(where, options)
     try:

@@ -1,8 +1,9 @@
-"""What every source gives: utterances to stage, and inputs that cannot be, each with a reason."""
+"""The interface of sources: each yields utterances to stage, and rejected inputs with their reasons."""
 
+import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ class Reason(StrEnum):
     """Why an input was left out: the codes in ``rejected.parquet``."""
 
     UNREADABLE = "unreadable"
-    """What should be audio is none, or is damaged."""
+    """The file is no audio, or is damaged."""
     TRUNCATED = "truncated"
     """The recording is shorter than its header, or its manifest, says."""
     EMPTY = "empty"
@@ -76,7 +77,7 @@ class Rejection:
 
 
 class Source(ABC):
-    """A place with utterances. A new kind of source is one small file with these three methods.
+    """A place with utterances. A new kind of source is one small file with ``kind``, ``matches`` and ``items``.
 
     A source is a context manager: what it must fetch or unpack is there inside the block and gone after it.
     """
@@ -88,6 +89,9 @@ class Source(ABC):
         """Keep the place as the user named it, and the options."""
         self.where = where
         self.options = options or SourceOptions()
+        self._path = Path(where).expanduser()
+        self._lists: list[str] = []
+        self._notes: list[str] = []
 
     def __enter__(self) -> Self:
         """Fetch or unpack what ``items`` will name; most kinds need not."""
@@ -97,14 +101,14 @@ class Source(ABC):
         """Remove what was fetched or unpacked."""
 
     @classmethod
-    @abstractmethod
-    def matches(cls, where: str) -> bool:
-        """Tell whether what the user named (a path, a URL, a hub id) is a source of this kind."""
+    def matches(cls, path: Path) -> bool:  # noqa: ARG003 - a kind that is no path is told by ``fits``
+        """Tell whether what lies at a path is a source of this kind."""
+        return False
 
     @classmethod
-    def fits(cls, where: str, options: SourceOptions) -> bool:  # noqa: ARG003 - most kinds are told by the place alone
-        """Tell whether what the user named is a source of this kind, with these options."""
-        return cls.matches(where)
+    def fits(cls, where: str, options: SourceOptions) -> bool:  # noqa: ARG003 - most kinds are told by the path alone
+        """Tell whether what the user named (a path, a URL, a hub id) is a source of this kind, with these options."""
+        return cls.matches(Path(where).expanduser())
 
     @abstractmethod
     def items(self) -> Iterator[SourceItem | Rejection]:
@@ -120,18 +124,18 @@ class Source(ABC):
 
     def lists(self) -> Collection[str]:
         """Return the names of the lists that this source reads; row 7 of one has the origin ``NAME:7``."""
-        return ()
+        return self._lists
 
     def notes(self) -> Collection[str]:
         """Return what a person should know of the source beside its items, a sentence each; after ``items`` has ended.
 
         Such as columns that were not understood.
         """
-        return ()
+        return self._notes
 
     def own_split(self) -> str | None:
         """Return the split that the name of the whole source says, such as of a folder ``test``; else None."""
-        return None
+        return split_named(self._path.absolute().name) if self._path.is_dir() else None
 
     def folder(self) -> Path | None:
         """Return the folder into which split lists may be written back, or None if this kind has none."""
@@ -144,6 +148,7 @@ _SPLIT_WORDS = {
     "dev": ("dev", "development", "val", "valid", "validation"),
     "train": ("train", "training", "trn"),
 }
+_SAYS_LITTLE = frozenset({"", "clean", "other", "set", "data", "audio", "wav", "wavs", "clips"})
 NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
 """Texts of tables that programs write for a missing one."""
 _NO_VALUE = frozenset({"", "nan", "none", "null", "n/a", "#n/a", "<na>", "\\n"})
@@ -186,17 +191,7 @@ def split_named(name: str) -> str | None:
     >>> split_named("test"), split_named("dev-clean"), split_named("Train_100"), split_named("my-test")
     ('test', 'dev', 'train', None)
     """
-    words = {*re.split(r"[\W_\d]+", name.lower())} - {
-        "",
-        "clean",
-        "other",
-        "set",
-        "data",
-        "audio",
-        "wav",
-        "wavs",
-        "clips",
-    }
+    words = {*re.split(r"[\W_\d]+", name.lower())} - _SAYS_LITTLE
     known = {word for known in _SPLIT_WORDS.values() for word in known}
     return split_in(name) if words <= known else None
 
@@ -223,6 +218,46 @@ def known_fact(value: str) -> str | None:
     """
     value = value.strip()
     return None if value.lower() in _NO_VALUE or value == "NA" else value
+
+
+def known_text(value: str) -> str | None:
+    """Return a text of a list without spaces around it; None where it stands for a missing one.
+
+    >>> known_text(" 123 "), known_text("None"), known_text("nan"), known_text("")
+    ('123', None, None, None)
+    """
+    value = value.strip()
+    return None if value in NO_TEXT else value or None
+
+
+def as_text(name: str, value: object) -> str | None:
+    """Return the value of a column or key as a stripped string, None if it says nothing; a number may be an id.
+
+    Raises:
+        ValueError: it is a list, an object or a truth value.
+
+    >>> as_text("id", 7.0), as_text("id", float("nan")), as_text("id", " a "), as_text("id", None)
+    ('7', None, 'a', None)
+    """
+    if value is None or value != value:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"{name} is {json.dumps(value, default=str)[:40]} and should be a string")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # what pandas makes of whole numbers in a column with missing ones
+    return str(value).strip() or None
+
+
+def fact_of(row: Mapping[str, object], names: Sequence[str]) -> str | None:
+    """Return what a row says in the first of these columns or keys whose value does not say that it is missing.
+
+    Raises:
+        ValueError: a value is a list, an object or a truth value.
+
+    >>> fact_of({"accent": "NaN", "accents": "Chile"}, ("accent", "accents"))
+    'Chile'
+    """
+    return next((fact for name in names if (fact := known_fact(as_text(name, row.get(name)) or ""))), None)
 
 
 def is_file(path: Path) -> bool:

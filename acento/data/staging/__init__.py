@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from acento.core.errors import AcentoError, DataError
-from acento.core.fingerprint import fingerprint
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
@@ -20,22 +19,21 @@ from acento.data.dataset import Card, DataPart, load_card, read_clips, read_reje
 from acento.data.source_options import SplitBy
 from acento.data.sources import Source, SourceOptions, open_source
 from acento.data.sources.base import Rejection
+from acento.data.sources.tables.text_lines import encoding_of
 from acento.data.splits import write_splits as write_split_lists
 from acento.data.staging.chunk import (
-    STAGING_VERSION,
     StagingOptions,
+    next_card,
     pack,
-    part_without,
+    part_with,
     read_rejections,
     rejected_table,
 )
 from acento.data.staging.found import Found, find_inputs
-from acento.data.staging.known import Known, content_of, read_known
-from acento.data.staging.notes import few_speakers, named_splits
-from acento.data.staging.options import check_encoding, check_name, language_tag, options_of
-from acento.data.staging.plan import best_split_by, decide, duplicates_among, still_rejected
+from acento.data.staging.known import Known, read_known
+from acento.data.staging.options import check_name, language_tag, options_of
+from acento.data.staging.plan import best_split_by, decide, duplicates_among, few_speakers, named_splits, still_rejected
 from acento.data.staging.pool import run_chunks
-from acento.data.utterance import SPLITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def stage(
     """
     check_name(name)
     opened = open_source(source, source_options) if isinstance(source, str) else source
-    check_encoding(opened.options.encoding)
+    encoding_of(b"", opened.options.encoding)
     folder = opened.folder()
     if write_splits and folder is None:
         raise DataError(f"Splits can be written back into an audio folder only, and {opened.where!r} is none.")
@@ -171,33 +169,12 @@ def _stage_upon(
         return StageResult(parent, *outcome, new_version=False, notes=tuple(notes))
 
     version = parent.version + 1 if parent else 1
+    new = [DataPart(key=key, clips=clips, seconds=s, version=version) for clips, key, s in staged if key]
     parts = [
         *_parts_left(store, parent.parts if parent else (), known, accepted.keys() & known.keys(), version),
-        *_parts_left(
-            store,
-            [DataPart(key=key, clips=clips, seconds=s, version=version) for clips, key, s in staged if key],
-            fresh,
-            duplicates.keys(),
-            version,
-        ),
+        *_parts_left(store, new, fresh, duplicates.keys(), version),
     ]
-    splits = Counter(clip.split for clip in now.values())
-    card = Card(
-        name=name,
-        version=version,
-        fingerprint=fingerprint([STAGING_VERSION, options, content_of(now.values())]),
-        parent=parent.fingerprint if parent else None,
-        source=source.where,
-        options=options,
-        parts=tuple(parts),
-        clips=sum(part.clips for part in parts),
-        seconds=round(sum(part.seconds for part in parts), 6),
-        splits={split: splits[split] for split in SPLITS},
-        rejected=rejected.num_rows,
-        notes=tuple(notes),
-    )
-    if card.clips != len(now):
-        raise AcentoError(f"The parts of {card.title} hold {card.clips} clips instead of {len(now)}. This is a bug.")
+    card = next_card(parent, name, source.where, options, parts, now.values(), rejected, notes)
     if not save_card(store, card, rejected):
         return None
     return StageResult(card, *outcome, new_version=True, notes=tuple(notes))
@@ -210,15 +187,8 @@ def _parts_left(
     stale: dict[str, list[str]] = {}
     for uid in leave:
         stale.setdefault(clips[uid].part, []).append(uid)
-    left = []
-    for part in parts:
-        if part.key not in stale:
-            left.append(part)
-            continue
-        rest = part_without(store, part.key, stale[part.key])
-        if rest.key is not None:
-            left.append(DataPart(key=rest.key, clips=rest.clips, seconds=rest.seconds, version=version))
-    return left
+    left = (part_with(store, part, stale[part.key], {}, version) if part.key in stale else part for part in parts)
+    return [part for part in left if part is not None]
 
 
 def _nothing(source: Source, found: int, rejections: Sequence[Rejection]) -> str:

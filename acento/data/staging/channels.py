@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from acento.core.audio.recording import channels_of
 from acento.data.sources.base import Reason, Rejection, SourceItem, stretch, stretch_of
 
 
@@ -14,7 +15,7 @@ def on_channel(item: SourceItem, channel: str | None) -> SourceItem | Rejection:
     if item.channel is not None or channel in (None, "mix"):
         return item
     if channel == "split":
-        if _channels(item) < 2:
+        if (channels_of(item.path) or 1) < 2:
             return item
         detail = (
             f"{item.origin} has several channels and one transcript: name the channel of each text in a column "
@@ -25,20 +26,3 @@ def on_channel(item: SourceItem, channel: str | None) -> SourceItem | Rejection:
     whole = item.origin.removesuffix(stretch_of(item.origin))
     number = int(str(channel))
     return replace(item, channel=number, origin=whole + stretch(item.start_s, item.length_s, number))
-
-
-def _channels(item: SourceItem) -> int:
-    """Return how many channels a recording has by its header; 1 where that cannot be read, as decoding will say why."""
-    import av
-    import soundfile
-
-    try:
-        return int(soundfile.info(str(item.path)).channels)
-    except (soundfile.SoundFileError, RuntimeError, OSError):
-        pass
-    try:
-        known = {"format_whitelist": "mov,mp4,m4a,matroska,webm,aac,asf,amr,caf,avi,mpegts,mpeg,ac3"}  # no playlists
-        with item.path.open("rb") as file, av.open(file, options=known) as container:
-            return int(container.streams.audio[0].codec_context.channels)
-    except (av.FFmpegError, OSError, ValueError, IndexError):
-        return 1

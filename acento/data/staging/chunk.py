@@ -4,10 +4,12 @@ A chunk's key covers everything that decides its bytes, so that a part which is 
 how staging resumes, and why it does not matter who made it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import islice
 from sys import intern
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +19,12 @@ from numpy.typing import NDArray
 from acento.core.audio.recording import AudioError, decode, encode_flac
 from acento.core.errors import AcentoError
 from acento.core.fingerprint import fingerprint, sha256
-from acento.core.store import Store
-from acento.data.dataset import CLIPS, REJECTED
+from acento.core.store import Artifact, Draft, Store
+from acento.data.dataset import CLIPS, REJECTED, Card, DataPart, read_rows
 from acento.data.sources.base import Reason, Rejection, SourceItem, stretch_of
 from acento.data.staging.found import SourceFile
-from acento.data.staging.known import Known, content_digest, read_known
-from acento.data.utterance import META_COLUMNS, REJECTED_SCHEMA, SAMPLE_RATE, SCHEMA
+from acento.data.staging.known import Known, content_digest, content_of, read_known
+from acento.data.utterance import META_COLUMNS, REJECTED_SCHEMA, SAMPLE_RATE, SCHEMA, SPLITS
 
 STAGING_VERSION = 2
 """Raised by hand whenever the same input would become another clip."""
@@ -87,7 +89,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class StagedChunk:
-    """What became of a chunk: the part with its clips, or None if there are none, and what was left out."""
+    """The result of a chunk: the part with its clips, or None if there are none, and the rejected inputs."""
 
     key: str | None
     clips: int
@@ -129,21 +131,14 @@ def stage_chunk(store: Store, chunk: Chunk) -> StagedChunk:
     if store.find(key, verify=True) is None:
         try:
             with store.publish(key) as draft:
-                rows = _staged(chunk, key, rejections, known)
-                clips, seconds = write_clips(draft.folder / CLIPS, rows)
-                if not clips:
-                    raise _NothingStagedError
+                clips, seconds = _write_part(draft, _staged(chunk, key, rejections, known))
                 pq.write_table(rejected_table(rejections), draft.folder / REJECTED)
-                draft.info.update(clips=clips, seconds=seconds)
         except _NothingStagedError:
             return StagedChunk(None, 0, 0.0, tuple(rejections))
         if draft.published:
             return StagedChunk(key, clips, seconds, tuple(rejections), known)
-    artifact = store.find(key)
-    if artifact is None:
-        raise AcentoError(f"{key} was published and is gone: another process removed it; run again.")
+    info = _published(store, key).info
     table = pq.read_table(store.local_path(key, REJECTED), use_threads=False)
-    info = artifact.info
     return StagedChunk(key, info["clips"], info["seconds"], read_rejections(table), read_known(store, [key]))
 
 
@@ -174,45 +169,84 @@ def judge(candidate: Candidate, options: StagingOptions) -> NDArray[np.int16] | 
     return samples
 
 
-def write_clips(path: Path, rows: Iterable[dict[str, object]]) -> tuple[int, float]:
-    """Write rows of ``SCHEMA`` as Parquet, the same bytes for the same rows; return their number and seconds."""
-    clips, seconds, group = 0, 0.0, list[dict[str, object]]()
-    with pq.ParquetWriter(
-        path, SCHEMA, compression=_COMPRESSION, use_dictionary=_REPEATED, write_statistics=META_COLUMNS
-    ) as writer:
-        for row in rows:
-            group.append(row)
-            clips += 1
-            seconds += float(row["duration_s"])  # type: ignore[arg-type]
-            if len(group) == GROUP_ROWS:
-                writer.write_table(pa.Table.from_pylist(group, SCHEMA))
-                group = []
-        if group:
+def _write_part(draft: Draft, rows: Iterable[dict[str, Any]]) -> tuple[int, float]:
+    """Write rows of ``SCHEMA`` as a part, the same bytes for the same rows; return their number and seconds.
+
+    Raises:
+        _NothingStagedError: there are no rows.
+    """
+    clips, seconds, rows = 0, 0.0, iter(rows)
+    columns = {"compression": _COMPRESSION, "use_dictionary": _REPEATED, "write_statistics": META_COLUMNS}
+    with pq.ParquetWriter(draft.folder / CLIPS, SCHEMA, **columns) as writer:
+        while group := list(islice(rows, GROUP_ROWS)):
+            clips += len(group)
+            seconds = sum((row["duration_s"] for row in group), seconds)
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+    if not clips:
+        raise _NothingStagedError
+    draft.info.update(clips=clips, seconds=round(seconds, 6))
     return clips, round(seconds, 6)
 
 
-def part_without(store: Store, key: str, ids: Sequence[str]) -> StagedChunk:
-    """Return another part: that of ``key`` without some of its clips; key None if none is left."""
-    path = store.local_path(key, CLIPS)
-    leave = frozenset(ids)
-    new = f"parts/{fingerprint([STAGING_VERSION, key, sorted(leave)])}"
-    if store.find(new, verify=True) is None:
-        try:
-            with store.publish(new) as draft:
-                with pq.ParquetFile(path) as file:
-                    groups = (file.read_row_group(n, use_threads=False) for n in range(file.num_row_groups))
-                    rows = (row for group in groups for row in group.to_pylist() if row["id"] not in leave)
-                    clips, seconds = write_clips(draft.folder / CLIPS, rows)
-                if not clips:
-                    raise _NothingStagedError
-                draft.info.update(clips=clips, seconds=seconds)
-        except _NothingStagedError:
-            return StagedChunk(None, 0, 0.0, ())
-    artifact = store.find(new)
+def _published(store: Store, key: str) -> Artifact:
+    artifact = store.find(key)
     if artifact is None:
-        raise AcentoError(f"{new} was published and is gone: another process removed it; run again.")
-    return StagedChunk(new, artifact.info["clips"], artifact.info["seconds"], ())
+        raise AcentoError(f"{key} was published and is gone: another process removed it; run again.")
+    return artifact
+
+
+def part_with(
+    store: Store, part: DataPart, leave: Collection[str], texts: Mapping[str, str], version: int
+) -> DataPart | None:
+    """Return the part that a part becomes without some clips and with new texts of others; None if no clip is left."""
+    asked = [STAGING_VERSION, part.key, sorted(leave), *([dict(texts)] if texts else [])]
+    key = f"parts/{fingerprint(asked)}"
+    if store.find(key, verify=True) is None:
+        try:
+            with store.publish(key) as draft:
+                kept = (row for row in read_rows(store, part.key) if row["id"] not in leave)
+                rows = ({**row, "text": texts.get(row["id"], row["text"])} for row in kept)
+                _write_part(draft, rows)
+        except _NothingStagedError:
+            return None
+    info = _published(store, key).info
+    return DataPart(key=key, clips=info["clips"], seconds=info["seconds"], version=version)
+
+
+def next_card(
+    before: Card | None,
+    name: str,
+    source: str,
+    options: dict[str, Any],
+    parts: Iterable[DataPart],
+    clips: Collection[Known],
+    rejected: pa.Table,
+    notes: Sequence[str] = (),
+) -> Card:
+    """Return the card of the version after another, of version 1 if there is none before.
+
+    Raises:
+        AcentoError: the parts do not hold these clips.
+    """
+    parts = tuple(parts)
+    splits = Counter(clip.split for clip in clips)
+    card = Card(
+        name=name,
+        version=before.version + 1 if before else 1,
+        fingerprint=fingerprint([STAGING_VERSION, options, content_of(clips)]),
+        parent=before.fingerprint if before else None,
+        source=source,
+        options=options,
+        parts=parts,
+        clips=sum(part.clips for part in parts),
+        seconds=round(sum(part.seconds for part in parts), 6),
+        splits={split: splits[split] for split in SPLITS},
+        rejected=rejected.num_rows,
+        notes=tuple(notes),
+    )
+    if card.clips != len(clips):
+        raise AcentoError(f"The parts of {card.title} hold {card.clips} clips instead of {len(clips)}. This is a bug.")
+    return card
 
 
 def rejected_table(rejections: Iterable[Rejection]) -> pa.Table:

@@ -1,12 +1,12 @@
-"""What a source holds at this moment: every input once, and the digest of every recording."""
+"""List a source: every input once, and the digest of every recording."""
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from sys import intern
 from typing import Any, Self
@@ -195,11 +195,11 @@ def _part(item: SourceItem) -> int:
 def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejection:
     """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder."""
     if isinstance(entry, Rejection):
-        return replace(entry, id=_shown(entry.id), source=_shown(entry.source), detail=_shown(entry.detail))
+        return replace(entry, id=_in_utf8(entry.id), source=_in_utf8(entry.source), detail=_in_utf8(entry.detail))
     for value in (entry.id, entry.text, entry.origin, entry.language, entry.speaker, entry.accent):
-        if value is not None and (value != _shown(value) or "\0" in value):
+        if value is not None and (value != _in_utf8(value) or "\0" in value):
             detail = "A name or text of it is not UTF-8, or holds a NUL: rename the file or correct its row."
-            return Rejection(_shown(entry.id), _shown(entry.origin), Reason.BAD_ROW, detail)
+            return Rejection(_in_utf8(entry.id), _in_utf8(entry.origin), Reason.BAD_ROW, detail)
     if not entry.text.strip():
         return Rejection(entry.id, entry.origin, Reason.NO_TRANSCRIPT, "Its transcript is blank.")
     if not entry.id.strip():
@@ -211,7 +211,7 @@ def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejec
     return on_channel(entry, source.options.channel)
 
 
-def _shown(text: str) -> str:
+def _in_utf8(text: str) -> str:
     """Return text as UTF-8 can hold it, with question marks for what it cannot."""
     return text.encode("utf-8", "replace").decode()
 
@@ -225,7 +225,8 @@ def _hashed(items: Sequence[SourceItem], workers: int) -> list[SourceFile | str]
     files: list[SourceFile | str] = [""] * len(items)
     last: dict[Path, SourceFile | str] = {}
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="hashing") as threads:
-        for batch in _batches(order):
+        for at in range(0, len(order), _AT_ONCE):
+            batch = order[at : at + _AT_ONCE]
             paths = dict.fromkeys(items[index].path for index in batch)
             fresh = [path for path in paths if path not in last]
             hashes = threads.map(_hash, fresh) if workers > 1 else map(_hash, fresh)
@@ -233,12 +234,6 @@ def _hashed(items: Sequence[SourceItem], workers: int) -> list[SourceFile | str]
             for index in batch:
                 files[index] = last[items[index].path]
     return files
-
-
-def _batches(order: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(order)
-    while batch := list(islice(rest, _AT_ONCE)):
-        yield batch
 
 
 def _hash(path: Path) -> SourceFile | str:

@@ -16,7 +16,7 @@ from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import CLIPS, REJECTED, Card, load_card, versions
 from acento.data.export import CARD
-from acento.data.export.exported import Exported, open_export
+from acento.data.export.exported import DatasetExport, open_export
 from acento.data.staging.chunk import STAGING_VERSION
 from acento.data.staging.known import Known, content_of, known_clips
 from acento.data.staging.options import check_name
@@ -67,7 +67,7 @@ def import_dataset(store: Store, place: Path, name: str | None = None) -> Import
     return Imported(first, new=False)
 
 
-def _card(exported: Exported, name: str | None) -> Card:
+def _card(exported: DatasetExport, name: str | None) -> Card:
     """Return the exported card, under the name that it shall have."""
     try:
         card = Card.model_validate_json(exported.read(CARD))
@@ -82,14 +82,11 @@ def _card(exported: Exported, name: str | None) -> Card:
 
 def _same(store: Store, card: Card) -> Card | None:
     """Return the version with the same content that the store has under this name, or None."""
-    for number in versions(store, card.name):
-        there = load_card(store, f"{card.name}@{number}")
-        if there.fingerprint == card.fingerprint:
-            return there
-    return None
+    there = (load_card(store, f"{card.name}@{number}") for number in versions(store, card.name))
+    return next((known for known in there if known.fingerprint == card.fingerprint), None)
 
 
-def _number(store: Store, card: Card, exported: Exported) -> int:
+def _number(store: Store, card: Card, exported: DatasetExport) -> int:
     """Return the number of the new version: its own, or the next one where that is taken.
 
     Raises:
@@ -110,7 +107,7 @@ def _number(store: Store, card: Card, exported: Exported) -> int:
     )
 
 
-def _check(exported: Exported, card: Card) -> None:
+def _check(exported: DatasetExport, card: Card) -> None:
     """Check every file, and that the clips in the parts are those of the card's fingerprint.
 
     Raises:
@@ -141,7 +138,7 @@ def _check(exported: Exported, card: Card) -> None:
         )
 
 
-def _take_in(store: Store, exported: Exported, key: str) -> None:
+def _take_in(store: Store, exported: DatasetExport, key: str) -> None:
     """Publish a part, unless the store has it, whole."""
     if store.find(key, verify=True) is not None:
         return

@@ -1,4 +1,4 @@
-"""What staging remembers of each clip that has been staged: enough to know it again, and its twin."""
+"""Digests of staged clips, by which staging recognizes a clip and its duplicates."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,17 +47,13 @@ def content_of(clips: Iterable[Known]) -> str:
 
 
 def read_known(store: Store, keys: Sequence[str], workers: int = 0) -> dict[str, Known]:
-    """Return what is known of every clip of these parts, by id; their checksums are verified by so many threads.
+    """Return what is known of every clip of these parts, by id; their checksums are verified by ``workers`` threads.
 
     Raises:
         StoreError: a part is gone, or damaged.
     """
     known: dict[str, Known] = {}
-    if workers < 2 or len(keys) < 2:
-        for key in keys:
-            known.update(known_clips(key, store.local_path(key, CLIPS)))
-        return known
-    with ThreadPoolExecutor(workers, thread_name_prefix="verifying") as threads:
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="verifying") as threads:
         for key, path in zip(keys, threads.map(lambda key: store.local_path(key, CLIPS), keys), strict=True):
             known.update(known_clips(key, path))
     return known

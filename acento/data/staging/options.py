@@ -1,4 +1,4 @@
-"""What a staging is told: its options, which version 1 of a data set fixes, and the name."""
+"""The options of a staging, which version 1 of a data set fixes, and its name."""
 
 from contextlib import suppress
 from dataclasses import asdict
@@ -54,20 +54,8 @@ def language_tag(name: str) -> str:
         raise DataError(f"--language: {error}") from error
 
 
-def check_encoding(name: str | None) -> None:
-    """See that an encoding is known.
-
-    Raises:
-        DataError: it is not.
-    """
-    try:
-        "".encode(name or "utf-8")
-    except (LookupError, ValueError):
-        raise DataError(f"{name!r} is no encoding of text: use a name such as latin-1, cp1252 or utf-16.") from None
-
-
 def check_name(name: str) -> None:
-    """See that a name can be that of a data set.
+    """Check that a name can be that of a data set.
 
     Raises:
         DataError: it cannot.

@@ -1,5 +1,6 @@
-"""What a staging has to do: which clips are new, corrected or there already, and which new ones are duplicates."""
+"""Plan a staging: which clips are new, corrected or there already, and which new ones are duplicates."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +22,7 @@ from acento.data.utterance import SPLITS
 
 @dataclass(slots=True)
 class Work:
-    """What is to be done upon one version: new or corrected candidates, and what is settled already."""
+    """The work on one version: new or corrected candidates, and what is settled already."""
 
     candidates: list[Candidate] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -38,10 +39,9 @@ def decide(
 ) -> Work:
     """Tell new and corrected clips from those that are there, from duplicates judged before, and from what was refused.
 
-    A clip that is offered just as a review refused it (the option ``reviewed``; see
-    :mod:`acento.data.staging.corrections`) is rejected again where the review dropped it, and counts as there already
-    where it was mended. So does a clip that was staged with its language as the source says it (``es-CL``), before that
-    became language and accent.
+    A clip that is offered just as a review refused it (the option ``reviewed``; see ``corrections``) is
+    rejected again where the review dropped it, and counts as there already where it was mended. So does a clip that was
+    staged with its language as the source says it (``es-CL``), before that became language and accent.
 
     Raises:
         DataError: splits are to be made by speaker, and a clip has none.
@@ -54,7 +54,7 @@ def decide(
     kept_in_test = 0
     for item, file in found.items:
         there = known.get(item.id)
-        split = placed(item, there.split if there else None, into_split)
+        split = decided_split(item, there.split if there else None, into_split)
         kept_in_test += bool(there and there.split == "test" and (item.split or into_split) == "train")
         if split is None:
             try:
@@ -63,7 +63,7 @@ def decide(
                 raise DataError(f"{item.origin}: {error}") from None
             split = split_of(group, options["seed"])
         given = item.language or options["language"]
-        language, accent = spoken(given, item.accent)
+        language, accent = language_and_accent(given, item.accent)
         candidate = Candidate(item if accent == item.accent else replace(item, accent=accent), split, language, file)
         digest = candidate.digest
         if there and (language, accent) != (given, item.accent) and there.content != bytes.fromhex(digest):
@@ -101,7 +101,7 @@ def decide(
     return work
 
 
-def placed(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
+def decided_split(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
     """Return the split of a clip that is decided without the rule: by its source, an option, or the version before.
 
     A clip of the test split stays there whatever says train; one that was staged moves by a folder's or list's
@@ -117,11 +117,13 @@ def placed(item: SourceItem, there: str | None, into_split: str | None) -> str |
     return asked
 
 
-def spoken(language: str | None, accent: str | None) -> tuple[str | None, str | None]:
+def language_and_accent(language: str | None, accent: str | None) -> tuple[str | None, str | None]:
     """Return the base language, which models are told, and the accent: the tag with its region where none is given.
 
-    >>> spoken("es-CL", None), spoken("es_ar", "porteño"), spoken("Spanish", None), spoken(None, None)
-    (('es', 'es-CL'), ('es', 'porteño'), ('es', None), (None, None))
+    >>> language_and_accent("es-CL", None), language_and_accent("es_ar", "porteño")
+    (('es', 'es-CL'), ('es', 'porteño'))
+    >>> language_and_accent("Spanish", None), language_and_accent(None, None)
+    (('es', None), (None, None))
     """
     if language is None:
         return None, accent
@@ -177,3 +179,26 @@ def still_rejected(before: Sequence[Rejection], found: Found) -> list[Rejection]
         and row.source not in found.origins
         and row.source.rpartition(":")[0] not in found.lists
     ]
+
+
+def few_speakers(found: Found) -> str:
+    """Return the note on a new data set that is split by prompt though speakers are known."""
+    speakers = {item.speaker for item in found.kept if item.speaker}
+    number = "one speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
+    return (
+        f"The splits are made by prompt: by its {number} a split would be empty, so voices of train are in dev and "
+        "test too."
+    )
+
+
+def named_splits(found: Found) -> list[str]:
+    """Return a note on splits that come from names of folders and lists."""
+    named = Counter(item.split for item in found.kept if item.split_by_name)
+    if not named:
+        return []
+    counts = ", ".join(f"{split} {named[split]}" for split in SPLITS if named[split])
+    clips = "1 clip" if named.total() == 1 else f"{named.total()} clips"
+    note = f"Names of folders or lists say the splits of {clips}: {counts}."
+    if set(named) == {"train"} and len(found.kept) == named["train"]:
+        note += " Stage dev and test too; for splits by rule, rename the source and stage it under another name."
+    return [note]

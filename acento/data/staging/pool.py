@@ -1,15 +1,12 @@
 """Chunks on all cores: each worker is a process of its own, so that a decoder that crashes takes no more with it.
 
-A worker is started as a plain Python, not by ``multiprocessing``, which would import the program that called: it
-imports the audio libraries and nothing else. It reads chunks from its standard input, answers on its standard output,
-and ends when that pipe is closed, which also happens when the parent is killed.
+A worker is a plain Python process: it imports the audio libraries, and never the program that called, as those of
+``concurrent.futures`` do. It reads chunks from a pipe, answers on it, and ends when the pipe is closed, which also
+happens when the parent is killed (workers of ``loky`` would wait for ever to hand over a large result).
 """
 
-import os
-import pickle
 import queue
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import replace
 from importlib.abc import MetaPathFinder
-from typing import Any, BinaryIO
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
 
 from acento.core.errors import AcentoError, TransientError, for_another_process
 from acento.core.store import Store, open_store
 from acento.data.staging.chunk import Candidate, Chunk, StagedChunk, StagingOptions, judge, stage_chunk
 
-_LENGTH = struct.Struct("<Q")
 _PRELUDE = ""
 """Code that a worker runs first; tests put faults here."""
 
@@ -108,9 +106,7 @@ class _Worker:
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]
+            self._pipe.close()
 
     def _crashes(self, candidate: Candidate, options: StagingOptions) -> bool:
         """Tell whether decoding this one utterance ends the process."""
@@ -122,10 +118,11 @@ class _Worker:
 
     def _ask(self, request: Any) -> Any:
         """Send a request and return the answer, or raise what it raised."""
-        process = self._process or self._start()
+        if self._process is None:
+            self._start()
         try:
-            _send(process.stdin, request)  # type: ignore[arg-type]
-            answer = _receive(process.stdout)  # type: ignore[arg-type]
+            self._pipe.send(request)
+            answer = self._pipe.recv()
         except (OSError, EOFError):
             self.close()
             if self._closed:
@@ -135,29 +132,28 @@ class _Worker:
             raise answer
         return answer
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         """Start the process and wait until it is ready.
 
         Raises:
             AcentoError: it cannot start.
         """
+        self._pipe, theirs = Pipe()
         code = f"import sys; sys.path[:] = {sys.path!r}; {_PRELUDE}from {__name__} import work; work({self._url!r})"
-        with tempfile.TemporaryFile() as errors:
+        with tempfile.TemporaryFile() as errors, theirs:
             with self._lock:
                 if self._closed:
                     raise AcentoError("Staging was stopped.")
-                process = subprocess.Popen(
-                    [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-                )
-                self._process = process
+                command = [sys.executable, "-c", code]
+                self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=errors, stderr=errors)
+            theirs.close()
             try:
-                _receive(process.stdout)  # type: ignore[arg-type]
+                self._pipe.recv()
             except (OSError, EOFError):
                 self.close()
                 errors.seek(0)
                 said = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
                 raise AcentoError(f"A staging process cannot start ({said or 'it says nothing'}).") from None
-        return process
 
 
 class _NoPandas(MetaPathFinder):
@@ -170,46 +166,22 @@ class _NoPandas(MetaPathFinder):
 
 
 def work(url: str) -> None:
-    """Serve requests until the parent closes the pipe: what a worker's process runs."""
+    """Serve requests until the parent closes the pipe, the standard input: what a worker's process runs."""
     sys.meta_path.insert(0, _NoPandas())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not get between the answers
     store = open_store(url)
-    with suppress(EOFError, BrokenPipeError):
-        _send(answers, "ready")
+    with suppress(EOFError, OSError), Connection(0) as requests:
+        requests.send("ready")
         while True:
-            request = _receive(requests)
+            request = requests.recv()
+            answer: Any = None
             try:
-                answer: Any
                 if isinstance(request, Chunk):
                     answer = stage_chunk(store, request)
                 else:
                     judge(*request)
-                    answer = None
             except AcentoError as error:
                 answer = error
             except Exception as error:
                 answer = for_another_process(error)
-            _send(answers, answer)
-
-
-def _send(pipe: BinaryIO, message: Any) -> None:
-    data = pickle.dumps(message)
-    pipe.write(_LENGTH.pack(len(data)) + data)
-    pipe.flush()
-
-
-def _receive(pipe: BinaryIO) -> Any:
-    """Return the next message.
-
-    Raises:
-        EOFError: the other side is gone.
-    """
-    header = pipe.read(_LENGTH.size)
-    if len(header) < _LENGTH.size:
-        raise EOFError
-    data = pipe.read(_LENGTH.unpack(header)[0])
-    if len(data) < _LENGTH.unpack(header)[0]:
-        raise EOFError
-    return pickle.loads(data)
+            requests.send(answer)

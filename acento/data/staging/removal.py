@@ -52,7 +52,7 @@ def runs_on(store: Store, cards: Sequence[Card]) -> list[str]:
 
 
 def check_no_run(store: Store, cards: Sequence[Card]) -> None:
-    """See that no run refers to one of these versions.
+    """Check that no run refers to one of these versions.
 
     Raises:
         InputError: one does.

@@ -1,4 +1,4 @@
-"""What an audio file's bytes say about its own length, where the decoders do not look, or believe a false header.
+"""The length of an audio file by its bytes, where the decoders do not look, or believe a false header.
 
 libsndfile shortens a cut WAV, AIFF, AU, CAF or W64 to what is there, stops where a header says that the sound ends, and
 reads only the first of several recordings that were joined; FFmpeg takes a cut WMA or AVI for a short one. Half a
@@ -12,16 +12,16 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from acento.core.audio.containers import blocks, boxes, chunks, flac, mpeg, ogg
-from acento.core.audio.containers.layout import Data, Layout, Part, View
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart, View
 
-__all__ = ["Layout", "Part", "View", "examine"]
+__all__ = ["FileLayout", "FilePart", "View", "examine"]
 
 _EXAMINERS = (chunks.examine, flac.examine, ogg.examine, boxes.examine, blocks.examine, mpeg.examine)
-_remembered: dict[tuple[int, ...], Layout] = {}
+_remembered: dict[tuple[int, ...], FileLayout] = {}
 _REMEMBERED = 32
 
 
-def examine(file: BinaryIO) -> Layout:
+def examine(file: BinaryIO) -> FileLayout:
     """Return what a file's bytes say about its length.
 
     The last few files on a disk are remembered, for there may be many segments of one.
@@ -42,13 +42,13 @@ def examine(file: BinaryIO) -> Layout:
     return _remembered[key]
 
 
-def _examined(data: Data) -> Layout:
+def _examined(data: Data) -> FileLayout:
     """Return the layout of a file and, where it is several joined, of all of them."""
-    layout = next((found for one in _EXAMINERS if (found := one(data)) is not None), Layout())
+    layout = next((found for one in _EXAMINERS if (found := one(data)) is not None), FileLayout())
     if layout.joined_at is None:
         return layout
-    first = layout.parts or (Part(0, layout.joined_at),)
+    first = layout.parts or (FilePart(0, layout.joined_at),)
     rest = _examined(bytes(data[layout.joined_at :]))
-    others = rest.parts or (Part(0, len(data) - layout.joined_at),)
+    others = rest.parts or (FilePart(0, len(data) - layout.joined_at),)
     shifted = tuple(part.moved(layout.joined_at) for part in others)
     return replace(layout, missing=layout.missing or rest.missing, parts=(*first, *shifted))

@@ -1,6 +1,6 @@
 """Files of blocks that say their size, or of which a header tells the number: FLV, VOC, NIST SPHERE, MPEG-TS."""
 
-from acento.core.audio.containers.layout import Data, JoinedError, Layout
+from acento.core.audio.containers.layout import Data, FileLayout, JoinedError
 
 _TRANSPORT = (188, 192, 204)
 """Bytes of a packet of a transport stream (ISO 13818-1): plain, with a time stamp (M2TS), with a checksum."""
@@ -9,7 +9,7 @@ _ONE_ONLY = {b"FLV\x01": "FLV", b"TTA1": "TTA", b"MAC ": "APE", b"Crea": "VOC"}
 """How files begin of which FFmpeg reads only the first that it finds."""
 
 
-def examine(data: Data) -> Layout | None:
+def examine(data: Data) -> FileLayout | None:
     """Return whether the last block of such a file is whole; None if it is none.
 
     Raises:
@@ -26,27 +26,27 @@ def examine(data: Data) -> Layout | None:
     for size in _TRANSPORT:
         start = 4 if size == 192 else 0
         if len(data) > 4 * size and all(data[start + n * size] == 0x47 for n in range(4)):
-            return Layout("its last packet is not whole") if len(data) % size else Layout()
+            return FileLayout("its last packet is not whole") if len(data) % size else FileLayout()
     return None
 
 
-def _flv(data: Data) -> Layout:
+def _flv(data: Data) -> FileLayout:
     """Walk over the tags, each of which is followed by its size (Adobe FLV 10.1, annex E)."""
     place, size = int.from_bytes(data[5:9], "big") + 4, len(data)
     while place + 11 <= size:
         place += 11 + int.from_bytes(data[place + 1 : place + 4], "big") + 4
-    return Layout(None if place == size else "its last tag is not whole")
+    return FileLayout(None if place == size else "its last tag is not whole")
 
 
-def _voc(data: Data) -> Layout:
+def _voc(data: Data) -> FileLayout:
     """Walk over the blocks to the terminator, a zero, that some writers leave out."""
     place, size = int.from_bytes(data[20:22], "little"), len(data)
     while place + 4 <= size and data[place]:
         place += 4 + int.from_bytes(data[place + 1 : place + 4], "little")
-    return Layout(None if place <= size else "its last block is not whole")
+    return FileLayout(None if place <= size else "its last block is not whole")
 
 
-def _sphere(data: Data) -> Layout:
+def _sphere(data: Data) -> FileLayout:
     """Compare the number of samples in the header of text with what follows it, where they are not compressed."""
     head = data[: min(int(data[8:16]), 1 << 16)]
     fields = {words[0]: words[2] for line in head.split(b"\n")[2:] if len(words := line.split(maxsplit=2)) == 3}
@@ -56,4 +56,4 @@ def _sphere(data: Data) -> Layout:
     for name in (b"sample_count", b"sample_n_bytes", b"channel_count"):
         due *= int(fields.get(name, b"1"))
     there = len(data) - len(head)
-    return Layout(f"its header declares {due} bytes of sound, {there} are there" if due > there else None)
+    return FileLayout(f"its header declares {due} bytes of sound, {there} are there" if due > there else None)

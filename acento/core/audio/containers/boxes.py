@@ -1,12 +1,12 @@
 """Files of nested boxes: MP4 (ISO 14496-12) and Matroska or WebM (RFC 9559)."""
 
-from acento.core.audio.containers.layout import Data, JoinedError, Layout
+from acento.core.audio.containers.layout import Data, FileLayout, JoinedError
 
 _MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp")
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 
 
-def examine(data: Data) -> Layout | None:
+def examine(data: Data) -> FileLayout | None:
     """Return whether the outer boxes fill such a file; None if it is none.
 
     Raises:
@@ -19,7 +19,7 @@ def examine(data: Data) -> Layout | None:
     return None
 
 
-def _mp4(data: Data) -> Layout:
+def _mp4(data: Data) -> FileLayout:
     place, size, films = 0, len(data), 0
     while place + 8 <= size:
         length, kind, least = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8], 8
@@ -29,35 +29,35 @@ def _mp4(data: Data) -> Layout:
         if films > 1:
             raise JoinedError("MP4")
         if length == 0:  # to the end, whatever that is
-            return Layout()
+            return FileLayout()
         if length < least:
-            return Layout()
+            return FileLayout()
         place += length
     if place > size:
-        return Layout(f"its header declares {place} bytes, {size} are there")
-    return Layout(complete=place == size)
+        return FileLayout(f"its header declares {place} bytes, {size} are there")
+    return FileLayout(complete=place == size)
 
 
-def _matroska(data: Data) -> Layout:
+def _matroska(data: Data) -> FileLayout:
     """Walk over the elements of a file; what has no size is entered."""
     place, size, sized, seen = 0, len(data), False, False
     while place < size:
         element, place = _number(data, place, marked=True)
         length, place = _number(data, place, marked=False)
         if element is None or length is None:
-            return Layout() if place < size else Layout("its last element is not whole")
+            return FileLayout() if place < size else FileLayout("its last element is not whole")
         if element == _EBML and seen:
             raise JoinedError("Matroska")
         seen = True
         if element == _SEGMENT and length >= 0:
             if place + length > size:
-                return Layout(f"its header declares {place + length} bytes, {size} are there")
+                return FileLayout(f"its header declares {place + length} bytes, {size} are there")
             sized = True
         if length >= 0:
             place += length
     if place > size:
-        return Layout("its last element is not whole")
-    return Layout(complete=sized)
+        return FileLayout("its last element is not whole")
+    return FileLayout(complete=sized)
 
 
 def _number(data: Data, place: int, *, marked: bool) -> tuple[int | None, int]:

@@ -3,7 +3,7 @@
 import struct
 from typing import Literal
 
-from acento.core.audio.containers.layout import Data, JoinedError, Layout, Part
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart, JoinedError
 
 _STREAMED = 0x7FFF_0000
 """Sizes from here on are what programs write into a header when they cannot know the length yet."""
@@ -27,7 +27,7 @@ _PLAIN = (1, 3, 0xFFFE)
 Order = Literal["little", "big"]
 
 
-def examine(data: Data) -> Layout | None:
+def examine(data: Data) -> FileLayout | None:
     """Return what the header of such a file and its size tell together; None if it is none."""
     head = data[:12]
     if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
@@ -42,7 +42,7 @@ def examine(data: Data) -> Layout | None:
         return _caf(data)
     if head[:4] == b"RIFF" and head[8:] == b"AVI ":
         declared = int.from_bytes(head[4:8], "little")
-        return Layout() if declared >= _STREAMED else _compared(data, declared + 8, "AVI")
+        return FileLayout() if declared >= _STREAMED else _compared(data, declared + 8, "AVI")
     if head == _W64[:12]:
         return _compared(data, int.from_bytes(data[16:24], "little"), "W64")
     if head == _ASF[:12]:
@@ -51,20 +51,20 @@ def examine(data: Data) -> Layout | None:
     return None
 
 
-def _compared(data: Data, declared: int, kind: str) -> Layout:
+def _compared(data: Data, declared: int, kind: str) -> FileLayout:
     """Compare the size that a file declares with its own."""
     size = len(data)
     if size < declared < _STREAMED << 32:
-        return Layout(f"its header declares {declared} bytes, {size} are there")
+        return FileLayout(f"its header declares {declared} bytes, {size} are there")
     if (
         0 < declared < size
         and data[declared : declared + 4] + data[declared + 8 : declared + 12] == data[:4] + data[8:12]
     ):
         raise JoinedError(kind)
-    return Layout(complete=declared == size)
+    return FileLayout(complete=declared == size)
 
 
-def _chunks(data: Data, name: bytes, order: Order) -> Layout:
+def _chunks(data: Data, name: bytes, order: Order) -> FileLayout:
     """Compare the size that the sound chunk of a RIFF or IFF file declares with what follows it."""
     size, place, tenth_of_a_second, long = len(data), 12, 4096, None
     while place + 8 <= size:
@@ -80,28 +80,28 @@ def _chunks(data: Data, name: bytes, order: Order) -> Layout:
             if long is not None and declared == 0xFFFF_FFFF:
                 declared = long
             elif declared >= _STREAMED:
-                return Layout()
+                return FileLayout()
             return _sound(data, place, declared, tenth_of_a_second, order)
         place += 8 + declared + declared % 2
-    return Layout("it has no sound after its header")
+    return FileLayout("it has no sound after its header")
 
 
-def _sound(data: Data, place: int, declared: int, tenth_of_a_second: int, order: Order) -> Layout:
+def _sound(data: Data, place: int, declared: int, tenth_of_a_second: int, order: Order) -> FileLayout:
     """Judge the size that the sound chunk at ``place`` declares."""
     size = len(data)
     there, end = size - place - 8, place + 8 + declared + declared % 2
     true = struct.pack("<I" if order == "little" else ">I", min(there, _STREAMED - 1))
     if declared > there:
         if int.from_bytes(data[4:8], order) in (size - 8, size):  # all of the file is there, by its outer header
-            return Layout(parts=(Part(0, size, patches=((place + 4, true),)),))
-        return Layout(f"its header declares {declared} bytes of sound, {there} are there")
+            return FileLayout(parts=(FilePart(0, size, patches=((place + 4, true),)),))
+        return FileLayout(f"its header declares {declared} bytes of sound, {there} are there")
     if data[end : end + 4] == data[:4] and data[end + 8 : end + 11] == data[8:11]:
-        return Layout(joined_at=end)
+        return FileLayout(joined_at=end)
     counted = int.from_bytes(data[4:8], order) == size - 8 > end
     if (there - declared > tenth_of_a_second or counted) and not _is_no_sound(data, end, order):
         whole = struct.pack("<I" if order == "little" else ">I", min(size - 8, _STREAMED - 1))
-        return Layout(parts=(Part(0, size, patches=((4, whole), (place + 4, true))),))
-    return Layout()
+        return FileLayout(parts=(FilePart(0, size, patches=((4, whole), (place + 4, true))),))
+    return FileLayout()
 
 
 def _is_no_sound(data: Data, place: int, order: Order) -> bool:
@@ -118,38 +118,38 @@ def _is_no_sound(data: Data, place: int, order: Order) -> bool:
     return place in (size, size + 1)
 
 
-def _au(data: Data) -> Layout:
+def _au(data: Data) -> FileLayout:
     """Compare the bytes of sound that an AU header declares with those that follow it, of which all are sound."""
     offset, declared = struct.unpack(">II", data[4:12]) if len(data) >= 12 else (0, 0)
     there = len(data) - offset
     if declared >= _STREAMED:
-        return Layout()
+        return FileLayout()
     if declared > there:
-        return Layout(f"its header declares {declared + offset} bytes, {len(data)} are there")
+        return FileLayout(f"its header declares {declared + offset} bytes, {len(data)} are there")
     if data[offset + declared : offset + declared + 4] == b".snd":
-        return Layout(joined_at=offset + declared)
+        return FileLayout(joined_at=offset + declared)
     if declared < there:
-        return Layout(parts=(Part(0, len(data), patches=((8, _TO_THE_END),)),))
-    return Layout()
+        return FileLayout(parts=(FilePart(0, len(data), patches=((8, _TO_THE_END),)),))
+    return FileLayout()
 
 
-def _caf(data: Data) -> Layout:
+def _caf(data: Data) -> FileLayout:
     """Look whether every chunk of a Core Audio file is whole (Apple Core Audio Format Specification 1.0)."""
     size, place, sound = len(data), 8, None
     while place + 12 <= size and all(32 <= byte < 127 for byte in data[place : place + 4]):
         kind, declared = data[place : place + 4], int.from_bytes(data[place + 4 : place + 12], "big", signed=True)
         if kind == b"caff":
-            return Layout(joined_at=place)
+            return FileLayout(joined_at=place)
         if kind == b"data":
             sound = place
             if declared < 0:  # sound to the end of the file, whose length was not known when it was written
-                return Layout()
+                return FileLayout()
         place += 12 + declared
     if sound is None:
-        return Layout("it has no sound after its header")
+        return FileLayout("it has no sound after its header")
     if place > size:
-        return Layout(f"its header declares {place} bytes, {size} are there")
+        return FileLayout(f"its header declares {place} bytes, {size} are there")
     if place < size:
         true = struct.pack(">q", size - sound - 12)
-        return Layout(parts=(Part(0, size, patches=((sound + 4, true),)),))
-    return Layout()
+        return FileLayout(parts=(FilePart(0, size, patches=((sound + 4, true),)),))
+    return FileLayout()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from acento.core.audio.containers.layout import Data, Layout, Part
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart
 
 _TOTAL = (1 << 36) - 1
 _LOOK_BACK = 1 << 20
@@ -21,7 +21,7 @@ class _Info(NamedTuple):
     rate: int
 
 
-def examine(data: Data) -> Layout | None:
+def examine(data: Data) -> FileLayout | None:
     """Return whether the number of samples that a FLAC file declares is that of its frames; None if it is none."""
     if data[:4] != b"fLaC" or len(data) < 42:
         return None
@@ -32,15 +32,15 @@ def examine(data: Data) -> Layout | None:
     declared = int.from_bytes(data[18:26], "big") & _TOTAL
     there = _true_total(data, end)
     if there is None:
-        return Layout(None if declared else "its last frame is not whole")
+        return FileLayout(None if declared else "its last frame is not whole")
     if declared > there:
         rate = int.from_bytes(data[18:21], "big") >> 4 or 1
-        return Layout(f"its header declares {declared / rate:.2f} s, {there / rate:.2f} s are there")
+        return FileLayout(f"its header declares {declared / rate:.2f} s, {there / rate:.2f} s are there")
     if declared == there:
-        return Layout(joined_at=joined if joined > 0 else None)
+        return FileLayout(joined_at=joined if joined > 0 else None)
     field = int.from_bytes(data[18:26], "big") & ~_TOTAL | there
-    part = Part(0, end, patches=((18, field.to_bytes(8, "big")),))
-    return Layout(parts=(part,), joined_at=joined if joined > 0 else None)
+    part = FilePart(0, end, patches=((18, field.to_bytes(8, "big")),))
+    return FileLayout(parts=(part,), joined_at=joined if joined > 0 else None)
 
 
 def _true_total(data: Data, end: int) -> int | None:

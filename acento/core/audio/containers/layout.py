@@ -4,10 +4,7 @@ import io
 import mmap
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from acento.core.audio.containers.mpeg import Run
+from typing import BinaryIO
 
 Data = bytes | mmap.mmap
 """The bytes of a file, in memory or mapped."""
@@ -22,7 +19,7 @@ class JoinedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilePart:
     """Bytes of a file that are one recording: ``prefix``, then the file from ``start`` to ``end``, with ``patches``.
 
     A patch is a position in the file and the bytes that should stand there: a header with the true length.
@@ -33,32 +30,31 @@ class Part:
     prefix: bytes = b""
     patches: tuple[tuple[int, bytes], ...] = ()
 
-    def moved(self, by: int) -> "Part":
+    def moved(self, by: int) -> "FilePart":
         """Return the same part of a file that has ``by`` more bytes before it."""
         patches = tuple((at + by, patch) for at, patch in self.patches)
-        return Part(self.start + by, self.end + by, self.prefix, patches)
+        return FilePart(self.start + by, self.end + by, self.prefix, patches)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileLayout:
     """What was found in a file.
 
     ``missing`` says what the end lacks. ``complete``: sizes in the file prove that it was not cut, so that a header
     that tells a longer duration is false. ``parts`` are the recordings of which it consists; without any, it is one
-    recording as it stands. ``runs`` are those of MPEG audio. At ``joined_at`` another file begins.
+    recording as it stands. At ``joined_at`` another file begins.
     """
 
     missing: str | None = None
     complete: bool = False
-    parts: tuple[Part, ...] = ()
-    runs: "tuple[Run, ...]" = ()
+    parts: tuple[FilePart, ...] = ()
     joined_at: int | None = None
 
 
 class View(io.RawIOBase):
     """A part of a file as a file of its own, read-only."""
 
-    def __init__(self, file: BinaryIO, part: Part) -> None:
+    def __init__(self, file: BinaryIO, part: FilePart) -> None:
         """Keep the file, whose position moves with each read."""
         self._file, self._part, self._at = file, part, 0
         self._size = len(part.prefix) + part.end - part.start

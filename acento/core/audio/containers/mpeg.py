@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from acento.core.audio.containers.layout import Data, Layout, Part
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart
 from acento.core.audio.containers.mpeg_frames import (
     DECODER_DELAY,
     SAME,
@@ -35,7 +35,7 @@ _LEADING = 1 << 16
 """Bytes before the first frame that may be something else."""
 
 
-class DamagedError(ValueError):
+class DamagedFrameError(ValueError):
     """Among frames there is something that is neither a frame nor a tag."""
 
     def __init__(self, place: int) -> None:
@@ -91,11 +91,11 @@ class Run:
         """Whether the tag's number of frames is true, so that a decoder may believe it."""
         return self.declared is not None and self.declared == self.frames
 
-    def part(self) -> Part:
+    def part(self) -> FilePart:
         """Return the frames as a recording of their own, with a tag that has their true number."""
-        return Part(self.starts[0], self.starts[-1], self._head(self.frames, self.delay))
+        return FilePart(self.starts[0], self.starts[-1], self._head(self.frames, self.delay))
 
-    def part_from(self, sample: int) -> tuple[Part, int]:
+    def part_from(self, sample: int) -> tuple[FilePart, int]:
         """Return the frames from some before ``sample`` on, and how many samples to leave out after decoding.
 
         Begins so early that what the decoder remembers (bit reservoir, overlap, filter) is what it would be.
@@ -108,7 +108,7 @@ class Run:
         if first == 0:
             return self.part(), sample
         head = self._head(self.frames - first, 0)
-        return Part(self.starts[first], self.starts[-1], head), sample + self.delay - first * self.frame_samples
+        return FilePart(self.starts[first], self.starts[-1], head), sample + self.delay - first * self.frame_samples
 
     def _head(self, frames: int, delay: int) -> bytes:
         """Return a tag with so many frames and samples to leave out at the start.
@@ -133,11 +133,18 @@ class Run:
         return bytes(tag) + silence
 
 
-def examine(data: Data) -> Layout | None:
+@dataclass(frozen=True, slots=True)
+class MpegLayout(FileLayout):
+    """A file of MPEG audio: the recordings of which it consists."""
+
+    runs: tuple[Run, ...] = ()
+
+
+def examine(data: Data) -> MpegLayout | None:
     """Return the recordings of a file of MPEG audio; None if it is none.
 
     Raises:
-        DamagedError: something that is neither a frame nor a tag stands among them.
+        DamagedFrameError: something that is neither a frame nor a tag stands among them.
     """
     first = _first(data)
     if first is None:
@@ -146,7 +153,7 @@ def examine(data: Data) -> Layout | None:
     missing = next((run.missing for run in found if run.missing), None)
     if len(found) > 1:  # at a joint, players leave out nothing, and time stamps are theirs
         found = tuple(replace(run, delay=0 if number else run.delay, padding=0) for number, run in enumerate(found))
-    return Layout(missing=missing, runs=found)
+    return MpegLayout(missing=missing, runs=found)
 
 
 def _first(data: Data) -> int | None:
@@ -156,7 +163,7 @@ def _first(data: Data) -> int | None:
     place = after_tags(data, 0)
     at = search(data, place, place + (_LEADING if data[:3] == b"ID3" else 2048), frames=3)
     if at not in (None, place) and frame_of(int.from_bytes(data[place : place + 4], "big")):
-        raise DamagedError(place)
+        raise DamagedFrameError(place)
     return at
 
 
@@ -165,7 +172,7 @@ def _runs(data: Data, at: int | None) -> Iterator[Run]:
     while at is not None:
         run, place = _run(data, at)
         if run is None:
-            raise DamagedError(at)
+            raise DamagedFrameError(at)
         yield run
         if run.cut:
             return
@@ -173,7 +180,7 @@ def _runs(data: Data, at: int | None) -> Iterator[Run]:
         at = search(data, place, len(data))
         last = at is None and (run.honest or place == len(data) or ends_with_tag(data))
         if not last and at != place:
-            raise DamagedError(place)
+            raise DamagedFrameError(place)
 
 
 def _run(data: Data, place: int) -> tuple[Run | None, int]:

@@ -1,22 +1,22 @@
 """Ogg (RFC 3533): whether the stream has ended, and where joined streams begin."""
 
-from acento.core.audio.containers.layout import Data, Layout, Part
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart
 
 _PAGE = 27 + 255 + 255 * 255
 """Bytes of the largest page."""
 _FIRST, _LAST = 2, 4
 
 
-def examine(data: Data) -> Layout | None:
+def examine(data: Data) -> FileLayout | None:
     """Return whether an Ogg file has its end, and the recordings that it chains; None if it is none."""
     if data[:4] != b"OggS":
         return None
     if not _ends(data):
-        return Layout("its last page is not the end of the stream")
+        return FileLayout("its last page is not the end of the stream")
     links = _links(data)
     if len(links) == 1:
-        return Layout()
-    return Layout(parts=tuple(Part(a, b) for a, b in zip(links, [*links[1:], len(data)], strict=True)))
+        return FileLayout()
+    return FileLayout(parts=tuple(FilePart(a, b) for a, b in zip(links, [*links[1:], len(data)], strict=True)))
 
 
 def _ends(data: Data) -> bool:

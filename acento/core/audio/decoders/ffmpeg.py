@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from acento.core.audio.containers import Layout, View
+from acento.core.audio.containers import FileLayout, View
 from acento.core.audio.decoders.grid import grid_of
 from acento.core.audio.decoders.stream import AudioError, Stream, cut_short, starts_after_the_end
 
@@ -27,7 +27,7 @@ _NEAR_S = 20.0
 """A stretch that begins before is reached by decoding from the start."""
 
 
-def stream(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> Stream:
+def stream(file: BinaryIO, stack: ExitStack, layout: FileLayout, start_s: float) -> Stream:
     """Open a file, which FFmpeg is given without its name, so that it sees only the content."""
     grid = grid_of(lambda own: _open(file, own, layout), file) if start_s > _NEAR_S else None
     container = _open(file, stack, layout)
@@ -74,7 +74,7 @@ def stream(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> 
     return Stream(rate, None, blocks())
 
 
-def _open(file: BinaryIO, stack: ExitStack, layout: Layout) -> Any:
+def _open(file: BinaryIO, stack: ExitStack, layout: FileLayout) -> Any:
     """Open a file anew, from its start."""
     if layout.parts:
         view = cast(BinaryIO, View(file, layout.parts[0]))

@@ -18,12 +18,12 @@ import numpy as np
 _SEEKABLE = {"mov", "matroska"}
 _PRE_ROLL_S = 1.0
 """Decoded before a stretch, so that the decoder's memory (overlap, bit reservoir, filters, predictions) is filled."""
-_remembered: "dict[tuple[int, ...], Grid | None]" = {}
+_remembered: "dict[tuple[int, ...], SampleGrid | None]" = {}
 _REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class SampleGrid:
     """Where samples are: the first frame has ``first``, the one at time stamp ``origin`` and all after it ``size``."""
 
     first: int
@@ -45,7 +45,7 @@ class Grid:
         return None
 
 
-def grid_of(opener: Callable[[ExitStack], Any], file: BinaryIO) -> Grid | None:
+def grid_of(opener: Callable[[ExitStack], Any], file: BinaryIO) -> SampleGrid | None:
     """Return the grid of a file; None if it has none, or its container is not one that is seeked in."""
     try:
         status = os.fstat(file.fileno())
@@ -60,7 +60,7 @@ def grid_of(opener: Callable[[ExitStack], Any], file: BinaryIO) -> Grid | None:
     return _remembered[key]
 
 
-def _grid(opener: Callable[[ExitStack], Any]) -> Grid | None:
+def _grid(opener: Callable[[ExitStack], Any]) -> SampleGrid | None:
     with ExitStack() as stack:
         container = opener(stack)
         if _SEEKABLE.isdisjoint(container.format.name.split(",")) or not container.streams.audio:
@@ -80,7 +80,7 @@ def _grid(opener: Callable[[ExitStack], Any]) -> Grid | None:
     off = (second.pts - stamps[0]) / step
     if np.abs(stamps - due).max() > 1 or abs(off - round(off)) * step > 1:
         return None
-    return Grid(first.samples, second.pts, second.samples, step)
+    return SampleGrid(first.samples, second.pts, second.samples, step)
 
 
 def _stamps(container: Any, audio: Any) -> "np.ndarray[Any, np.dtype[np.int64]] | None":

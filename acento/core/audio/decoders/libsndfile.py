@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from acento.core.audio.containers import Layout, Part, View
-from acento.core.audio.containers.mpeg import Run
+from acento.core.audio.containers import FileLayout, FilePart, View
+from acento.core.audio.containers.mpeg import MpegLayout, Run
 from acento.core.audio.decoders.stream import BLOCK, Stream, starts_after_the_end
 
 _COUNTED = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")
@@ -30,19 +30,20 @@ class _File(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-def streams(file: BinaryIO, stack: ExitStack, layout: Layout, start_s: float) -> Iterator[Stream] | None:
+def streams(file: BinaryIO, stack: ExitStack, layout: FileLayout, start_s: float) -> Iterator[Stream] | None:
     """Return the recordings of which a file consists, from ``start_s`` on; None if libsndfile knows no such format."""
-    if layout.runs and all(run.layer == 3 for run in layout.runs):
-        return _runs(file, stack, layout.runs, start_s)
+    runs = layout.runs if isinstance(layout, MpegLayout) else ()
+    if runs and all(run.layer == 3 for run in runs):
+        return _runs(file, stack, runs, start_s)
     if len(layout.parts) > 1:
         return _parts(file, stack, layout.parts, start_s)
     opened = _open(file, stack, *layout.parts)
-    if opened is None or (layout.runs and opened.frames < sum(run.samples for run in layout.runs)):
+    if opened is None or (runs and opened.frames < sum(run.samples for run in runs)):
         return None
     return iter([_from(opened, round(start_s * opened.samplerate), start_s)])
 
 
-def _parts(file: BinaryIO, stack: ExitStack, parts: tuple[Part, ...], start_s: float) -> Iterator[Stream]:
+def _parts(file: BinaryIO, stack: ExitStack, parts: tuple[FilePart, ...], start_s: float) -> Iterator[Stream]:
     """Yield joined recordings, each at its own rate, without those that end before the start."""
     left_s = start_s
     for number, part in enumerate(parts):
@@ -97,7 +98,7 @@ def _blocks(opened: _File, skip: int = 0) -> Iterator[NDArray[np.float32]]:
         skip = max(0, skip - len(block))
 
 
-def _open(file: BinaryIO, stack: ExitStack, part: Part | None = None) -> _File | None:
+def _open(file: BinaryIO, stack: ExitStack, part: FilePart | None = None) -> _File | None:
     """Open a file, or a part of it, by its descriptor so that its name plays no part; None if it is of no format."""
     try:
         if part is not None:

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from acento.core.errors import DataError
 
+SAMPLE_RATE = 16_000
+"""Hz; every recording is resampled to it: what models hear, and what staged clips have."""
+
 BLOCK = 1 << 17
 """Samples, of all channels together, that are decoded at once."""
 

@@ -19,7 +19,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 _FORMAT_VERSION: Final = 6
 _TYPES: Final = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 _HEAD_WIDTH: Final = 64
-"""Of every published Whisper."""
+"""The width of a head in every published Whisper."""
 _END: Final = "<|endoftext|>"
 
 _SELF: Final = {
@@ -170,9 +170,7 @@ def _config(arrays: Arrays, tokenizer: Any) -> Any:
         max_source_positions=arrays["encoder/position_encodings/encodings"].shape[0],
         max_target_positions=arrays["decoder/position_encodings/encodings"].shape[0],
         decoder_start_token_id=tokenizer.convert_tokens_to_ids("<|startoftranscript|>"),
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
+        **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), end),
         begin_suppress_tokens=[tokenizer.convert_tokens_to_ids("Ġ"), end],
         **sides,
     )
@@ -197,9 +195,7 @@ def _generation_config(said: Mapping[str, Any], tokenizer: Any, multilingual: bo
         alignment_heads=said["alignment_heads"],
         begin_suppress_tokens=said["suppress_ids_begin"],
         suppress_tokens=said["suppress_ids"],
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
+        **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), end),
         decoder_start_token_id=token("<|startoftranscript|>"),
         is_multilingual=multilingual,
         max_initial_timestamp_index=50,

@@ -18,7 +18,7 @@ SHARES: Final = {"train": 0.65, "dev": 0.1, "test": 0.25}
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class CorpusClip:
     """A spoken text; ``level`` names what it belongs together with, such as a dialogue."""
 
     id: str
@@ -43,7 +43,7 @@ def split_of_level(level: str) -> str:
     return split_of(f"level:{level}", shares=SHARES)
 
 
-def choose(clips: Iterable[Clip], counts: Counts, speakers: Collection[str]) -> list[tuple[Clip, str]]:
+def choose(clips: Iterable[CorpusClip], counts: Counts, speakers: Collection[str]) -> list[tuple[CorpusClip, str]]:
     """Return the demo's clips with their splits, in the order of their ids.
 
     Taken are clips of these speakers with at least ``LEAST_WORDS`` words, of 1 to 8 s, whose text is said in one level
@@ -53,23 +53,23 @@ def choose(clips: Iterable[Clip], counts: Counts, speakers: Collection[str]) -> 
     levels: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         levels[prompt_of(clip.text)].add(clip.level)
-    fitting: dict[str, list[Clip]] = defaultdict(list)
+    fitting: dict[str, list[CorpusClip]] = defaultdict(list)
     for clip in sorted(clips, key=_drawn):
         if clip.speaker in speakers and _fits(clip) and len(levels[prompt_of(clip.text)]) == 1:
             fitting[split_of_level(clip.level)].append(clip)
     return sorted(_first(fitting, counts), key=lambda row: row[0].id)
 
 
-def _first(fitting: Mapping[str, Sequence[Clip]], counts: Counts) -> Iterable[tuple[Clip, str]]:
+def _first(fitting: Mapping[str, Sequence[CorpusClip]], counts: Counts) -> Iterable[tuple[CorpusClip, str]]:
     for split, count in counts.items():
         for clip in fitting.get(split, ())[:count]:
             yield clip, split
 
 
-def _fits(clip: Clip) -> bool:
+def _fits(clip: CorpusClip) -> bool:
     words = len(prompt_of(clip.text).split())
     return words >= LEAST_WORDS and SECONDS[0] <= clip.seconds <= SECONDS[1]
 
 
-def _drawn(clip: Clip) -> str:
+def _drawn(clip: CorpusClip) -> str:
     return hashlib.sha256(clip.id.encode()).hexdigest()

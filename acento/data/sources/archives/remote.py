@@ -20,13 +20,13 @@ from acento.data.sources.archives import archive
 from acento.data.sources.archives.download import Downloads, Wanted, without_secrets
 from acento.data.sources.archives.temporary import TemporarySource, check_room, is_junk, safe_path
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, stretch_of
-from acento.data.sources.tables import table
 from acento.data.sources.tables.nemo_manifest import NemoManifest
 from acento.data.sources.tables.table import Table
+from acento.data.sources.tables.table_file import DELIMITERS
 
 SCHEMES = ("s3://", "https://", "http://")
 _LISTS: dict[str, type[Source]] = {
-    **dict.fromkeys(table.DELIMITERS, Table),
+    **dict.fromkeys(DELIMITERS, Table),
     **dict.fromkeys((".json", ".jsonl", ".ndjson", ".manifest"), NemoManifest),
 }
 _UNQUOTED = "/:@!$&'()*+,;=~%"
@@ -49,15 +49,15 @@ class RemoteSource(TemporarySource):
         self._place, _, path = rest.partition("/")
         if not self._is_s3:  # a key may hold any sign, and stands for itself
             path = unquote(urlsplit(where).path).lstrip("/")
-        self._path = path
+        self._key = path
         self._given = where
         self._failed: dict[str, str] = {}
         if not self._place or any(sign in self._place for sign in " ?#\0"):
             raise DataError(f"{self.where!r} names no {'bucket' if self._is_s3 else 'server'}.")
 
     @classmethod
-    def matches(cls, where: str) -> bool:
-        """See :meth:`Source.matches`."""
+    def fits(cls, where: str, options: SourceOptions) -> bool:  # noqa: ARG003
+        """See :meth:`Source.fits`."""
         return where.lower().startswith(SCHEMES)
 
     def items(self) -> Iterator[SourceItem | Rejection]:
@@ -76,7 +76,7 @@ class RemoteSource(TemporarySource):
             TransientError: it cannot be reached now.
         """
         self._downloads = Downloads(s3=self._is_s3)
-        name = self._path.rpartition("/")[2].lower()
+        name = self._key.rpartition("/")[2].lower()
         for suffix in archive.SUFFIXES:
             if name.endswith(suffix):
                 self._fetch(path := root / f"archive{suffix}")
@@ -95,9 +95,7 @@ class RemoteSource(TemporarySource):
         Raises:
             DataError: it is not there, or is a web page.
         """
-        address = (
-            f"{self._place}/{self._path}" if self._is_s3 else quote(self._given.partition("#")[0], _UNQUOTED + "?")
-        )
+        address = f"{self._place}/{self._key}" if self._is_s3 else quote(self._given.partition("#")[0], _UNQUOTED + "?")
         step = f"fetch {self.where.rpartition('/')[2]}"
         self._downloads.fetch(address, path, lambda done, total: report(step, done, total, "bytes"))
         with path.open("rb") as file:
@@ -109,7 +107,7 @@ class RemoteSource(TemporarySource):
 
         The address is mirrored below the folder, so that ``../wavs/a.wav`` in a row means what it means there.
         """
-        inside = safe_path(self._path)
+        inside = safe_path(self._key)
         if inside is None:
             raise DataError(f"{self.where!r} has '..' in its path: name the place itself.")
         path = root / inside
@@ -134,7 +132,7 @@ class RemoteSource(TemporarySource):
         Raises:
             DataError: nothing does.
         """
-        prefix = f"{self._place}/{self._path}".rstrip("/")
+        prefix = f"{self._place}/{self._key}".rstrip("/")
         sizes = self._downloads.find(prefix)
         if not sizes:
             raise DataError(f"There is nothing at {self.where!r}.")

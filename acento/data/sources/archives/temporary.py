@@ -1,7 +1,7 @@
-"""What archives and remote places have in common: files that are here only for a while, and that nobody vouches for.
+"""The common part of archives and remote places: untrusted files in a temporary folder.
 
-What they bring lies in a temporary folder inside the ``with`` block and is gone after it. Names are checked before a
-file is written, and again when a list among them names a recording: nothing outside that folder is written or read.
+The folder exists inside the ``with`` block only. Names are checked before a file is written, and again when a list
+among the files names a recording: nothing outside the folder is written or read.
 """
 
 import os
@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.core.errors import AcentoError, DataError
+from acento.data.sources import kinds
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_named
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -112,9 +113,7 @@ class TemporarySource(Source):
         Raises:
             DataError: it holds nothing that could be an input, and nothing was left out.
         """
-        from acento.data.sources import KINDS
-
-        for kind in KINDS:
+        for kind in kinds():
             if kind.fits(str(folder), self.options):
                 try:
                     return [kind(str(folder), self.options)]

@@ -4,9 +4,9 @@ Subfolders belong to it: a clip's id is its path in the folder without the suffi
 ``dev_files.csv`` and ``test_files.csv`` in the folder itself, with the columns ``uid,file_name,text`` and, if wanted,
 ``speaker,accent,language``, decide the splits and texts of the recordings they name; a row without a text takes that of
 ``<UID>.txt``. A recording that no CSV names is taken with its own ``<UID>.txt``, its split by the rule, and is rejected
-if it has none. ``<UID>.wav.txt`` does for ``<UID>.txt``. Of two recordings of one name (``a.wav``,
-``a.mp3``) that without loss is taken. With ``channel`` split,
-``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Links are followed, none twice.
+if it has none. ``<UID>.wav.txt`` can stand for ``<UID>.txt``. Where ``a.wav`` and ``a.mp3`` are there, the one without
+loss is taken. With ``channel`` split, ``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of
+``<UID>.wav``. Links are followed, but no folder is entered twice.
 Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …),
 are no inputs.
 """
@@ -19,25 +19,21 @@ from pathlib import Path, PurePosixPath
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_named, stretch
-from acento.data.sources.folders.files import composed, find_file
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, stretch
+from acento.data.sources.folders.files import (
+    AUDIO_SUFFIXES,
+    CSV_NAMES,
+    composed,
+    find_file,
+    lossless_first,
+    split_suffix,
+    walk,
+)
 from acento.data.sources.tables.row_parts import CHANNEL
+from acento.data.sources.tables.table import to_item, unknown_columns
 from acento.data.sources.tables.table_file import TableFile
 from acento.data.sources.tables.text_lines import encoding_of
-from acento.data.utterance import SPLITS
 
-AUDIO_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("wav", "mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "aac", "webm", "mp4", "mov", "mkv", "mka", "wma"),
-        *("aif", "aiff", "aifc", "caf", "amr", "3gp", "3g2", "w64", "au", "snd", "ac3", "eac3", "avi", "wv", "ape"),
-        *("tta", "sph", "nist", "gsm", "ts", "m2ts", "mts", "mpg", "mpeg", "mpga", "mp1", "mp2", "spx", "rm", "ra"),
-        *("voc", "vob", "flv", "f4v", "dts", "mpc", "m4v", "ogv", "ogx", "wave", "awb", "asf", "wmv", "rf64"),
-    )
-)
-LOSSLESS = (".wav", ".flac", ".aiff", ".aif", ".w64", ".caf", ".au", ".sph", ".wv", ".ape", ".tta")
-"""Kinds without loss, the first preferred when one recording is there twice."""
-CSV_NAMES = {split: f"{split}_files.csv" for split in SPLITS}
 COLUMNS = ("uid", "file_name", "text")
 _EXTRA = ("speaker", "accent", "language", *CHANNEL)
 _LONGEST_TEXT = 1 << 20
@@ -65,32 +61,21 @@ class AudioFolder(Source):
             DataError: it holds nothing that could be an input.
         """
         super().__init__(where, options)
-        self._root = Path(where).expanduser()
-        self._notes: list[str] = []
         if not any(kind != "other" for _, kind in self.files()) and not self.lists():
             raise DataError(f"The folder {where!r} holds no recordings. A source is {self.kind}.")
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
         return path.is_dir()
 
     def lists(self) -> Collection[str]:
         """See :meth:`Source.lists`."""
-        return [name for name in CSV_NAMES.values() if (self._root / name).is_file()]
-
-    def notes(self) -> Collection[str]:
-        """See :meth:`Source.notes`: columns of lists that are not understood."""
-        return self._notes
-
-    def own_split(self) -> str | None:
-        """See :meth:`Source.own_split`."""
-        return split_named(self._root.absolute().name)
+        return [name for name in CSV_NAMES.values() if (self._path / name).is_file()]
 
     def folder(self) -> Path | None:
         """See :meth:`Source.folder`."""
-        return self._root
+        return self._path
 
     def items(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Source.items`; the origin is the recording's path in the folder."""
@@ -104,7 +89,7 @@ class AudioFolder(Source):
         others: list[str] = []
         for name, kind in self.files():
             if kind == "text":
-                stem = composed(_split(name)[0])
+                stem = composed(split_suffix(name)[0])
                 texts[stem] = min(name, texts.get(stem, name))
             elif kind == "audio":
                 audio.add(name)
@@ -114,8 +99,8 @@ class AudioFolder(Source):
             if name in self.lists():
                 yield from self._rows(split, name, texts, named)
         kept: dict[str, str] = {}
-        for name in sorted(audio - named, key=_best_first):
-            stem = _split(name)[0]
+        for name in sorted(audio - named, key=lambda name: (split_suffix(name)[0], lossless_first(name))):
+            stem = split_suffix(name)[0]
             if first := kept.get(stem):
                 detail = f"{first} has the same name, and is kept."
                 yield Rejection(stem, name, Reason.DUPLICATE_ID, detail)
@@ -126,8 +111,10 @@ class AudioFolder(Source):
             else:
                 text = texts.get(composed(stem), texts.get(composed(name)))
                 yield self._item(stem, name, self._text(text), f"{stem}.txt")
-        with_audio = {composed(_split(name)[0]) for name in audio}
-        with_audio |= {whole for name in audio if (whole := composed(name)) in texts and _split(whole)[0] not in texts}
+        with_audio = {composed(split_suffix(name)[0]) for name in audio}
+        with_audio |= {
+            whole for name in audio if (whole := composed(name)) in texts and split_suffix(whole)[0] not in texts
+        }
         for stem in sorted(texts.keys() - with_audio):
             if self.options.channel == "split" and (of := _CHANNEL.fullmatch(stem)) and of[1] in with_audio:
                 continue
@@ -137,26 +124,12 @@ class AudioFolder(Source):
             yield Rejection(name, name, Reason.NOT_AUDIO, detail)
 
     def files(self) -> Iterator[tuple[str, str]]:
-        """Yield the path in the folder of each file, and whether it is ``audio``, ``text`` or something ``other``.
-
-        Links are followed, but no folder is entered twice.
-        """
-        entered: set[tuple[int, int]] = set()
-        for folder, folders, files in os.walk(self._root, followlinks=True):
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
-            status = os.stat(folder)  # noqa: PTH116
-            if (status.st_dev, status.st_ino) in entered:
-                folders.clear()
-                continue
-            entered.add((status.st_dev, status.st_ino))
-            inside = os.path.relpath(folder, self._root).replace(os.sep, "/")
-            for name in files:
-                if name.startswith("."):
-                    continue
-                suffix = _split(name)[1]
-                kind = "audio" if suffix in AUDIO_SUFFIXES else "text" if suffix == ".txt" else "other"
-                if kind == "audio" or not _DESCRIBES.fullmatch(name):
-                    yield name if inside == "." else f"{inside}/{name}", kind
+        """Yield the path in the folder of each file, and whether it is ``audio``, ``text`` or something ``other``."""
+        for name in walk(self._path):
+            suffix = split_suffix(name)[1]
+            kind = "audio" if suffix in AUDIO_SUFFIXES else "text" if suffix == ".txt" else "other"
+            if kind == "audio" or not _DESCRIBES.fullmatch(name.rpartition("/")[2]):
+                yield name, kind
 
     def _channels(self, stem: str, name: str, texts: dict[str, str]) -> list[SourceItem | Rejection]:
         """Return the channels of a recording that have a text each (``<UID>-ch0.txt``)."""
@@ -174,9 +147,7 @@ class AudioFolder(Source):
         self, split: str, csv_name: str, texts: dict[str, str], named: set[str]
     ) -> Iterator[SourceItem | Rejection]:
         """Yield the rows of one CSV file, adding the recordings that they name to ``named``."""
-        from acento.data.sources.tables.table import unknown_columns
-
-        path = self._root / csv_name
+        path = self._path / csv_name
         example = ",".join(COLUMNS)
         with TableFile(path, str(path), encoding=self.options.encoding, example=example) as table:
             missing = [column for column in COLUMNS[:2] if column not in table.columns]
@@ -198,8 +169,6 @@ class AudioFolder(Source):
         self, split: str, origin: str, number: int, row: dict[str, str], texts: dict[str, str], named: set[str]
     ) -> SourceItem | Rejection:
         """Return one row of a CSV file as an item."""
-        from acento.data.sources.tables.table import to_item
-
         uid, name = row.get("uid", ""), row.get("file_name", "")
         if not uid or not name:
             return Rejection(uid or origin, origin, Reason.BAD_ROW, f"Row {number} has no uid or no file_name.")
@@ -207,13 +176,13 @@ class AudioFolder(Source):
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             return Rejection(uid, origin, Reason.BAD_ROW, f"file_name {name!r} leads out of the folder.")
         name = path.as_posix()
-        file = find_file(self._root, name)
+        file = find_file(self._path, name)
         if file is None:
             return Rejection(uid, name, Reason.NO_AUDIO, f"There is no recording {name}, which {origin} names.")
-        named.add(name := file.relative_to(self._root).as_posix())
+        named.add(name := file.relative_to(self._path).as_posix())
         text = row.get("text") or ""
         if not text:
-            found = self._text(texts.get(composed(_split(name)[0])))
+            found = self._text(texts.get(composed(split_suffix(name)[0])))
             if isinstance(found, Rejection):
                 return Rejection(uid, name, found.reason, found.detail)
             text = found
@@ -230,8 +199,8 @@ class AudioFolder(Source):
         return SourceItem(uid, Path(self._place(name)), text, name)
 
     def _place(self, name: str) -> str:
-        """Return where a file of the folder is; ``self._root / name`` would intern the name and so keep it known."""
-        return os.path.join(self._root, name)  # noqa: PTH118
+        """Return where a file of the folder is; ``self._path / name`` would intern the name and so keep it known."""
+        return os.path.join(self._path, name)  # noqa: PTH118
 
     def _text(self, name: str | None) -> str | Rejection:
         """Return what a transcript's file says; "" if there is none."""
@@ -255,19 +224,3 @@ class AudioFolder(Source):
             return Rejection(name, name, Reason.BAD_ROW, detail)
         except OSError as error:
             return Rejection(name, name, Reason.NO_TRANSCRIPT, f"{name} cannot be read ({error.strerror}).")
-
-
-def _best_first(name: str) -> tuple[str, int, str]:
-    """Return what sorts recordings by their names without the suffix, those of one name without loss first."""
-    stem, suffix = _split(name)
-    return stem, LOSSLESS.index(suffix) if suffix in LOSSLESS else len(LOSSLESS), name
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Return a path without its suffix, and the suffix in lower case; a ``Path`` for each of a million is too much.
-
-    >>> _split("anna/0001.v2.WAV")
-    ('anna/0001.v2', '.wav')
-    """
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122
-    return stem, suffix.lower()

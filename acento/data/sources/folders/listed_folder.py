@@ -16,11 +16,12 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Rejection, Source, SourceItem, split_in, split_named, stretch_of
-from acento.data.sources.folders.audio_folder import CSV_NAMES, AudioFolder
-from acento.data.sources.layouts.layout import has_own_texts, walk
+from acento.data.sources.base import Rejection, Source, SourceItem, split_in, stretch_of
+from acento.data.sources.folders.audio_folder import AudioFolder
+from acento.data.sources.folders.files import CSV_NAMES, has_own_texts, walk
 from acento.data.sources.tables.nemo_manifest import NemoManifest
-from acento.data.sources.tables.table import AUDIO, TEXT, Table, TableFile
+from acento.data.sources.tables.table import AUDIO, TEXT, Table
+from acento.data.sources.tables.table_file import TableFile
 
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".manifest")
 _LOOKED_AT = 100_000
@@ -35,29 +36,18 @@ class ListedFolder(Source):
     def __init__(self, where: str, options: SourceOptions | None = None) -> None:
         """Find the lists in the folder."""
         super().__init__(where, options)
-        self._root = Path(where).expanduser()
-        folders, told_by = _found(self._root, self.options)
+        folders, told_by = _found(self._path, self.options)
         self._sources = [
-            (folder.relative_to(self._root).as_posix(), source)
+            (folder.relative_to(self._path).as_posix(), source)
             for folder in folders
             for source in _lists(folder, self.options, told_by)
         ]
-
-    @classmethod
-    def matches(cls, where: str) -> bool:
-        """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
-        return path.is_dir() and bool(_folders(path, SourceOptions()))
 
     @classmethod
     def fits(cls, where: str, options: SourceOptions) -> bool:
         """See :meth:`Source.fits`: by the columns that the options name, too."""
         path = Path(where).expanduser()
         return path.is_dir() and bool(_found(path, options)[0])
-
-    def own_split(self) -> str | None:
-        """See :meth:`Source.own_split`."""
-        return split_named(self._root.absolute().name)
 
     def lists(self) -> Collection[str]:
         """See :meth:`Source.lists`."""
@@ -76,14 +66,14 @@ class ListedFolder(Source):
         named: set[str] = set()
         for below, source in self._sources:
             for entry in map(partial(_below, below), source.items()):
-                if isinstance(entry, SourceItem) and entry.path.is_relative_to(self._root):
-                    named.add(entry.path.relative_to(self._root).as_posix())
+                if isinstance(entry, SourceItem) and entry.path.is_relative_to(self._path):
+                    named.add(entry.path.relative_to(self._path).as_posix())
                 elif isinstance(entry, Rejection):
                     named.add(entry.source.removesuffix(stretch_of(entry.source)))
                 yield entry
             named |= {posixpath.normpath(posixpath.join(below, name)) for name in source.refused}
         if self.options.source_split is None:
-            yield from AudioFolder(str(self._root), self.options).rest(named, self.lists())
+            yield from AudioFolder(str(self._path), self.options).rest(named, self.lists())
 
 
 def _below(folder: str, entry: SourceItem | Rejection) -> SourceItem | Rejection:
@@ -124,9 +114,9 @@ def _lists(folder: Path, options: SourceOptions, told_by: SourceOptions | None =
     found: list[tuple[Table | NemoManifest, str | None]] = []
     for name in names:
         path, where = folder / name, str(folder / name)
-        if NemoManifest.matches(where) and _is_manifest(path):
+        if NemoManifest.matches(path) and _is_manifest(path):
             found.append((NemoManifest(where, options), split_in(path.stem)))
-        elif Table.matches(where) and _is_table(path, told_by or options):
+        elif Table.matches(path) and _is_table(path, told_by or options):
             found.append((Table(where, options), split_in(path.stem)))
     named = [source for source, split in found if split is not None]
     return named if len(named) > 1 else [source for source, _ in found]

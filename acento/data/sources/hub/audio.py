@@ -61,8 +61,11 @@ class Recordings:
 
     def _find(self, path: str) -> Path | str:
         """Return the file of a recording that a row names, fetched if need be, or why there is none."""
+        import fsspec
+        from huggingface_hub import HfFileSystem
+
         if path.startswith("https://"):
-            return self._fetch(path, _open_url)
+            return self._fetch(path, lambda url: fsspec.open(url, "rb"))
         inside = path.removeprefix(f"{HUB}{self._name}@{self._commit}/") if self._commit else path
         if "://" in inside or "\0" in inside:
             return f"The recording {path} is neither a file of the data set nor at an https:// address."
@@ -75,7 +78,10 @@ class Recordings:
                 return f"There is no recording {path}."
             self.used.add(file.relative_to(folder).as_posix() if file.is_relative_to(folder) else inside)
             return file
-        return self._fetch(f"datasets/{self._name}@{self._commit}/{inside}", _open_on_hub)
+        hub = HfFileSystem(token=hub_token())
+        return self._fetch(
+            f"datasets/{self._name}@{self._commit}/{inside}", lambda path: hub.open(path, "rb", block_size=0)
+        )
 
     def _fetch(self, address: str, opened: Callable[[str], AbstractContextManager[Any]]) -> Path | str:
         """Return a file with what is at an address, or why there is none."""
@@ -93,20 +99,6 @@ class Recordings:
         except Exception as error:  # of the libraries behind fsspec, each with errors of its own
             return f"The recording {shown} cannot be fetched ({type(error).__name__})."
         return path
-
-
-def _open_on_hub(path: str) -> AbstractContextManager[Any]:
-    from huggingface_hub import HfFileSystem
-
-    opened: AbstractContextManager[Any] = HfFileSystem(token=hub_token()).open(path, "rb", block_size=0)
-    return opened
-
-
-def _open_url(url: str) -> AbstractContextManager[Any]:
-    import fsspec
-
-    opened: AbstractContextManager[Any] = fsspec.open(url, "rb")
-    return opened
 
 
 def as_stored(value: object) -> tuple[bytes | None, str | None]:

@@ -1,4 +1,4 @@
-"""Which columns of a table hold recording, text, id, speaker and more: those asked for, declared, or named as usual."""
+"""Find the columns for recording, text, id, speaker and more: those asked for, declared, or with a usual name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Any
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import NO_TEXT, known_fact
+from acento.data.sources.base import as_text, known_fact, known_text
 from acento.data.sources.folders.metadata import TEXT
-from acento.data.sources.hub.tables import Table
+from acento.data.sources.hub.tables import SplitTable
 from acento.data.sources.tables.row_parts import CHANNEL, times_among
 
 AUDIO = ("audio", "speech", "recording", "file_name", "audio_filepath", "audio_path", "audio_file", "path", "file")
@@ -52,21 +52,13 @@ class Columns:
         if column is None:
             return None
         value = row.get(column)
-        if value is None or value == "" or value != value:
-            return None
         if column in self.labels and isinstance(value, int):
             return None if value < 0 else self.labels[column](value)
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"its {column} is {type(value).__name__}, and should be a string")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # what pandas makes of whole numbers in a column with missing ones
-        if column != self.text:
-            return known_fact(str(value))
-        text = str(value).strip()
-        return None if text in NO_TEXT else text or None
+        text = as_text(column, value) or ""
+        return known_text(text) if column == self.text else known_fact(text)
 
 
-def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
+def find_columns(table: SplitTable, options: SourceOptions, title: str) -> Columns:
     """Find the columns of a table.
 
     Raises:
@@ -88,7 +80,7 @@ def find_columns(table: Table, options: SourceOptions, title: str) -> Columns:
     return Columns(audio=str(audio), text=str(text), ids=ids, labels=table.labels, parts=parts, **facts)
 
 
-def _text(table: Table) -> str | None:
+def _text(table: SplitTable) -> str | None:
     """Return the column with the texts: by its usual name, or the one field of a struct that can be meant."""
     structs = {name.rpartition(".")[0] for name in table.columns if "." in name}
     for name in TEXT:
@@ -100,7 +92,7 @@ def _text(table: Table) -> str | None:
     return next((found[0] for found in (usual, only) if len(found) == 1), None)
 
 
-def _asked(table: Table, column: str | None, title: str) -> str | None:
+def _asked(table: SplitTable, column: str | None, title: str) -> str | None:
     if column is not None and column not in table.columns:
         raise DataError(f"Data set {title} has no column {column!r}; {table.split} has {', '.join(table.columns)}.")
     return column

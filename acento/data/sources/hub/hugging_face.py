@@ -19,17 +19,9 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.core.errors import AcentoError, DataError, InputError
+from acento.core.text.language import resolve_language
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import (
-    Reason,
-    Rejection,
-    Source,
-    SourceItem,
-    parse_split,
-    split_named,
-    split_of_folders,
-    stretch,
-)
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, parse_split, split_of_folders, stretch
 from acento.data.sources.folders.audio_folder import AudioFolder
 from acento.data.sources.folders.files import composed
 from acento.data.sources.folders.metadata import BAD_ROW, METADATA, NAMES
@@ -37,15 +29,15 @@ from acento.data.sources.hub.audio import HUB, Recordings, as_stored
 from acento.data.sources.hub.columns import Columns, find_columns
 from acento.data.sources.hub.tables import (
     Row,
-    Table,
+    SplitTable,
     has_metadata,
     is_local,
     open_hub,
     open_local,
     read_error,
 )
-from acento.data.sources.tables.row_parts import CHANNEL, channel_of, segment_of
-from acento.data.sources.tables.table import check_language, unknown_columns
+from acento.data.sources.tables.row_parts import channel_in, segment_of
+from acento.data.sources.tables.table import unknown_columns
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[^@\s]+)?", re.ASCII)
 _FILE = re.compile(
@@ -71,20 +63,19 @@ class HuggingFace(Source):
     def __init__(self, where: str, options: SourceOptions | None = None) -> None:
         """Keep the id, with its revision if it has one (``owner/name@v1``), or the folder."""
         super().__init__(where, options)
-        self._folder = None if where.startswith(HUB) else Path(where).expanduser()
+        self._folder = None if where.startswith(HUB) or not self._path.exists() else self._path
         self._recordings: Recordings | None = None
-        self._tables: list[Table] = []
+        self._tables: list[SplitTable] = []
         self._columns: list[Columns] = []
         self._alone = False
         self._name = where
-        if self._folder is None or not self._folder.exists():
-            self._folder = None
+        if self._folder is None:
             self._name, _, tag = where.removeprefix(HUB).partition("@")
             self.options = self.options.model_copy(update={"revision": self.options.revision or tag or None})
 
     @classmethod
-    def matches(cls, where: str) -> bool:
-        """See :meth:`Source.matches`; what is there as a path is no id on the hub."""
+    def fits(cls, where: str, options: SourceOptions) -> bool:  # noqa: ARG003
+        """See :meth:`Source.fits`; what is there as a path is no id on the hub."""
         if where.startswith(HUB):
             return True
         path = Path(where).expanduser()
@@ -126,10 +117,6 @@ class HuggingFace(Source):
     def lists(self) -> Collection[str]:
         """See :meth:`Source.lists`: the splits."""
         return [table.split for table in self._tables]
-
-    def own_split(self) -> str | None:
-        """See :meth:`Source.own_split`."""
-        return None if self._folder is None else split_named(self._folder.absolute().name)
 
     def notes(self) -> Collection[str]:
         """See :meth:`Source.notes`: columns that are not understood."""
@@ -183,7 +170,7 @@ class HuggingFace(Source):
                 detail = f"{name} is not used: the metadata of the folder have the texts."
                 yield Rejection(name, name, Reason.NOT_AUDIO, detail)
 
-    def _rows(self, table: Table, columns: Columns) -> Iterator[Row]:
+    def _rows(self, table: SplitTable, columns: Columns) -> Iterator[Row]:
         """Yield the rows of a split; what its libraries raise on the way becomes a sentence."""
         number = 1
         try:
@@ -196,7 +183,7 @@ class HuggingFace(Source):
         except Exception as error:
             raise read_error(error, self._name, table.split, number) from error
 
-    def _split(self, table: Table) -> str | None:
+    def _split(self, table: SplitTable) -> str | None:
         try:
             split = parse_split(table.split)
         except ValueError:
@@ -221,8 +208,9 @@ class HuggingFace(Source):
             start, length, channel = 0.0, None, None
             if data is None:  # a recording inside of its row is cut already
                 start, length = segment_of({name: row.get(name) for name in columns.parts})
-                channel = channel_of(next((row[name] for name in CHANNEL if row.get(name) is not None), None))
-            check_language(language)
+                channel = channel_in(row)
+            if language is not None:
+                resolve_language(language)
         except (ValueError, LookupError, InputError) as error:
             if isinstance(name := row.get(columns.audio), str):
                 used.add(name)  # or it would be counted once more, as not named

@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SplitTable:
     """One split of a data set."""
 
     split: str
@@ -48,7 +48,7 @@ def has_metadata(folder: Path) -> bool:
     return folder.is_dir() and bool(metadata_of(folder))
 
 
-def open_local(folder: Path, config: str | None, encoding: str | None = None) -> list[Table]:
+def open_local(folder: Path, config: str | None, encoding: str | None = None) -> list[SplitTable]:
     """Open a data set in a folder, or one Parquet file.
 
     Raises:
@@ -93,7 +93,7 @@ def _named_splits(folder: Path) -> dict[str, list[str]]:
     return found if not found.keys().isdisjoint(("dev", "test")) else {}
 
 
-def open_hub(name: str, revision: str | None, config: str | None) -> tuple[str, list[Table]]:
+def open_hub(name: str, revision: str | None, config: str | None) -> tuple[str, list[SplitTable]]:
     """Return the commit that a revision of a data set on the hub is, and its splits.
 
     Raises:
@@ -134,7 +134,7 @@ def read_error(error: Exception, title: str, split: str, row: int) -> AcentoErro
 
 def _load(
     path: str, commit: str | None, config: str | None, title: str, *, raw: bool = False, **options: Any
-) -> list[Table]:
+) -> list[SplitTable]:
     """Open what ``datasets.load_dataset`` reads, without reading its rows; ``raw`` if in tar files (WebDataset)."""
     import datasets
     from huggingface_hub.utils import httpx
@@ -173,14 +173,14 @@ def _configs(path: str, access: Mapping[str, Any], options: Mapping[str, Any]) -
         return []
 
 
-def _table(name: str, stream: Any) -> Table:
+def _table(name: str, stream: Any) -> SplitTable:
     """Describe one streamed split."""
     import datasets
 
     features = stream.features
     if features is None:  # as of CSV and JSON, which have no media in them
         columns = _with_fields(next(iter(stream.take(1)), {}))
-        return Table(name, columns, lambda wanted: _fields(stream.select_columns(_top(wanted)), wanted))
+        return SplitTable(name, columns, lambda wanted: _fields(stream.select_columns(_top(wanted)), wanted))
     audio = tuple(column for column, feature in features.items() if isinstance(feature, datasets.Audio))
     labels = {column: feature.int2str for column, feature in features.items() if hasattr(feature, "int2str")}
     undecoded = stream.decode(False)
@@ -192,7 +192,7 @@ def _table(name: str, stream: Any) -> Table:
             if "BatchSize must be greater than 0" not in str(error):  # which is how a Parquet file without rows ends
                 raise
 
-    return Table(name, _with_fields(features), read, audio, labels)
+    return SplitTable(name, _with_fields(features), read, audio, labels)
 
 
 def _with_fields(columns: Mapping[str, Any]) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ def _fields(rows: Iterable[Row], wanted: Sequence[str]) -> Iterator[Row]:
         yield flat
 
 
-def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding: str | None = None) -> list[Table]:
+def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding: str | None = None) -> list[SplitTable]:
     """Return the splits of an audio folder: a metadata file belongs to the split that its path names, else to train."""
     splits: dict[str, list[str]] = {}
     for file in sorted(files):
@@ -240,7 +240,7 @@ def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding:
         columns = _with_fields(
             {column: value for row in rows for column, value in row.items() if column not in (BAD_ROW, NAMES)}
         )
-        tables.append(Table(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
+        tables.append(SplitTable(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
     return tables
 
 

@@ -6,13 +6,14 @@ of ``validated.tsv``, split by the rule. The option ``source_split`` takes one l
 names is no input. Lists are read as Mozilla writes them: tabs between values, and quotes that mean themselves.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, is_file
-from acento.data.sources.tables.table import TableFile, to_item
+from acento.data.sources.tables.table import to_item
+from acento.data.sources.tables.table_file import TableFile
 from acento.data.utterance import SPLITS
 
 LISTS = (*SPLITS, "validated", "invalidated", "other")
@@ -30,7 +31,7 @@ class CommonVoice(Source):
             DataError: it holds several languages and none was chosen, or not the list that was asked for.
         """
         super().__init__(where, options)
-        self._root = self._language(Path(where).expanduser())
+        self._root = self._language(self._path)
         self._splits = [split for split in SPLITS if (self._root / f"{split}.tsv").is_file()]
         wanted = self.options.source_split
         if wanted is None:
@@ -41,16 +42,12 @@ class CommonVoice(Source):
             if name not in _lists(self._root):
                 there = ", ".join(f"{name}.tsv" for name in _lists(self._root))
                 raise DataError(f"The Common Voice folder {where!r} has no {name}.tsv: its lists are {there}.")
+        self._lists = [f"{name}.tsv" for name in self._read]
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`; the folder above the languages, ``cv-corpus-*``, is one too."""
-        path = Path(where).expanduser()
         return _is_corpus(path) or (path.name.startswith("cv-corpus-") and path.is_dir() and bool(_languages(path)))
-
-    def lists(self) -> Collection[str]:
-        """See :meth:`Source.lists`."""
-        return [f"{name}.tsv" for name in self._read]
 
     def items(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Source.items`; the origin is the clip's path in the language's folder.

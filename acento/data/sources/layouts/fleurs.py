@@ -10,9 +10,10 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
-from acento.data.sources.layouts.layout import Layout, find_recording, language_named, subfolders
-from acento.data.sources.tables.text_lines import known, read_lines
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_text, split_in
+from acento.data.sources.folders.files import find_recording, subfolders
+from acento.data.sources.layouts.layout import Layout, language_named
+from acento.data.sources.tables.text_lines import read_lines
 
 _SPLITS = ("train", "dev", "test")
 _COLUMNS = 7
@@ -30,7 +31,7 @@ class Fleurs(Layout):
             DataError: it holds several languages and none was chosen, or the option ``text_column`` is not known.
         """
         super().__init__(where, options)
-        languages = {folder.absolute().name: folder for folder in _languages(self._root)}
+        languages = {folder.absolute().name: folder for folder in self.parts(self._root)}
         if self.options.config is not None:
             languages = {name: folder for name, folder in languages.items() if name == self.options.config} or languages
         if len(languages) > 1:
@@ -39,10 +40,13 @@ class Fleurs(Layout):
         self._language, self._folder = next(iter(languages.items()))
         self._text = text_column(self.options.text_column)
 
-    @classmethod
-    def matches(cls, where: str) -> bool:
-        """See :meth:`Source.matches`."""
-        return bool(_languages(Path(where).expanduser()))
+    @staticmethod
+    def parts(root: Path) -> list[Path]:
+        """See :meth:`Layout.parts`: the folders of languages: the folder itself, or those in it, or in ``data/``."""
+        if _is_language(root):
+            return [root]
+        inside = [*subfolders(root), *(subfolders(root / "data") if (root / "data").is_dir() else ())]
+        return [folder for folder in inside if _is_language(folder)]
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; the origin is the recording's path in the folder."""
@@ -50,29 +54,18 @@ class Fleurs(Layout):
         for split in _SPLITS:
             path = self._folder / f"{split}.tsv"
             if path.is_file() and self.wanted(split):
-                yield from self._of_list(path, split, language)
+                for row in self.rows(path, _COLUMNS, "\t"):
+                    yield row if isinstance(row, Rejection) else self._item(*row, split, language)
 
-    def _of_list(self, path: Path, split: str, language: str | None) -> Iterator[SourceItem | Rejection]:
-        for row in self.rows(path, _COLUMNS, "\t"):
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            origin, (_, name, raw, normalized, *_) = row
-            uid = name.rpartition(".")[0] or name
-            if not name:
-                yield Rejection(origin, origin, Reason.BAD_ROW, f"{origin} names no recording in its second column.")
-                continue
-            recording = _recording(self._folder, split, name)
-            if recording is None:
-                detail = f"There is no file audio/{split}/{name}, which {origin} names; is {split}.tar.gz unpacked?"
-                yield Rejection(uid, origin, Reason.NO_AUDIO, detail)
-                continue
-            inside = self.use(recording)
-            text = known(raw if self._text == "raw" else normalized)
-            if text is None:
-                yield Rejection(uid, inside, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
-            else:
-                yield SourceItem(uid, recording, text, inside, split_in(split), language)
+    def _item(self, origin: str, values: list[str], split: str, language: str | None) -> SourceItem | Rejection:
+        _, name, raw, normalized, *_ = values
+        if not name:
+            return Rejection(origin, origin, Reason.BAD_ROW, f"{origin} names no recording in its second column.")
+        uid = name.rpartition(".")[0] or name
+        text = known_text(raw if self._text == "raw" else normalized)
+        recording = _recording(self._folder, split, name)
+        no_file = f"There is no file audio/{split}/{name}, which {origin} names; is {split}.tar.gz unpacked?"
+        return self.item(uid, recording, text, origin, no_file, split=split_in(split), language=language)
 
 
 def text_column(given: str | None, default: str = "raw") -> str:
@@ -90,16 +83,6 @@ def text_column(given: str | None, default: str = "raw") -> str:
 def _recording(folder: Path, split: str, name: str) -> Path | None:
     places = (folder / "audio" / split, folder / split, folder / "audio")
     return next((found for place in places if (found := find_recording(place, name))), None)
-
-
-def _languages(root: Path) -> list[Path]:
-    """Return the folders of languages: the folder itself, or those in it (of the hub's copy: in ``data/``)."""
-    if not root.is_dir():
-        return []
-    if _is_language(root):
-        return [root]
-    inside = [*subfolders(root), *(subfolders(root / "data") if (root / "data").is_dir() else ())]
-    return [folder for folder in inside if _is_language(folder)]
 
 
 def _is_language(folder: Path) -> bool:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Self
 
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in, stretch
+from acento.data.sources.folders.files import subfolders
 from acento.data.sources.layouts.kaldi_pipes import Pipes
-from acento.data.sources.layouts.layout import Layout, begins_with_split, channels_of, forget_folders, subfolders
+from acento.data.sources.layouts.layout import Layout, begins_with_split
 
 _ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")
 _ORDER = ("test", "dev", "train", None)
@@ -30,12 +31,18 @@ class Kaldi(Layout):
     """See the module."""
 
     kind = "a Kaldi data directory (wav.scp, text, and segments and utt2spk if there are any)"
+    uses_all = False
     _pipes: Pipes | None = None
 
-    @classmethod
-    def matches(cls, where: str) -> bool:
-        """See :meth:`Source.matches`."""
-        return bool(_directories(Path(where).expanduser()))
+    @staticmethod
+    def parts(root: Path) -> list[Path]:
+        """See :meth:`Layout.parts`: the data directories, which are the folder itself, or in it, or in ``data/``."""
+        if _is_one(root):
+            return [root]
+        for parent in (root, root / "data"):
+            if parent.is_dir() and (found := [folder for folder in subfolders(parent) if _is_one(folder)]):
+                return found
+        return []
 
     def __enter__(self) -> Self:
         """Make a folder for what commands give, if they are allowed."""
@@ -54,16 +61,10 @@ class Kaldi(Layout):
         """See :meth:`Source.made`."""
         return self._pipes is not None and self._pipes.made(path)
 
-    def items(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Source.items`; the origin is the recording's path, and its stretch. What no list names is none."""
-        self._lists, self._notes = [], []
-        forget_folders()
-        yield from self.entries()
-
     def entries(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Layout.entries`."""
+        """See :meth:`Layout.entries`; the origin is the recording's path, and its stretch."""
         seen: dict[str, str] = {}
-        directories = [(folder, self._split(folder)) for folder in _directories(self._root)]
+        directories = [(folder, self._split(folder)) for folder in self.parts(self._root)]
         for folder, split in sorted(directories, key=lambda pair: _ORDER.index(pair[1])):
             if not self.wanted(folder.absolute().name):
                 continue
@@ -153,19 +154,10 @@ class _Directory:
         if not self._texts.get(uid):
             return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{self._name('text')} has no text for {uid}.")
         speaker = known_fact(self._speakers.get(uid, ""))
-        return SourceItem(
-            uid,
-            path,
-            self._texts[uid],
-            place,
-            self._split,
-            known_fact(self._languages.get(uid, "")),
-            None if speaker == uid else speaker,
-            None,
-            start,
-            length,
-            number,
-        )
+        speaker = None if speaker == uid else speaker
+        language = known_fact(self._languages.get(uid, ""))
+        part = (start, length, number)
+        return SourceItem(uid, path, self._texts[uid], place, self._split, language, speaker, None, *part)
 
     def _file(self, recording: str, value: str) -> Path | tuple[Reason, str]:
         """Return the file of a recording, or why there is none."""
@@ -187,7 +179,7 @@ class _Directory:
         """Return which channel of a file a recording is, None if it has one only; or why that cannot be."""
         name = given or self._channels.get(recording, "").rpartition(" ")[2]
         index = {"A": 0, "B": 1, "1": 0, "2": 1}.get(name.upper()) if not given else _number(given)
-        count = channels_of(path)
+        count = self._source.channels(path)
         if index is None or count is None or count == 1:
             return None
         if index >= count:
@@ -234,18 +226,6 @@ def _number(channel: str) -> int | None:
 
 def _short(value: str) -> str:
     return value if len(value) <= 80 else f"{value[:79]}…"
-
-
-def _directories(root: Path) -> list[Path]:
-    """Return the data directories: the folder itself, or those in it, or those in ``data/``."""
-    if not root.is_dir():
-        return []
-    if _is_one(root):
-        return [root]
-    for parent in (root, root / "data"):
-        if parent.is_dir() and (found := [folder for folder in subfolders(parent) if _is_one(folder)]):
-            return found
-    return []
 
 
 def _is_one(folder: Path) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
+from acento.data.sources.base import Reason, Rejection, SourceItem, as_text, split_in, stretch
 from acento.data.sources.layouts.kaldi import resolve
 from acento.data.sources.layouts.layout import Layout
 
@@ -30,29 +30,24 @@ class Lhotse(Layout):
     """See the module."""
 
     kind = "Lhotse cuts (cuts.jsonl.gz), or recordings.jsonl.gz with supervisions.jsonl.gz, or their folder"
+    uses_all = False
 
     def __init__(self, where: str, options: SourceOptions | None = None) -> None:
         """Keep the place."""
         super().__init__(where, options)
-        self._found = _manifests(self._root)
-        self._root = self._root if self._root.is_dir() else self._root.parent
+        self._found = _manifests(self._path)
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        return bool(_manifests(Path(where).expanduser()))
+        return bool(_manifests(path))
 
-    def items(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Source.items`; the origin is the recording's path, and its stretch.
+    def entries(self) -> Iterator[SourceItem | Rejection]:
+        """See :meth:`Layout.entries`; the origin is the recording's path, and its stretch.
 
         Raises:
             DataError: a manifest cannot be read to its end.
         """
-        self._lists, self._notes = [], []
-        yield from self.entries()
-
-    def entries(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Layout.entries`."""
         for path in self._found:
             split = split_in(path.name.partition(".")[0])
             if self.options.source_split is not None and split != split_in(self.options.source_split):
@@ -123,9 +118,9 @@ class Lhotse(Layout):
         try:
             start, length = _times(row, cut_start, recording)
             file, channel = _file_and_channel(row, recording)
-            custom = row.get("custom") if isinstance(row.get("custom"), dict) else {}
-            text, speaker, language = (_string(row, key) for key in ("text", "speaker", "language"))
-            accent, named = (_string(custom or {}, key) for key in ("accent", "split"))
+            custom = row["custom"] if isinstance(row.get("custom"), dict) else {}
+            text, speaker, language = (as_text(key, row.get(key)) for key in ("text", "speaker", "language"))
+            accent, named = (as_text(key, custom.get(key)) for key in ("accent", "split"))
         except ValueError as error:
             return Rejection(uid, origin, Reason.BAD_ROW, f"{uid} cannot be used: {error}.")
         found = _resolved(path.parent, file)
@@ -227,15 +222,6 @@ def _resolved(folder: Path, name: str) -> Path | None:
         (path for n in range(1, len(parts)) if (path := folder.joinpath(*parts[n:])).is_file()),
         None,
     )
-
-
-def _string(row: dict[str, Any], key: str) -> str | None:
-    value = row.get(key)
-    if isinstance(value, bool | list | dict):
-        raise ValueError(f"{key} is {json.dumps(value)[:40]} and should be a string")
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return str(value).strip() or None
 
 
 def _manifests(place: Path) -> list[Path]:

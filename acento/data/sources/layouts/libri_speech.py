@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
-from acento.data.sources.layouts.layout import Layout, begins_with_split, find_recording, has_own_texts, holds, walk
+from acento.data.sources.base import Rejection, SourceItem, split_in
+from acento.data.sources.folders.files import find_recording, has_own_texts, holds, walk
+from acento.data.sources.layouts.layout import Layout, begins_with_split
 
 _LIST = ".trans.txt"
 _ID = re.compile(r"(\w+)-\w+-\w+")
@@ -23,10 +24,9 @@ class LibriSpeech(Layout):
     kind = "a LibriSpeech folder (SPEAKER/CHAPTER/*.trans.txt beside the recordings)"
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        root = Path(where).expanduser()
-        return root.is_dir() and holds(root, lambda name: name.endswith(_LIST)) and not has_own_texts(root)
+        return path.is_dir() and holds(path, lambda name: name.endswith(_LIST)) and not has_own_texts(path)
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; the origin is the recording's path in the folder."""
@@ -34,7 +34,9 @@ class LibriSpeech(Layout):
             if name.endswith(_LIST):
                 split = self._split_of(name)
                 if self.wanted(split):
-                    yield from self._of_chapter(self._root / name, split_in(split))
+                    path = self._root / name
+                    for row in self.rows(path, 2, None):
+                        yield row if isinstance(row, Rejection) else self._item(*row, path, split_in(split))
 
     def _split_of(self, name: str) -> str:
         """Return the name of the split's folder: one of LibriSpeech's names anywhere above, or any in the folder."""
@@ -45,20 +47,9 @@ class LibriSpeech(Layout):
                 return folder
         return next((folder for folder in [above[-1], *inside] if begins_with_split(folder)), "")
 
-    def _of_chapter(self, path: Path, split: str | None) -> Iterator[SourceItem | Rejection]:
-        for row in self.rows(path, 2, None):
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            origin, (uid, text) = row
-            recording = find_recording(path.parent, uid)
-            if recording is None:
-                detail = f"There is no recording {uid} beside {path.name}, which names it."
-                yield Rejection(uid, origin, Reason.NO_AUDIO, detail)
-                continue
-            place = self.use(recording)
-            if not text:
-                yield Rejection(uid, place, Reason.NO_TRANSCRIPT, f"Its line in {path.name} has no text.")
-                continue
-            named = _ID.fullmatch(uid)
-            yield SourceItem(uid, recording, text, place, split, speaker=named[1] if named else None)
+    def _item(self, origin: str, values: list[str], path: Path, split: str | None) -> SourceItem | Rejection:
+        uid, text = values
+        recording, named = find_recording(path.parent, uid), _ID.fullmatch(uid)
+        no_file = f"There is no recording {uid} beside {path.name}, which names it."
+        no_text, speaker = f"Its line in {path.name} has no text.", named[1] if named else None
+        return self.item(uid, recording, text, origin, no_file, no_text, split=split, speaker=speaker)

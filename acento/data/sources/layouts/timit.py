@@ -5,7 +5,6 @@ are dropped. The split is ``TRAIN`` or ``TEST``, the speaker the folder, the dia
 accent. ``.PHN`` and ``.WRD`` are not read. Of ``SA1.WAV`` and a converted ``SA1.WAV.wav`` beside it one is taken.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +12,8 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
-from acento.data.sources.layouts.layout import RECORDINGS, Layout, walk
+from acento.data.sources.folders.files import AUDIO_SUFFIXES, is_recording, split_suffix, walk
+from acento.data.sources.layouts.layout import Layout
 from acento.data.sources.tables.text_lines import read_text
 
 _TEXT = re.compile(r"\s*\d+\s+\d+\s+(\S.*?)\s*", re.S)
@@ -29,15 +29,12 @@ class Timit(Layout):
     kind = 'a TIMIT folder (SA1.WAV beside SA1.TXT with "0 46797 She had …")'
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        root = Path(where).expanduser()
-        if not root.is_dir():
-            return False
-        pairs = _pairs(islice(walk(root), 10_000))
+        pairs = _pairs(islice(walk(path), 10_000)) if path.is_dir() else {}
         texts = [text for text, recordings in pairs.values() if text and recordings][:_READ]
         try:
-            return bool(texts) and all(_TEXT.fullmatch(read_text(root / name)) for name in texts)
+            return bool(texts) and all(_TEXT.fullmatch(read_text(path / name)) for name in texts)
         except DataError:
             return False
 
@@ -84,12 +81,12 @@ def _pairs(names: Iterator[str]) -> dict[str, tuple[str, list[str]]]:
     """Return the text and the recordings of each name without suffixes."""
     pairs: dict[str, tuple[str, list[str]]] = {}
     for name in names:
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122
-        while os.path.splitext(stem)[1].lower() in RECORDINGS:  # noqa: PTH122
-            stem = os.path.splitext(stem)[0]  # noqa: PTH122
+        stem, suffix = split_suffix(name)
+        while is_recording(stem):
+            stem = split_suffix(stem)[0]
         text, recordings = pairs.get(stem, ("", []))
-        if suffix.lower() == ".txt":
+        if suffix == ".txt":
             pairs[stem] = name, recordings
-        elif suffix.lower() in RECORDINGS:
+        elif suffix in AUDIO_SUFFIXES:
             pairs[stem] = text, [*recordings, name]
     return pairs

@@ -6,18 +6,19 @@ speaker is ``speaker_id``, the accent ``accent``; "None" is a missing value. The
 (``es/asr_train.tsv``) or of the one that the recordings are in.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
+from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, known_text, split_in
+from acento.data.sources.folders.files import is_recording, split_suffix, walk
 from acento.data.sources.layouts.fleurs import text_column
-from acento.data.sources.layouts.layout import Layout, is_recording, language_named, walk
-from acento.data.sources.tables.text_lines import known
+from acento.data.sources.layouts.layout import Layout, language_named
 
 _LIST = re.compile(r"asr_(train|dev|test)\w*\.tsv")
 _LANGUAGE = re.compile(r"[a-z]{2}(_accented)?")
+
+_PLACES = ("asr_*.tsv", "*/asr_*.tsv", "transcribed_data/*/asr_*.tsv")
 
 
 class VoxPopuli(Layout):
@@ -25,10 +26,11 @@ class VoxPopuli(Layout):
 
     kind = "a VoxPopuli folder (asr_train.tsv with recordings by their ids)"
 
-    @classmethod
-    def matches(cls, where: str) -> bool:
-        """See :meth:`Source.matches`."""
-        return bool(_lists(Path(where).expanduser()))
+    @staticmethod
+    def parts(root: Path) -> list[Path]:
+        """See :meth:`Layout.parts`: the lists in a folder, or in folders of languages in it."""
+        found = ([path for path in sorted(root.glob(pattern)) if _LIST.fullmatch(path.name)] for pattern in _PLACES)
+        return next(filter(None, found), [])
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; the origin is the recording's path in the folder.
@@ -40,8 +42,8 @@ class VoxPopuli(Layout):
         found: dict[str, str] = {}
         for name in walk(self._root):
             if is_recording(name):
-                found.setdefault(os.path.splitext(name)[0].rpartition("/")[2], name)  # noqa: PTH122
-        for path in _lists(self._root):
+                found.setdefault(split_suffix(name)[0].rpartition("/")[2], name)
+        for path in self.parts(self._root):
             split = path.stem.removeprefix("asr_")
             if not self.wanted(split):
                 continue
@@ -54,25 +56,15 @@ class VoxPopuli(Layout):
         uid = row.get("id_") or row.get("id") or ""
         if not uid:
             return Rejection(origin, origin, Reason.BAD_ROW, f"{origin} has no id.")
-        if uid not in found:
-            detail = f"There is no recording {uid} in the folder, which {origin} names."
-            return Rejection(uid, origin, Reason.NO_AUDIO, detail)
-        place = self.use(self._root / found[uid])
-        text = (known(row.get("raw_text", "")) if column == "raw" else None) or known(row["normalized_text"])
-        if text is None:
-            return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
-        folders = (*place.split("/")[:-1], path.absolute().parent.name)
-        language = next((name[:2] for name in folders if _LANGUAGE.fullmatch(name)), None)
-        speaker, accent = known_fact(row.get("speaker_id", "")), known_fact(row.get("accent", ""))
-        named = split_in(row.get("split", "")) or split_in(split)
-        return SourceItem(uid, self._root / place, text, place, named, language_named(language or ""), speaker, accent)
-
-
-def _lists(root: Path) -> list[Path]:
-    """Return the lists in a folder, or in a folder of a language in it."""
-    if not root.is_dir():
-        return []
-    for pattern in ("asr_*.tsv", "*/asr_*.tsv", "transcribed_data/*/asr_*.tsv"):
-        if found := [path for path in sorted(root.glob(pattern)) if _LIST.fullmatch(path.name)]:
-            return found
-    return []
+        folders = (*found.get(uid, "").split("/")[:-1], path.absolute().parent.name)
+        language = next((name[:2] for name in folders if _LANGUAGE.fullmatch(name)), "")
+        facts = {
+            "split": split_in(row.get("split", "")) or split_in(split),
+            "language": language_named(language),
+            "speaker": known_fact(row.get("speaker_id", "")),
+            "accent": known_fact(row.get("accent", "")),
+        }
+        text = (known_text(row.get("raw_text", "")) if column == "raw" else None) or known_text(row["normalized_text"])
+        recording = self._root / found[uid] if uid in found else None
+        no_file = f"There is no recording {uid} in the folder, which {origin} names."
+        return self.item(uid, recording, text, origin, no_file, **facts)

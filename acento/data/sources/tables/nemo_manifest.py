@@ -12,15 +12,16 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from acento.core.errors import DataError, InputError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, known_fact, parse_split, split_in, stretch
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, as_text, fact_of, split_in, stretch
 from acento.data.sources.folders.files import find_file
-from acento.data.sources.tables.row_parts import CHANNEL, channel_of, segment_of
-from acento.data.sources.tables.table import check_language, unknown_columns
+from acento.data.sources.tables.row_parts import facts_in
+from acento.data.sources.tables.table import by_name, unknown_columns
 from acento.data.sources.tables.text_lines import encoding_of
 
 
@@ -32,21 +33,16 @@ class NemoManifest(Source):
     def __init__(self, where: str, options: SourceOptions | None = None) -> None:
         """Keep the manifest's path."""
         super().__init__(where, options)
-        self._path = Path(where).expanduser()
+        self._lists = [self._path.name]
         self._named = split_in(self._path.stem)
         self._keys: dict[str, None] = {}
         self.refused: set[str] = set()
         """Names of recordings in lines that could not be used."""
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
         return path.is_file() and path.suffix.lower() in {".json", ".jsonl", ".ndjson", ".manifest"}
-
-    def lists(self) -> Collection[str]:
-        """See :meth:`Source.lists`."""
-        return [self._path.name]
 
     def notes(self) -> Collection[str]:
         """See :meth:`Source.notes`: the keys that are not understood."""
@@ -81,15 +77,11 @@ class NemoManifest(Source):
             entry = json.loads(line.decode("utf-8-sig" if encoding == "utf-8" else encoding))
             if not isinstance(entry, dict):
                 raise ValueError("it is no JSON object")
-            name = _string(entry, "audio_filepath")
+            name = as_text("audio_filepath", entry.get("audio_filepath"))
             if not name or "\0" in name:
                 raise ValueError("it has no audio_filepath")
-            start, length = _stretch(entry)
-            channel = channel_of(next((entry[key] for key in CHANNEL if entry.get(key) is not None), None))
-            split = parse_split(_fact(entry, "split") or "")
-            given, language, speaker, accent = (_fact(entry, *keys) for keys in (_ID, _LANGUAGE, _SPEAKER, _ACCENT))
-            text = _string(entry, "text")
-            check_language(language)
+            facts, given = facts_in(entry, _NAMES, _times(entry)), fact_of(entry, _ID)
+            text = as_text("text", entry.get("text"))
         except (ValueError, RecursionError, InputError) as error:
             if named := _NAME.search(line):
                 with suppress(ValueError):
@@ -97,7 +89,7 @@ class NemoManifest(Source):
             detail = f"Line {number} cannot be used: {str(error).rstrip('.') or 'too deep'}."
             return Rejection(row, row, Reason.BAD_ROW, detail)
         self._keys.update(dict.fromkeys(entry))
-        part = stretch(start, length, channel)
+        part = stretch(facts["start_s"], facts["length_s"], facts["channel"])
         path = self._path.parent / name
         inside = PurePosixPath(path.relative_to(self._path.parent) if path.is_relative_to(self._path.parent) else path)
         uid = given or inside.with_suffix("").as_posix().lstrip("/") + part
@@ -107,11 +99,7 @@ class NemoManifest(Source):
             return Rejection(uid, origin, Reason.NO_AUDIO, f"There is no file {name}, which line {number} names.")
         if not text:
             return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Line {number} has no text.")
-        by_name = split is None and self._named is not None
-        split = split or self._named
-        return SourceItem(
-            uid, found, text, origin, split, language, speaker, accent, start, length, channel, split_by_name=by_name
-        )
+        return SourceItem(uid, found, text, origin, **by_name(facts, self._named))
 
 
 def _of_array(path: Path, encoding: str) -> list[bytes]:
@@ -128,48 +116,24 @@ def _of_array(path: Path, encoding: str) -> list[bytes]:
 
 _NAME = re.compile(rb'"audio_filepath"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ID = ("id", "utt_id")
-_LANGUAGE = ("lang", "language", "source_lang")
-_SPEAKER = ("speaker", "speaker_id", "client_id")
-_ACCENT = ("accent", "accents")
-_USED = frozenset((*_ID, *_LANGUAGE, *_SPEAKER, *_ACCENT, "audio_filepath", "text"))
+_NAMES = {
+    "split": ("split",),
+    "language": ("lang", "language", "source_lang"),
+    "speaker": ("speaker", "speaker_id", "client_id"),
+    "accent": ("accent", "accents"),
+}
+_USED = frozenset((*_ID, *chain(*_NAMES.values()), "audio_filepath", "text"))
 
 
-def _string(entry: dict[str, Any], *keys: str) -> str | None:
-    """Return the first of these keys that has a value, as a stripped string; numbers may be ids, and NaN is no value.
-
-    Raises:
-        ValueError: the value is a list, an object or a truth value.
-    """
-    for key in keys:
-        value = entry.get(key)
-        if value is None or value == "" or value != value:
-            continue
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"{key} is {json.dumps(value)[:40]} and should be a string")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # what pandas makes of whole numbers in a column with missing ones
-        return str(value).strip() or None
-    return None
-
-
-def _fact(entry: dict[str, Any], *keys: str) -> str | None:
-    """Return the first of these keys that has a value which does not only say that it is missing.
+def _times(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys that say which part of a recording it is: ``offset`` and ``duration``, else all others.
 
     Raises:
-        ValueError: the value is a list, an object or a truth value.
-    """
-    return next((fact for key in keys if (fact := known_fact(_string(entry, key) or ""))), None)
-
-
-def _stretch(entry: dict[str, Any]) -> tuple[float, float | None]:
-    """Return start and length in seconds; (0, None) for the whole file.
-
-    Raises:
-        ValueError: the offset or its duration is no usable number.
+        ValueError: the offset or its duration is a string.
     """
     if entry.get("offset") is None:
-        return segment_of({key: value for key, value in entry.items() if key != "offset"})
+        return {key: value for key, value in entry.items() if key != "offset"}
     for key in ("offset", "duration"):
         if isinstance(entry.get(key), str):
             raise ValueError(f"{key} is {entry[key][:40]!r} and should be a number of seconds")
-    return segment_of({key: entry.get(key) for key in ("offset", "duration")})
+    return {key: entry.get(key) for key in ("offset", "duration")}

@@ -1,10 +1,13 @@
-"""Stretches and channels of recordings, as tables and manifests give them."""
+"""Read the facts of a clip from a row of a table or manifest: stretch, channel, split, language and more."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
+
+from acento.core.text.language import resolve_language
+from acento.data.sources.base import fact_of, known_fact, parse_split
 
 START = ("start", "start_s", "start_time", "start_sec", "start_seconds", "begin", "begin_time", "offset", "start_ms")
 END = ("end", "end_s", "end_time", "end_sec", "end_seconds", "stop", "stop_time", "end_ms")
@@ -164,3 +167,40 @@ def channel_of(value: object) -> int | None:
         f"channel is {str(value)[:40]!r} and should be the number of one channel, from 0 on; rename it if it means "
         "something else"
     )
+
+
+def facts_in(
+    row: Mapping[str, object], names: Mapping[str, Sequence[str]], times: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Return what a row says of a clip, as arguments of :class:`SourceItem`.
+
+    Args:
+        row: values by column or key.
+        names: the columns of split, language, speaker and accent, the likeliest first.
+        times: where start and length are looked for, if not in the row.
+
+    Raises:
+        ValueError: a value cannot be understood.
+        InputError: the language is not known.
+    """
+    start, length = segment_of(row if times is None else times)
+    facts = {name: fact_of(row, columns) for name, columns in names.items()}
+    if facts["language"] is not None:
+        resolve_language(facts["language"])
+    return {
+        **facts,
+        "split": parse_split(facts["split"] or ""),
+        "start_s": start,
+        "length_s": length,
+        "channel": channel_in(row),
+    }
+
+
+def channel_in(row: Mapping[str, object]) -> int | None:
+    """Return the channel that a row names, None for all of them.
+
+    Raises:
+        ValueError: it names something else.
+    """
+    given = (value for name in CHANNEL if (value := row.get(name)) is not None)
+    return channel_of(next((value for value in given if not isinstance(value, str) or known_fact(value)), None))

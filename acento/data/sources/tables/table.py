@@ -8,27 +8,17 @@ with ``duration``, cut a stretch out of the recording, and ``channel`` one of it
 understood are named in a note.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from acento.core.errors import InputError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import (
-    NO_TEXT,
-    Reason,
-    Rejection,
-    Source,
-    SourceItem,
-    known_fact,
-    parse_split,
-    split_in,
-    stretch,
-)
+from acento.data.sources.base import NO_TEXT, Reason, Rejection, Source, SourceItem, fact_of, split_in, stretch
 from acento.data.sources.folders.files import find_file
-from acento.data.sources.tables.row_parts import CHANNEL, channel_of, segment_of, times_among
+from acento.data.sources.tables.row_parts import CHANNEL, facts_in, times_among
 from acento.data.sources.tables.table_file import DELIMITERS, TableFile
-
-__all__ = ["AUDIO", "DELIMITERS", "ID", "TEXT", "Table", "TableFile", "to_item", "unknown_columns", "value"]
 
 AUDIO = (
     *("audio_filepath", "audio_path", "audio_file", "file_name", "filename", "file_path", "filepath"),
@@ -36,10 +26,13 @@ AUDIO = (
 )
 TEXT = ("sentence", "text", "transcript", "transcription", "transcripts", "transcriptions", "raw_text", "reference")
 ID = ("uid", "id", "utt_id", "utterance_id")
-SPLIT = ("split", "subset", "partition")
-SPEAKER = ("speaker", "speaker_id", "client_id", "spk_id")
-ACCENT = ("accent", "accents")
-LANGUAGE = ("language", "locale", "lang")
+NAMES = {
+    "split": ("split", "subset", "partition"),
+    "language": ("language", "locale", "lang"),
+    "speaker": ("speaker", "speaker_id", "client_id", "spk_id"),
+    "accent": ("accent", "accents"),
+}
+"""Columns of facts, the likeliest first."""
 HARMLESS = frozenset(
     (
         *("up_votes", "down_votes", "votes", "age", "gender", "sex", "variant", "segment", "sentence_id", "prompt_id"),
@@ -52,7 +45,7 @@ HARMLESS = frozenset(
     )
 )
 """Columns and keys that change nothing here, and need no note."""
-KNOWN = frozenset((*ID, *SPLIT, *SPEAKER, *ACCENT, *LANGUAGE, *CHANNEL, *HARMLESS))
+KNOWN = frozenset((*ID, *chain(*NAMES.values()), *CHANNEL, *HARMLESS))
 
 
 class Table(Source):
@@ -63,25 +56,15 @@ class Table(Source):
     def __init__(self, where: str, options: SourceOptions | None = None) -> None:
         """Keep the table's path."""
         super().__init__(where, options)
-        self._path = Path(where).expanduser()
+        self._lists = [self._path.name]
         self._named = split_in(self._path.stem)
-        self._notes: list[str] = []
         self.refused: set[str] = set()
         """Names of recordings, among other values, in rows that could not be used."""
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
         return path.suffix.lower() in DELIMITERS and path.is_file()
-
-    def lists(self) -> Collection[str]:
-        """See :meth:`Source.lists`."""
-        return [self._path.name]
-
-    def notes(self) -> Collection[str]:
-        """See :meth:`Source.notes`: the columns that are not understood."""
-        return self._notes
 
     def items(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Source.items`; the origin is the recording's path as the table gives it, and its stretch.
@@ -95,19 +78,19 @@ class Table(Source):
             text = table.column(TEXT, self.options.text_column, "the texts", "text_column")
             table.text = text
             if wanted is not None:
-                table.column(SPLIT, None, f"the split, of which {wanted!r} was asked for", "")
+                table.column(NAMES["split"], None, f"the split, of which {wanted!r} was asked for", "")
             self._notes = unknown_columns(table.columns, {audio, text}, f"the table {self._path.name}")
             self.refused = table.refused
             for number, row in table.rows():
                 origin = f"{self._path.name}:{number}"
                 if isinstance(row, str):
                     yield Rejection(origin, origin, Reason.BAD_ROW, row)
-                elif wanted is None or value(row, SPLIT).lower() == wanted.lower():
+                elif wanted is None or (fact_of(row, NAMES["split"]) or "").lower() == wanted.lower():
                     yield self._item(row, row.get(audio, ""), row.get(text, ""), origin, number)
 
     def _item(self, row: dict[str, str], name: str, text: str, origin: str, number: int) -> SourceItem | Rejection:
         """Return one row as an item."""
-        uid = value(row, ID)
+        uid = fact_of(row, ID)
         if not name:
             return Rejection(uid or origin, origin, Reason.BAD_ROW, f"Row {number} names no recording.")
         folder = self._path.parent
@@ -138,14 +121,10 @@ def to_item(
     recording's path, which a stretch or channel of it is added to.
     """
     try:
-        start, length = segment_of(row)
-        channel = channel_of(value(row, CHANNEL))
-        split = parse_split(value(row, SPLIT))
-        language, speaker, accent = (value(row, names) or None for names in (LANGUAGE, SPEAKER, ACCENT))
-        check_language(language)
+        facts = facts_in(row, NAMES)
     except (ValueError, InputError) as error:
         return Rejection(uid, origin, Reason.BAD_ROW, f"Row {number} cannot be used: {str(error).rstrip('.')}.")
-    part = stretch(start, length, channel)
+    part = stretch(facts["start_s"], facts["length_s"], facts["channel"])
     uid, origin = uid if is_id else uid + part, origin + part
     if not text:
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"Row {number} has no text.")
@@ -154,31 +133,12 @@ def to_item(
             f"Row {number} has the text {text!r}, as programs write a missing value; write it otherwise if it is said."
         )
         return Rejection(uid, origin, Reason.NO_TRANSCRIPT, detail)
-    by_name = split is None and named is not None
-    return SourceItem(
-        uid, path, text, origin, split or named, language, speaker, accent, start, length, channel, by_name
-    )
+    return SourceItem(uid, path, text, origin, **by_name(facts, named))
 
 
-def check_language(language: str | None) -> None:
-    """See that a language is known.
-
-    Raises:
-        InputError: it is not.
-    """
-    from acento.core.text.language import resolve_language
-
-    if language is not None:
-        resolve_language(language)
-
-
-def value(row: dict[str, str], names: Sequence[str]) -> str:
-    """Return what a row says in the first of these columns that it has a value in, or "".
-
-    >>> value({"accent": "NaN", "accents": "Chile"}, ACCENT)
-    'Chile'
-    """
-    return next((fact for name in names if (fact := known_fact(row.get(name) or ""))), "")
+def by_name(facts: dict[str, Any], named: str | None) -> dict[str, Any]:
+    """Return the facts of a clip with the split that its list's name names where they have none."""
+    return facts if facts["split"] or named is None else {**facts, "split": named, "split_by_name": True}
 
 
 def unknown_columns(columns: Collection[str], used: Collection[str], where: str) -> list[str]:

@@ -13,7 +13,6 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_MISSING = frozenset({"", "None", "nan", "NaN", "NULL", "N/A", "<NA>"})
 
 
 def encoding_of(head: bytes, given: str | None) -> str:
@@ -29,9 +28,9 @@ def encoding_of(head: bytes, given: str | None) -> str:
         if head.startswith(mark):
             return name
     try:
-        codecs.lookup(given or "utf-8")
+        "".encode(given or "utf-8")
     except (LookupError, ValueError):
-        raise DataError(f"{given!r} is no encoding: use a name such as latin-1, cp1252 or utf-16.") from None
+        raise DataError(f"{given!r} is no encoding of text: use a name such as latin-1, cp1252 or utf-16.") from None
     return given or "utf-8"
 
 
@@ -77,13 +76,3 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 def is_text(line: str) -> bool:
     """Tell whether every byte of a line was a character of the encoding, and none was NUL."""
     return (line.isascii() and "\0" not in line) or not any(c in "\ufffd\0" or "\ud800" <= c <= "\udfff" for c in line)
-
-
-def known(value: str) -> str | None:
-    """Return a value of a list without spaces around it; None where it stands for a missing one.
-
-    >>> known(" 123 "), known("None"), known("nan"), known("")
-    ('123', None, None, None)
-    """
-    value = value.strip()
-    return None if value in _MISSING else value

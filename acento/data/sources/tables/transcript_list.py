@@ -21,15 +21,8 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
-from acento.data.sources.folders.audio_folder import CSV_NAMES
-from acento.data.sources.layouts.layout import (
-    Layout,
-    begins_with_split,
-    find_recording,
-    has_own_texts,
-    is_recording,
-    not_text,
-)
+from acento.data.sources.folders.files import CSV_NAMES, find_recording, has_own_texts, is_recording
+from acento.data.sources.layouts.layout import Layout, begins_with_split, not_text
 from acento.data.sources.tables.table import AUDIO, ID, TEXT
 from acento.data.sources.tables.text_lines import read_lines
 
@@ -72,20 +65,18 @@ class TranscriptList(Layout):
     def __init__(self, where: str, options: SourceOptions | None = None) -> None:
         """Keep the list's path."""
         super().__init__(where, options)
-        self._found = [self._root] if self._root.is_file() else _lists(self._root)
-        self._is_folder = self._root.is_dir()
-        self._root = self._root if self._is_folder else self._root.parent
+        self._found = [self._path] if self._path.is_file() else _lists(self._path)
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
         return path.is_file() and path.suffix.lower() in _SUFFIXES and _form(path, None) is not None
 
     @classmethod
     def fits(cls, where: str, options: SourceOptions) -> bool:
         """See :meth:`Source.fits`: what has a column that the options name has a header, so it is a table."""
-        return cls.matches(where) and not _names_columns(Path(where).expanduser(), options)
+        path = Path(where).expanduser()
+        return cls.matches(path) and not _names_columns(path, options)
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; the origin is the recording's path in the folder."""
@@ -96,10 +87,6 @@ class TranscriptList(Layout):
                 if self.options.text_column:
                     form = _with_text(form, self.options.text_column, path)
                 yield from self._of_list(path, form, split)
-
-    def _unlisted(self) -> Iterator[Rejection]:
-        """See :meth:`Layout._unlisted`: of one list, what it does not name is no input."""
-        yield from super()._unlisted() if self._is_folder else ()
 
     def _of_list(self, path: Path, form: _Form, split: str | None) -> Iterator[SourceItem | Rejection]:
         lines = self.lines(path)
@@ -148,10 +135,9 @@ class TranscriptListFolder(TranscriptList):
     kind = "a folder with such a list (transcripts.txt, or metadata.csv with wavs/ as in LJSpeech)"
 
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        root = Path(where).expanduser()
-        return root.is_dir() and not has_own_texts(root) and bool(_lists(root))
+        return path.is_dir() and not has_own_texts(path) and bool(_lists(path))
 
 
 def _lists(root: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.sources.base import Reason
 from acento.data.sources.tables.text_lines import read_text
-from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable, checked
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable, checked
 
 _LABEL = re.compile(r"\s*(-?\d+[.,]?\d*)\t(-?\d+[.,]?\d*)(?:\t(.*))?")
 
@@ -22,16 +22,15 @@ def is_labels(path: Path) -> bool:
     return bool(lines) and all(map(_LABEL.fullmatch, lines))
 
 
-def read_labels(text: str) -> Transcript:
+def read_labels(text: str) -> TranscriptFile:
     """Return the labels of a file."""
-    transcript = Transcript()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip() or line.startswith("\\"):
-            continue
-        found = _LABEL.fullmatch(line)
-        segment: Segment | Unusable = Unusable(number, Reason.BAD_ROW, f"Line {number} is no label with two times.")
-        if found:
-            start, end = (float(found[n].replace(",", ".")) for n in (1, 2))
-            segment = checked(Segment(start, end, (found[3] or "").strip(), number))
-        transcript.segments.append(segment)
-    return transcript
+    lines = enumerate(text.split("\n"), start=1)
+    return TranscriptFile([_label(line, n) for n, line in lines if line.strip() and not line.startswith("\\")])
+
+
+def _label(line: str, number: int) -> TimedSegment | Unusable:
+    found = _LABEL.fullmatch(line)
+    if found is None:
+        return Unusable(number, Reason.BAD_ROW, f"Line {number} is no label with two times.")
+    start, end = (float(found[n].replace(",", ".")) for n in (1, 2))
+    return checked(TimedSegment(start, end, (found[3] or "").strip(), number))

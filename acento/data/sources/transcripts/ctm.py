@@ -11,8 +11,8 @@ from acento.data.sources.base import Reason
 from acento.data.sources.transcripts.segments import (
     UTTERANCE_GAP_S,
     UTTERANCE_S,
-    Segment,
-    Transcript,
+    TimedSegment,
+    TranscriptFile,
     Unusable,
     checked,
     utterances,
@@ -21,10 +21,10 @@ from acento.data.sources.transcripts.segments import (
 _NO_WORD = re.compile(r"<.*>|\[.*\]|\{.*\}|\(.*\)|%.*|@")
 
 
-def read_ctm(text: str) -> Transcript:
+def read_ctm(text: str) -> TranscriptFile:
     """Return the utterances of a CTM file, after them the lines that cannot be used."""
-    words: list[Segment] = []
-    bad: list[Segment | Unusable] = []
+    words: list[TimedSegment] = []
+    bad: list[TimedSegment | Unusable] = []
     alternative = 0
     for number, line in enumerate(text.split("\n"), start=1):
         values = line.split()
@@ -42,10 +42,10 @@ def read_ctm(text: str) -> Transcript:
     words.sort(key=lambda word: (word.recording or "", word.channel or "", word.speaker or "", word.start_s))
     found = utterances(words)
     notes = [f"Words were joined into utterances at pauses over {UTTERANCE_GAP_S:g} s, of {UTTERANCE_S:g} s at most."]
-    return Transcript([*found, *bad], notes=notes if found else [])
+    return TranscriptFile([*found, *bad], notes=notes if found else [])
 
 
-def _word(values: list[str], number: int) -> Segment | Unusable:
+def _word(values: list[str], number: int) -> TimedSegment | Unusable:
     try:
         start, length = float(values[2]), float(values[3])
         word = values[4]
@@ -54,4 +54,4 @@ def _word(values: list[str], number: int) -> Segment | Unusable:
         return Unusable(number, Reason.BAD_ROW, detail)
     speaker = values[7] if len(values) > 7 and values[7].lower() not in ("unknown", "<na>") else None
     end = start + (length if length > 0 else 0.001 if length == 0 else length)
-    return checked(Segment(start, end, word, number, speaker, values[0], values[1]))
+    return checked(TimedSegment(start, end, word, number, speaker, values[0], values[1]))

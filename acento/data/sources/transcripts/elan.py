@@ -14,13 +14,13 @@ from xml.etree.ElementTree import Element, ParseError
 
 from acento.core.errors import DataError
 from acento.data.sources.base import Reason
-from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable, checked
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable, checked
 from acento.data.sources.transcripts.tiers import Tier, chosen
 
 Times = dict[str, tuple[float, float]]
 
 
-def read_elan(data: bytes, wanted: str | None = None) -> Transcript:
+def read_elan(data: bytes, wanted: str | None = None) -> TranscriptFile:
     """Return the annotations of the tiers of speech.
 
     Raises:
@@ -44,7 +44,7 @@ def read_elan(data: bytes, wanted: str | None = None) -> Transcript:
         raise DataError("it has no annotation with a text")
     segments, notes = chosen(tiers, wanted)
     names, offset = _recordings(header)
-    return Transcript(segments, names, offset_s=offset, notes=notes)
+    return TranscriptFile(segments, names, offset_s=offset, notes=notes)
 
 
 def _tiers(root: Element) -> list[Tier]:
@@ -67,12 +67,12 @@ def _tiers(root: Element) -> list[Tier]:
             text = " ".join((note.findtext("ANNOTATION_VALUE") or "").split())
             if text:
                 tier.segments.append(_segment(note.get("ANNOTATION_ID", ""), text, times, parents))
-        tier.segments.sort(key=lambda row: row.start_s if isinstance(row, Segment) else -1.0)
+        tier.segments.sort(key=lambda row: row.start_s if isinstance(row, TimedSegment) else -1.0)
         found.append(tier)
     return found
 
 
-def _segment(uid: str, text: str, times: Times, parents: dict[str, str]) -> Segment | Unusable:
+def _segment(uid: str, text: str, times: Times, parents: dict[str, str]) -> TimedSegment | Unusable:
     at, seen = uid, set()
     while at not in times:
         seen.add(at)
@@ -81,7 +81,7 @@ def _segment(uid: str, text: str, times: Times, parents: dict[str, str]) -> Segm
             detail = f"The annotation {uid} ({text[:40]}) has no times, and refers to none that has."
             return Unusable(0, Reason.BAD_ROW, detail)
     start, end = times[at]
-    return checked(Segment(start, end, text))
+    return checked(TimedSegment(start, end, text))
 
 
 def _aligned(notes: Sequence[Element], slots: dict[str, float | None]) -> Times:

@@ -1,14 +1,14 @@
-"""What a transcript with times says: segments of a recording, and lines of it that cannot be used."""
+"""The content of a transcript with times: segments of a recording, and lines that cannot be used."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from acento.data.sources.base import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TimedSegment:
     """A stretch of a recording with its text; ``line`` is where it stands in the transcript, 0 if that has no lines."""
 
     start_s: float
@@ -20,7 +20,6 @@ class Segment:
     """The recording's name, in formats whose files are about several."""
     channel: str | None = None
     """As the format names it: A, B, 1, 2."""
-    uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +32,18 @@ class Unusable:
 
 
 @dataclass(slots=True)
-class Transcript:
+class TranscriptFile:
     """A whole file: its segments in order, the recordings that it names, best first, and what there is to know."""
 
-    segments: list[Segment | Unusable] = field(default_factory=list)
+    segments: list[TimedSegment | Unusable] = field(default_factory=list)
     recordings: Sequence[str] = ()
     language: str | None = None
     offset_s: float = 0.0
-    """What is added to every time to get that in the recording."""
+    """Seconds to add to every time to get the time in the recording."""
     notes: list[str] = field(default_factory=list)
 
 
-def checked(segment: Segment) -> Segment | Unusable:
+def checked(segment: TimedSegment) -> TimedSegment | Unusable:
     """Return a segment if its times and its text can be used."""
     times = segment.start_s, segment.end_s
     if not all(map(math.isfinite, times)) or segment.start_s < 0 or segment.end_s <= segment.start_s:
@@ -60,33 +59,26 @@ UTTERANCE_S = 30.0
 """Words are one utterance until a pause longer than the first, and as long as it is no longer than the second."""
 
 
-def utterances(words: Sequence[Segment]) -> list[Segment]:
+def utterances(words: Sequence[TimedSegment]) -> list[TimedSegment]:
     """Group words, in the order of their times, into utterances of one recording, channel and speaker.
 
-    >>> [word.text for word in utterances([Segment(0, 1, "hola"), Segment(1.2, 2, "mundo"), Segment(3, 4, "sí")])]
+    >>> words = [TimedSegment(0, 1, "hola"), TimedSegment(1.2, 2, "mundo"), TimedSegment(3, 4, "sí")]
+    >>> [utterance.text for utterance in utterances(words)]
     ['hola mundo', 'sí']
     """
-    groups: list[list[Segment]] = []
+    groups: list[list[TimedSegment]] = []
     for word in words:
         if groups and _belongs(groups[-1], word):
             groups[-1].append(word)
         else:
             groups.append([word])
     return [
-        Segment(
-            group[0].start_s,
-            max(word.end_s for word in group),
-            " ".join(word.text for word in group),
-            group[0].line,
-            group[0].speaker,
-            group[0].recording,
-            group[0].channel,
-        )
+        replace(group[0], end_s=max(word.end_s for word in group), text=" ".join(word.text for word in group))
         for group in groups
     ]
 
 
-def _belongs(group: Sequence[Segment], word: Segment) -> bool:
+def _belongs(group: Sequence[TimedSegment], word: TimedSegment) -> bool:
     first, last = group[0], group[-1]
     return (
         (first.recording, first.channel, first.speaker) == (word.recording, word.channel, word.speaker)

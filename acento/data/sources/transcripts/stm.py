@@ -9,7 +9,7 @@ brackets of a word that a recognizer may leave out. Of alternatives (``{ a / b }
 import re
 
 from acento.data.sources.base import Reason
-from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable, checked
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable, checked
 
 IGNORED = "ignore_time_segment_in_scoring"
 _LABEL = re.compile(r"<[^<>\s]*,[^<>]*>\s*")
@@ -18,18 +18,14 @@ _REMOVED = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|\(\s*%[^()]*\)|(?<!\S)%
 _MAY_LACK = re.compile(r"(?<!\S)\(([^()]*)\)(?!\S)")
 
 
-def read_stm(text: str) -> Transcript:
+def read_stm(text: str) -> TranscriptFile:
     """Return the utterances of an STM file."""
-    transcript = Transcript()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and not line.lstrip().startswith(";;"):
-            segment = _segment(line, number)
-            if segment is not None:
-                transcript.segments.append(segment)
-    return transcript
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    found = (_segment(line, number) for number, line in lines if not line.lstrip().startswith(";;"))
+    return TranscriptFile([segment for segment in found if segment is not None])
 
 
-def _segment(line: str, number: int) -> Segment | Unusable | None:
+def _segment(line: str, number: int) -> TimedSegment | Unusable | None:
     values = line.split(None, 5)
     try:
         recording, channel, speaker = values[:3]
@@ -42,7 +38,7 @@ def _segment(line: str, number: int) -> Segment | Unusable | None:
         return None
     if said.strip().lower() == IGNORED or speaker.lower() == "excluded_region":
         return Unusable(number, Reason.NO_TRANSCRIPT, f"Line {number} is marked as not to be scored.")
-    return checked(Segment(start, end, clean(said), number, speaker, recording, channel))
+    return checked(TimedSegment(start, end, clean(said), number, speaker, recording, channel))
 
 
 def clean(text: str) -> str:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 
 from acento.data.sources.base import Reason
-from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable, checked
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable, checked
 
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
@@ -28,9 +28,9 @@ _NEW_SPEAKER = re.compile(r"^\s*(?:[-–—]\s*(?=\S)|>>+\s*)")
 _BLOCK = re.compile(r"(NOTE|STYLE|REGION)(\s.*)?")
 
 
-def read_subtitles(text: str) -> Transcript:
+def read_subtitles(text: str) -> TranscriptFile:
     """Return the cues of a file in either format, each with the number of its line with the times."""
-    transcript = Transcript()
+    transcript = TranscriptFile()
     lines = text.split("\n")
     rolls = _WORD_TIME.search(text) is not None
     before: set[str] = set()
@@ -64,7 +64,7 @@ def _begins_cue(lines: Sequence[str], at: int) -> bool:
     return "-->" in lines[at] or (lines[at].strip().isdecimal() and "-->" in following)
 
 
-def _cue(timing: str, lines: Sequence[str], number: int) -> Segment | Unusable:
+def _cue(timing: str, lines: Sequence[str], number: int) -> TimedSegment | Unusable:
     found = _TIMES.fullmatch(timing)
     if found is None:
         detail = f"Line {number} should hold times such as 00:00:01,000 --> 00:00:02,500."
@@ -76,7 +76,7 @@ def _cue(timing: str, lines: Sequence[str], number: int) -> Segment | Unusable:
         said = " ".join(" ".join(lines).split())
         return Unusable(number, Reason.NO_TRANSCRIPT, f"The cue at line {number} holds no words: {said[:60]}.")
     speaker = html.unescape(voices.pop()) if len(voices) == 1 else None
-    return checked(Segment(start, end, text, number, speaker or None))
+    return checked(TimedSegment(start, end, text, number, speaker or None))
 
 
 def clean(lines: Sequence[str]) -> str:

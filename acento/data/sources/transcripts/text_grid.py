@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from acento.core.errors import DataError
-from acento.data.sources.transcripts.segments import Segment, Transcript, checked
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, checked
 from acento.data.sources.transcripts.tiers import Tier, chosen
 
 _VALUE = re.compile(
@@ -18,7 +18,7 @@ _VALUE = re.compile(
 _MOST = 10_000_000
 
 
-def read_text_grid(text: str, wanted: str | None = None) -> Transcript:
+def read_text_grid(text: str, wanted: str | None = None) -> TranscriptFile:
     """Return the segments of the tiers of speech.
 
     Raises:
@@ -37,7 +37,7 @@ def read_text_grid(text: str, wanted: str | None = None) -> Transcript:
     segments, notes = chosen(tiers, wanted)
     if points:
         notes.append(f"Tiers of points have no utterances: {', '.join(map(repr, points))}.")
-    return Transcript(segments, notes=notes)
+    return TranscriptFile(segments, notes=notes)
 
 
 def _tiers(values: Iterator[str | float]) -> tuple[list[Tier], list[str]]:
@@ -56,7 +56,7 @@ def _tiers(values: Iterator[str | float]) -> tuple[list[Tier], list[str]]:
             if kind == "IntervalTier":
                 start, end, label = _number(values), _number(values), _text(values)
                 if words := " ".join(label.split()):
-                    tier.segments.append(checked(Segment(start, end, words)))
+                    tier.segments.append(checked(TimedSegment(start, end, words)))
             else:
                 _number(values), _text(values)
         if kind == "IntervalTier":

@@ -1,4 +1,4 @@
-"""Which tiers of an annotation (ELAN, Praat) are what somebody says, utterance by utterance.
+"""Choose the tiers of an annotation (ELAN, Praat) that hold what is said, utterance by utterance.
 
 The option ``text_column`` names a tier, a linguistic type, or what stands before ``@`` or after `` - `` in their names.
 Without it:
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from acento.core.errors import DataError
-from acento.data.sources.transcripts.segments import UTTERANCE_GAP_S, Segment, Unusable, utterances
+from acento.data.sources.transcripts.segments import UTTERANCE_GAP_S, TimedSegment, Unusable, utterances
 
 _NOT_SAID = re.compile(
     r"(?<![a-z])(transl\w*|trad\w*|ft|glos+\w*|gls?|ge|ps|pos|morph\w*|mb|phon\w*|segments?|mau|kan|sampa|ipa|syll\w*|"
@@ -39,15 +39,15 @@ class Tier:
     """A tier: its segments in the order of their times, those without a text left out."""
 
     name: str
-    segments: list[Segment | Unusable] = field(default_factory=list)
+    segments: list[TimedSegment | Unusable] = field(default_factory=list)
     participant: str | None = None
     kind: str = ""
     parent: str | None = None
 
     @property
-    def said(self) -> list[Segment]:
+    def said(self) -> list[TimedSegment]:
         """The segments that can be used."""
-        return [segment for segment in self.segments if isinstance(segment, Segment)]
+        return [segment for segment in self.segments if isinstance(segment, TimedSegment)]
 
     @property
     def length(self) -> float:
@@ -66,7 +66,7 @@ class Tier:
         return None if not name or _NO_NAME.fullmatch(name) or _NOT_SAID.fullmatch(name) else name
 
 
-def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[Segment | Unusable], list[str]]:
+def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[TimedSegment | Unusable], list[str]]:
     """Return the segments of the tiers that are utterances, with their speakers, and which tiers were taken and not.
 
     Raises:
@@ -74,14 +74,14 @@ def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[Segment | Un
     """
     full = [tier for tier in tiers if tier.segments]
     used = _asked_for(full, wanted) if wanted else _of_speech(full)
-    segments: list[Segment | Unusable] = []
+    segments: list[TimedSegment | Unusable] = []
     notes = []
     for tier in used:
         said = tier.segments
         if not wanted and _is_words(tier):
             said = [*utterances(tier.said), *(row for row in tier.segments if isinstance(row, Unusable))]
             notes.append(f"The words of the tier {tier.name!r} were joined at pauses over {UTTERANCE_GAP_S:g} s.")
-        segments += [replace(row, speaker=tier.speaker) if isinstance(row, Segment) else row for row in said]
+        segments += [replace(row, speaker=tier.speaker) if isinstance(row, TimedSegment) else row for row in said]
     left = [tier.name for tier in tiers if tier not in used]
     if left:
         taken, others = (", ".join(repr(name) for name in names) for names in ([tier.name for tier in used], left))

@@ -16,25 +16,26 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
-from acento.data.sources.layouts.layout import (
-    Layout,
-    channels_of,
+from acento.data.sources.folders.files import (
+    AUDIO_SUFFIXES,
+    LOOKED_AT,
     find_recording,
     has_own_texts,
     is_recording,
-    language_named,
+    split_suffix,
     walk,
 )
+from acento.data.sources.layouts.layout import Layout, language_named
 from acento.data.sources.tables.text_lines import read_text
 from acento.data.sources.transcripts.audacity import is_labels, read_labels
 from acento.data.sources.transcripts.ctm import read_ctm
 from acento.data.sources.transcripts.elan import read_elan
-from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable
 from acento.data.sources.transcripts.stm import read_stm
 from acento.data.sources.transcripts.subtitles import read_subtitles
 from acento.data.sources.transcripts.text_grid import read_text_grid
@@ -43,7 +44,7 @@ from acento.data.sources.transcripts.whisper_json import is_whisper_json, read_w
 _NEIGHBORS = ("sph", "wav", "wavs", "audio", "flac", "mp3", "media", "recordings")
 _LANGUAGE = re.compile(r"(.+)\.([A-Za-z]{2,3}(?:[-_]\w{2,8})?)")
 
-_TEXTS: dict[str, Callable[[str], Transcript]] = {
+_TEXTS: dict[str, Callable[[str], TranscriptFile]] = {
     ".stm": read_stm,
     ".ctm": read_ctm,
     ".json": read_whisper_json,
@@ -69,16 +70,9 @@ class TimedTranscript(Layout):
 
     kind = "a transcript with times beside its recording (.srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)"
 
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
-        """Keep the transcript's path."""
-        super().__init__(where, options)
-        self._given = self._root
-        self._root = self._given.parent
-
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        path = Path(where).expanduser()
         return path.is_file() and is_transcript(path)
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
@@ -88,20 +82,14 @@ class TimedTranscript(Layout):
             DataError: the transcript cannot be read.
         """
         self._by_name: dict[str, list[str]] = {}
-        try:
-            yield from self._of_transcript(self._given)
-        except _UnreadableError as error:
-            raise DataError(str(error)) from error
-
-    def _unlisted(self) -> Iterator[Rejection]:
-        return iter(())
+        yield from self._of_transcript(self._path)
 
     def _of_transcript(self, path: Path) -> Iterator[SourceItem | Rejection]:
         name = self.inside(path)
         transcript = self._read(path)
         self._lists.append(name)
         if not transcript.segments:
-            raise _UnreadableError(f"{path} cannot be used: it has no segment.")
+            raise DataError(f"{path} cannot be used: it has no segment.")
         self._notes += [f"{name}: {note}" for note in transcript.notes]
         stem, language = _stem(path)
         language = language_named(transcript.language) if transcript.language else language
@@ -121,59 +109,46 @@ class TimedTranscript(Layout):
                 yield self._item(segment, place, language, origin, path)
 
     def _item(
-        self, row: Segment, place: _Place, language: str | None, origin: str, path: Path
+        self, row: TimedSegment, place: _Place, language: str | None, origin: str, path: Path
     ) -> SourceItem | Rejection:
         channel = _channel(row.channel)
-        count = channels_of(place.path) if channel is not None else None
+        count = self.channels(place.path) if channel is not None else None
         if channel is not None and count is not None and channel >= count:
             detail = f"It names channel {row.channel} of {place.name}, which has {count}."
             return Rejection(origin, origin, Reason.BAD_ROW, detail)
         if count is None or count == 1:
             channel = None
         part = _stretch(row, channel)
-        return SourceItem(
-            row.uid or f"{place.stem}/{row.speaker}{part}" if row.speaker else f"{place.stem}{part}",
-            place.path,
-            row.text,
-            place.name + part,
-            self._split(path),
-            language,
-            row.speaker,
-            None,
-            row.start_s,
-            round(row.end_s - row.start_s, 9),
-            channel,
-        )
+        uid = (f"{place.stem}/{row.speaker}" if row.speaker else place.stem) + part
+        facts = (self._split(path), language, row.speaker, None)
+        times = (row.start_s, round(row.end_s - row.start_s, 9))
+        return SourceItem(uid, place.path, row.text, place.name + part, *facts, *times, channel)
 
     def _split(self, path: Path) -> str | None:
         """Return the split that the folders say which the transcript is in."""
         folders = path.parent.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
         return next((split for name in folders[::-1] if (split := split_in(name))), None)
 
-    def _read(self, path: Path) -> Transcript:
+    def _read(self, path: Path) -> TranscriptFile:
         """Return what a transcript says.
 
         Raises:
-            _UnreadableError: it cannot be read as a whole.
+            DataError: it cannot be read as a whole.
         """
         suffix = path.suffix.lower()
         try:
             if suffix == ".eaf":
                 return read_elan(path.read_bytes(), self.options.text_column)
             text = read_text(path, self.options.encoding)
-        except OSError as error:
-            raise _UnreadableError(f"{path} cannot be read ({error.strerror}).") from error
-        except DataError as error:
-            sentence = str(error)
-            raise _UnreadableError(
-                sentence if sentence.startswith(str(path)) else f"{path} cannot be used: {sentence}."
-            ) from error
-        try:
             if suffix == ".textgrid":
                 return read_text_grid(text, self.options.text_column)
             return _TEXTS[suffix](text)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}).") from error
         except DataError as error:
-            raise _UnreadableError(f"{path} cannot be used: {error}.") from error
+            if str(error).startswith(str(path)):
+                raise
+            raise DataError(f"{path} cannot be used: {error}.") from error
 
     def _recording(self, path: Path, names: tuple[str, ...]) -> _Place | None:
         """Return the recording of a transcript, by the first of the names that leads to one."""
@@ -187,7 +162,7 @@ class TimedTranscript(Layout):
             if found is not None:
                 found = Path(os.path.normpath(found))
                 inside = self.use(found)
-                stem = os.path.splitext(inside if found.is_relative_to(self._root) else found.name)[0]  # noqa: PTH122
+                stem = split_suffix(inside if found.is_relative_to(self._root) else found.name)[0]
                 return _Place(found, inside, stem)
         return None
 
@@ -204,26 +179,18 @@ class TimedTranscriptFolder(TimedTranscript):
 
     kind = "a folder of such transcripts and their recordings"
 
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
-        """Keep the folder."""
-        super().__init__(where, options)
-        self._root = self._given
-
     @classmethod
-    def matches(cls, where: str) -> bool:
+    def matches(cls, path: Path) -> bool:
         """See :meth:`Source.matches`."""
-        root = Path(where).expanduser()
-        if not root.is_dir():
-            return False
-        names = list(_first(root))
+        names = list(islice(walk(path), LOOKED_AT)) if path.is_dir() else []
         if not any(map(is_recording, names)):
             return False
-        timed = [name for name in names if _suffix(name) in _ORDER[:-1] and is_transcript(root / name)]
+        timed = [name for name in names if split_suffix(name)[1] in _ORDER[:-1] and is_transcript(path / name)]
         if timed:
-            return not has_own_texts(root) and not _has_a_list(root)
+            return not has_own_texts(path) and not _has_a_list(path)
         stems = {_without_suffix(name) for name in names if is_recording(name)}
-        texts = [root / name for name in names if _suffix(name) == ".txt" and _without_suffix(name) in stems]
-        return bool(texts) and all(map(is_labels, texts)) and not _has_a_list(root)
+        texts = [path / name for name in names if split_suffix(name)[1] == ".txt" and _without_suffix(name) in stems]
+        return bool(texts) and all(map(is_labels, texts)) and not _has_a_list(path)
 
     def entries(self) -> Iterator[SourceItem | Rejection]:
         """See :meth:`Layout.entries`; a transcript that cannot be read is a rejection."""
@@ -233,10 +200,10 @@ class TimedTranscriptFolder(TimedTranscript):
                 last = unicodedata.normalize("NFC", name.rpartition("/")[2])
                 for key in (last, _without_suffix(last)):
                     self._by_name.setdefault(key, []).append(name)
-            elif _suffix(name) in _ORDER and is_transcript(self._root / name):
+            elif split_suffix(name)[1] in _ORDER and is_transcript(self._root / name):
                 transcripts.append(name)
         taken: dict[str, str] = {}
-        for name in sorted(transcripts, key=lambda name: (_ORDER.index(_suffix(name)), name)):
+        for name in sorted(transcripts, key=lambda name: (_ORDER.index(split_suffix(name)[1]), name)):
             stem = _stem(self._root / name)[0]
             key = f"{name.rpartition('/')[0]}/{stem}"
             if key in taken:
@@ -246,22 +213,10 @@ class TimedTranscriptFolder(TimedTranscript):
             taken[key] = name
             try:
                 yield from self._of_transcript(self._root / name)
-            except _UnreadableError as error:
+            except DataError as error:
                 yield Rejection(name, name, Reason.BAD_ROW, str(error).replace(f"{self._root}{os.sep}", ""))
-                self._spare(self._root / name)
-
-    def _unlisted(self) -> Iterator[Rejection]:
-        return Layout._unlisted(self)
-
-    def _spare(self, path: Path) -> None:
-        """Note the recording of a transcript that cannot be read: it is rejected already, with the transcript."""
-        found = find_recording(path.parent, path.stem)
-        if found is not None:
-            self.use(found)
-
-
-class _UnreadableError(Exception):
-    """A transcript cannot be read as a whole; a sentence."""
+                if found := find_recording((self._root / name).parent, (self._root / name).stem):
+                    self.use(found)  # it is rejected already, with its transcript
 
 
 def is_transcript(path: Path) -> bool:
@@ -285,18 +240,9 @@ def _has_a_list(root: Path) -> bool:
     return False
 
 
-def _first(root: Path) -> Iterator[str]:
-    from itertools import islice
-
-    return islice(walk(root), 100_000)
-
-
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122
-
-
 def _without_suffix(name: str) -> str:
-    return os.path.splitext(name)[0] if is_recording(name) or _suffix(name) in _ORDER else name  # noqa: PTH122
+    stem, suffix = split_suffix(name)
+    return stem if suffix in AUDIO_SUFFIXES or suffix in _ORDER else name
 
 
 def _stem(path: Path) -> tuple[str, str | None]:
@@ -308,7 +254,7 @@ def _stem(path: Path) -> tuple[str, str | None]:
     return _without_suffix(stem) if is_recording(stem) else stem, None
 
 
-def _stretch(row: Segment, channel: int | None) -> str:
+def _stretch(row: TimedSegment, channel: int | None) -> str:
     return stretch(row.start_s, round(row.end_s - row.start_s, 9), channel)
 
 

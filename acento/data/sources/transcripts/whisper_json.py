@@ -10,7 +10,7 @@ from typing import Any
 
 from acento.core.errors import DataError
 from acento.data.sources.base import Reason
-from acento.data.sources.transcripts.segments import Segment, Transcript, Unusable, checked
+from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable, checked
 
 _LARGEST = 256 << 20
 
@@ -30,7 +30,7 @@ def is_whisper_json(path: Path) -> bool:
     return isinstance(body, dict) and _listed(body) is not None
 
 
-def read_whisper_json(text: str) -> Transcript:
+def read_whisper_json(text: str) -> TranscriptFile:
     """Return the segments of a file.
 
     Raises:
@@ -44,7 +44,7 @@ def read_whisper_json(text: str) -> Transcript:
     if listed is None:
         raise DataError("it has no list of segments")
     language = body.get("language") or (body.get("result") or {}).get("language")
-    return Transcript(
+    return TranscriptFile(
         [_segment(segment, number) for number, segment in enumerate(listed, start=1)],
         language=language if isinstance(language, str) else None,
     )
@@ -58,7 +58,7 @@ def _listed(body: dict[str, Any]) -> list[Any] | None:
     return None
 
 
-def _segment(segment: dict[str, Any], number: int) -> Segment | Unusable:
+def _segment(segment: dict[str, Any], number: int) -> TimedSegment | Unusable:
     offsets = segment.get("offsets")
     try:
         if isinstance(offsets, dict):
@@ -71,5 +71,5 @@ def _segment(segment: dict[str, Any], number: int) -> Segment | Unusable:
     except (KeyError, TypeError, ValueError, OverflowError):
         detail = f"Segment {number} should have start and end in seconds, and a text."
         return Unusable(number, Reason.BAD_ROW, detail)
-    speaker = segment.get("speaker")
-    return checked(Segment(start, end, " ".join(text.split()), number, speaker if isinstance(speaker, str) else None))
+    speaker = segment["speaker"] if isinstance(segment.get("speaker"), str) else None
+    return checked(TimedSegment(start, end, " ".join(text.split()), number, speaker))

@@ -8,7 +8,7 @@ from recordings import put
 from acento.core.store import LocalStore
 from acento.data.dataset import Card, load_card, read_clips, read_rejected
 from acento.data.staging import StageResult, stage
-from acento.data.staging.corrections import Review, mend
+from acento.data.staging.corrections import Review, apply_review
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def folder(tmp_path: Path, store: LocalStore) -> Path:
-    """Stage five recordings, drop one and mend another."""
+    """Stage five recordings, drop one and correct another."""
     for number in range(5):
         put(tmp_path / "recordings", f"c{number}", number)
     again(store, tmp_path / "recordings")
-    mend(store, "set", Review(drop={"c1": "A reviewer dropped it."}, mend={"c2": "the new text"}))
+    apply_review(store, "set", Review(drop={"c1": "A reviewer dropped it."}, texts={"c2": "the new text"}))
     return tmp_path / "recordings"
 
 
@@ -35,9 +35,9 @@ def texts(store: LocalStore, card: Card) -> dict[str, str | None]:
 
 
 def test_staging_the_same_source_again_brings_nothing_back(store: LocalStore, folder: Path) -> None:
-    mended = load_card(store, "set")
+    corrected = load_card(store, "set")
     result = again(store, folder)
-    assert (result.new_version, result.card) == (False, mended)
+    assert (result.new_version, result.card) == (False, corrected)
     assert (result.found, result.already_there, result.rejected) == (5, 4, {"dropped_by_review": 1})
 
 
@@ -53,7 +53,7 @@ def test_new_clips_come_in_and_what_was_refused_stays_out(store: LocalStore, fol
     assert again(store, folder).new_version is False
 
 
-def test_a_source_that_was_mended_itself_is_listened_to(store: LocalStore, folder: Path) -> None:
+def test_a_source_that_was_corrected_itself_is_listened_to(store: LocalStore, folder: Path) -> None:
     put(folder, "c1", 1, "what is really said")
     put(folder, "c2", 2, "what is really said there")
     card = again(store, folder).card
@@ -69,7 +69,7 @@ def test_a_clip_that_the_source_no_longer_has_stays_rejected(store: LocalStore, 
     assert [row["id"] for row in read_rejected(store, again(store, folder).card).to_pylist()] == ["c1"]
 
 
-def test_what_was_mended_can_be_dropped_and_still_does_not_come_back(store: LocalStore, folder: Path) -> None:
-    mend(store, "set", Review(drop={"c2": "A reviewer dropped it."}, mend={}))
+def test_what_was_corrected_can_be_dropped_and_still_does_not_come_back(store: LocalStore, folder: Path) -> None:
+    apply_review(store, "set", Review(drop={"c2": "A reviewer dropped it."}, texts={}))
     result = again(store, folder)
     assert (result.new_version, result.rejected) == (False, {"dropped_by_review": 2})

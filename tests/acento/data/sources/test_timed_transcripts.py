@@ -14,7 +14,7 @@ from recordings import RATE, noise
 from acento.core.errors import DataError
 from acento.data.sources import Reason, SourceOptions, open_source
 from acento.data.sources.transcripts.elan import read_elan
-from acento.data.sources.transcripts.segments import Segment
+from acento.data.sources.transcripts.segments import TimedSegment
 from acento.data.sources.transcripts.stm import read_stm
 from acento.data.sources.transcripts.subtitles import read_subtitles
 from acento.data.sources.transcripts.text_grid import read_text_grid
@@ -267,4 +267,4 @@ def test_a_cut_transcript_gives_equal_segments_or_a_sentence(tmp_path_factory, a
     with pytest.raises(DataError):
         read_elan(data[: at % (len(data) - 1)])
     for row in read_subtitles(SRT[: at % len(SRT)]).segments:
-        assert not isinstance(row, Segment) or row.start_s in (0.0, 1.2)
+        assert not isinstance(row, TimedSegment) or row.start_s in (0.0, 1.2)

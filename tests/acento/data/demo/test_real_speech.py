@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from acento.core.store import LocalStore
 from acento.data.demo.real import speech as module
-from acento.data.demo.real.dialogues import find_dialogues
-from acento.data.demo.real.prompts import find_prompts
-from acento.data.demo.real.selection import Clip, choose, split_of_level
+from acento.data.demo.real.recordings import find_dialogues, find_prompts
+from acento.data.demo.real.selection import CorpusClip, choose, split_of_level
 from acento.data.demo.real.speech import CORPORA, fetch_speech
 from acento.data.staging import stage
 
@@ -46,7 +45,7 @@ def test_spoken_lines_are_found_with_their_speaker_and_level(tmp_path: Path) -> 
     say(tmp_path, "cave", "one")
     write(tmp_path, "cave", [("one", "font_small", "Goedendag, visje.")])
     ((clip, path),) = find_dialogues(tmp_path, "nl")
-    assert clip == Clip("cave_one", "Goedendag, visje.", "small", "cave")
+    assert clip == CorpusClip("cave_one", "Goedendag, visje.", "small", "cave")
     assert path == tmp_path / GAME / "sound/cave/nl/one.ogg"
 
 
@@ -82,14 +81,14 @@ def test_prompts_of_plain_words_are_found_and_tones_and_digits_left(tmp_path: Pa
         (root / f"{name}.wav").touch()
     found = list(find_prompts(tmp_path, "en"))
     assert found == [
-        (Clip("digits_one", "One.", "allison", "digits"), root / "digits/one.wav"),
-        (Clip("vm-hello", "Hello there.", "allison", "vm"), root / "vm-hello.wav"),
+        (CorpusClip("digits_one", "One.", "allison", "digits"), root / "digits/one.wav"),
+        (CorpusClip("vm-hello", "Hello there.", "allison", "vm"), root / "vm-hello.wav"),
     ]
     assert list(find_prompts(tmp_path, "es")) == []
 
 
 CLIP = st.builds(
-    Clip,
+    CorpusClip,
     id=st.text("abcdef", min_size=1, max_size=6),
     text=st.lists(st.sampled_from(["een", "twee", "drie", "vier"]), min_size=1, max_size=8).map(" ".join),
     speaker=st.sampled_from([*ACTORS, "parrot"]),
@@ -99,7 +98,7 @@ CLIP = st.builds(
 
 
 @given(st.lists(CLIP, max_size=60, unique_by=lambda clip: clip.id), st.randoms(use_true_random=False))
-def test_the_rule_keeps_levels_and_texts_apart_whatever_the_order(clips: list[Clip], dice: random.Random) -> None:
+def test_the_rule_keeps_levels_and_texts_apart_whatever_the_order(clips: list[CorpusClip], dice: random.Random) -> None:
     counts = {"train": 5, "dev": 2, "test": 4}
     chosen = choose(clips, counts, ACTORS)  # type: ignore[arg-type]
     shuffled = list(clips)
