@@ -52,9 +52,9 @@ class TextTable:
 
         >>> print(TextTable("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_text())
         Test
-        model WER %
-        ───────────
-        a|b    12.3
+        model  WER %
+        ────────────
+        a|b     12.3
         """
         from io import StringIO
 

@@ -95,7 +95,7 @@ def test_links_of_pages_outside_of_the_site_resolve(page: Page) -> None:
 def test_the_lines_of_python_in_the_readme_are_those_of_the_package() -> None:
     """Those of the package's docstring are run by the tests of the examples."""
     (block,) = [block for block in blocks() if block.page == "README.md" and block.language == "python"]
-    said = [" ".join(line.split()) for line in block.text.splitlines()]
+    said = [" ".join(line.split()) for line in block.text.splitlines() if line]
     assert said == [" ".join(line) for line in map(str.split, re.findall(r">>> (.*)", acento.__doc__ or ""))]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from acento.core import plugins
 from acento.core.errors import ModelError
-from acento.data.demo.real.weights import HF, WEIGHTS, fetch_weights
+from acento.data.demo.real import weights as published
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.downloads import HUB_SMALL, download
 from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse
@@ -27,18 +27,18 @@ def shipped() -> list[str]:
 def demo_folder(base: str) -> Path:
     """Return the folder of ``demo:NAME``: one that comes with Acento, or published weights that are fetched."""
     name = base.removeprefix(SHIPPED)
-    if name in WEIGHTS:
-        return fetch_weights(name) / HF
+    if name in published.WEIGHTS:
+        return published.fetch_weights(name) / published.HF
     folder = _SHIPPED_FOLDER / name
     if not name or not folder.exists():
-        there = ", ".join([*shipped(), *(f"{SHIPPED}{one}" for one in WEIGHTS)])
+        there = ", ".join([*shipped(), *(f"{SHIPPED}{one}" for one in published.WEIGHTS)])
         raise ModelError(f"There is no model {base!r}; there is {there}.")
     return folder
 
 
 def is_fetched(base: str) -> bool:
     """Tell whether ``demo:NAME`` names published weights, which may have to be downloaded."""
-    return base.removeprefix(SHIPPED) in WEIGHTS
+    return base.removeprefix(SHIPPED) in published.WEIGHTS
 
 
 def in_registry(base: str) -> Checkpoint:

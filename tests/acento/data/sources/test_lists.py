@@ -317,7 +317,7 @@ def test_regions_are_accents_and_names_are_codes(tmp_path):
 def test_a_data_set_of_before_keeps_its_languages(tmp_path, monkeypatch):
     put(tmp_path / "source", "a", 1, text="hola")
     with monkeypatch.context() as old:
-        old.setattr("acento.data.staging.plan.spoken", lambda language, accent: (language, accent))
+        old.setattr("acento.data.staging.plan.language_and_accent", lambda language, accent: (language, accent))
         _, clips = staged(tmp_path, tmp_path / "source", language="es-CL")
     assert clips["a"].language == "es-CL"
     result, _ = staged(tmp_path, tmp_path / "source", language="es-CL")

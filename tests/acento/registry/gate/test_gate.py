@@ -180,7 +180,7 @@ def test_a_guard_in_another_language_than_the_model_was_told_is_refused() -> Non
     english = evidence([1] * 20, [1] * 20, "librispeech", languages=frozenset({"en"}), told="es")
     verdict = quick(GAIN, english)
     assert verdict.guards[0].reason == "other language"
-    assert "its clips are in en, and the models were told to write es" in verdict.guards[0].sentence
+    assert "its clips are in en, and the models were set to write es" in verdict.guards[0].sentence
     assert verdict.offer is None
 
 
@@ -192,8 +192,8 @@ def test_a_guard_in_another_language_that_the_model_was_told_of_counts() -> None
 def test_without_a_guard_it_passes_and_says_that_forgetting_was_not_measured() -> None:
     verdict = quick(GAIN)
     assert verdict.passed
-    assert any("forgotten was not measured" in sentence for sentence in verdict.sentences)
-    assert not any("forgotten was not measured" in sentence for sentence in quick(GAIN, HELD).sentences)
+    assert any("forgetting was not measured" in sentence for sentence in verdict.sentences)
+    assert not any("forgetting was not measured" in sentence for sentence in quick(GAIN, HELD).sentences)
 
 
 def test_speakers_are_drawn_where_there_are_ten_and_clips_where_there_are_fewer() -> None:
