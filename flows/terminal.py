@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from acento.core.errors import AcentoError, name_and_line
-from acento.core.progress import Listener, Progress, listening
 from flows import interrupts, pipes
 
 INTERRUPTED = 130
@@ -26,8 +24,6 @@ understood, 141 an output that nobody reads any more."""
 _NARROW = 80
 _PAGE = 120
 """Columns of what is printed into a file or a pipe, where no terminal says how wide it is."""
-_PAUSE_S = 120
-"""Between two lines about one step, where there is no terminal."""
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -97,34 +93,20 @@ def _say(sentence: str) -> None:
     err.print(escape(sentence), soft_wrap=True)
 
 
-def _line_by_line() -> Listener:
-    """Return what prints a line where a step begins, every two minutes while it lasts, and where it ends."""
-    said: dict[str, float] = {}
-
-    def show(progress: Progress) -> None:
-        now, ended = time.monotonic(), progress.total - progress.done <= 1e-6 * progress.total
-        if not ended and now - said.get(progress.step, -_PAUSE_S) < _PAUSE_S:
-            return
-        said[progress.step] = now
-        amount = f"{progress.done:.0f}/{progress.total:.0f} {progress.unit}"
-        err.print(escape("  ".join(part for part in (progress.step, amount, progress.note) if part)), soft_wrap=True)
-
-    return show
-
-
 @contextmanager
 def progress_bars(title: str, *, lines: bool = False) -> Iterator[None]:
     """Show each step that the library reports as a bar with the time left, on a terminal that is not verbose.
 
     Where there is no terminal nothing is shown, or with ``lines`` a line now and then.
     """
-    if lines and not err.is_terminal:
-        with listening(_line_by_line()):
-            yield
-        return
-    from acento.core import progress_bars as bars
+    from acento.core import progress_bars as shown
 
-    with bars.progress_bars(title, err, shown=err.is_terminal and not verbose()):
+    by_line = lines and not err.is_terminal
+    with (
+        shown.progress_lines(err)
+        if by_line
+        else shown.progress_bars(title, err, shown=err.is_terminal and not verbose())
+    ):
         yield
 
 

@@ -42,7 +42,8 @@ def compare(
         finished, run = run_here(store, request)
         for name, why in finished.leaderboard.left_out.items():
             raise InputError(f"{name} cannot be compared. {why}")
-        tables = {entry.model: utterances_of(store, key) for entry, key in entries_of(store, f"runs/{run}")}
+        measured = [(entry.model, utterances_of(store, key)) for entry, key in entries_of(store, f"runs/{run}")]
+    # in the order of the names; one only where both are the same
+    (name_a, table_a), (name_b, table_b) = measured[0], measured[-1]
     by_speaker = None if draw is None else draw == "speakers"
-    engines = [next(model for model in tables if model == name or model.startswith(f"{name}:")) for name in names]
-    return compare_groups(*engines, *(tables[model] for model in engines), by_speaker=by_speaker)
+    return compare_groups(name_a, name_b, table_a, table_b, by_speaker=by_speaker)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 
 from acento.core.errors import InputError
-from acento.core.progress_bars import progress_bars
+from acento.core.progress_bars import progress_bars, progress_lines
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
 from acento.requests import Request, bare
@@ -83,9 +83,11 @@ def working(title: str) -> Iterator[Store]:
         yield store
         return
     console = Console(stderr=True, highlight=False)
+    if in_notebook := console.is_jupyter:  # where bars would need a package more
+        console = Console(stderr=True, highlight=False, force_jupyter=False)
     _showing = True
     try:
-        with progress_bars(title, console, shown=console.is_terminal or console.is_jupyter):
+        with progress_lines(console) if in_notebook else progress_bars(title, console, shown=console.is_terminal):
             yield store
     finally:
         _showing = False

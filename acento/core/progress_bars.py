@@ -1,5 +1,6 @@
-"""Bars for the steps that the library reports, on a terminal or in a notebook."""
+"""Bars for the steps that the library reports, on a terminal; lines, where there is none."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -11,10 +12,30 @@ from rich.progress import Progress as Bars
 
 from acento.core.progress import Progress, listening
 
+_PAUSE_S = 120
+"""Between two lines about one step, where there is no terminal."""
+
 
 def amount(progress: Progress) -> str:
     """Return how far a step is, such as ``7/30 steps``."""
     return f"{progress.done:.0f}/{progress.total:.0f} {progress.unit}"
+
+
+@contextmanager
+def progress_lines(console: Console) -> Iterator[None]:
+    """Print a line where a step begins, every two minutes while it lasts, and where it ends."""
+    said: dict[str, float] = {}
+
+    def show(progress: Progress) -> None:
+        now, ended = time.monotonic(), progress.total - progress.done <= 1e-6 * progress.total
+        if not ended and now - said.get(progress.step, -_PAUSE_S) < _PAUSE_S:
+            return
+        said[progress.step] = now
+        parts = (progress.step, amount(progress), progress.note)
+        console.print(escape("  ".join(part for part in parts if part)), soft_wrap=True)
+
+    with listening(show):
+        yield
 
 
 @contextmanager

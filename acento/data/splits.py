@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.source_options import SplitBy
+from acento.data.source_options import SplitBy as SplitBy
 from acento.data.sources.base import stretch_of
 from acento.data.sources.folders.audio_folder import COLUMNS
 from acento.data.sources.folders.files import CSV_NAMES

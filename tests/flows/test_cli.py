@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def test_without_a_terminal_a_step_is_a_line_where_it_begins_now_and_then_and_wh
 ) -> None:
     screen, now = io.StringIO(), [1000.0]
     monkeypatch.setattr(terminal, "err", Console(file=screen, width=40))
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with terminal.progress_bars("starting", lines=True):
         for done in range(4):
             progress.report("decode", done, 3, "clips", "loss [0.4]")

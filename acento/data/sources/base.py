@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Self
 
-from acento.data.source_options import SourceOptions
+from acento.data.source_options import SourceOptions as SourceOptions
 
 
 class Reason(StrEnum):
