@@ -68,7 +68,7 @@ class ModelVersion:
     """12 hexadecimal digits."""
     key: str
     """The artifact that holds its files."""
-    about: ModelAbout
+    about: ModelAbout = field(repr=False)
     store: Store | None = field(default=None, repr=False, compare=False)
     """Where it is kept; None while it is being made."""
 
