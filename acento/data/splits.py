@@ -14,8 +14,8 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SplitBy as SplitBy
 from acento.data.sources.base import stretch_of
+from acento.data.sources.files import CSV_NAMES
 from acento.data.sources.folders.audio_folder import COLUMNS
-from acento.data.sources.folders.files import CSV_NAMES
 from acento.data.utterance import SPLITS, Utterance
 
 SPLIT_BY: tuple[SplitBy, ...] = ("auto", "speaker", "prompt")

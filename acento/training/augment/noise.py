@@ -10,7 +10,7 @@ import numpy.typing as npt
 from acento.core.audio.recording import AudioError, decode
 from acento.core.errors import DataError
 from acento.core.fingerprint import fingerprint, sha256
-from acento.data.sources.folders.files import AUDIO_SUFFIXES
+from acento.data.sources.files import AUDIO_SUFFIXES
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio
 from acento.training.augment.options import Color

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, stretch
-from acento.data.sources.folders.files import (
+from acento.data.sources.files import (
     AUDIO_SUFFIXES,
     CSV_NAMES,
     composed,

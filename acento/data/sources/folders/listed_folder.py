@@ -17,8 +17,8 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Rejection, Source, SourceItem, split_in, stretch_of
+from acento.data.sources.files import CSV_NAMES, has_own_texts, walk
 from acento.data.sources.folders.audio_folder import AudioFolder
-from acento.data.sources.folders.files import CSV_NAMES, has_own_texts, walk
 from acento.data.sources.tables.nemo_manifest import NemoManifest
 from acento.data.sources.tables.table import AUDIO, TEXT, Table
 from acento.data.sources.tables.table_file import TableFile

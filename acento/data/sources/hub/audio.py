@@ -10,7 +10,7 @@ from typing import Any
 
 from acento.core.errors import DataError
 from acento.core.hub import hub_error, hub_token
-from acento.data.sources.folders.files import find_file
+from acento.data.sources.files import find_file
 
 HUB = "hf://datasets/"
 

@@ -22,8 +22,8 @@ from acento.core.errors import AcentoError, DataError, InputError
 from acento.core.text.language import resolve_language
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, parse_split, split_of_folders, stretch
+from acento.data.sources.files import composed
 from acento.data.sources.folders.audio_folder import AudioFolder
-from acento.data.sources.folders.files import composed
 from acento.data.sources.folders.metadata import BAD_ROW, METADATA, NAMES
 from acento.data.sources.hub.audio import HUB, Recordings, as_stored
 from acento.data.sources.hub.columns import Columns, find_columns

@@ -11,7 +11,7 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_text, split_in
-from acento.data.sources.folders.files import find_recording, subfolders
+from acento.data.sources.files import find_recording, subfolders
 from acento.data.sources.layouts.layout import Layout, language_named
 from acento.data.sources.tables.text_lines import read_lines
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in, stretch
-from acento.data.sources.folders.files import subfolders
+from acento.data.sources.files import subfolders
 from acento.data.sources.layouts.kaldi_pipes import Pipes
 from acento.data.sources.layouts.layout import Layout, begins_with_split
 

@@ -10,7 +10,7 @@ from acento.core.audio.recording import channels_of
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_in
-from acento.data.sources.folders.files import AUDIO_SUFFIXES, split_suffix, walk
+from acento.data.sources.files import AUDIO_SUFFIXES, split_suffix, walk
 from acento.data.sources.tables.table_file import TableFile
 from acento.data.sources.tables.text_lines import read_lines
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acento.data.sources.base import Rejection, SourceItem, split_in
-from acento.data.sources.folders.files import find_recording, has_own_texts, holds, walk
+from acento.data.sources.files import find_recording, has_own_texts, holds, walk
 from acento.data.sources.layouts.layout import Layout, begins_with_split
 
 _LIST = ".trans.txt"

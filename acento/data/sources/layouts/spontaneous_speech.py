@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, known_text, split_in
-from acento.data.sources.folders.files import find_recording
+from acento.data.sources.files import find_recording
 from acento.data.sources.layouts.layout import Layout
 
 _PLACES = ("ss-corpus-*.tsv", "*/ss-corpus-*.tsv")

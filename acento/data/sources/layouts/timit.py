@@ -12,7 +12,7 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, SourceItem, split_in
-from acento.data.sources.folders.files import AUDIO_SUFFIXES, is_recording, split_suffix, walk
+from acento.data.sources.files import AUDIO_SUFFIXES, is_recording, split_suffix, walk
 from acento.data.sources.layouts.layout import Layout
 from acento.data.sources.tables.text_lines import read_text
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, known_text, split_in
-from acento.data.sources.folders.files import is_recording, split_suffix, walk
+from acento.data.sources.files import is_recording, split_suffix, walk
 from acento.data.sources.layouts.fleurs import text_column
 from acento.data.sources.layouts.layout import Layout, language_named
 

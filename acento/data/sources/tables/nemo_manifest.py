@@ -19,7 +19,7 @@ from typing import Any
 from acento.core.errors import DataError, InputError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, Source, SourceItem, as_text, fact_of, split_in, stretch
-from acento.data.sources.folders.files import find_file
+from acento.data.sources.files import find_file
 from acento.data.sources.tables.row_parts import facts_in
 from acento.data.sources.tables.table import by_name, unknown_columns
 from acento.data.sources.tables.text_lines import encoding_of

@@ -16,7 +16,7 @@ from typing import Any
 from acento.core.errors import InputError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import NO_TEXT, Reason, Rejection, Source, SourceItem, fact_of, split_in, stretch
-from acento.data.sources.folders.files import find_file
+from acento.data.sources.files import find_file
 from acento.data.sources.tables.row_parts import CHANNEL, facts_in, times_among
 from acento.data.sources.tables.table_file import DELIMITERS, TableFile
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
-from acento.data.sources.folders.files import (
+from acento.data.sources.files import (
     AUDIO_SUFFIXES,
     LOOKED_AT,
     find_recording,

@@ -21,7 +21,7 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
-from acento.data.sources.folders.files import CSV_NAMES, find_recording, has_own_texts, is_recording
+from acento.data.sources.files import CSV_NAMES, find_recording, has_own_texts, is_recording
 from acento.data.sources.layouts.layout import Layout, begins_with_split, not_text
 from acento.data.sources.tables.table import AUDIO, ID, TEXT
 from acento.data.sources.tables.text_lines import read_lines
