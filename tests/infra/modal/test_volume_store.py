@@ -1,6 +1,6 @@
 """The store in a Modal volume: who creates a name, what a dead creator leaves, and what goes wrong in a sentence.
 
-What all stores have in common is tested in ``tests/acento/store/test_contract.py``.
+What all stores have in common is tested in ``tests/acento/core/store/test_contract.py``.
 """
 
 import uuid

@@ -11,7 +11,7 @@ import soxr
 
 from acento.core.audio.recording import AudioError, decode
 
-FIELD = Path(__file__).parents[1] / "field" / "mp3"
+FIELD = Path(__file__).parents[3] / "field" / "mp3"
 SECONDS = {
     "cat_cbr": 5.17,
     "e_zero_frames": 2.67,
