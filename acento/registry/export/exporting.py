@@ -16,7 +16,7 @@ from acento.registry.card.card import exported_card
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion, export_key
 from acento.scoring.bootstrap import paired
-from acento.scoring.table import interval_text, percent_text
+from acento.scoring.table import interval_text, percent_text, points_text
 
 BOUND = 0.005
 """How far the dev WER may move, a fraction: half a point."""
@@ -219,7 +219,7 @@ def _see_within(version: ModelVersion, what: str, moved: Moved, bound: float) ->
         before, after = moved.before, moved.after
         raise ModelError(
             f"The export of {version.title} ({what}) is refused: on dev its WER is {percent_text(after)} %, the "
-            f"model's own {percent_text(before)} %, which is {100 * (after - before):+.2f} points, 95 % interval "
-            f"{moved.interval}, all of it more than the {100 * bound:.2f} allowed; choose a finer quantization, or "
-            "allow more with --bound."
+            f"model's own {percent_text(before)} %, which is {points_text(after - before, digits=2)} points, with a "
+            f"95 % interval of {moved.interval}, all of it more than the {100 * bound:.2f} allowed; choose a finer "
+            "quantization, or allow more with --bound."
         )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import pyarrow.parquet as pq
-from markupsafe import Markup
 
 from acento.core.store import Store
 from acento.core.templates import render
@@ -66,8 +65,8 @@ def page(report: DoctorReport, suspects: Sequence[Suspect], audio: dict[str, byt
         cases=[_case(rank, one, audio[one.id]) for rank, one in shown],
         table={"columns": COLUMNS, "rows": [findings_row(rank, one, action="") for rank, one in shown]},
         findings_file=FINDINGS,
-        script=Markup(script),
-        script_digest=Markup(b64encode(sha256(script.encode()).digest()).decode()),
+        script=script,
+        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
         version=VERSION,
     )
 
