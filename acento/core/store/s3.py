@@ -8,13 +8,12 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acento.core.errors import InputError, StoreError, TransientError
-from acento.core.store.base import Stored
+from acento.core.store.base import Stored, together
 from acento.core.store.objects import Objects
 from acento.core.store.s3_client import Retries, again, connect, sentence, status
 
@@ -92,9 +91,7 @@ class S3Objects(Objects):
                     written = os.pwrite(file.fileno(), data, start)
                     data, start = data[written:], start + written
 
-            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="s3") as threads:
-                for _ in threads.map(part, range(0, size, PART)):
-                    pass
+            together(part, range(0, size, PART), AT_ONCE)
 
     def put(self, key: str, data: bytes) -> None:
         """See :meth:`Objects.put`."""
@@ -150,13 +147,7 @@ class S3Objects(Objects):
         def delete(key: str) -> None:
             self._ask(lambda s3: s3.delete_object(**self._named(key)))
 
-        names = [*keys]
-        if len(names) == 1:
-            delete(names[0])
-        elif names:
-            with ThreadPoolExecutor(min(DELETES, len(names)), thread_name_prefix="s3") as threads:
-                for _ in threads.map(delete, names):
-                    pass
+        together(delete, keys, DELETES)
 
     def refresh(self) -> None:
         """See :meth:`Objects.refresh`: S3 shows at once what was written."""
@@ -203,8 +194,7 @@ class S3Objects(Objects):
                         raise
                     return {"PartNumber": number, "ETag": done["ETag"]}
 
-                with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="s3") as threads:
-                    parts = [*threads.map(part, range(1, -(-size // step) + 1))]
+                parts = together(part, range(1, -(-size // step) + 1), AT_ONCE)
             self._ask(lambda s3: self._complete(s3, named, upload, parts, size))
         except BaseException:
             with suppress(Exception):
