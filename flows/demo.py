@@ -6,7 +6,7 @@ Both stage a data set, benchmark models on it, specialize one of them, and let t
 from typing import Any, Final
 
 from prefect import flow
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
 from acento.api.specializing import Specialized
@@ -52,10 +52,8 @@ REAL_BOUND: Final = 0.05
 about 2 points as chance; a bound of 2 points would take some 700 clips to hold, even for a model that lost nothing."""
 
 
-class Demonstrated(BaseModel):
+class Demonstrated(BaseModel, frozen=True):
     """What a demo measured."""
-
-    model_config = ConfigDict(frozen=True)
 
     published: PublishedRun
     """The models as they are published."""

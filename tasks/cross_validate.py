@@ -1,6 +1,6 @@
 """The tasks of a cross-validation: plan one training for each fold, and sum up what all of them tested."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.training import PlannedTraining, on_prepared, training_options, usable_card
 from acento.core.settings import settings
@@ -19,10 +19,8 @@ from tasks.progress import progress_artifact
 HEADER = ("fold", "clips tested", "groups", "learned from", "base WER %", "tuned WER %")
 
 
-class CrossValidated(BaseModel):
+class CrossValidated(BaseModel, frozen=True):
     """A cross-validation and where its files are."""
-
-    model_config = ConfigDict(frozen=True)
 
     report: FoldsReport
     key: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
@@ -20,20 +20,16 @@ from tasks.progress import progress_artifact
 _SHOWN = 20
 
 
-class PlannedExamination(BaseModel):
+class PlannedExamination(BaseModel, frozen=True):
     """What the doctor's model is to transcribe: every split of a version, and how the work is shared."""
-
-    model_config = ConfigDict(frozen=True)
 
     transcriptions: list[Transcription]
     placements: int
     compute: str
 
 
-class DoctorReference(BaseModel):
+class DoctorReference(BaseModel, frozen=True):
     """Where the doctor's findings are, and how many there are."""
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     """Name and version, such as ``santiago@2``."""

@@ -1,6 +1,6 @@
 """The task that draws a learning curve: dev WER by training clips, and what more of them may bring."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.training import PlannedTraining
 from acento.core.settings import settings
@@ -14,10 +14,8 @@ from tasks.policy import say, step
 HEADER = ("share", "clips", "dev WER %", "95 % interval", "best step")
 
 
-class DrawnCurve(BaseModel):
+class DrawnCurve(BaseModel, frozen=True):
     """A learning curve and where its picture is."""
-
-    model_config = ConfigDict(frozen=True)
 
     curve: DataCurve
     key: str

@@ -1,6 +1,6 @@
 """The tasks that score a transcription and publish a run."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.settings import settings
 from acento.core.store import open_store
@@ -11,10 +11,8 @@ from tasks.policy import cached, say, step
 from tasks.transcribe import Transcribed
 
 
-class PublishedRun(BaseModel):
+class PublishedRun(BaseModel, frozen=True):
     """A finished run: where its files are."""
-
-    model_config = ConfigDict(frozen=True)
 
     run: str
     folder: str

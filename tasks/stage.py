@@ -1,7 +1,7 @@
 """The task that stages a source as a data set."""
 
 from prefect.events import emit_event
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api import staging
 from acento.core.duration import duration
@@ -18,10 +18,8 @@ STAGED = "acento.dataset.staged"
 """The event that a data set has a new version."""
 
 
-class StagedReference(BaseModel):
+class StagedReference(BaseModel, frozen=True):
     """Which version of which data set a staging ended with, and a few counts: what travels between steps."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     version: int

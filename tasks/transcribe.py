@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from threading import Lock
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import AcentoError, InputError, may_pass
 from acento.core.progress import report
@@ -22,10 +22,8 @@ from tasks.progress import progress_artifact
 _log = logging.getLogger(__name__)
 
 
-class Transcribed(BaseModel):
+class Transcribed(BaseModel, frozen=True):
     """What a transcription came to."""
-
-    model_config = ConfigDict(frozen=True)
 
     title: str
     parts: int

@@ -3,7 +3,7 @@
 import logging
 
 from prefect.artifacts import create_table_artifact
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api import validating
 from acento.core.settings import settings
@@ -17,10 +17,8 @@ from tasks.progress import progress_artifact
 _log = logging.getLogger(__name__)
 
 
-class VerdictReference(BaseModel):
+class VerdictReference(BaseModel, frozen=True):
     """Where a verdict is, and what it came to."""
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     """Name and version, such as ``santiago@2``."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.precheck import unusable
 from acento.api.working import Named, name_of, options_of, working
@@ -34,10 +34,8 @@ from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 _log = logging.getLogger(__name__)
 
 
-class PlannedRun(BaseModel):
+class PlannedRun(BaseModel, frozen=True):
     """A run that has begun, and what is to be transcribed for it."""
-
-    model_config = ConfigDict(frozen=True)
 
     run: str
     placements: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.working import Named, name_of, working
 from acento.core.store import Store
@@ -19,10 +19,8 @@ from acento.registry.smaller_step import smaller_step
 from acento.registry.versions import find_version
 
 
-class Judged(BaseModel):
+class Judged(BaseModel, frozen=True):
     """What the gate said of a candidate, and where the whole of it is."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     """``registry:NAME@VERSION``."""

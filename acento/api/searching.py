@@ -9,7 +9,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.training import PlannedTraining, plan_training, train_here
 from acento.api.working import Named, name_of, options_of, working
@@ -42,10 +42,8 @@ Train = Callable[[FinetuneJob, Callable[[Row], None], Callable[[], str | None]],
 """Executes a training: it tells each new row of its history, and asks now and then for a reason to end."""
 
 
-class TrialLine(BaseModel):
+class TrialLine(BaseModel, frozen=True):
     """One line of the table of trials."""
-
-    model_config = ConfigDict(frozen=True)
 
     number: int
     tried: str
@@ -56,10 +54,8 @@ class TrialLine(BaseModel):
     state: str
 
 
-class Searched(BaseModel):
+class Searched(BaseModel, frozen=True):
     """What a search came to."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     why: str

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.benchmarking import run_here
 from acento.api.precheck import check_specialization
@@ -22,10 +22,8 @@ STEPS_BACK = 3
 """Smaller steps that are tried at most: each is one more look at the test split, and the verdict counts them."""
 
 
-class Specialized(BaseModel):
+class Specialized(BaseModel, frozen=True):
     """What came of a specialization."""
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     base_model: str

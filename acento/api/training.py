@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.api.precheck import check_training
 from acento.api.working import Named, name_of, options_of, working
@@ -28,10 +28,8 @@ from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
 _log = logging.getLogger(__name__)
 
 
-class PlannedTraining(BaseModel):
+class PlannedTraining(BaseModel, frozen=True):
     """A training that can begin: its data are prepared."""
-
-    model_config = ConfigDict(frozen=True)
 
     title: str
     compute: str

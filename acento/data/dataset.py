@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.errors import DataError, InputError
 from acento.core.store import Store
@@ -20,10 +20,8 @@ REJECTED = "rejected.parquet"
 _CARD = "card.json"
 
 
-class DataPart(BaseModel):
+class DataPart(BaseModel, frozen=True):
     """One immutable Parquet file of clips: the artifact's key, and what can be known without opening it."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     clips: int
@@ -32,10 +30,8 @@ class DataPart(BaseModel):
     """The version of the data set that brought this part."""
 
 
-class Card(BaseModel):
+class Card(BaseModel, frozen=True):
     """A version of a staged data set: everything but the bytes."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     version: int

@@ -2,16 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 SplitBy = Literal["auto", "speaker", "prompt"]
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class SourceOptions(BaseModel):
+class SourceOptions(BaseModel, frozen=True, extra="forbid"):
     """What a source may be told beside its place; a kind of source ignores what it has no use for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     revision: _Text | None = Field(None, description="Of a Hugging Face data set: branch, tag or commit.")
     config: _Text | None = Field(None, description="Of a Hugging Face data set: which configuration.")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
@@ -34,10 +34,8 @@ _LOOKS = 8
 _SCORE = "score.json"
 
 
-class Transcription(BaseModel):
+class Transcription(BaseModel, frozen=True):
     """One model on one split of one data set: everything that decides the texts."""
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     """Name and version, such as ``santiago@2``."""
@@ -58,10 +56,8 @@ class Transcription(BaseModel):
         return f"{self.model.id.rstrip('/').rpartition('/')[2]} on {self.dataset_title}/{self.split}"
 
 
-class Scored(BaseModel):
+class Scored(BaseModel, frozen=True):
     """A score in the store."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     digest: str

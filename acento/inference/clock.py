@@ -5,13 +5,11 @@ from contextlib import contextmanager
 from itertools import pairwise
 from time import perf_counter
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 
-class Timings(BaseModel):
+class Timings(BaseModel, frozen=True):
     """Seconds of one part; the shares of read and features may overlap the model's, the wall time counts once."""
-
-    model_config = ConfigDict(frozen=True)
 
     audio_s: float
     wall_s: float

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
@@ -13,10 +13,8 @@ from acento.models.families import FAMILIES
 from acento.models.spec import ModelSpec
 
 
-class TranscribeJob(BaseModel):
+class TranscribeJob(BaseModel, frozen=True):
     """Decode one part of a plan with one model."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["transcribe"] = "transcribe"
     plan: str
@@ -58,10 +56,8 @@ class TranscribeJob(BaseModel):
         return f"jobs/{self.fingerprint}"
 
 
-class JobResult(BaseModel):
+class JobResult(BaseModel, frozen=True):
     """What executing a job came to."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     part: int
@@ -73,10 +69,8 @@ class JobResult(BaseModel):
     """Clips that have no text after this."""
 
 
-class Measurement(BaseModel):
+class Measurement(BaseModel, frozen=True):
     """What the clock said when an attempt was computed: never cached, never part of a result."""
-
-    model_config = ConfigDict(frozen=True)
 
     job: str
     attempt: int

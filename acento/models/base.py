@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 Audio = npt.NDArray[np.float32]
 """Samples of one channel at 16 kHz, float32 in [-1, 1], shape ``(samples,)``."""
@@ -16,10 +16,8 @@ DeviceType = Literal["cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
-class DecodeOptions(BaseModel):
+class DecodeOptions(BaseModel, frozen=True):
     """What decides, beside the model and the audio, which text comes out; part of a job's identity."""
-
-    model_config = ConfigDict(frozen=True)
 
     language: str | None = None
     """ISO 639-1 code that the model is told; None lets a multilingual model guess for each clip."""

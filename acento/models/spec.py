@@ -1,14 +1,12 @@
 """A model as a job or a registry names it."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.models.checkpoints.checkpoint import Checkpoint
 
 
-class ModelSpec(BaseModel):
+class ModelSpec(BaseModel, frozen=True):
     """A model as a job names it: where to load it from, and what it must then be."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     revision: str | None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio, Recognizer
@@ -17,10 +17,8 @@ Strategy = Literal["encoder", "full", "decoder", "lora", "last-n"]
 """What of a model learns."""
 
 
-class Needs(BaseModel):
+class Needs(BaseModel, frozen=True, extra="forbid"):
     """What prepared data depends on beside the clips: all that the model decides."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: str
     labels: str

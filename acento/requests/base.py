@@ -7,7 +7,7 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from acento.core.errors import InputError
@@ -33,10 +33,8 @@ def option(*names: str) -> Option:
     return Option(names)
 
 
-class Request(BaseModel):
+class Request(BaseModel, frozen=True, extra="forbid"):
     """What a person asks of a job, before anything named in it has been looked for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def of(cls, **values: Any) -> Self:

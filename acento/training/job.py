@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
@@ -20,10 +20,8 @@ TRAINING_VERSION = 1
 """Raised by hand whenever the same job may make other weights."""
 
 
-class FinetuneJob(BaseModel):
+class FinetuneJob(BaseModel, frozen=True):
     """One base model, prepared data and a recipe."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["finetune"] = "finetune"
     name: str
@@ -106,10 +104,8 @@ def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
                 live.keys.add(key)
 
 
-class FinetuneResult(BaseModel):
+class FinetuneResult(BaseModel, frozen=True):
     """What executing a job came to; rates are fractions."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     """The job's folder in the store."""

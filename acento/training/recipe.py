@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from acento.core.errors import InputError
 from acento.core.text import NORMALIZERS
@@ -29,10 +29,8 @@ _FINE: Final = 40.0
 """OpenAI's advice to the Hugging Face fine-tuning event of 2022: a fortieth of the rate of pre-training."""
 
 
-class Recipe(BaseModel):
+class Recipe(BaseModel, frozen=True, extra="forbid"):
     """How a model learns. ``steps`` are optimizer steps, each of ``batch_size * accumulate`` clips."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: Strategy = "encoder"
     """What learns. An accent changes how words sound and not which there are, so the decoder may rest; it is what

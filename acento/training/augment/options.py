@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 Color = Literal["white", "pink", "brown"]
 
@@ -26,13 +26,11 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 _Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
-class Augmentation(BaseModel):
+class Augmentation(BaseModel, frozen=True, extra="forbid"):
     """How often and how far clips are changed, drawn anew for each clip at each step.
 
     A probability of 0 and no masks, as by default, leave every clip as it is.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     speed: Probability = 0.0
     """Probability that a clip is played faster or slower, pitch and tempo alike (Ko et al. 2015)."""

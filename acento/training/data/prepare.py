@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from acento.core.audio.recording import decode_flac
 from acento.core.errors import DamagedError, DataError
@@ -50,10 +50,8 @@ _SENTENCES = {
 }
 
 
-class PreparedRef(BaseModel):
+class PreparedRef(BaseModel, frozen=True):
     """A prepared split: where it is and how much it holds."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     split: str

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from acento.core.errors import InputError
 from acento.data.source_options import SplitBy
@@ -24,19 +24,15 @@ DEV_FOLDS = 8
 """A fold's dev set is about one eighth of the clips that it does not test, as a whole number of groups."""
 
 
-class Share(BaseModel):
+class Share(BaseModel, frozen=True, extra="forbid"):
     """So many percent of the train split; all of dev steers, and is what is measured."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["share"] = "share"
     percent: float = Field(gt=0, le=100)
 
 
-class Fold(BaseModel):
+class Fold(BaseModel, frozen=True, extra="forbid"):
     """One fold of several over all clips: it tests its own groups, and learns from the others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["fold"] = "fold"
     number: int = Field(ge=0)
