@@ -29,7 +29,7 @@ def collect() -> dict[str, Any]:
     return {
         "commands": _commands(),
         "settings": _settings(),
-        "environment variables": _names(_matching(trees.values(), r"ACENTO_[A-Z_]+")),
+        "environment variables": _names([*_matching(trees.values(), r"ACENTO_[A-Z_]+"), *_settings_variables()]),
         "flows": _flows(),
         "deployments": _deployments(),
         "requests": _requests(),
@@ -93,6 +93,13 @@ def _of_annotation(annotation: Any) -> tuple[set[str], set[str]]:
 
 
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "minItems")
+
+
+def _settings_variables() -> Iterator[str]:
+    from acento.core.settings import Settings
+
+    prefix = Settings.model_config["env_prefix"]
+    return (f"{prefix}{name}".upper() for name in Settings.model_fields)
 
 
 def _settings() -> dict[str, Any]:
