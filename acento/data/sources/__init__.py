@@ -14,7 +14,7 @@ _FILES = (
     "archives.archive:Archive",
     "layouts.lhotse:Lhotse",
     "transcripts.timed_transcript:TimedTranscript",
-    "tables.transcript_list:TranscriptList",
+    "layouts.transcript_list:TranscriptList",
     "tables.table:Table",
     "tables.nemo_manifest:NemoManifest",
 )
@@ -30,7 +30,7 @@ _FOLDERS = (
     "folders.listed_folder:ListedFolder",
     "layouts.timit:Timit",
     "transcripts.timed_transcript:TimedTranscriptFolder",
-    "tables.transcript_list:TranscriptListFolder",
+    "layouts.transcript_list:TranscriptListFolder",
     "folders.audio_folder:AudioFolder",
 )
 _KINDS = ("archives.remote:RemoteSource", *_FILES, *_FOLDERS)
