@@ -76,7 +76,9 @@ def test_the_same_again_is_neither_converted_nor_scored(store: LocalStore, versi
 def test_a_wer_that_moved_beyond_the_bound_is_refused_and_nothing_kept(
     store: LocalStore, version: ModelVersion, exported: int
 ) -> None:
-    with pytest.raises(ModelError, match=r"which is [+-]5.00 points, with a 95 % interval of \[.*\], all of it more than"):
+    with pytest.raises(
+        ModelError, match=r"which is [+-]5.00 points, with a 95 % interval of \[.*\], all of it more than"
+    ):
         export_model(store, version, "ctranslate2", "int8", errors(200, exported))
     assert not list(store.list(f"{version.folder_key}/exports"))
     assert not list((store.root / "tmp").iterdir())
