@@ -49,7 +49,7 @@ class Reader:
     def _type(self, command: str) -> str:
         if command.startswith("acento "):
             store = {"ACENTO_STORE": str(self._folder / ".acento"), "COLUMNS": "200"}
-            done = acento(self._server, self._folder, *shlex.split(command)[1:], **store)
+            done = acento(self._server, self._folder, *shlex.split(command)[1:], timeout=500, **store)
         else:
             done = subprocess.run(
                 ["bash", "-c", command], cwd=self._folder, capture_output=True, text=True, timeout=60, check=False
@@ -92,8 +92,9 @@ def reader(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("path", [*FIRST, *LATER])
 def test_the_commands_of_a_page_print_what_it_says(reader: Reader, path: str) -> None:
-    for earlier in (*FIRST, path):
+    for earlier in FIRST[: FIRST.index(path)] if path in FIRST else FIRST:
         reader.read(earlier)
+    reader.read(path)
 
 
 def test_other_words_and_counts_are_found_and_other_times_are_not() -> None:
