@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # pip asked for a plain torch would fetch the newest build with several GB of CUDA: so torch comes first, pinned.
 TORCH  := torch==2.13.0
 # the markers of tests that need what a machine may lack
-REAL   := real or browser or postgres or nemo or eightbit or docker or spark or mount
+REAL   := real or browser or postgres or nemo or eightbit or docker or spark or ray or mount
 
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
@@ -45,7 +45,7 @@ test: check  ## everything that needs nothing but this machine (under 20 minutes
 
 test-real: env  ## what a machine may lack: installs it as root on Debian, and says what it left out
 	.ci/install-real
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo,eight-bit,spark]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,nemo,eight-bit,spark,ray]' -c constraints.txt
 	$(BIN)/python -m pytest -q -m '$(REAL)'
 
 demo-models: env  ## train the shipped models anew (about two hours on 2 cores)

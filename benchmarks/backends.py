@@ -5,8 +5,8 @@
 Speaks the demo set once, and stages it anew for each backend. Then `acento benchmark` runs as a command, with float32,
 one thread and two placements, wherever this machine has what it takes: work pools of processes, of Docker containers
 (an engine that is there, or `dockerd` as root) and of Modal sandboxes, Modal's functions, a local Spark with two
-executor processes, and inline with the store on S3. Modal is the stand-in of the tests, S3 the server that the tests
-start.
+executor processes, a local Ray with two processes, and inline with the store on S3. Modal is the stand-in of the tests,
+S3 the server that the tests start.
 
 Prints for each the digest of (id, text, reason) of all clips, seconds by the clock, and which processes decoded, as the
 measurements have it (host and process id). It ends with 1 if a digest differs from that of inline, or if a backend that
@@ -209,6 +209,13 @@ def _spark(folder: Path, _: Any) -> Iterator[Place]:
 
 
 @contextmanager
+def _ray(folder: Path, _: Any) -> Iterator[Place]:
+    if importlib.util.find_spec("ray") is None:
+        raise Unavailable("pip install 'acento[ray]'")
+    yield Place(str(folder), "ray", {"ACENTO_RAY_ADDRESS": "local[2]"})
+
+
+@contextmanager
 def _s3(_: Path, __: Any) -> Iterator[Place]:
     from s3 import s3_serving
 
@@ -240,6 +247,7 @@ PLACES: dict[str, Callable[[Path, Any], AbstractContextManager[Place]]] = {
     "work-pool modal": _modal_pool,
     "modal": _modal,
     "spark": _spark,
+    "ray": _ray,
     "inline, store on S3": _s3,
 }
 

@@ -1,4 +1,4 @@
-"""The flow ``run-placement``: one placement of the compute backend ``work-pool``; nobody starts it by hand."""
+"""The flow ``run-placement``: one slice of the jobs of the compute backend ``work-pool``; nobody starts it by hand."""
 
 from typing import Annotated
 
@@ -6,17 +6,21 @@ from prefect import flow
 from pydantic import Field
 
 import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
-from tasks.run_placement import serve_board
+from tasks.run_placement import do_slice
 
 
 @flow(name="run-placement", persist_result=False)
-def run_placement(board: str, title: str = "work", placements: Annotated[int, Field(ge=1)] = 1) -> dict[str, int]:
-    """Take parts of a benchmark, or a training, from a board in the store until none is left.
+def run_placement(
+    work: str, run: str, jobs: list[int], title: str = "work", placements: Annotated[int, Field(ge=1)] = 1
+) -> dict[str, int]:
+    """Do a slice of a list of jobs in the store: parts of a benchmark, or a training.
 
     Args:
-        board: the board's id; the store is the one that ACENTO_STORE names here.
+        work: the id of the list; the store is the one that ACENTO_STORE names here.
+        run: the name of this run in it.
+        jobs: the slice: its jobs by their index in the list.
         title: what the work is called.
-        placements: how many share it, for what measurements say.
+        placements: how many runs share it, for what measurements say.
     """
-    served = serve_board(board, title, placements)
-    return {"done": served.done, "failed": served.failed}
+    done = do_slice(work, run, jobs, title, placements)
+    return {"done": done.done, "failed": done.failed}

@@ -1,4 +1,4 @@
-"""What a placement does: take jobs from a board until none is left, with its progress where a person can see it."""
+"""What a run of a work pool does: its slice of the jobs, with its progress where a person can see it."""
 
 import signal
 import socket
@@ -7,53 +7,53 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
-from prefect.runtime import flow_run
-
 from acento.core.errors import InputError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.inference.runner import Runner
-from infra.compute.board import Board
-from infra.compute.serving import Served
+from infra.compute.worker import RunReport, run_slice
+from infra.compute.worklist import WorkList
 from tasks.artifacts import artifact_key
 from tasks.policy import say
 from tasks.progress import progress_artifact
 
 
-def serve_board(board: str, title: str, placements: int) -> Served:
-    """Serve a board of the store as the placement of this flow run.
+def do_slice(work: str, run: str, indices: list[int], title: str, count: int) -> RunReport:
+    """Do some jobs of a list in the store as the run of that name.
 
     Raises:
-        InputError: the board is not in the store that this machine sees.
+        InputError: the list is not in the store that this machine sees.
         AcentoError: the store cannot be read or written.
     """
     store = open_store(settings().store)
-    posted = Board(store, board)
-    if not posted.open:
+    listed = WorkList(store, work)
+    if not listed.exists:
         raise InputError(
-            f"The board {board} is not in the store {store.url} as {socket.gethostname()} sees it: the run that posted "
-            "it has ended, or that folder is another one here; give both machines the same store, such as "
+            f"The list of jobs {work} is not in the store {store.url} as {socket.gethostname()} sees it: the run that "
+            "wrote it has ended, or that folder is another one here; give both machines the same store, such as "
             "ACENTO_STORE=s3://bucket/prefix."
         )
-    total, step = posted.seconds, f"{title} here"
+    jobs = [listed.jobs[index] for index in indices]
+    total, step = sum(job.seconds for job in jobs if job.kind == "transcribe"), f"{title} here"
     audio, lock = 0.0, threading.Lock()
 
-    def heard(seconds: float) -> None:
+    def on_progress(seconds: float) -> None:
         nonlocal audio
         with lock:
             audio += seconds
-        report(step, min(audio, total), total, "s of audio of all placements")
+        report(step, min(audio, total), total, "s of audio")
 
-    name = f"{flow_run.id.replace('-', '')}.{flow_run.run_count}"
     with (
-        progress_artifact(artifact_key("placement", title), f"Placement for {title}"),
+        progress_artifact(artifact_key("slice", title), f"Slice of {title}"),
         _given_back() as ending,
         closing(Runner(store)) as runner,
     ):
-        served = posted.serve(runner, name, "work-pool", placements, ending=ending, heard=heard)
-    say(f"{title}: {served.done} jobs done, {served.failed} failed; {served.why}.")
-    return served
+        done = run_slice(
+            listed, runner, run, indices, backend="work-pool", count=count, ending=ending, on_progress=on_progress
+        )
+    say(f"{title}: {done.done} jobs done, {done.failed} failed; {done.why}.")
+    return done
 
 
 @contextmanager

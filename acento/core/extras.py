@@ -7,7 +7,7 @@ from typing import Literal
 
 from acento.core.errors import InputError
 
-Extra = Literal["ctranslate2", "docker", "eight-bit", "modal", "nemo", "search", "spark"]
+Extra = Literal["ctranslate2", "docker", "eight-bit", "modal", "nemo", "ray", "search", "spark"]
 
 EXTRAS: Mapping[Extra, tuple[str, str]] = {
     "ctranslate2": ("ctranslate2", "ctranslate2"),
@@ -15,6 +15,7 @@ EXTRAS: Mapping[Extra, tuple[str, str]] = {
     "eight-bit": ("bitsandbytes", "bitsandbytes"),
     "modal": ("modal", "modal"),
     "nemo": ("nemo_toolkit", "nemo"),
+    "ray": ("ray", "ray"),
     "search": ("optuna", "optuna"),
     "spark": ("pyspark", "pyspark"),
 }

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from acento.core.errors import InputError
 
-ComputeName: TypeAlias = Literal["inline", "work-pool", "modal", "spark"]
+ComputeName: TypeAlias = Literal["inline", "work-pool", "modal", "spark", "ray"]
 """The compute backends: what ``--compute`` and ``ACENTO_COMPUTE`` may say."""
 
 
@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         False, description="a folder as the store is mounted at the same path on the machines of a cluster"
     )
     spark_master: str = Field("local[2]", description="the Spark session of the backend spark")
+    ray_address: str = Field(
+        "local", description="the Ray cluster of the backend ray: local, local[2], auto, or ray://host:10001"
+    )
     threads: int = Field(1, ge=1, description="CPU threads of each placement: part of the work, as it moves digits")
     workers: int | None = Field(None, ge=1, description="processes that stage audio; default: one for each core")
     study: SecretStr | None = Field(

@@ -17,6 +17,7 @@ _BACKENDS: dict[str, str] = {
     "work-pool": "infra.compute.work_pool:WorkPoolCompute",
     "modal": "infra.compute.modal:ModalCompute",
     "spark": "infra.compute.spark:SparkCompute",
+    "ray": "infra.compute.ray:RayCompute",
 }
 """Where each backend is; an engine is imported when it is asked for."""
 

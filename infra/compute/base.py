@@ -47,14 +47,14 @@ class Compute(ABC):
         noted: Callable[[Row], None] = lambda _: None,
         stop: Callable[[], str | None] = lambda: None,
     ) -> Generator[Outcome, None, None]:
-        """Execute jobs on ``placements`` processes or threads; yield each outcome when it is there, in any order.
+        """Execute jobs by so many workers, processes or threads; yield each outcome when it is there, in any order.
 
         A job that fails does not stop the others. Closing the iterator calls off what is not done. Several threads may
         call this at once, each with jobs of its own.
 
         Args:
             jobs: what to do.
-            placements: how many at a time.
+            placements: how many workers at a time.
             heard: told audio seconds as they are decoded, from any thread, where the backend can know.
             noted: told each new row of a training's history, from any thread.
             stop: asked now and then while trainings run; a reason ends them with a checkpoint.

@@ -1,4 +1,4 @@
-"""Why a placement of a work pool ended, from what Prefect and its worker say, in words that tell how to mend it."""
+"""Why a run of a work pool ended, from what Prefect and its worker say, in words that tell how to mend it."""
 
 import re
 from urllib.parse import unquote
@@ -24,7 +24,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 
 
 def in_plain_words(said: str) -> str:
-    """Return how a placement ended for a person; what is not known as it was said, of a traceback its own line.
+    """Return how a run ended for a person; what is not known as it was said, of a traceback its own line.
 
     >>> in_plain_words('ImageNotFound: 404 Client Error for http+docker: Not Found ("No such image: acento:cuda")')[:60]
     "the image acento:cuda is neither on the worker's Docker host"

@@ -1,4 +1,4 @@
-"""Compute in this process: placements are threads that share one loaded model and take jobs from one queue.
+"""Compute in this process: workers are threads that share one loaded model and take jobs from one queue.
 
 A training wants a process for itself, as torch's random state and number of threads belong to a process: the first one
 has this process, and others that run beside it have processes of their own.
@@ -75,7 +75,7 @@ class InlineCompute(Compute):
 
 
 def _useful(jobs: Sequence[Job], placements: int) -> int:
-    """Return how many placements share some work: of threads that decode on the CPU no more than its cores hold.
+    """Return how many workers share some work: of threads that decode on the CPU no more than its cores hold.
 
     Others would wait for a core, each with the memory of a batch, and end later than the rest.
     """

@@ -24,7 +24,7 @@ from acento.models.devices import Elsewhere
 from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.reach import check_reach, kind_of
-from infra.compute.telling import read_outcome
+from infra.compute.serialization import read_outcome
 from infra.modal.container import NEWS, stop_of
 from infra.modal.errors import check_token, explain, explained
 from infra.modal.mapping import Mapping, Over

@@ -1,4 +1,4 @@
-"""A Prefect work pool as placements need it: is it there, does anybody work for it, submit, watch and cancel runs.
+"""A Prefect work pool as runs of slices need it: is it there, does anybody work for it, submit, watch and cancel runs.
 
 Every call asks the server once and raises ``httpx.HTTPError`` when it does not answer: whoever calls knows how long to
 be patient.
@@ -153,7 +153,7 @@ def call_off(runs: Sequence[tuple[UUID, State[Any] | None]]) -> None:
     with client() as ask:
         for run, state in runs:
             begun = state is None or state.is_running() or state.is_cancelling()
-            message = "The run that asked for this placement has ended."
+            message = "The run that asked for this slice has ended."
             new: State[Any] = Cancelling(message=message) if begun else Cancelled(message=message)
             ask.set_flow_run_state(run, new, force=not begun)
 
@@ -181,7 +181,7 @@ def refusal(error: BaseException) -> str | None:
 
 
 def current_title() -> str:
-    """Return the name of the task or flow run in which this is, for those of its placements."""
+    """Return the name of the task or flow run in which this is, for those of its slices."""
     task = TaskRunContext.get()
     if task is not None:
         return str(task.task_run.name)
@@ -247,10 +247,17 @@ def _deployment(ask: SyncPrefectClient, pool: str) -> UUID:
             entrypoint=ENTRYPOINT,
             work_pool_name=pool,
             tags=list(TAGS),
-            description="Takes parts of a benchmark, or a training, from a board in the store until none is left.",
+            description="Does a slice of the parts of a benchmark, or a training.",
         )
-    if found.entrypoint != ENTRYPOINT or found.work_pool_name != pool or found.paused:
-        update = DeploymentUpdate(entrypoint=ENTRYPOINT, work_pool_name=pool, paused=False, pull_steps=[])
+    # a deployment that an older version made may hold on to the parameters that its flow had
+    if found.entrypoint != ENTRYPOINT or found.work_pool_name != pool or found.paused or found.enforce_parameter_schema:
+        update = DeploymentUpdate(
+            entrypoint=ENTRYPOINT,
+            work_pool_name=pool,
+            paused=False,
+            pull_steps=[],
+            enforce_parameter_schema=False,
+        )
         ask.update_deployment(found.id, update)
     return found.id
 
@@ -260,7 +267,7 @@ def _away(url: str, error: httpx.HTTPError) -> TransientError:
 
 
 def _check_at_work(pool: WorkPool, online: bool) -> None:
-    """Refuse a pool in which placements would wait: for somebody, or for this very run, which has its last place."""
+    """Refuse a pool in which runs would wait: for somebody, or for this very run, which has its last place."""
     if pool.is_paused:
         raise InputError(
             f"Work pool {pool.name!r} is paused: `prefect work-pool resume {pool.name}` lets it take work again."
@@ -275,6 +282,6 @@ def _check_at_work(pool: WorkPool, online: bool) -> None:
     if pool.concurrency_limit == 0 or (mine == pool.name and pool.concurrency_limit == 1):
         raise InputError(
             f"Work pool {pool.name!r} runs {pool.concurrency_limit} at a time"
-            + (", and this run is that one: its placements would wait for ever" if mine == pool.name else "")
+            + (", and this run is that one: its slices would wait for ever" if mine == pool.name else "")
             + f"; `prefect work-pool set-concurrency-limit {pool.name} 4` lets more run."
         )

@@ -53,11 +53,13 @@ TABLE: dict[str, dict[Kind, Reach]] = {
     },
     "spark/local": {"folder": _OK, "s3": _OK, "modal": _OK},
     "spark/cluster": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
+    "ray/local": {"folder": _OK, "s3": _OK, "modal": _OK},
+    "ray/cluster": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
 }
 """Backend, and the type of its pool or master where that matters, and kind of store."""
 
-_ON_THIS_HOST = {"inline", "work-pool/process", "work-pool/docker", "spark/local"}
-_MOUNTING = {"work-pool/other", "spark/cluster"}
+_ON_THIS_HOST = {"inline", "work-pool/process", "work-pool/docker", "spark/local", "ray/local"}
+_MOUNTING = {"work-pool/other", "spark/cluster", "ray/cluster"}
 """Machines elsewhere that may have a folder in common with this one, and its network."""
 _POOLS = {"process", "docker", "modal"}
 
@@ -65,13 +67,16 @@ _POOLS = {"process", "docker", "modal"}
 def row_of(backend: str, type_: str | None) -> str:
     """Return a backend's row of the table.
 
+    >>> row_of("ray", "auto"), row_of("ray", "local[2]")
+    ('ray/cluster', 'ray/local')
+
     >>> row_of("work-pool", "kubernetes"), row_of("spark", "spark://master:7077"), row_of("modal", None)
     ('work-pool/other', 'spark/cluster', 'modal')
     """
     if backend == "work-pool":
         return f"work-pool/{type_ if type_ in _POOLS else 'other'}"
-    if backend == "spark":
-        return "spark/local" if (type_ or "local").startswith("local") else "spark/cluster"
+    if backend in ("spark", "ray"):
+        return f"{backend}/local" if (type_ or "local").startswith("local") else f"{backend}/cluster"
     return backend
 
 
@@ -91,10 +96,10 @@ def check_reach(backend: str, type_: str | None, store_url: str, api_url: str | 
     """Return how a backend gets to a store.
 
     Args:
-        backend: ``inline``, ``work-pool``, ``modal`` or ``spark``.
-        type_: the work pool's type, or the Spark master; None for backends without one.
+        backend: ``inline``, ``work-pool``, ``modal``, ``spark`` or ``ray``.
+        type_: the work pool's type, the Spark master or Ray's address; None for backends without one.
         store_url: the store's.
-        api_url: the Prefect API's, where placements report to it.
+        api_url: the Prefect API's, where runs report to it.
 
     Raises:
         InputError: it cannot get there, or its machines cannot get to the Prefect API; the sentence says what to set.
@@ -137,7 +142,8 @@ def _words(backend: str, type_: str | None) -> str:
     """Say a backend in a sentence."""
     if backend == "work-pool":
         return f"A work pool of type {type_}"
-    return f"The Spark cluster {type_}" if backend == "spark" else f"The backend {backend}"
+    clusters = {"spark": "Spark", "ray": "Ray"}
+    return f"The {clusters[backend]} cluster {type_}" if backend in clusters else f"The backend {backend}"
 
 
 def _is_local(url: str, *, network: bool = True) -> bool:

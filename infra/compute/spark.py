@@ -1,48 +1,40 @@
-"""Compute on Spark: a placement is a Spark task, and jobs and outcomes go through the store.
-
-A Spark job has as many tasks as placements are worth their starts; when those are measured to be slow, another one adds
-to them. Each takes parts from a board until none is free, so that a slow executor holds nobody up; one that Spark tries
-again goes on where its dead attempt was.
-"""
+"""Compute on Spark: a slice of the jobs is a Spark job of one task; jobs and outcomes go through the store."""
 
 import logging
 import re
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from acento.core.errors import AcentoError, InputError, TransientError, own_line
+from acento.core.errors import InputError, TransientError, own_line
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.devices import Elsewhere
 from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
-from infra.compute.board import BEAT_S, Board
+from infra.compute.dispatch import Dispatcher, Engine, RunState
 from infra.compute.portable import passed_on, portable
 from infra.compute.reach import check_reach
-from infra.compute.sizing import Pace, Sizer
-from infra.spark.placement import Errand, Placed, place, placement_prefix, task_of
+from infra.compute.sizing import Sizer
+from infra.compute.slice_task import SliceDone, SliceTask
+from infra.compute.worklist import HEARTBEAT_S
 from infra.spark.session import Session, check_spark, current_master, is_alive, is_local, open_session
+from infra.spark.task import run_task
 
 _log = logging.getLogger(__name__)
 
-POLL_S = 0.5
-"""Seconds between two looks at the board."""
-SILENT_BEATS = 6
-"""A placement that missed so many beats hangs."""
 GRACE_S = 120.0
-"""Seconds that placements have for a checkpoint, once their run is called off, before Spark kills their processes."""
+"""Seconds that runs have for a checkpoint, once their parent is called off, before Spark kills their processes."""
 
 
 class SparkCompute(Compute):
-    """Placements in Spark's executors, on this machine or a cluster."""
+    """Slices in Spark's executors, on this machine or a cluster."""
 
     name = "spark"
-    beat_s = BEAT_S
-    """Seconds between two signs of life of a placement."""
+    heartbeat_s = HEARTBEAT_S
+    """Seconds between two signs of life of a run."""
 
     def __init__(self, store: Store) -> None:
         """Take the store that jobs read from and write to; every executor must reach it by the same URL."""
@@ -75,48 +67,23 @@ class SparkCompute(Compute):
 
         Raises:
             InputError: pyspark or Java is missing, or the executors cannot reach the store.
+            AcentoError: runs end one after another and finish nothing.
             TransientError: the cluster does not answer.
         """
         if not jobs:
             return
         self.check()
         context = self._context(gpu=any(job.options.device_type == "cuda" for job in jobs))
-        board = Board.post(self._store, [portable(job) for job in jobs], beat_s=self.beat_s)
-        board.jobs = list(jobs)  # outcomes are of what the caller knows
-        work = _Work(context, self._store.url, board, ", ".join(sorted({job.kind for job in jobs})))
-        left = list(jobs)
-        told, stopped = 0.0, False
+        engine = SparkEngine(context, self._store.url, ", ".join(sorted({job.kind for job in jobs})))
+        dispatcher = Dispatcher(
+            self._store, [portable(job) for job in jobs], jobs, engine, self._sizer, self.heartbeat_s
+        )
         try:
-            while left:
-                self._sizer.learn(jobs, work.paces)
-                wanted = self._sizer.wanted(jobs, len(left), placements, told)
-                if work.grow(wanted.placements):
-                    _log.info("%s.", wanted.why)
-                over = work.over  # asked first: what was said until then is all on the board
-                outcomes = board.outcomes()
-                for row in board.rows():
-                    noted(row)
-                self._end_silent(board, work)
-                work.see()
-                if board.progress() > told:
-                    heard(board.progress() - told)
-                    told = board.progress()
-                for outcome in outcomes:
-                    left.remove(outcome.job)
-                    yield outcome
-                if over and left:
-                    error = work.error()
-                    self._drop(context)
-                    yield from (Outcome(job, None, error) for job in left)
-                    return
-                if not stopped and (reason := stop()) is not None:
-                    board.stop(reason)
-                    stopped = True
-                work.wait(POLL_S)
+            yield from dispatcher.run(placements, heard, noted, stop, patience_s=GRACE_S)
         finally:
-            board.cancel()
-            work.end()
-            board.clear()
+            engine.join()
+            if not is_alive(context):
+                self.close()  # it has ended by itself, and the next run starts another one
 
     def close(self) -> None:
         """See :meth:`Compute.close`; a session that was there before stays."""
@@ -125,13 +92,6 @@ class SparkCompute(Compute):
         if session is not None:
             session.close()
 
-    def _end_silent(self, board: Board, work: "_Work") -> None:
-        """End placements that hang, which Spark does not notice: it then tries their tasks again."""
-        now = time.monotonic()
-        for name, seen in board.beats().items():
-            if now - seen > SILENT_BEATS * board.beat_s and board.holds(name):
-                work.kill(name, f"it gave no sign of life for {now - seen:.0f} s")
-
     def _context(self, *, gpu: bool) -> Any:
         """Return the Spark context, started when it is first needed."""
         with self._lock:
@@ -139,112 +99,81 @@ class SparkCompute(Compute):
                 self._session = open_session(current_master(), gpu=gpu)
             return self._session.context
 
-    def _drop(self, context: Any) -> None:
-        """Forget a context that has ended by itself, so that the next run starts another one."""
-        if not is_alive(context):
-            self.close()
 
+class SparkEngine(Engine):
+    """Spark jobs of one task, each with a group and a thread of its own."""
 
-class _Work:
-    """The Spark jobs of one run, each in a thread of its own; they can be called off."""
+    def __init__(self, context: Any, store_url: str, what: str) -> None:
+        """Take Spark's context, the store's URL as executors know it, and what the work is."""
+        self._context, self._store_url, self._what = context, store_url, what
+        self._threads: dict[str, threading.Thread] = {}
+        self._ended: dict[str, RunState] = {}
+        self._refused = ""
+        self.title = f"Spark at {current_master()}"
 
-    def __init__(self, context: Any, store_url: str, board: Board, what: str) -> None:
-        self._context, self._store_url, self._board, self._what = context, store_url, board, what
-        self._group = f"acento-{board.id}"
-        self._threads: list[threading.Thread] = []
-        self._paces: dict[str, Pace] = {}
-        self._placed: list[Placed] = []
-        self._failure: BaseException | None = None
-        self._killed: set[str] = set()
-
-    def grow(self, wanted: int) -> bool:
-        """See that so many placements were begun in all; tell whether some had to be.
-
-        A Spark job has a fixed number of tasks, so those that are added are another one's.
-        """
+    def submit(self, work: str, run: str, indices: Sequence[int], count: int) -> str | None:
+        """See :meth:`Engine.submit`."""
         from pyspark import InheritableThread
 
-        numbers = range(len(self._paces), wanted)
-        if numbers:
-            self._paces |= {placement_prefix(number): Pace(time.monotonic()) for number in numbers}
-            errand = Errand(self._store_url, self._board.id, wanted, passed_on(), self._board.beat_s)
-            thread = InheritableThread(target=self._run, args=(errand, numbers), name=self._group, daemon=True)
-            thread.start()
-            self._threads.append(thread)
-        return bool(numbers)
+        task = SliceTask(self._store_url, work, run, tuple(indices), "spark", count, passed_on())
+        group = f"acento-{work}-{run}"
+        thread = InheritableThread(target=self._run, args=(group, task), name=group, daemon=True)
+        thread.start()
+        self._threads[group] = thread
+        return group
 
-    @property
-    def paces(self) -> list[Pace]:
-        """What was measured of each placement."""
-        return list(self._paces.values())
+    def states(self, ids: Sequence[str]) -> Mapping[str, RunState] | None:
+        """See :meth:`Engine.states`.
 
-    def see(self) -> None:
-        """Note what each placement has heard, as far as the board has seen."""
-        now = time.monotonic()
-        for prefix, pace in self._paces.items():
-            pace.see(now, sum(s for name, s in self._board.heard.items() if name.startswith(prefix)))
-
-    @property
-    def over(self) -> bool:
-        """Whether the Spark jobs have ended, well or not."""
-        return not any(thread.is_alive() for thread in self._threads)
-
-    def wait(self, seconds: float) -> None:
-        """Wait until they have ended, but not longer."""
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def kill(self, placement: str, why: str) -> None:
-        """End the task of one placement, once; Spark tries it again."""
-        if placement not in self._killed:
-            self._killed.add(placement)
-            _log.warning("Placement %s is ended: %s.", placement, why)
-            self._context._jsc.sc().killTaskAttempt(task_of(placement), True, why)
-
-    def error(self) -> AcentoError:
-        """Say why jobs are left, though the Spark job has ended."""
-        refused = next((placed.refused for placed in self._placed if placed.refused), None)
-        if refused is not None:
-            return InputError(refused)
-        if self._failure is None:
-            return TransientError("The Spark job ended, and left work undone: its placements were held to be dead.")
-        said = _sentence(self._failure)
+        Raises:
+            InputError: executors cannot do this work.
+            TransientError: the session has ended by itself.
+        """
+        if self._refused:
+            raise InputError(self._refused)
         if not is_alive(self._context):
-            return TransientError(
+            said = next((state.why for state in self._ended.values() if state.why), "nothing")
+            raise TransientError(
                 f"The Spark session at {current_master()} ended by itself: its master does not answer, or it was "
                 f"stopped. Spark says: {said}"
             )
-        if re.match("ModuleNotFoundError: No module named '(acento|infra)", said):
-            return InputError(
-                "The Python of Spark's executors has no Acento: install the same version on every machine, and name "
-                "its Python in PYSPARK_PYTHON, or as docs/how-to/spark.md says."
-            )
-        return TransientError(f"The Spark job failed: {said}")
+        return {id: self._ended.get(id, RunState("waiting")) for id in ids}
 
-    def end(self) -> None:
-        """Wait until placements have ended, which were told to; kill those that take too long."""
-        self.wait(GRACE_S)
-        if not self.over:
-            self._context.cancelJobGroup(self._group)
-        for thread in self._threads:
+    def cancel(self, ids: Iterable[str]) -> None:
+        """See :meth:`Engine.cancel`."""
+        for id in ids:
+            try:
+                self._context.cancelJobGroup(id)
+            except Exception as error:  # whatever py4j makes of a process that is gone
+                _log.warning("Could not end the Spark job %s: %s", id, _sentence(error))
+
+    def give_up(self, id: str, why: str) -> None:
+        """See :meth:`Engine.give_up`."""
+        _log.warning("The Spark job %s is ended: %s", id, why)
+        self.cancel([id])
+
+    def join(self) -> None:
+        """Wait until Spark's jobs have ended."""
+        for thread in self._threads.values():
             thread.join()
 
-    def _run(self, errand: Errand, numbers: range) -> None:
+    def _run(self, group: str, task: SliceTask) -> None:
         try:
-            self._context.setJobGroup(self._group, f"acento: {self._what}", interruptOnCancel=True)
-            tasks = self._context.parallelize(numbers, len(numbers))
-            placed = tasks.mapPartitions(partial(_on_executor, errand)).collect()
-            self._placed += placed
-            for one in placed:
-                _log.info("Placement %s on %s (process %d): %d done.", one.name, one.host, one.pid, one.done)
+            self._context.setJobGroup(group, f"acento: {self._what}, slice {int(task.run)}", interruptOnCancel=True)
+            slices = self._context.parallelize([0], 1).mapPartitions(partial(run_task, task))
+            done: SliceDone = slices.collect()[0]
         except BaseException as error:
-            self._failure = error
-
-
-def _on_executor(errand: Errand, numbers: Iterator[int]) -> Iterator[Placed]:
-    (number,) = numbers
-    return place(errand, number)
+            said = _sentence(error)
+            if re.match("ModuleNotFoundError: No module named '(acento|infra)", said):
+                self._refused = (
+                    "The Python of Spark's executors has no Acento: install the same version on every machine, and "
+                    "name its Python in PYSPARK_PYTHON, or as docs/how-to/spark.md says."
+                )
+            self._ended[group] = RunState("died", said)
+        else:
+            self._refused = self._refused or done.refused
+            _log.info("Slice %s on %s (process %d): %d done.", task.run, done.host, done.pid, done.done)
+            self._ended[group] = RunState("ended")
 
 
 def _sentence(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from acento.core.store import Store, open_store
 from acento.inference.runner import Placement, Runner
 from acento.jobs.job import Job
 from acento.training.loop.state import Row
-from infra.compute.telling import tell_error, tell_result
+from infra.compute.serialization import tell_error, tell_result
 
 QUEUE, COUNT = "ACENTO_MODAL_QUEUE", "ACENTO_MODAL_CONTAINERS"
 """The variables that name the queue, and say how many containers share the work."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from at_work import at_work
 from commands import acento, api, command, newest_run, placements
 from elsewhere import pool_with_worker
 from fake_recognizer import fake_model
@@ -47,25 +48,13 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
     return shutil.copytree(prepared, tmp_path / "work")
 
 
-def running(folder: Path) -> bool:
-    """Tell whether a placement is at its first job."""
-    return any('"job": 0' in _read(beat) for beat in (folder / "store/boards").glob("*/beats/*"))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
-
-
 def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: PrefectServer, folder: Path) -> None:
     done = acento(
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert done.returncode == 0, done.stderr
     (placement,) = placements(working, str(folder / "store"))
-    assert placement["name"] == "placement 1 of 1: transcribe one on demo v1/test"
+    assert placement["name"] == "slice 1 (1 job): transcribe one on demo v1/test"
     assert {"acento", "placement"} <= set(placement["tags"])
     (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [placement["parent_task_run_id"]]}})
     (run,) = api(working, "flow_runs", flow_runs={"id": {"any_": [parent["flow_run_id"]]}})
@@ -74,23 +63,23 @@ def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: Pr
     artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [placement["id"]]}})
     assert [artifact["type"] for artifact in artifacts] == ["progress"]
     assert artifacts[0]["data"] == 100
-    assert list(LocalStore(folder / "store").list("boards")) == []
+    assert list(LocalStore(folder / "store").list("worklists")) == []
 
     again = acento(
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert again.returncode == 0
-    assert len(placements(working, str(folder / "store"))) == 1, "what is in the store needs no placement"
+    assert len(placements(working, str(folder / "store"))) == 1, "what is in the store needs no run of its own"
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "cancel"])
-def test_a_run_that_is_called_off_leaves_no_placement(working: PrefectServer, folder: Path, how: str) -> None:
+def test_a_run_that_is_called_off_leaves_no_slice_at_work(working: PrefectServer, folder: Path, how: str) -> None:
     asked = ("benchmark", "-m", "models/slow", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL)
     started = command(working, folder, *asked, "--job-id", how)
     started["env"]["PYTHONPATH"] = str(working.home / "knows-the-fake")
     process = subprocess.Popen(**started, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        wait_until(lambda: running(folder), "a placement at work", 90)
+        wait_until(lambda: bool(at_work(LocalStore(folder / "store"))), "a run at work", 90)
         if how == "Ctrl-C":
             process.send_signal(signal.SIGINT)
         else:
@@ -111,8 +100,8 @@ def test_a_run_that_is_called_off_leaves_no_placement(working: PrefectServer, fo
     wait_until(
         lambda: all(r["state_type"] in ENDED for r in placements(working, str(folder / "store"))), "no placement", 60
     )
-    assert list(LocalStore(folder / "store").list("boards")) == []
-    assert not any((folder / "store/boards").iterdir())
+    assert list(LocalStore(folder / "store").list("worklists")) == []
+    assert not any((folder / "store/worklists").iterdir())
 
 
 def test_trials_of_a_search_run_side_by_side_on_the_pool(working: PrefectServer, folder: Path) -> None:

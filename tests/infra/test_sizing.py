@@ -1,4 +1,4 @@
-"""How many placements are begun: few on a guess, more once it was measured what one does."""
+"""How many workers are begun: few on a guess, more once it was measured what one does."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from infra.compute.sizing import Pace, Sizer
 
 @pytest.fixture
 def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what tells how many of eight placements are wanted for an hour of audio, after what was measured."""
+    """Return what tells how many of eight workers are wanted for an hour of audio, after what was measured."""
     monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.3)
     store = LocalStore(tmp_path / "store")
@@ -35,7 +35,7 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         if start_s is not None and rtfx is not None:
             pace.see(120.0 + start_s, 30.0 + 20 * rtfx)
         sizer.learn(todo, [Pace(100.0), pace])
-        return sizer.wanted(todo, len(todo), 8, 0.0).placements
+        return sizer.wanted(todo, len(todo), 8, 0.0).workers
 
     return ask
 
@@ -47,5 +47,5 @@ def test_on_a_guess_it_is_one_and_more_when_one_was_measured_to_be_slow(wanted: 
     assert wanted(start_s=2.0) > 3
 
 
-def test_a_model_that_was_measured_to_be_quick_has_one_placement(wanted: Any) -> None:
+def test_a_model_that_was_measured_to_be_quick_has_one_worker(wanted: Any) -> None:
     assert wanted(rtfx=200.0, start_s=10.0) == 1

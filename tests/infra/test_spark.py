@@ -17,8 +17,8 @@ from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.devices import Elsewhere
 from infra.compute.spark import SparkCompute
-from infra.spark.placement import see_gpus
 from infra.spark.session import DISCOVERY
+from infra.spark.task import see_gpus
 
 Set = Callable[..., None]
 

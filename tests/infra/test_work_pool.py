@@ -1,6 +1,5 @@
 """Work-pool compute on a real Prefect server with real workers: equal results, and nothing lost when something dies."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from at_work import at_work
 from commands import api, placements
 from elsewhere import pool_with_worker
 from fake_recognizer import FAKE, fake_model
@@ -32,14 +32,14 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, cores
 from acento.training.job import FinetuneResult
 from acento.training.loop.checkpoints import Checkpoints
-from infra.compute import InlineCompute, crew, open_compute
+from infra.compute import InlineCompute, open_compute, pool_engine
 from infra.compute import pool as prefect_pool
 from infra.compute.pool import Pool
 from infra.compute.work_pool import WorkPoolCompute, _gpu, _gpu_variables, _mounted
 
 pytestmark = pytest.mark.server
 
-POOL = "placements"
+POOL = "slices"
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +51,12 @@ def working(prefect_server: PrefectServer) -> Iterator[PrefectServer]:
 
 @pytest.fixture(autouse=True)
 def _here(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Be a parent of placements of that pool: several parts, as many placements as are asked for, quick beats."""
+    """Be a parent of runs of that pool: several parts, as many runs as are asked for, quick signs of life."""
     monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.3)
     monkeypatch.setenv("ACENTO_WORK_POOL", POOL)
     monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
-    monkeypatch.setattr(WorkPoolCompute, "beat_s", 3.0)
+    monkeypatch.setattr(WorkPoolCompute, "heartbeat_s", 3.0)
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: prefect_server.url}):
         yield
@@ -78,30 +78,18 @@ def inline_digest(tmp_path: Path, clips: int = 8, **arguments: float) -> str:
 
 
 def none_left(server: PrefectServer, store: LocalStore) -> None:
-    """See that every placement has ended and the board is gone."""
+    """See that every run has ended and the list of jobs is gone."""
     ended = ("COMPLETED", "CANCELLED", "CRASHED", "FAILED")
-    wait_until(
-        lambda: all(run["state_type"] in ended for run in placements(server, store.url)), "the end of placements", 60
-    )
-    assert list(store.list("boards")) == []
+    wait_until(lambda: all(run["state_type"] in ended for run in placements(server, store.url)), "the end of runs", 60)
+    assert list(store.list("worklists")) == []
 
 
 def processes(store: LocalStore) -> set[int]:
-    """Return the processes that serve a board of the store, as their beats say."""
-    found = set()
-    for beat in (store.root / "boards").glob("*/beats/*"):
-        try:
-            about = json.loads(beat.read_text())
-        except FileNotFoundError:
-            continue
-        if about.get("job") is not None:
-            found.add(about["pid"])
-    return found
+    """Return the processes of runs that are at a job."""
+    return {pid for _, pid, _ in at_work(store)}
 
 
-def test_two_placements_share_the_parts_and_the_texts_are_those_of_inline(
-    working: PrefectServer, tmp_path: Path
-) -> None:
+def test_two_workers_share_the_parts_and_the_texts_are_those_of_inline(working: PrefectServer, tmp_path: Path) -> None:
     store, what = planned(tmp_path, 12, infer_s=0.8)
     heard: list[float] = []
     with closing(open_compute("work-pool", store)) as compute:
@@ -117,15 +105,15 @@ def test_two_placements_share_the_parts_and_the_texts_are_those_of_inline(
     none_left(working, store)
     assert [run["state_type"] for run in placements(working, store.url)] == ["COMPLETED"] * 2
     assert all(
-        "placement" in run["tags"] and run["name"].startswith("placement ") for run in placements(working, store.url)
+        "placement" in run["tags"] and run["name"].startswith("slice ") for run in placements(working, store.url)
     )
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_placement_that_dies_in_a_part_is_found_and_nothing_is_lost(
+def test_a_run_that_dies_in_a_part_is_found_and_nothing_is_lost(
     working: PrefectServer, tmp_path: Path, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(WorkPoolCompute, "beat_s", 1.0)
+    monkeypatch.setattr(WorkPoolCompute, "heartbeat_s", 1.0)
     store, what = planned(tmp_path, 12, infer_s=1.0)
     lost: list[int] = []
 
@@ -145,7 +133,7 @@ def test_a_placement_that_dies_in_a_part_is_found_and_nothing_is_lost(
     none_left(working, store)
 
 
-def test_a_placement_whose_worker_died_before_it_began_is_replaced(
+def test_a_run_whose_worker_died_before_it_began_is_replaced(
     working: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost: list[str] = []
@@ -153,7 +141,7 @@ def test_a_placement_whose_worker_died_before_it_began_is_replaced(
 
     def submit(pool: Pool, name: str, *more: Any) -> UUID:
         if lost:
-            monkeypatch.setattr(crew, "PENDING_LIMIT_S", {})
+            monkeypatch.setattr(pool_engine, "TAKEN_LIMIT_S", {})
             return really(pool, name, *more)
         with prefect_pool.client() as ask:
             assert pool.deployment is not None
@@ -161,7 +149,7 @@ def test_a_placement_whose_worker_died_before_it_began_is_replaced(
         lost.append(str(run.id))
         return run.id
 
-    monkeypatch.setattr(crew, "PENDING_LIMIT_S", {"process": 3.0})
+    monkeypatch.setattr(pool_engine, "TAKEN_LIMIT_S", {"process": 3.0})
     monkeypatch.setattr(prefect_pool, "submit", submit)
     store, what = planned(tmp_path)
     with closing(open_compute("work-pool", store)) as compute:
@@ -186,7 +174,7 @@ def test_a_part_that_no_memory_is_enough_for_is_an_error_and_the_others_are_done
     none_left(working, store)
 
 
-def test_calling_it_off_leaves_no_placement_and_no_board(working: PrefectServer, tmp_path: Path) -> None:
+def test_calling_it_off_leaves_no_run_and_no_list(working: PrefectServer, tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.5)
     with closing(open_compute("work-pool", store)) as compute:
         outcomes = compute.run(jobs(store, what), placements=2)
@@ -220,7 +208,7 @@ def test_a_training_makes_the_weights_that_inline_makes(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("working")
-def test_a_training_that_is_stopped_leaves_a_checkpoint_from_which_the_next_placement_goes_on(tmp_path: Path) -> None:
+def test_a_training_that_is_stopped_leaves_a_checkpoint_from_which_the_next_run_goes_on(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     card = lessons(store, tmp_path / "clips", train=4, dev=2)
     model = make_whisper(tmp_path / "base", window_s=2)
@@ -242,7 +230,7 @@ def test_a_training_that_is_stopped_leaves_a_checkpoint_from_which_the_next_plac
     assert min(row["step"] for row in rows) == first.step + 1
 
 
-def test_placements_that_cannot_begin_their_work_end_it_with_what_they_said(
+def test_runs_that_cannot_begin_their_work_end_it_with_what_they_said(
     working: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, what = planned(tmp_path)
@@ -262,7 +250,7 @@ def test_a_job_variable_that_the_pool_does_not_take_is_refused(
     with closing(open_compute("work-pool", store)) as compute, pytest.raises(InputError, match=r"stream_output|often"):
         list(compute.run(jobs(store, what), placements=1))
     assert placements(working, store.url) == []
-    assert list(store.list("boards")) == []
+    assert list(store.list("worklists")) == []
 
 
 def test_a_gpu_is_asked_for_in_the_words_of_the_pools_type(monkeypatch: pytest.MonkeyPatch) -> None:

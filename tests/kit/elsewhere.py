@@ -1,5 +1,6 @@
 """Placements in processes of a real worker that know the fake model family: their Python is told of it as it starts."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,11 +33,16 @@ def worker(server: PrefectServer, pool: str, *, fake: bool = True, name: str = "
     """Run a worker of a pool that is there."""
     environment = {**server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     if fake:
-        folder = server.home / "knows-the-fake"
-        folder.mkdir(exist_ok=True)
-        (folder / "sitecustomize.py").write_text(_CUSTOMIZE.format(kit=str(_KIT)), encoding="utf-8")
-        environment["PYTHONPATH"] = str(folder)
+        environment |= knows_the_fake(server.home)
     command = ("prefect", "worker", "start", "--pool", pool, "--name", name)
     with running(*command, env=environment) as started:
         started.ready(lambda: "started!" in started.output(), 120)
         yield started
+
+
+def knows_the_fake(home: Path) -> dict[str, str]:
+    """Return the variables by which processes of a worker know the fake family; ``home`` is the server's."""
+    folder = home / "knows-the-fake"
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(_CUSTOMIZE.format(kit=str(_KIT)), encoding="utf-8")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])}

@@ -64,8 +64,15 @@ class FakeRecognizer(Recognizer):
 
 
 def load(folder: Path, options: DecodeOptions) -> FakeRecognizer:  # noqa: ARG001
-    """Load the fake family's model: its ``config.json`` holds the arguments of the recognizer."""
+    """Load the fake family's model: its ``config.json`` holds the arguments of the recognizer.
+
+    The environment may say that this worker is so many times ``FAKE_SLOWER``, and in which folder ``FAKE_BEGAN`` it is
+    to leave the number of its process.
+    """
     config = json.loads((folder / "config.json").read_text())
+    config["infer_s"] = config.get("infer_s", 0.0) * float(os.environ.get("FAKE_SLOWER", "1"))
+    if "FAKE_BEGAN" in os.environ:
+        (Path(os.environ["FAKE_BEGAN"]) / str(os.getpid())).touch()
     return FakeRecognizer(**{name: value for name, value in config.items() if name != "model_type"})
 
 

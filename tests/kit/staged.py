@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from recordings import put
 
-from acento.core.store import Store
+from acento.core.store import LocalStore, Store
 from acento.data.dataset import Card
 from acento.data.staging import stage
+from acento.inference.benchmark import Transcription, plan_transcription
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.resolver import resolve
 
 
 def staged(store: Store, folder: Path, clips: int = 6, *, first: int = 0, name: str = "demo") -> Card:
@@ -36,3 +40,19 @@ def staged_splits(
         if clips:
             (folder / f"{split}_files.csv").write_text("\n".join(rows) + "\n")
     return stage(store, str(folder), name, workers=0).card
+
+
+def planned_clips(
+    root: Path, model: Path, monkeypatch: pytest.MonkeyPatch, *, clips: int, part_s: float
+) -> tuple[LocalStore, Transcription]:
+    """Stage clips of two seconds in a new store, and plan to transcribe them in parts of about so many seconds."""
+    store, folder = LocalStore(root / "store"), root / "clips"
+    rows = ["uid,file_name,text,speaker,accent,language"]
+    for number in range(clips):
+        put(folder, f"c{number:03d}", number, seconds=2.0)
+        rows.append(f"c{number:03d},c{number:03d}.wav,uno dos {number},s,chilean,es-CL")
+    (folder / "test_files.csv").write_text("\n".join(rows) + "\n")
+    card = stage(store, str(folder), "demo", workers=0).card
+    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", part_s)
+    options = DecodeOptions(threads=1)
+    return store, plan_transcription(store, card, resolve(str(model)), split="test", options=options, batch_size=2)

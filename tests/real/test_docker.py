@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from at_work import at_work
 from commands import api
 from engine import Engine, engine, project_image
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -85,7 +86,7 @@ def here(
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 16.0)
     monkeypatch.setenv("ACENTO_WORK_POOL", POOL)
     monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
-    monkeypatch.setattr(WorkPoolCompute, "beat_s", 0.5)
+    monkeypatch.setattr(WorkPoolCompute, "heartbeat_s", 0.5)
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: server.url}):
         yield monkeypatch
@@ -226,17 +227,13 @@ def kill_one(docker: Engine, store: LocalStore, todo: Sequence[TranscribeJob]) -
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         time.sleep(0.02)
-        for claim in store.root.glob("boards/*/claims/*"):
-            by = json.loads(claim.read_text()).get("by", "")
-            for beat in claim.parent.parent.glob(f"beats/{by}.*"):
-                host = json.loads(store.read_file(str(beat.relative_to(store.root))) or b"{}").get("host")
-                if host is None or docker.run("pause", host).returncode:
-                    continue
-                part = todo[int(claim.name.partition(".")[0])]
-                if unfinished(store, [part]):  # what is seen now is still so when it is killed
-                    docker.said("kill", host)
-                    return host, part
-                docker.said("unpause", host)
+        for host, _, index in at_work(store):
+            if docker.run("pause", host).returncode:
+                continue
+            if unfinished(store, [todo[index]]):  # what is seen now is still so when it is killed
+                docker.said("kill", host)
+                return host, todo[index]
+            docker.said("unpause", host)
     raise AssertionError("no container was caught at work")
 
 

@@ -3,40 +3,36 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from at_work import lose_one
 from commands import acento
 from lessons import lesson_job, lessons
 from local_cluster import no_folders_left
-from recordings import put
 from s3 import S3Server
 from servers import PrefectServer
-from staged import staged
+from staged import planned_clips, staged
 from tiny_whisper import make_whisper
 
 from acento.core.settings import settings
 from acento.core.store import LocalStore, open_store
-from acento.data.dataset import Card
-from acento.data.staging import stage
-from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
-from acento.inference.jobs import Measurement, TranscribeJob
+from acento.inference.benchmark import Transcription, clock, jobs, predictions
+from acento.inference.jobs import Measurement
 from acento.inference.predictions import digest
-from acento.models.base import DecodeOptions
-from acento.models.checkpoints.resolver import resolve
 from acento.registry.runs import find_run
 from acento.training.job import FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row
 from infra.compute import Compute, InlineCompute
+from infra.compute.slice_task import SliceTask
 from infra.compute.spark import SparkCompute
-from infra.spark.placement import Errand, place
 from infra.spark.session import Session, open_session
+from infra.spark.task import run_task
 
 pytestmark = pytest.mark.spark
 
@@ -52,7 +48,7 @@ def spark() -> Iterator[Session]:
 
 @pytest.fixture(autouse=True)
 def _master(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use that master, and as many placements as are asked for, however short the work."""
+    """Use that master, and as many runs as are asked for, however short the work."""
     monkeypatch.setenv("ACENTO_SPARK_MASTER", MASTER)
     monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
     settings.cache_clear()
@@ -61,24 +57,6 @@ def _master(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_whisper(tmp_path_factory.mktemp("model") / "base", window_s=2)
-
-
-def benchmark(
-    root: Path, model: Path, monkeypatch: pytest.MonkeyPatch, *, clips: int, part_s: float
-) -> tuple[LocalStore, Transcription]:
-    """Stage clips of two seconds in a new store, and plan to transcribe them in parts of about so many seconds."""
-    store = LocalStore(root / "store")
-    folder = root / "clips"
-    rows = ["uid,file_name,text,speaker,accent,language"]
-    for number in range(clips):
-        put(folder, f"c{number:03d}", number, seconds=2.0)
-        rows.append(f"c{number:03d},c{number:03d}.wav,uno dos {number},s,chilean,es-CL")
-    (folder / "test_files.csv").write_text("\n".join(rows) + "\n")
-    card: Card = stage(store, str(folder), "demo", workers=0).card
-    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", part_s)
-    options = DecodeOptions(threads=1)
-    what = plan_transcription(store, card, resolve(str(model)), split="test", options=options, batch_size=2)
-    return store, what
 
 
 def parent(pid: int) -> int:
@@ -94,95 +72,85 @@ def executor(pid: int) -> int:
     return found
 
 
+def executors_of(store: LocalStore, what: Transcription, found: set[int]) -> Callable[[], None]:
+    """Return what adds the executors that have decoded parts; Spark ends a Python worker that is idle for a minute."""
+
+    def look() -> None:
+        for note in clock(store, what):
+            with suppress(FileNotFoundError):
+                found.add(executor(note.pid))
+
+    return look
+
+
+def kill(pid: int) -> None:
+    """Kill one of an executor's Python workers, and the executor."""
+    os.kill(executor(pid), signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+
+
 def test_two_executors_share_the_work_and_write_what_this_process_would(
     spark: Session, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, what = benchmark(tmp_path / "inline", model, monkeypatch, clips=16, part_s=4.0)
+    here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=16, part_s=4.0)
     list(InlineCompute(here).run(jobs(here, what), placements=2))
-    there, same = benchmark(tmp_path / "spark", model, monkeypatch, clips=16, part_s=4.0)
+    there, same = planned_clips(tmp_path / "spark", model, monkeypatch, clips=16, part_s=4.0)
     heard: list[float] = []
+    executors: set[int] = set()
     with closing(SparkCompute(there)) as compute:
-        outcomes = list(compute.run(jobs(there, same), placements=2, heard=heard.append))
+        look = executors_of(there, same, executors)
+        outcomes = list(compute.run(jobs(there, same), placements=2, heard=heard.append, stop=look))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
     notes = clock(there, same)
-    executors = {executor(note.pid) for note in notes}
     assert len(executors) == 2
     assert os.getpid() not in {note.pid for note in notes} | executors
     assert {note.backend for note in notes} == {"spark"}
     assert sum(heard) == pytest.approx(same.seconds)
-    assert not list(there.list("boards"))
+    assert not list(there.list("worklists"))
     assert not spark.context._jsc.sc().isStopped()  # it was there before, and is not the backend's to stop
 
 
 @pytest.mark.usefixtures("spark")
-def test_a_placement_that_is_slower_than_was_guessed_gets_another_beside_it(
+def test_a_worker_that_is_slower_than_was_guessed_gets_another_beside_it(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SparkCompute, "beat_s", 0.2)
+    monkeypatch.setattr(SparkCompute, "heartbeat_s", 0.2)
     monkeypatch.setattr("infra.compute.sizing.RTFX", {"cpu": 1e9})
     monkeypatch.setattr("infra.compute.sizing.MEASURED_S", 0.5)
-    here, what = benchmark(tmp_path / "inline", model, monkeypatch, clips=300, part_s=4.0)
+    here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=300, part_s=4.0)
     list(InlineCompute(here).run(jobs(here, what), placements=2))
-    there, same = benchmark(tmp_path / "spark", model, monkeypatch, clips=300, part_s=4.0)
+    there, same = planned_clips(tmp_path / "spark", model, monkeypatch, clips=300, part_s=4.0)
+    executors: set[int] = set()
     with closing(SparkCompute(there)) as compute:
-        outcomes = list(compute.run(jobs(there, same), placements=8))
+        outcomes = list(compute.run(jobs(there, same), placements=8, stop=executors_of(there, same, executors)))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
     notes = clock(there, same)
-    first = {note.placement.partition(".")[0] for note in notes if note.placements == 1}
-    later = {note.placement.partition(".")[0] for note in notes if note.placements == 8}
-    assert first == {"spark-0000"}
-    assert "spark-0001" in later
-    assert len({executor(note.pid) for note in notes}) == 2
+    first = {note.placement.partition(".")[2] for note in notes if note.placements == 1}
+    later = {note.placement.partition(".")[2] for note in notes if note.placements == 8}
+    assert first == {"0001"}
+    assert "0002" in later
+    assert len(executors) == 2
 
 
 @pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("how", ["its executor is killed", "it hangs"])
-def test_a_placement_that_is_lost_in_the_middle_of_a_part_loses_nothing(
+def test_a_run_that_is_lost_in_the_middle_of_a_part_loses_nothing(
     how: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SparkCompute, "beat_s", 0.5)
-    here, what = benchmark(tmp_path / "inline", model, monkeypatch, clips=60, part_s=30.0)
+    monkeypatch.setattr(SparkCompute, "heartbeat_s", 0.5)
+    here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=60, part_s=30.0)
     list(InlineCompute(here).run(jobs(here, what), placements=2))
-    there, same = benchmark(tmp_path / "spark", model, monkeypatch, clips=60, part_s=30.0)
+    there, same = planned_clips(tmp_path / "spark", model, monkeypatch, clips=60, part_s=30.0)
     with closing(SparkCompute(there)) as compute, ThreadPoolExecutor(1) as aside:
-        killing = aside.submit(lose_one, there, jobs(there, same), kill=how != "it hangs")
+        killing = aside.submit(lose_one, there, jobs(there, same), kill if how != "it hangs" else lambda _: None)
         outcomes = list(compute.run(jobs(there, same), placements=2))
         dead, part = killing.result(60)
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
     (again,) = [note for note in clock(there, same) if note.job == part.key]
     assert again.pid != dead
-
-
-def lose_one(store: LocalStore, todo: Sequence[TranscribeJob], *, kill: bool) -> tuple[int, TranscribeJob]:
-    """Stop the first placement that is caught with a part it has not finished, or kill its executor; return both."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        time.sleep(0.01)
-        for board in store.list("boards"):
-            for claim in store.list_files(f"{board}/claims"):
-                pid = process(store, board, json.loads(store.read_file(claim) or b"{}").get("by", ""))
-                if pid is None:
-                    continue
-                os.kill(pid, signal.SIGSTOP)  # so that what is seen now is still so when it is killed
-                part = todo[int(claim.rpartition("/")[2].partition(".")[0])]
-                if unfinished(store, [part]):
-                    if kill:
-                        os.kill(executor(pid), signal.SIGKILL)
-                        os.kill(pid, signal.SIGKILL)
-                    return pid, part
-                os.kill(pid, signal.SIGCONT)
-    raise AssertionError("no placement was caught at work")
-
-
-def process(store: LocalStore, board: str, name: str) -> int | None:
-    """Return the process of a placement, as it says itself."""
-    for beat in store.list_files(f"{board}/beats"):
-        if beat.rpartition("/")[2].rpartition(".")[0] == name:
-            return json.loads(store.read_file(beat) or b"{}").get("pid")
-    return None
 
 
 @pytest.mark.usefixtures("spark")
@@ -220,7 +188,7 @@ def test_interrupted_it_leaves_a_checkpoint_and_no_task_running(spark: Session, 
     with closing(SparkCompute(store)) as compute, pytest.raises(KeyboardInterrupt):
         list(compute.run([job], placements=1, noted=interrupt))
     assert not spark.context.statusTracker().getActiveJobsIds()
-    assert not list(store.list("boards"))
+    assert not list(store.list("worklists"))
     assert state(store, job) is None
     found = Checkpoints(store, job.key).latest()
     assert found is not None
@@ -228,13 +196,13 @@ def test_interrupted_it_leaves_a_checkpoint_and_no_task_running(spark: Session, 
 
 
 def test_executors_that_do_not_see_the_store_say_so(spark: Session, tmp_path: Path) -> None:
-    errand = Errand(str(tmp_path / "nowhere"), "0" * 16, 1, {})
-    (placed,) = spark.context.parallelize([0], 1).mapPartitionsWithIndex(lambda n, _: place(errand, n)).collect()
-    assert "a Spark executor, does not see the store" in placed.refused
-    assert placed.done == 0
+    task = SliceTask(str(tmp_path / "nowhere"), "0" * 16, "0001", (0,), "spark", 1, {})
+    (done,) = spark.context.parallelize([0], 1).mapPartitions(lambda rows: run_task(task, rows)).collect()
+    assert "a worker, does not see the store" in done.refused
+    assert done.done == 0
 
 
-def test_the_command_runs_placements_in_a_session_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
+def test_the_command_runs_slices_in_a_session_of_its_own(prefect_server: PrefectServer, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     staged(store, tmp_path / "clips", 6)
     make_whisper(tmp_path / "model", window_s=2)
@@ -243,7 +211,7 @@ def test_the_command_runs_placements_in_a_session_of_its_own(prefect_server: Pre
     assert done.returncode == 0, done.stdout + done.stderr
     notes = [Measurement.model_validate_json(file.read_bytes()) for file in store.root.glob("measurements/*/*.json")]
     assert {note.backend for note in notes} == {"spark"}
-    assert all(note.placement.startswith("spark-") for note in notes)
+    assert all(note.placement for note in notes)
 
 
 def test_executors_share_the_work_on_a_store_on_s3(prefect_server: PrefectServer, s3: S3Server, tmp_path: Path) -> None:

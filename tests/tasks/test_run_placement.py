@@ -1,4 +1,4 @@
-"""A placement says which store it cannot see, and ends in good order when its machine is taken away."""
+"""A run of a slice says which store it cannot see, and ends in good order when its machine is taken away."""
 
 import signal
 from pathlib import Path
@@ -8,16 +8,16 @@ import pytest
 
 from acento.core.errors import InputError
 from acento.core.settings import settings
-from tasks.run_placement import _given_back, serve_board
+from tasks.run_placement import _given_back, do_slice
 
 
-def test_a_board_that_this_machine_does_not_see_is_said_with_its_store(
+def test_a_list_that_this_machine_does_not_see_is_said_with_its_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "other"))
     settings.cache_clear()
-    with pytest.raises(InputError, match=rf"board abc is not in the store {tmp_path}/other.*same store"):
-        serve_board("abc", "some work", 1)
+    with pytest.raises(InputError, match=rf"list of jobs abc is not in the store {tmp_path}/other.*same store"):
+        do_slice("abc", "0001", [0], "some work", 1)
 
 
 def test_notice_is_given_to_the_work_first_and_to_prefect_when_it_has_ended() -> None:

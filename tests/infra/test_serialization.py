@@ -8,7 +8,7 @@ import pytest
 
 from acento.core.errors import InputError, TransientError, for_another_process, own_line
 from acento.inference.jobs import TranscribeJob
-from infra.compute.telling import read_outcome, tell_error
+from infra.compute.serialization import read_outcome, tell_error
 
 JOB = TranscribeJob.model_construct(kind="transcribe")
 TRACED = "Traceback (most recent call last):\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\nTried to allocate."

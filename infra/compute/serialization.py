@@ -25,12 +25,12 @@ def tell_error(error: BaseException) -> dict[str, Any]:
 
 
 def tell_deaths(job: Job, why: Sequence[str]) -> dict[str, Any]:
-    """Return the error of a job over which one placement after another died, each for a reason that may be empty."""
+    """Return the error of a job over which one run after another died, each for a reason that may be empty."""
     last = next((f" The last one: {reason.rstrip('.')}." for reason in reversed(why) if reason), "")
     return tell_error(
         AcentoError(
             f"{job.title[:1].upper()}{job.title[1:]} ended its process {len(why)} times; memory may be short for it: "
-            f"give placements more, or make batches smaller.{last}"
+            f"give workers more, or make batches smaller.{last}"
         )
     )
 
@@ -48,7 +48,7 @@ def read_outcome(job: Job, told: dict[str, Any]) -> tuple[Result | None, BaseExc
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, AcentoError):
         return None, known(sentence)
-    line = own_line(sentence) or name  # an older placement's sentence is the whole traceback
+    line = own_line(sentence) or name  # an older worker's sentence is the whole traceback
     if told.get("passes"):
         return None, TransientError(line)
     return None, with_trace(line, str(told.get("trace") or ("" if line == sentence else sentence)))
