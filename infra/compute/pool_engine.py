@@ -38,7 +38,6 @@ class PoolEngine(Engine):
         """Take what runs are submitted with: pool, job variables, the parent's context, and what the work is called."""
         self._pool, self._variables, self._context, self._what = pool, variables, context, title
         self.title = f"work pool {pool.name!r}"
-        self.taken_limit_s = TAKEN_LIMIT_S.get(pool.type, START_LIMIT_S)
         self._known: dict[str, State[Any] | None] = {}
         self._away_since: float | None = None
         self._said_away = False
@@ -51,6 +50,7 @@ class PoolEngine(Engine):
         if id is None:
             return None
         self._known[str(id)] = None
+        self.taken_limit_s = TAKEN_LIMIT_S.get(self._pool.type, START_LIMIT_S)
         return str(id)
 
     def states(self, ids: Sequence[str]) -> Mapping[str, RunState] | None:
