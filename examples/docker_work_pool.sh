@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Share a benchmark's work among Docker containers: an image, a pool, a worker, a run whose placements are containers.
-# In another terminal: prefect server start. From the root of the checkout; more in infra/docker/README.md.
+# Share a benchmark's work among Docker containers: an image, a pool, a worker, a run whose workers are containers.
+# In another terminal: prefect server start. From the root of the checkout; more in docs/how-to/docker.md.
 #
 #   examples/docker_work_pool.sh [DATASET [MODEL]]
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run a benchmark as a Prefect deployment on this machine: a pool, the deployment, a worker, a run.
-# In another terminal: prefect server start. More in deployments/README.md.
+# In another terminal: prefect server start. More in docs/how-to/prefect.md.
 #
 #   examples/prefect_deployment.sh [DATASET [MODEL]]
 set -euo pipefail

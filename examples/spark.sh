@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Share a benchmark's work among the tasks of a Spark job. Once before: Java 17, and pip install 'acento[spark]'.
-# More in infra/spark/README.md.
+# More in docs/how-to/spark.md.
 #
 #   ACENTO_SPARK_MASTER=spark://head:7077 ACENTO_STORE=s3://bucket/prefix examples/spark.sh [DATASET [MODEL]]
 set -euo pipefail
