@@ -253,14 +253,14 @@ def test_a_deployed_run_hands_its_work_to_its_own_pool_which_must_have_room_for_
     assert refused.returncode != 0
     name = {"any_": ["benchmark pooled-model on pooled/test (refused)"]}
     (flow_run,) = find(worker, "flow_runs", flow_runs={"name": name})
-    assert "its placements would wait for ever" in flow_run["state"]["message"]
+    assert "its slices would wait for ever" in flow_run["state"]["message"]
 
     run = worker.run(*command, *asked, "-p", "job_id=pooled", timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
-    names = {"any_": ["placement 1 of 1: transcribe pooled-model on pooled v1/test"]}
-    (placement,) = find(worker, "flow_runs", flow_runs={"name": names})
-    assert placement["work_pool_name"] == POOL
-    wait_until(lambda: get(worker, f"flow_runs/{placement['id']}")["state_type"] == "COMPLETED", "its end", 30)
+    names = {"like_": "transcribe pooled-model on pooled v1/test"}
+    (part,) = find(worker, "flow_runs", flow_runs={"name": names})
+    assert part["work_pool_name"] == POOL
+    wait_until(lambda: get(worker, f"flow_runs/{part['id']}")["state_type"] == "COMPLETED", "its end", 30)
 
 
 def test_a_worker_specializes_and_the_gate_has_its_say(worker: PrefectServer, store: Path, tmp_path: Path) -> None:

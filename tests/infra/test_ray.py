@@ -10,7 +10,6 @@ from acento.core.errors import InputError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.devices import Elsewhere
-from infra.compute import ray as ray_module
 from infra.compute.ray import RayCompute
 
 Set = Callable[..., None]
@@ -19,7 +18,7 @@ Set = Callable[..., None]
 @pytest.fixture
 def set_(monkeypatch: pytest.MonkeyPatch) -> Set:
     """Set environment variables, on a machine that has Ray."""
-    monkeypatch.setattr(ray_module, "find_spec", lambda _: SimpleNamespace())
+    monkeypatch.setattr("acento.core.extras.find_spec", lambda _: SimpleNamespace(origin="here"))
 
     def set_(**values: str) -> None:
         for name, value in values.items():
@@ -48,7 +47,7 @@ def test_a_cluster_that_cannot_reach_the_folder_is_refused(set_: Set, tmp_path: 
 
 
 def test_ray_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_module, "find_spec", lambda _: None)
+    monkeypatch.setattr("acento.core.extras.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'acento\[ray\]'"):
         RayCompute(LocalStore(tmp_path)).check()
     assert RayCompute(LocalStore(tmp_path)).check(begin=False) is None, "what is done already needs no Ray"
