@@ -35,7 +35,7 @@ def test_an_image_is_built_in_the_order_that_changes_least_first(modal: ModalSer
         ),
     )
     said = "\n".join(found)
-    places = [said.index(text) for text in ("FROM python:3.11", "ffmpeg", " torch", "acento-0.1.0", "echo ready")]
+    places = [said.index(text) for text in ("FROM python:3.11", "ffmpeg", " torch", "acento-0.2.0", "echo ready")]
     assert places == sorted(places)
     assert said.count("--constraint /opt/project/constraints.txt") == 2
     mounted = {name for mount in modal.mounted_files.values() for name in mount}
