@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run a benchmark as a Prefect deployment on this machine: a pool, the deployment, a worker, a run.
+# Run a benchmark as a Prefect deployment on this machine: a pool, the deployments, a worker, a run.
 # In another terminal: prefect server start. More in docs/how-to/prefect.md.
 #
 #   examples/prefect_deployment.sh [DATASET [MODEL]]
@@ -9,7 +9,7 @@ export PREFECT_API_URL=${PREFECT_API_URL:-http://127.0.0.1:4200/api}
 file=$(cd "$(dirname "$0")/.." && pwd)/deployments/prefect.yaml
 
 prefect work-pool inspect acento-local >/dev/null 2>&1 || prefect work-pool create acento-local --type process
-prefect --no-prompt deploy --name benchmark/local --prefect-file "$file"
+prefect --no-prompt deploy --all --prefect-file "$file"
 PREFECT_WORKER_QUERY_SECONDS=1 prefect worker start --pool acento-local &
 trap 'kill $!' EXIT
 prefect deployment run benchmark/local --watch \

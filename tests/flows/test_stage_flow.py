@@ -17,6 +17,7 @@ from recordings import put
 
 import tasks.progress
 import tasks.stage
+from acento.api import staging as staging_module
 from acento.core import progress
 from acento.core.errors import AcentoError, DataError, TransientError
 from acento.core.store import open_store
@@ -179,7 +180,7 @@ def test_progress_is_an_artifact_updated_once_a_second(monkeypatch: pytest.Monke
 
 def _failing(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> list[str]:
     """Make the library's staging fail so many times; returns the list of its calls."""
-    real, calls = tasks.stage.stage_data, []
+    real, calls = staging_module.stage_data, []
 
     def staging(*args: Any, **kwargs: Any) -> Any:
         calls.append("call")
@@ -187,5 +188,5 @@ def _failing(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> l
             raise error
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(tasks.stage, "stage_data", staging)
+    monkeypatch.setattr(staging_module, "stage_data", staging)
     return calls

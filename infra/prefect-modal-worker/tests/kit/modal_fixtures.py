@@ -5,12 +5,22 @@ from collections.abc import Callable, Iterator
 import pytest
 from modal_service import ModalService, modal_service
 
+_running: list[ModalService] = []
+
 
 @pytest.fixture(scope="session")
 def modal_api() -> Iterator[ModalService]:
-    """Run a stand-in for Modal's service for the whole session."""
+    """Run a stand-in for Modal's service for the whole session.
+
+    Every conftest that has this fixture gets the same one: Modal's client is connected once in a process.
+    """
+    if _running:
+        yield _running[0]
+        return
     with modal_service() as service:
+        _running.append(service)
         yield service
+        _running.clear()
 
 
 @pytest.fixture
