@@ -10,8 +10,6 @@ file=$(cd "$(dirname "$0")/.." && pwd)/deployments/prefect.yaml
 
 prefect work-pool inspect acento-local >/dev/null 2>&1 || prefect work-pool create acento-local --type process
 prefect --no-prompt deploy --all --prefect-file "$file"
-PREFECT_WORKER_QUERY_SECONDS=1 prefect worker start --pool acento-local &
-trap 'kill $!' EXIT
-prefect deployment run benchmark/local --watch \
-  --params "{\"models\": [\"$model\"], \"datasets\": [\"$dataset\"]}"
+prefect deployment run benchmark/local --params "{\"models\": [\"$model\"], \"datasets\": [\"$dataset\"]}"
+prefect worker start --pool acento-local --run-once # without --run-once it goes on, and waits for the next run
 acento leaderboard --dataset "$dataset"
