@@ -53,10 +53,10 @@ def image(docker: Engine) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, _prefect_database: Path) -> Iterator[PrefectServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[PrefectServer]:
     """Start a server that containers can reach, with the pool and the deployments that the project ships."""
     home = tmp_path_factory.mktemp("prefect-docker")
-    shutil.copy(_prefect_database, home)
+    shutil.copy(prefect_database, home)
     folder = ROOT / "infra" / "docker"
     with serving(home, host="0.0.0.0") as (server, _):
         for command in (

@@ -51,10 +51,10 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, _prefect_database: Path) -> Iterator[PrefectServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[PrefectServer]:
     """Start a Prefect server with its UI."""
     home = tmp_path_factory.mktemp("prefect-ui")
-    shutil.copy(_prefect_database, home)
+    shutil.copy(prefect_database, home)
     ui = {"PREFECT_UI_ENABLED": "true", "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui")}
     with serving(home, **ui) as (server, _):
         yield server
