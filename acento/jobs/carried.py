@@ -8,6 +8,7 @@ from acento.inference.plan import load_part
 from acento.inference.predictions import attempts
 from acento.jobs.job import Job
 from acento.models.checkpoints.references import REGISTRY, parse
+from acento.registry.model_version import export_key
 from acento.registry.versions import find_version
 from acento.training.job import FinetuneJob, state
 
@@ -80,6 +81,4 @@ def _model(store: Store, name: str) -> Carried:
     version = find_version(store, reference)
     if not export:
         return Carried((version.key, *converted))
-    from acento.registry.model_version import export_key
-
     return Carried((version.key, export_key(version, export), *converted))

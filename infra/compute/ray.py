@@ -16,7 +16,7 @@ from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.dispatch import Dispatcher, Engine, RunState
 from infra.compute.portable import passed_on, portable
-from infra.compute.reach import check_reach
+from infra.compute.reach import machines_of
 from infra.compute.sizing import Sizer
 from infra.compute.slice_task import SliceTask, do_slice
 from infra.compute.worklist import HEARTBEAT_S
@@ -51,11 +51,7 @@ class RayCompute(Compute):
         if begin:
             require("ray", "The backend ray")
         address = settings().ray_address
-        check_reach(self.name, address, self._store.url)
-        if address.startswith(LOCAL):
-            return None
-        gpu = settings().gpu_type.partition(",")[0].strip()
-        return Elsewhere(gpu=gpu or None)
+        return machines_of(self.name, address, self._store.url, local=address.startswith(LOCAL))
 
     def run(
         self,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from acento.core.errors import InputError
 from acento.core.settings import settings
+from acento.models.devices import Elsewhere
 
 Way = Literal["works", "uploads first", "refused"]
 Kind = Literal["folder", "s3", "modal"]
@@ -90,6 +91,21 @@ def kind_of(store_url: str) -> Kind:
     if scheme == "file":
         return "folder"
     return "modal" if scheme == "modal" else "s3"
+
+
+def first_gpu() -> str | None:
+    """Return the GPU that the settings ask for first; None if they ask for none."""
+    return settings().gpu_type.partition(",")[0].strip() or None
+
+
+def machines_of(backend: str, address: str, url: str, *, local: bool) -> Elsewhere | None:
+    """Return what is known of a cluster's machines; None where the work is done on this one.
+
+    Raises:
+        InputError: they cannot reach the store.
+    """
+    check_reach(backend, address, url)
+    return None if local else Elsewhere(gpu=first_gpu())
 
 
 def check_reach(backend: str, type_: str | None, store_url: str, api_url: str | None = None) -> Reach:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from acento.core.errors import InputError, TransientError, own_line
-from acento.core.settings import settings
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.devices import Elsewhere
@@ -16,7 +15,7 @@ from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.dispatch import Dispatcher, Engine, RunState
 from infra.compute.portable import passed_on, portable
-from infra.compute.reach import check_reach
+from infra.compute.reach import machines_of
 from infra.compute.sizing import Sizer
 from infra.compute.slice_task import SliceDone, SliceTask
 from infra.compute.worklist import HEARTBEAT_S
@@ -48,11 +47,7 @@ class SparkCompute(Compute):
         if begin:
             check_spark()
         master = current_master()
-        check_reach(self.name, master, self._store.url)
-        if is_local(master):
-            return None
-        gpu = settings().gpu_type.partition(",")[0].strip()
-        return Elsewhere(gpu=gpu or None)
+        return machines_of(self.name, master, self._store.url, local=is_local(master))
 
     def run(
         self,

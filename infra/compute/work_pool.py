@@ -21,7 +21,7 @@ from infra.compute.dispatch import Dispatcher
 from infra.compute.pool import Pool
 from infra.compute.pool_engine import PoolEngine
 from infra.compute.portable import model_folder, passed_on, portable
-from infra.compute.reach import check_reach, kind_of
+from infra.compute.reach import check_reach, first_gpu, kind_of
 from infra.compute.sizing import Sizer
 from infra.compute.worklist import HEARTBEAT_S
 
@@ -113,8 +113,8 @@ class WorkPoolCompute(Compute):
 
 def _gpu(pool: Pool) -> str | None:
     """Return the type of GPU that runs will have; "" if any; None if none is asked for."""
-    if settings().gpu_type:
-        return settings().gpu_type.partition(",")[0].strip()
+    if (wanted := first_gpu()) is not None:
+        return wanted
     asked = Pool(pool.name, pool.type, (), settings().job_variables, None).has_gpu
     return "" if asked or pool.has_gpu else None
 

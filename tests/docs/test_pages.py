@@ -91,7 +91,6 @@ def test_links_of_pages_outside_of_the_site_resolve(page: Page) -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
-@pytest.mark.skipif(">>>" not in (acento.__doc__ or ""), reason="the front door is not there yet")
 def test_the_lines_of_python_in_the_readme_are_those_of_the_package() -> None:
     """Those of the package's docstring are run by the tests of the examples."""
     (block,) = [block for block in blocks() if block.page == "README.md" and block.language == "python"]

@@ -9,6 +9,7 @@ from acento.core.errors import DataError
 from acento.core.fingerprint import fingerprint
 from acento.families.ctc.features import frames_per_s
 from acento.families.ctc.tokenizer import CtcTokenizer, load_tokenizer
+from acento.models.families import family_of
 from acento.models.trainable import Labeler, Needs
 from acento.training.data.tokenizer_files import tokenizer_digest
 
@@ -94,7 +95,6 @@ def load(folder: Path, language: str | None) -> CtcLabeler:
     from transformers import AutoConfig
 
     from acento.models.checkpoints.pretrained import load_part
-    from acento.models.families import family_of
 
     config = load_part("CTC", AutoConfig.from_pretrained, folder)
     tokenizer = load_tokenizer(folder, config, language)

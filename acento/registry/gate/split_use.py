@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card, versions
 from acento.data.utterance import ALL
+from acento.registry.runs import entries_of
 from acento.scoring.entry import Entry
 from acento.scoring.table import counted
 
@@ -58,9 +59,6 @@ def split_use(store: Store, card: Card, split: str = "test") -> SplitUse:
     All its versions count: a clip never moves from one split to another, so that each version's test split holds those
     of the versions before.
     """
-    # runs know jobs, a job may be a training, and that publishes to the registry: imported above it would be a circle
-    from acento.registry.runs import entries_of
-
     fingerprints = {load_card(store, f"{card.name}@{number}").fingerprint for number in versions(store, card.name)}
     entries = (entry for run in store.list("runs") for entry, _ in entries_of(store, run))
     return count_uses(entries, card.name, fingerprints | {card.fingerprint}, split)
