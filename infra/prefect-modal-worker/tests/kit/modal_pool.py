@@ -64,8 +64,8 @@ class ModalPool:
         return cls(name, server, modal)
 
     def worker(self) -> running:
-        """Return a worker, to be started by ``with``."""
-        command = ("prefect", "worker", "start", "--pool", self.name, "--name", WORKER)
+        """Return a worker, to be started by ``with``; the stand-in's sandboxes are processes of this machine: a few at once."""
+        command = ("prefect", "worker", "start", "--pool", self.name, "--name", WORKER, "--limit", "3")
         return running(*command, env=self.server.environment)
 
     def run(self, what: str, where: Path | None = None, **variables: Any) -> str:
@@ -91,7 +91,7 @@ class ModalPool:
 
     def end(self, run: str, started: running) -> tuple[str, str]:
         """Wait for the end of a flow run; return its state's type and message."""
-        started.ready(lambda: self.flow_run(run)["state"]["type"] in FINAL, 120)
+        started.ready(lambda: self.flow_run(run)["state"]["type"] in FINAL, 240)
         state = self.flow_run(run)["state"]
         return state["type"], state["message"] or ""
 
