@@ -3,7 +3,7 @@
     python benchmarks/backends.py [--clips 450] [--only inline spark …]
 
 Speaks the demo set once, and stages it anew for each backend. Then `acento benchmark` runs as a command, with float32,
-one thread and two placements, wherever this machine has what it takes: work pools of processes, of Docker containers
+one thread and two workers, wherever this machine has what it takes: work pools of processes, of Docker containers
 (an engine that is there, or `dockerd` as root) and of Modal sandboxes, Modal's functions, a local Spark with two
 executor processes, a local Ray with two processes, and inline with the store on S3. Modal is the stand-in of the tests,
 S3 the server that the tests start.
@@ -94,7 +94,7 @@ def _benchmark(folder: Path, server: Any, place: Place, clips: int | None) -> tu
     """Stage, benchmark and read what came of it: a line, the digest, and whether others did the work if they should."""
     environment = {
         **server.environment,
-        "ACENTO_START_SHARE": "1000000",  # two placements, however short the work
+        "ACENTO_START_SHARE": "1000000",  # two workers, however short the work
         **place.environment,
         "ACENTO_STORE": place.store,
         "ACENTO_CACHE": str(folder / "cache"),
@@ -225,7 +225,7 @@ def _s3(_: Path, __: Any) -> Iterator[Place]:
 
 @contextmanager
 def _pool(server: Any, name: str, kind: str, *options: str, **environment: str) -> Iterator[None]:
-    """Make a work pool and run two workers of it, each with one placement at a time."""
+    """Make a work pool and run two workers of it, each with one run at a time."""
     from servers import running
 
     variables = {**server.environment, **environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}

@@ -414,8 +414,8 @@ def decoder_of(
     language = None if checkpoint.family.name == "nemo" else spoken
     asked = DecodeOptions(language=language, device_type=options.device, dtype=dtype)
     recognizer = checkpoint.family.load(checkpoint.folder, asked)
-    placements = options.cores if recognizer.shareable and options.device == "cpu" else 1
-    if placements == 1:  # else a thread for each core, as inline placements have it
+    workers = options.cores if recognizer.shareable and options.device == "cpu" else 1
+    if workers == 1:  # else a thread for each core, as inline workers have it
         torch.set_num_threads(options.cores)
     recognizer.warm_up(options.batch_size)
     engine = Engine(recognizer, batch_size=options.batch_size, language=spoken)
@@ -425,9 +425,9 @@ def decoder_of(
         planned.sort(key=lambda clip: -clip.duration_s)
         size = options.batch_size
         batches = [planned[start : start + size] for start in range(0, len(planned), size)]
-        shares = [batches[place::placements] for place in range(placements)]
+        shares = [batches[place::workers] for place in range(workers)]
         started = time.perf_counter()
-        with ThreadPoolExecutor(placements) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             decoded = list(pool.map(lambda share: engine.decode(share, lambda clip: some[clip.row][1]), shares))
         seconds = time.perf_counter() - started
         texts = {one.id: one.text for part in decoded for one in part.predictions}

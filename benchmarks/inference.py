@@ -3,7 +3,7 @@
     python benchmarks/inference.py [--model demo:whisper-mini] [--clips 120] [--batch-size 16] [--rounds 5] [--cores N]
 
 The pipeline is used as batch evaluations use it: clips in the order they arrive, a fixed batch size, greedy, audio
-decoded before the clock starts; it computes on as many threads as there are cores. Acento has a placement of one thread
+decoded before the clock starts; it computes on as many threads as there are cores. Acento has a worker of one thread
 for each core, as ``acento benchmark`` does by default. The two take turns, so that a machine whose speed drifts slows
 both. Prints each RTFx, ``ratio: N`` (the median over rounds), the share of equal texts, and where Acento's time went.
 
@@ -156,7 +156,7 @@ def speak(count: int, window_s: float) -> dict[str, Any]:
 
 
 class Acento:
-    """The engine as inline placements run it: a loaded model, a thread for each core, batches as a plan makes them."""
+    """The engine as inline workers run it: a loaded model, a thread for each core, batches as a plan makes them."""
 
     def __init__(self, checkpoint: Any, options: Any, batch_size: int, cores: int) -> None:
         from acento.inference.engine import Engine
@@ -168,7 +168,7 @@ class Acento:
         self.window_s = recognizer.window_s
 
     def __call__(self, clips: dict[str, Any]) -> tuple[dict[str, str | None], float, list[Any]]:
-        """Return texts, seconds, and the timings of each placement."""
+        """Return texts, seconds, and the timings of each worker."""
         import torch
 
         from acento.inference.plan import PlannedClip
@@ -179,10 +179,8 @@ class Acento:
         batches = [planned[i : i + self._batch_size] for i in range(0, len(planned), self._batch_size)]
         shares = [batches[core :: self._cores] for core in range(self._cores)]
         started = time.perf_counter()
-        with ThreadPoolExecutor(self._cores) as placements:
-            decoded = list(
-                placements.map(lambda share: self._engine.decode(share, lambda clip: clips[clip.id]), shares)
-            )
+        with ThreadPoolExecutor(self._cores) as workers:
+            decoded = list(workers.map(lambda share: self._engine.decode(share, lambda clip: clips[clip.id]), shares))
         seconds = time.perf_counter() - started
         texts = {row.id: row.text for part in decoded for row in part.predictions}
         return texts, seconds, [part.timings for part in decoded]

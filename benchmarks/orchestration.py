@@ -1,18 +1,18 @@
-"""What orchestration costs: a placement's start, the time beside the work, a cached rerun, and what two workers bring.
+"""What orchestration costs: a worker's start, the time beside the work, a cached rerun, and what two workers bring.
 
     python benchmarks/orchestration.py                     # every local backend, about ten minutes of work each time
-    python benchmarks/orchestration.py --backend inline work-pool --minutes 1 --placements 1 2
+    python benchmarks/orchestration.py --backend inline work-pool --minutes 1 --workers 1 2
 
 The model is a Whisper with random weights, as wide and deep as whisper-tiny, and the data are noise: the work is real,
 what is decoded is of no interest. There is as much of it as takes ``--minutes`` on one CPU thread. Each measurement
 begins with a copy of the same store, in which no result is. Numbers are printed, and asserted nowhere. A Prefect server
 and workers are started for the purpose; Spark runs in this process and starts its own.
 
-- **start**: seconds for one clip, less its decoding: what a placement costs before and after its work.
-- **beside**: wall time less the decoding (of several placements: their sum by their number), and its share of the wall
-  time; with how many placements Acento started: no more than starts may cost (ACENTO_START_SHARE).
+- **start**: seconds for one clip, less its decoding: what a worker costs before and after its work.
+- **beside**: wall time less the decoding (of several workers: their sum by their number), and its share of the wall
+  time; with how many workers Acento started: no more than starts may cost (ACENTO_START_SHARE).
 - **cached rerun**: ``acento benchmark`` with everything in the store, beside a running server.
-- **two workers**: a quarter of that work by one worker that takes one placement at a time, and by two of them.
+- **two workers**: a quarter of that work by one worker that takes one run at a time, and by two of them.
 """
 
 import argparse
@@ -53,25 +53,25 @@ CLIP_S = 10.0
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of all parts: seconds, and how many placements did it."""
+    """One run of all parts: seconds, and how many workers did it."""
 
     wall_s: float
     work_s: float
-    placements: int
+    workers: int
     processes: int
     digest: str
 
     @property
     def beside_s(self) -> float:
         """Wall time that was not spent on decoding."""
-        return self.wall_s - self.work_s / self.placements
+        return self.wall_s - self.work_s / self.workers
 
 
 def main() -> None:
     """Read the options, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", nargs="+", default=["inline", "work-pool", "spark"])
-    parser.add_argument("--placements", nargs="+", type=int, default=[1, 2, 8])
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 8])
     parser.add_argument("--minutes", type=float, default=10.0, help="of work for one thread")
     parser.add_argument("--layers", type=int, default=4, help="of encoder and decoder: more are slower")
     parser.add_argument("--width", type=int, default=384, help="of encoder and decoder")
@@ -96,11 +96,11 @@ def main() -> None:
         for backend in options.backend:
             first, second = (measure(backend, *one, 1) for _ in range(2))
             print(f"{backend}: start {first.beside_s:.1f} s, then {second.beside_s:.1f} s")
-            for placements in options.placements:
-                found = measure(backend, *much, placements)
+            for asked in options.workers:
+                found = measure(backend, *much, asked)
                 print(
-                    f"{backend}, at most {placements}: wall {found.wall_s:.1f} s, decoding {found.work_s:.1f} s by "
-                    f"{found.placements} placements in {found.processes} processes, "
+                    f"{backend}, at most {asked}: wall {found.wall_s:.1f} s, decoding {found.work_s:.1f} s by "
+                    f"{found.workers} workers in {found.processes} processes, "
                     f"beside {found.beside_s:.1f} s = {found.beside_s / found.wall_s:.1%}; digest {found.digest[:12]}"
                 )
         if "work-pool" in options.backend:
@@ -126,14 +126,14 @@ def prepare(folder: Path, model: Path, seconds: float) -> tuple[LocalStore, Tran
     )
 
 
-def measure(backend: str, prepared: LocalStore, what: Transcription, placements: int) -> Measured:
+def measure(backend: str, prepared: LocalStore, what: Transcription, workers: int) -> Measured:
     """Do all parts in a copy of a store."""
     with tempfile.TemporaryDirectory(prefix="acento-orchestration-") as folder:
         store = LocalStore(Path(shutil.copytree(prepared.root, Path(folder) / "store")))
         work = jobs(store, what)
         began = time.monotonic()
         with closing(open_compute(backend, store)) as compute:
-            outcomes = list(compute.run(work, placements=placements))
+            outcomes = list(compute.run(work, workers=workers))
             wall = time.monotonic() - began
         failed = [outcome.error for outcome in outcomes if outcome.error]
         if failed:
@@ -158,7 +158,7 @@ def pool(home: Path) -> Iterator[PrefectServer]:
 
 @contextmanager
 def workers(server: PrefectServer, count: int, limit: int | None = None) -> Iterator[None]:
-    """Run some workers that look for work each second, each with at most ``limit`` placements at a time."""
+    """Run some workers that look for work each second, each with at most ``limit`` runs at a time."""
     with ExitStack() as stack:
         for number in range(count):
             command = ["prefect", "worker", "start", "--pool", POOL, "--name", f"worker-{number}-{limit}"]
@@ -191,7 +191,7 @@ def cached_rerun(server: PrefectServer, store: LocalStore, model: Path) -> None:
 
 
 def two_workers(home: Path, store: LocalStore, what: Transcription) -> None:
-    """Compare one worker with two, each of which takes one placement at a time."""
+    """Compare one worker with two, each of which takes one run at a time."""
     os.environ["ACENTO_START_SHARE"] = "1000000"
     walls = []
     for count in (1, 2):

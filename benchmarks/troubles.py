@@ -302,7 +302,7 @@ def measure(trouble: Trouble, queue: str, began: Path, *, kill: bool) -> dict[st
             threading.Thread(target=kill_some, args=(began, ending), daemon=True).start()
         started = time.monotonic()
         with closing(QUEUES[queue](store)) as compute:
-            outcomes = list(compute.run(jobs(store, what), placements=trouble.asked))
+            outcomes = list(compute.run(jobs(store, what), workers=trouble.asked))
             wall = time.monotonic() - started
         failed = [outcome for outcome in outcomes if outcome.error]
         assert len(failed) == trouble.poison, [str(outcome.error) for outcome in failed]
@@ -342,7 +342,7 @@ def texts_of_inline(root: Path, store: LocalStore, trouble: Trouble) -> str:
     card = load_card(alone, "noise")
     quick = plan_transcription(alone, card, model, split="test", options=DecodeOptions())
     with closing(InlineCompute(alone)) as compute:
-        list(compute.run(jobs(alone, quick), placements=1))
+        list(compute.run(jobs(alone, quick), workers=1))
     poison = {job.key for job in jobs(alone, quick) if trouble.poison and job.seconds % 1}
     return digest_of(alone, quick, poison)
 

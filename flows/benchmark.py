@@ -22,7 +22,7 @@ def benchmark(request: BenchmarkRequest) -> PublishedRun:
     with shared_compute():
         scored, left_out = measure(
             planned,
-            lambda one: take(transcribe, one, planned.placements, planned.compute),
+            lambda one: take(transcribe, one, planned.workers, planned.compute),
             lambda one, transcribed: take(score, one, transcribed, request.normalizer),
         )
     return take(publish_run, planned.run, scored, left_out)

@@ -46,7 +46,7 @@ def validate(request: ValidateRequest) -> Examination:
     if planned is not None:
         with shared_compute():
             for transcription in planned.transcriptions:
-                take(transcribe, transcription, planned.placements, planned.compute)
+                take(transcribe, transcription, planned.workers, planned.compute)
         found = take(find_outliers, named, planned.transcriptions)
     if not reference.passed:
         sentence = failure(load_verdict(open_store(settings().store), reference.key))

@@ -10,7 +10,7 @@ from acento.data.dataset import load_card
 from acento.inference.benchmark import Transcription
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import default_dtype, default_placements, pick_device
+from acento.models.devices import default_dtype, default_workers, pick_device
 from acento.validation.doctor.examination import examine, plan_examination
 from acento.validation.doctor.report import FINDINGS, PAGE, DoctorReport, load_findings
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
@@ -24,7 +24,7 @@ class PlannedExamination(BaseModel, frozen=True):
     """What the doctor's model is to transcribe: every split of a version, and how the work is shared."""
 
     transcriptions: list[Transcription]
-    placements: int
+    workers: int
     compute: str
 
 
@@ -52,7 +52,7 @@ def plan_doctor(dataset: str, model: str, language: str | None = None) -> Planne
     )
     return PlannedExamination(
         transcriptions=plan_examination(store, card, checkpoint, options),
-        placements=default_placements(device, options.threads),
+        workers=default_workers(device, options.threads),
         compute=settings().compute,
     )
 

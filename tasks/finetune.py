@@ -66,7 +66,7 @@ def finetune_model(planned: PlannedTraining) -> FinetuneResult:
     with progress_artifact(artifact_key("finetune", planned.title), what), open_backend(planned.compute, store) as pool:
         report(f"fine-tune {planned.job.name}", 0.0, 1.0, "steps")
         # to the end of the generator: it waits for what was called off, which leaves a checkpoint
-        (outcome,) = list(pool.run([planned.job], placements=1))
+        (outcome,) = list(pool.run([planned.job], workers=1))
     if outcome.error is not None:
         raise outcome.error
     result = outcome.result

@@ -1,10 +1,9 @@
 """The tasks of a search: settle what is tried before a training is paid for, then try it, trial by trial."""
 
-from collections.abc import Callable
-
 from acento.api import searching
 from acento.api.searching import Searched, lines
 from acento.api.training import PlannedTraining
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError
 from acento.core.settings import settings
 from acento.core.store import open_store
@@ -13,7 +12,6 @@ from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.run import SearchProgress
 from acento.requests import SearchRequest
 from acento.training.job import FinetuneJob, FinetuneResult
-from acento.training.loop.state import Row
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.plan import check_compute
 from tasks.policy import cached, say, step
@@ -39,8 +37,8 @@ def try_recipes(planned: PlannedTraining, plan: SearchPlan, request: SearchReque
 
     with progress_artifact(key, what), open_backend(planned.compute, store) as pool:
 
-        def train(job: FinetuneJob, noted: Callable[[Row], None], stop: Callable[[], str | None]) -> FinetuneResult:
-            (outcome,) = list(pool.run([job], placements=1, noted=noted, stop=stop))
+        def train(job: FinetuneJob, callbacks: Callbacks) -> FinetuneResult:
+            (outcome,) = list(pool.run([job], workers=1, callbacks=callbacks))
             if outcome.error is not None:
                 raise outcome.error
             if not isinstance(outcome.result, FinetuneResult):

@@ -8,6 +8,7 @@ from threading import Lock
 
 from pydantic import BaseModel
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, may_pass
 from acento.core.progress import report
 from acento.core.settings import settings
@@ -63,7 +64,7 @@ def open_backend(name: str, store: Store) -> Iterator[Compute]:
 
 
 @step("transcribe", run_name="transcribe {transcription.title}")
-def transcribe(transcription: Transcription, placements: int, compute: str) -> Transcribed:
+def transcribe(transcription: Transcription, workers: int, compute: str) -> Transcribed:
     """Decode every part that is not in the store yet; ``Cached`` when all of them are."""
     store = open_store(settings().store)
     everything = jobs(store, transcription)
@@ -78,7 +79,9 @@ def transcribe(transcription: Transcription, placements: int, compute: str) -> T
     key, what = artifact_key("transcribe", transcription.title), f"Transcribing {transcription.title}"
     with progress_artifact(key, what), open_backend(compute, store) as backend:
         bar.add(0.0)
-        with closing(backend.run(todo, placements=min(placements, len(todo)), heard=bar.add)) as outcomes:
+        with closing(
+            backend.run(todo, workers=min(workers, len(todo)), callbacks=Callbacks(on_progress=bar.add))
+        ) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome.result, JobResult):
                     results.append(outcome.result)
@@ -102,7 +105,7 @@ def transcribe(transcription: Transcription, placements: int, compute: str) -> T
 
 
 class _Bar:
-    """Adds up the audio that placements heard, and reports it."""
+    """Adds up the audio that workers decoded, and reports it."""
 
     def __init__(self, step_name: str, total: float) -> None:
         self._step, self._total, self._done = step_name, total, 0.0

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from acento.api.precheck import unusable
 from acento.api.working import Named, name_of, options_of, working
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, ModelError, StoreError, may_pass, name_and_line
 from acento.core.progress import report
 from acento.core.settings import settings
@@ -19,12 +20,12 @@ from acento.core.store import Store
 from acento.core.text import normalizer
 from acento.data.dataset import load_card
 from acento.inference.benchmark import Scored, Transcription, jobs, plan_transcription, score_transcription, unfinished
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import Elsewhere, default_dtype, default_placements, pick_device
+from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.runs import Finished, begin, finish, utc_now
 from acento.requests import BenchmarkRequest
@@ -38,7 +39,7 @@ class PlannedRun(BaseModel, frozen=True):
     """A run that has begun, and what is to be transcribed for it."""
 
     run: str
-    placements: int
+    workers: int
     compute: str
     transcriptions: list[Transcription]
     left_out: dict[str, str] = {}
@@ -79,7 +80,7 @@ def run_here(store: Store, request: BenchmarkRequest) -> tuple[Finished, str]:
     with closing(Runner(store)) as runner:
         scored, left_out = measure(
             planned,
-            lambda one: _transcribe(store, runner, one, planned.placements),
+            lambda one: _transcribe(store, runner, one, planned.workers),
             lambda one, _: score_transcription(store, one, request.normalizer),
         )
     finished = finish(store, planned.run, scored, utc_now())
@@ -136,7 +137,7 @@ def plan_benchmark(
     run = begin(store, request, inputs, request.job_id, utc_now(), validation)
     return PlannedRun(
         run=run,
-        placements=request.num_requests or default_placements(device, options.threads, elsewhere),
+        workers=request.num_requests or default_workers(device, options.threads, elsewhere),
         compute=request.compute or settings().compute,
         transcriptions=transcriptions,
         left_out=left_out,
@@ -220,18 +221,18 @@ def _transcribe(store: Store, runner: Runner, transcription: Transcription, work
     todo = unfinished(store, jobs(store, transcription))
     total, done, lock = sum(job.seconds for job in todo), 0.0, Lock()
 
-    def heard(seconds: float) -> None:
+    def on_progress(seconds: float) -> None:
         nonlocal done
         with lock:
             done += seconds
             so_far = min(done, total)
         report(f"transcribe {transcription.title}", so_far, total, "s of audio")
 
-    placement = Placement(count=workers, heard=heard)
+    worker = Worker(count=workers, callbacks=Callbacks(on_progress=on_progress))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
     try:
-        for future in as_completed([pool.submit(runner.execute, job, placement) for job in todo]):
+        for future in as_completed([pool.submit(runner.execute, job, worker) for job in todo]):
             future.result()
     finally:
-        placement.cancelled.set()
+        worker.cancelled.set()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from acento.api.training import PlannedTraining, plan_training, train_here
 from acento.api.working import Named, name_of, options_of, working
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError
 from acento.core.extras import require
 from acento.core.fingerprint import fingerprint
@@ -28,9 +29,9 @@ from acento.experiments.search.space.defaults import default_space
 from acento.experiments.search.space.reading import parse_space
 from acento.experiments.search.study import Study, open_study, study_folder
 from acento.experiments.search.trial import TrialCallback, TrialOutcome
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import Elsewhere, default_placements, pick_device
+from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.requests import SearchRequest
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.checkpoints import Checkpoints
@@ -38,8 +39,8 @@ from acento.training.loop.state import Row
 from acento.training.planning import recipe_of_model
 from acento.training.recipe import Recipe
 
-Train = Callable[[FinetuneJob, Callable[[Row], None], Callable[[], str | None]], FinetuneResult]
-"""Executes a training: it tells each new row of its history, and asks now and then for a reason to end."""
+Train = Callable[[FinetuneJob, Callbacks], FinetuneResult]
+"""Executes a training."""
 
 
 class TrialLine(BaseModel, frozen=True):
@@ -98,8 +99,8 @@ def search(base: Named, data: Named, **options: Any) -> Searched:
         plan = plan_search(store, request)
         planned = plan_training(store, request)
 
-        def train(job: FinetuneJob, noted: Callable[[Row], None], stop: Callable[[], str | None]) -> FinetuneResult:
-            return runner.execute(job, Placement(noted=noted, stop=stop))
+        def train(job: FinetuneJob, callbacks: Callbacks) -> FinetuneResult:
+            return runner.execute(job, Worker(callbacks=callbacks))
 
         searched, _ = try_recipes(store, planned, plan, request, train)
         best = searched.published(planned)
@@ -108,7 +109,7 @@ def search(base: Named, data: Named, **options: Any) -> Searched:
 
 def with_threads(request: SearchRequest) -> SearchRequest:
     """Return a search whose trials have the CPU threads that they get where nobody says: all cores, shared."""
-    threads = request.threads or max(1, default_placements("cpu", 1) // request.parallel)
+    threads = request.threads or max(1, default_workers("cpu", 1) // request.parallel)
     return request.model_copy(update={"threads": threads})
 
 
@@ -191,7 +192,7 @@ class _Trials:
     def __call__(self, _: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
         """Train with a recipe. Of two trials with the same one, the second finds what the first came to."""
 
-        def noted(row: Row) -> None:
+        def on_metrics(row: Row) -> None:
             if row.get("dev_wer") is not None and row["step"] > 0:  # before the first step all trials are the base
                 report(row["step"], row["dev_wer"])
 
@@ -200,7 +201,7 @@ class _Trials:
             alone = self._alone[job.key]
         with alone:
             began = monotonic()
-            result = self._train(job, noted, report.stop)
+            result = self._train(job, Callbacks(on_metrics=on_metrics, should_stop=report.stop))
             minutes = (monotonic() - began) / 60
         if result.why == "diverged":
             raise AcentoError(result.sentence)

@@ -17,7 +17,7 @@ from acento.data.dataset import Card, load_card
 from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import Elsewhere, default_placements, pick_device
+from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version
 from acento.requests import FinetuneRequest, TrainingRequest
@@ -133,8 +133,8 @@ def usable_card(store: Store, request: TrainingRequest) -> Card:
 
 
 def training_options(request: TrainingRequest, elsewhere: Elsewhere | None = None) -> DecodeOptions:
-    """Return where a training computes: a training is one placement, so on the CPU it has every core."""
+    """Return where a training computes: a training is one worker, so on the CPU it has every core."""
     return DecodeOptions(
         device_type=pick_device(request.device, elsewhere),
-        threads=request.threads or default_placements("cpu", 1, elsewhere),
+        threads=request.threads or default_workers("cpu", 1, elsewhere),
     )

@@ -22,14 +22,14 @@ class Settings(BaseSettings):
         "", description="the folder for copies of what is in a store elsewhere; default: acento in the user's cache"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
-    compute: ComputeName = Field("inline", description="which backend carries placements out")
+    compute: ComputeName = Field("inline", description="which backend runs the work")
     work_pool: str = Field("acento-local", description="the Prefect work pool of the backend work-pool")
     job_variables: dict[str, Any] = Field(
-        default_factory=dict, description="of the work pool's placements, as JSON, such as an image or a GPU"
+        default_factory=dict, description="of the work pool's runs, as JSON, such as an image or a GPU"
     )
     gpu_type: str = Field("", description="GPUs to ask a remote backend for, the first choice first: L40S,A100")
     start_share: float = Field(
-        0.05, gt=0, description="what starting placements may cost, as a part of the work: bounds how many there are"
+        0.05, gt=0, description="what starting workers may cost, as a part of the work: bounds how many there are"
     )
     store_shared: bool = Field(
         False, description="a folder as the store is mounted at the same path on the machines of a cluster"
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     ray_address: str = Field(
         "local", description="the Ray cluster of the backend ray: local, local[2], auto, or ray://host:10001"
     )
-    threads: int = Field(1, ge=1, description="CPU threads of each placement: part of the work, as it moves digits")
+    threads: int = Field(1, ge=1, description="CPU threads of each worker: part of the work, as it moves digits")
     workers: int | None = Field(None, ge=1, description="processes that stage audio; default: one for each core")
     study: SecretStr | None = Field(
         None, description="the URL of a database server that keeps what searches tried; default: the store"

@@ -81,7 +81,7 @@ class Measurement(BaseModel, frozen=True):
     placements: int
     backend: str
     placement: str = ""
-    """Which of them did it; what was measured before placements had names does not say."""
+    """Which of them did it; what was measured before workers had names does not say."""
     host: str = ""
     pid: int = 0
     timings: Timings

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, Protocol, overload
 
 from acento.core import plugins
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import DamagedError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
@@ -26,40 +27,26 @@ class AnyJob(Protocol):
         """What executes it."""
 
 
-def _nothing(_: object) -> None:
-    """Listen to nobody."""
-
-
-def _go_on() -> str | None:
-    """Stop nothing."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """The thread or process that executes jobs: who hears of its progress, and what measurements say of it."""
+class Worker:
+    """The thread or process that executes jobs: whom it tells of its progress, and what measurements say of it."""
 
     backend: str = "inline"
     count: int = 1
-    """How many placements share the work."""
-    heard: Callable[[float], None] = _nothing
-    """Is told audio seconds as they are decoded."""
-    noted: Callable[[dict[str, Any]], None] = _nothing
-    """Is told each new row of a training's history."""
-    stop: Callable[[], str | None] = _go_on
-    """Asked between a training's steps: a reason ends it with a checkpoint."""
+    """How many workers share the work."""
+    callbacks: Callbacks = NO_CALLBACKS
     cancelled: threading.Event = field(default_factory=threading.Event)
     """Once it is set, a job ends after the batch it is at, and nothing of it is kept."""
     name: str = ""
-    """Which placement this is, where they have names."""
+    """Which worker this is, where they have names."""
 
-    def stopped(self) -> str | None:
+    def should_stop(self) -> str | None:
         """Say why a training is to end at its next step, with a checkpoint; None: it goes on."""
-        return "stopped" if self.cancelled.is_set() else self.stop()
+        return "stopped" if self.cancelled.is_set() else self.callbacks.should_stop()
 
     def after_batch(self, seconds: float) -> None:
         """Say how far decoding is, and end it if it was called off."""
-        self.heard(seconds)
+        self.callbacks.on_progress(seconds)
         if self.cancelled.is_set():
             raise CancelledError
 
@@ -79,12 +66,12 @@ class Runner:
         self._lock = threading.Lock()
 
     @overload
-    def execute(self, job: TranscribeJob, placement: Placement | None = None) -> JobResult: ...
+    def execute(self, job: TranscribeJob, worker: Worker | None = None) -> JobResult: ...
 
     @overload
-    def execute(self, job: AnyJob, placement: Placement | None = None) -> Any: ...
+    def execute(self, job: AnyJob, worker: Worker | None = None) -> Any: ...
 
-    def execute(self, job: AnyJob, placement: Placement | None = None) -> Any:
+    def execute(self, job: AnyJob, worker: Worker | None = None) -> Any:
         """Do what a job asks; what of it is in the store already is not done again.
 
         A transcription decodes what the job's earlier attempts left without a text, and publishes it as one more
@@ -94,7 +81,7 @@ class Runner:
             ModelError: the model cannot be loaded, or is no longer the one that was planned.
             StoreError: the result cannot be written, or the plan or the data are gone.
         """
-        return plugins.load(plugins.EXECUTORS[job.kind])(self, job, placement or Placement())
+        return plugins.load(plugins.EXECUTORS[job.kind])(self, job, worker or Worker())
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -11,11 +11,11 @@ from acento.inference.jobs import JobResult, Measurement, TranscribeJob
 from acento.inference.plan import load_part
 from acento.inference.predictions import FILE, attempt_key, attempts, overlaid, write_predictions
 from acento.inference.reading import ClipReader
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.devices import device_name
 
 
-def transcribe(runner: Runner, job: TranscribeJob, placement: Placement) -> JobResult:
+def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
     """Decode the clips that the job's earlier attempts left without a text, and publish them as one more attempt.
 
     Raises:
@@ -31,10 +31,10 @@ def transcribe(runner: Runner, job: TranscribeJob, placement: Placement) -> JobR
     if not todo:
         return JobResult(key=job.key, part=job.part, clips=job.clips, seconds=job.seconds, cached=True, failed=0)
     recognizer, load_s, warm_up_s = runner.recognizer(job)
-    placement.after_batch(0.0)
+    worker.after_batch(0.0)
     engine = Engine(recognizer, batch_size=job.batch_size, language=job.options.language)
     with nullcontext() if recognizer.shareable else runner.decoding:
-        decoded = engine.decode(todo, ClipReader(store), placement.after_batch)
+        decoded = engine.decode(todo, ClipReader(store), worker.after_batch)
     number = len(done) + 1
     measurement = Measurement(
         job=job.key,
@@ -43,9 +43,9 @@ def transcribe(runner: Runner, job: TranscribeJob, placement: Placement) -> JobR
         device=device_name(job.options.device_type),
         options=job.options,
         batch_size=job.batch_size,
-        placements=placement.count,
-        backend=placement.backend,
-        placement=placement.name,
+        placements=worker.count,
+        backend=worker.backend,
+        placement=worker.name,
         host=socket.gethostname(),
         pid=os.getpid(),
         timings=decoded.timings,

@@ -1,15 +1,14 @@
 """Executes a fine-tuning job: trains, and publishes the best weights as a version of the registry."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from acento.core.progress import Progress, report
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.provenance import code_version, library_versions, machine
 from acento.core.store import Store
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.devices import device_name
 from acento.models.trainable import Trainable
 from acento.registry.licenses import base_license, data_license
@@ -26,32 +25,23 @@ from acento.training.loop.weights import Weights
 _LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")
 
 
-def execute(runner: Runner, job: FinetuneJob, placement: Placement) -> FinetuneResult:
+def execute(runner: Runner, job: FinetuneJob, worker: Worker) -> FinetuneResult:
     """Train, alone on the device: models that are loaded for decoding make room first."""
-
-    def heard(progress: Progress) -> None:
-        report(progress.step, progress.done, progress.total, progress.unit, progress.note)
-
     with runner.alone(), live_log(runner.store, job) as log:
 
-        def noted(row: Row) -> None:
+        def on_metrics(row: Row) -> None:
             log(row)
-            placement.noted(row)
+            worker.callbacks.on_metrics(row)
 
-        return finetune(runner.store, job, minutes=job.minutes, stop=placement.stopped, heard=heard, noted=noted)
+        callbacks = Callbacks(on_metrics=on_metrics, should_stop=worker.should_stop)
+        return finetune(runner.store, job, minutes=job.minutes, callbacks=callbacks)
 
 
 def finetune(
-    store: Store,
-    job: FinetuneJob,
-    *,
-    minutes: float | None = None,
-    stop: Callable[[], str | None] = lambda: None,
-    heard: Callable[[Progress], None] = lambda _: None,
-    noted: Callable[[Row], None] = lambda _: None,
+    store: Store, job: FinetuneJob, *, minutes: float | None = None, callbacks: Callbacks = NO_CALLBACKS
 ) -> FinetuneResult:
     """Train, and publish the best weights as a version of the registry; see :func:`acento.training.finetune.train`."""
-    return train(store, job, _publish, minutes=minutes, stop=stop, heard=heard, noted=noted)
+    return train(store, job, _publish, minutes=minutes, callbacks=callbacks)
 
 
 def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weights, where: TrainingState) -> str:

@@ -25,7 +25,7 @@ class DecodeOptions(BaseModel, frozen=True):
     device_type: DeviceType = "cpu"
     dtype: Dtype = "float32"
     threads: int = 1
-    """CPU threads inside one placement; sums are split by thread, so the last digits depend on it."""
+    """CPU threads inside one worker; sums are split by thread, so the last digits depend on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Recognizer(ABC):
     """A loaded model. ``prepare`` may run in another thread, ahead of ``infer``."""
 
     shareable: bool = False
-    """Whether several threads may call the same stage at a time; where not, placements of one process take turns."""
+    """Whether several threads may call the same stage at a time; where not, workers of one process take turns."""
     window_s: float | None
     """The longest audio in seconds that one call takes; None: any length."""
 

@@ -116,15 +116,15 @@ def cores(elsewhere: Elsewhere | None = None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def default_placements(device: str, threads: int, elsewhere: Elsewhere | None = None) -> int:
-    """Return how many placements share the work where nobody says: one on a GPU, on the CPU what its cores can hold.
+def default_workers(device: str, threads: int, elsewhere: Elsewhere | None = None) -> int:
+    """Return how many workers share the work where nobody says: one on a GPU, on the CPU what its cores can hold.
 
-    Each CPU placement computes on ``threads`` threads, by default 1: many clips at a time use cores better than many
+    Each CPU worker computes on ``threads`` threads, by default 1: many clips at a time use cores better than many
     threads on one clip do, and the texts are then the same on a machine with more cores.
     """
     return held_by_cores(threads, elsewhere) if device == "cpu" else 1
 
 
 def held_by_cores(threads: int, elsewhere: Elsewhere | None = None) -> int:
-    """Return how many placements of so many threads each a machine's cores hold; at least one."""
+    """Return how many workers of so many threads each a machine's cores hold; at least one."""
     return max(1, cores(elsewhere) // threads)

@@ -31,7 +31,7 @@ class Speed(BaseModel, frozen=True):
     high: float | None
     """The bootstrap interval over batches; None with fewer than two."""
     inference_s: float
-    """Inference seconds of all placements together: the decode loops less their waits for audio to be read."""
+    """Inference seconds of all workers together: the decode loops less their waits for audio to be read."""
     conditions: Conditions | None
     """None when parts were measured under different conditions, as when a run was resumed elsewhere."""
 

@@ -7,8 +7,8 @@ from time import monotonic
 
 import torch
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import DamagedError
-from acento.core.progress import Progress
 from acento.core.store import Store
 from acento.core.store.coordination import Lease
 from acento.models.checkpoints.resolver import resolve
@@ -25,7 +25,7 @@ from acento.training.loop.loop import Hooks, Loop, Stopped, Why
 from acento.training.loop.memory import plan_passes
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.loop.schedule import total_steps
-from acento.training.loop.state import Row, TrainingState
+from acento.training.loop.state import TrainingState
 from acento.training.loop.step import autocast
 from acento.training.loop.weights import Weights
 from acento.training.measured import JobClips, Who, clips_of, hear
@@ -40,9 +40,7 @@ def train(
     publish: Publish,
     *,
     minutes: float | None = None,
-    stop: Callable[[], str | None] = lambda: None,
-    heard: Callable[[Progress], None] = lambda _: None,
-    noted: Callable[[Row], None] = lambda _: None,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> FinetuneResult:
     """Train until the recipe ends it, and hand the best weights by dev WER to ``publish`` (where the job wants that).
 
@@ -55,9 +53,7 @@ def train(
         job: what :func:`plan_finetune` returned.
         publish: makes a model version of the weights that the model holds now, and returns the version's digits.
         minutes: after so many minutes of this call it ends with a checkpoint.
-        stop: asked between steps and between batches of dev; a reason ends it with a checkpoint.
-        heard: is told how far it is.
-        noted: is told each new row of the history.
+        callbacks: ``should_stop`` is called between steps and between batches of dev.
 
     Raises:
         ModelError: the base model cannot be loaded, or what the recipe asks for is not installed.
@@ -74,7 +70,7 @@ def train(
         done = state(store, job)  # whoever had the lease may have finished
         if done is not None:
             return done
-        hooks = Hooks(stop=stop, heard=heard, noted=noted, alive=lease.check, deadline=deadline)
+        hooks = Hooks(callbacks, lease.check, deadline)
         return _train(store, job, publish, hooks)
 
 
@@ -191,17 +187,8 @@ def _hear(store: Store, job: FinetuneJob, who: Who, trainable: Trainable, clips:
     Raises:
         Stopped: somebody asked for the end, or time is up.
     """
-
-    def look_out(doing: str) -> None:
-        hooks.alive()
-        reason = hooks.stop()
-        if reason is not None:
-            raise Stopped("stopped", f"Stopped while {doing} ({reason}).")
-        if monotonic() >= hooks.deadline:
-            raise Stopped("time limit", f"The time limit was reached while {doing}.")
-
     trainable.eval()
-    hear(store, job, who, trainable.recognizer(), clips.test, heard=hooks.heard, look_out=look_out)
+    hear(store, job, who, trainable.recognizer(), clips.test, hooks.check)
 
 
 def _load(job: FinetuneJob) -> Trainable:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
-from acento.core.progress import Progress
+from acento.core.progress import report
 from acento.core.store import Store
 from acento.core.text import normalizer as find_normalizer
 from acento.data.utterance import SAMPLE_RATE
@@ -58,13 +58,11 @@ def hear(
     who: Who,
     recognizer: Recognizer,
     clips: Prepared,
-    *,
-    heard: Callable[[Progress], None],
-    look_out: Callable[[str], None],
+    check: Callable[[str], None],
 ) -> None:
     """Decode the test clips and publish the texts, unless that was done before.
 
-    ``look_out`` is told after each batch what is going on; what it raises ends the decoding, and nothing of it is kept.
+    ``check`` is called after each batch with what is going on; what it raises ends the decoding, and nothing is kept.
     """
     key = _key(job, who)
     if store.find(key, verify=True) is not None:
@@ -75,8 +73,8 @@ def hear(
     def after_batch(seconds: float) -> None:
         nonlocal done
         done += seconds
-        heard(Progress(f"decode with the {who} model", min(done, total), total, "s"))
-        look_out(f"the test clips were decoded with the {who} model")
+        report(f"decode with the {who} model", min(done, total), total, "s")
+        check(f"while the test clips were decoded with the {who} model")
 
     texts = decode(
         recognizer, clips, batch_size=job.recipe.eval_batch_size, language=job.language, after_batch=after_batch

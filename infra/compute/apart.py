@@ -14,9 +14,10 @@ import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, for_another_process
 from acento.core.store import Store, open_store
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.training.job import FinetuneJob, FinetuneResult
 
 _POLL_S = 0.2
@@ -34,7 +35,7 @@ class Apart:
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
 
-    def execute(self, job: FinetuneJob, placement: Placement) -> FinetuneResult:
+    def execute(self, job: FinetuneJob, worker: Worker) -> FinetuneResult:
         """Do a training as :meth:`Runner.execute` does it.
 
         Raises:
@@ -44,7 +45,7 @@ class Apart:
             child = self._idle.pop() if self._idle else None
         child = child or _Child(self._url)
         try:
-            answer = child.train(job, placement)
+            answer = child.train(job, worker)
         except BaseException:
             child.close()
             raise
@@ -79,13 +80,13 @@ class _Child:
             )
         self._pipe = Connection(mine.detach())
 
-    def train(self, job: FinetuneJob, placement: Placement) -> FinetuneResult | Exception:
+    def train(self, job: FinetuneJob, worker: Worker) -> FinetuneResult | Exception:
         """Have a job done, and return its result or what it raised; told to stop, wait for its checkpoint."""
         told = False
         try:
             self._pipe.send(job)
             while True:
-                reason = None if told else placement.stopped()
+                reason = None if told else worker.should_stop()
                 if reason is not None:
                     self._pipe.send(reason)
                     told = True
@@ -94,7 +95,7 @@ class _Child:
                 answer = self._pipe.recv()
                 if isinstance(answer, FinetuneResult | Exception):
                     return answer
-                placement.noted(answer)
+                worker.callbacks.on_metrics(answer)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             code = self._process.wait()
             raise AcentoError(
@@ -129,7 +130,7 @@ def _outcome(runner: Runner, job: FinetuneJob, pipe: Connection) -> FinetuneResu
     """Do a job and return what came of it; an error of a class that may not travel becomes a plain one."""
     reason: str | None = None
 
-    def stop() -> str | None:
+    def should_stop() -> str | None:
         nonlocal reason
         if reason is None and pipe.poll():
             try:
@@ -138,12 +139,12 @@ def _outcome(runner: Runner, job: FinetuneJob, pipe: Connection) -> FinetuneResu
                 reason = "the process that asked for it is gone"
         return reason
 
-    def noted(row: object) -> None:
+    def on_metrics(row: object) -> None:
         with suppress(OSError):  # a parent that is gone is noticed before the next step
             pipe.send(row)
 
     try:
-        return runner.execute(job, Placement("inline", noted=noted, stop=stop))
+        return runner.execute(job, Worker(callbacks=Callbacks(on_metrics=on_metrics, should_stop=should_stop)))
     except AcentoError as error:
         return error
     except Exception as error:

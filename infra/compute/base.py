@@ -1,12 +1,12 @@
 """The compute interface: jobs go in, results come out as they are ready, and all of it can be called off."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.jobs.job import Job, Result
 from acento.models.devices import Elsewhere
-from acento.training.loop.state import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,8 @@ class Compute(ABC):
         self,
         jobs: Sequence[Job],
         *,
-        placements: int,
-        heard: Callable[[float], None] = lambda _: None,
-        noted: Callable[[Row], None] = lambda _: None,
-        stop: Callable[[], str | None] = lambda: None,
+        workers: int,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> Generator[Outcome, None, None]:
         """Execute jobs by so many workers, processes or threads; yield each outcome when it is there, in any order.
 
@@ -54,10 +52,8 @@ class Compute(ABC):
 
         Args:
             jobs: what to do.
-            placements: how many workers at a time.
-            heard: told audio seconds as they are decoded, from any thread, where the backend can know.
-            noted: told each new row of a training's history, from any thread.
-            stop: asked now and then while trainings run; a reason ends them with a checkpoint.
+            workers: how many at a time.
+            callbacks: called from any thread.
         """
 
     @abstractmethod

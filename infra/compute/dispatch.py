@@ -7,10 +7,11 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, StoreError, TransientError
 from acento.core.settings import settings
 from acento.core.store import Store
@@ -162,21 +163,19 @@ class Dispatcher:
     def run(
         self,
         workers: int,
-        on_progress: Callable[[float], None],
-        on_metrics: Callable[[Row], None],
-        should_stop: Callable[[], str | None],
+        callbacks: Callbacks,
         *,
         patience_s: float,
     ) -> Generator[Outcome, None, None]:
         """Yield what :meth:`outcomes` yields; leave no run at work and no list, however it ends.
 
         Args:
-            workers, on_progress, on_metrics, should_stop: as :meth:`outcomes` takes them.
+            workers, callbacks: as :meth:`outcomes` takes them.
             patience_s: seconds that runs may take to end when they are called off, before the engine ends them.
         """
         called_off = True
         try:
-            yield from self.outcomes(workers, on_progress, on_metrics, should_stop)
+            yield from self.outcomes(workers, callbacks)
             called_off = False
         finally:
             self.end(called_off=called_off, patience_s=patience_s)
@@ -184,17 +183,13 @@ class Dispatcher:
     def outcomes(
         self,
         workers: int,
-        on_progress: Callable[[float], None],
-        on_metrics: Callable[[Row], None],
-        should_stop: Callable[[], str | None],
+        callbacks: Callbacks,
     ) -> Generator[Outcome, None, None]:
         """Keep runs at work and yield each outcome when it is there.
 
         Args:
             workers: how many runs there may be at a time.
-            on_progress: told audio seconds as they are decoded.
-            on_metrics: told each new row of a training's history.
-            should_stop: asked at each look; a reason ends trainings with a checkpoint.
+            callbacks: called from this thread; ``should_stop`` at each look.
 
         Raises:
             AcentoError: runs end one after another and finish nothing, or none begins.
@@ -207,11 +202,11 @@ class Dispatcher:
             self._read()
             rows, self._rows = self._rows, []
             for row in rows:
-                on_metrics(row)
+                callbacks.on_metrics(row)
             if self._audio > told:
-                on_progress(self._audio - told)
+                callbacks.on_progress(self._audio - told)
                 told = self._audio
-            if not stopped and (reason := should_stop()) is not None:
+            if not stopped and (reason := callbacks.should_stop()) is not None:
                 self.work.stop(reason)
                 stopped = True
             found, self._found = self._found, []

@@ -5,14 +5,14 @@ has this process, and others that run beside it have processes of their own.
 """
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.store import Store
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.jobs.job import Job, Result
 from acento.models.devices import held_by_cores
-from acento.training.loop.state import Row
 from infra.compute.apart import Apart
 from infra.compute.base import Compute, Outcome
 
@@ -31,21 +31,19 @@ class InlineCompute(Compute):
         self,
         jobs: Sequence[Job],
         *,
-        placements: int,
-        heard: Callable[[float], None] = lambda _: None,
-        noted: Callable[[Row], None] = lambda _: None,
-        stop: Callable[[], str | None] = lambda: None,
+        workers: int,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> Generator[Outcome, None, None]:
         """See :meth:`Compute.run`."""
-        placements = _useful(jobs, placements)
-        placement = Placement(self.name, placements, heard, noted, stop)
+        workers = _useful(jobs, workers)
+        worker = Worker(self.name, workers, callbacks)
         todo = iter(jobs)
         running: dict[Future[Result], Job] = {}
-        pool = ThreadPoolExecutor(max_workers=placements, thread_name_prefix="placement")
+        pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="worker")
         try:
             while True:
-                while len(running) < placements and (job := next(todo, None)) is not None:
-                    running[pool.submit(self._execute, job, placement)] = job
+                while len(running) < workers and (job := next(todo, None)) is not None:
+                    running[pool.submit(self._execute, job, worker)] = job
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -54,7 +52,7 @@ class InlineCompute(Compute):
                     error = future.exception()
                     yield Outcome(job, None if error else future.result(), error)
         finally:
-            placement.cancelled.set()
+            worker.cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
@@ -62,24 +60,24 @@ class InlineCompute(Compute):
         self._apart.close()
         self._runner.close()
 
-    def _execute(self, job: Job, placement: Placement) -> Result:
+    def _execute(self, job: Job, worker: Worker) -> Result:
         """Do a job, a training that finds another one here in a process of its own."""
         if job.kind != "finetune":
-            return self._runner.execute(job, placement)
+            return self._runner.execute(job, worker)
         if not self._training.acquire(blocking=False):
-            return self._apart.execute(job, placement)
+            return self._apart.execute(job, worker)
         try:
-            return self._runner.execute(job, placement)
+            return self._runner.execute(job, worker)
         finally:
             self._training.release()
 
 
-def _useful(jobs: Sequence[Job], placements: int) -> int:
+def _useful(jobs: Sequence[Job], workers: int) -> int:
     """Return how many workers share some work: of threads that decode on the CPU no more than its cores hold.
 
     Others would wait for a core, each with the memory of a batch, and end later than the rest.
     """
     first = jobs[0] if jobs else None
     if first is None or first.kind == "finetune" or first.options.device_type != "cpu":
-        return placements
-    return min(placements, held_by_cores(first.options.threads))
+        return workers
+    return min(workers, held_by_cores(first.options.threads))

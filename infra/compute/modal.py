@@ -7,7 +7,7 @@ volume first, what they leave is brought back, verified, and the upload is delet
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from modal.exception import FunctionTimeoutError
 from prefect_modal_worker.client import last_line
 from prefect_modal_worker.image import build
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import AcentoError, InputError, TransientError
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.checkpoints.references import parse as parse_model
 from acento.models.devices import Elsewhere
-from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.reach import check_reach, kind_of
 from infra.compute.serialization import read_outcome
@@ -60,10 +60,8 @@ class ModalCompute(Compute):
         self,
         jobs: Sequence[Job],
         *,
-        placements: int,
-        heard: Callable[[float], None] = lambda _: None,
-        noted: Callable[[Row], None] = lambda _: None,
-        stop: Callable[[], str | None] = lambda: None,
+        workers: int,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> Generator[Outcome, None, None]:
         """See :meth:`Compute.run`.
 
@@ -81,12 +79,12 @@ class ModalCompute(Compute):
                     upload = stack.enter_context(Upload(self._store, jobs))
                 news = stack.enter_context(modal.Queue.ephemeral())
                 url = self._store.url if upload is None else upload.store.url
-                mapped = stack.enter_context(Mapping(jobs, placements, url, news.object_id))
+                mapped = stack.enter_context(Mapping(jobs, workers, url, news.object_id))
             except Exception as error:
                 raise explain(error, "start containers") from error
             done = False
             try:
-                for outcome in _watch(mapped, news, heard, noted, stop):
+                for outcome in _watch(mapped, news, callbacks):
                     yield self._home(upload, outcome)
                 done = True
             finally:
@@ -108,28 +106,22 @@ class ModalCompute(Compute):
         return outcome
 
 
-def _watch(
-    mapped: Mapping,
-    news: modal.Queue,
-    heard: Callable[[float], None],
-    noted: Callable[[Row], None],
-    stop: Callable[[], str | None],
-) -> Generator[Outcome, None, None]:
+def _watch(mapped: Mapping, news: modal.Queue, callbacks: Callbacks) -> Generator[Outcome, None, None]:
     """Hand on results and news until all jobs have an outcome."""
     told = False
     while mapped.left:
         try:
             found = mapped.take(_LOOK_S)
         except Over as over:
-            _tell(news, heard, noted)
+            _tell(news, callbacks)
             yield from _lost(mapped, over.error)
             return
-        _tell(news, heard, noted)
+        _tell(news, callbacks)
         if found is not None:
             index, what = found
             result, error = read_outcome(mapped.jobs[index], what)
             yield Outcome(mapped.jobs[index], result, error)
-        if not told and (reason := stop()) is not None:
+        if not told and (reason := callbacks.should_stop()) is not None:
             _stop(mapped, news, reason)
             told = True
 
@@ -159,7 +151,7 @@ def _meaning(job: Job, reason: BaseException) -> AcentoError:
     return explain(reason, f"do {job.title}")
 
 
-def _tell(news: modal.Queue, heard: Callable[[float], None], noted: Callable[[Row], None]) -> None:
+def _tell(news: modal.Queue, callbacks: Callbacks) -> None:
     """Hand on what containers told."""
     with suppress(modal.exception.Error, OSError):
         end = time.monotonic() + _LOOK_S  # they may come faster than they are read
@@ -168,9 +160,9 @@ def _tell(news: modal.Queue, heard: Callable[[float], None], noted: Callable[[Ro
             for text in texts:
                 message = json.loads(text)
                 if "heard" in message:
-                    heard(float(message["heard"]))
+                    callbacks.on_progress(float(message["heard"]))
                 if "row" in message:
-                    noted(message["row"])
+                    callbacks.on_metrics(message["row"])
 
 
 def _stop(mapped: Mapping, news: modal.Queue, reason: str) -> None:

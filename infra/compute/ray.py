@@ -3,16 +3,16 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import InputError, TransientError, own_line
 from acento.core.extras import require
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.devices import Elsewhere
-from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.dispatch import Dispatcher, Engine, RunState
 from infra.compute.portable import passed_on, portable
@@ -57,10 +57,8 @@ class RayCompute(Compute):
         self,
         jobs: Sequence[Job],
         *,
-        placements: int,
-        heard: Callable[[float], None] = lambda _: None,
-        noted: Callable[[Row], None] = lambda _: None,
-        stop: Callable[[], str | None] = lambda: None,
+        workers: int,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> Generator[Outcome, None, None]:
         """See :meth:`Compute.run`; audio and rows are told from this thread.
 
@@ -77,7 +75,7 @@ class RayCompute(Compute):
         dispatcher = Dispatcher(
             self._store, [portable(job) for job in jobs], jobs, engine, self._sizer, self.heartbeat_s
         )
-        yield from dispatcher.run(placements, heard, noted, stop, patience_s=GRACE_S)
+        yield from dispatcher.run(workers, callbacks, patience_s=GRACE_S)
 
     def close(self) -> None:
         """See :meth:`Compute.close`; a session that was there before stays."""

@@ -3,15 +3,15 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import InputError, TransientError, own_line
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.devices import Elsewhere
-from acento.training.loop.state import Row
 from infra.compute.base import Compute, Outcome
 from infra.compute.dispatch import Dispatcher, Engine, RunState
 from infra.compute.portable import passed_on, portable
@@ -53,10 +53,8 @@ class SparkCompute(Compute):
         self,
         jobs: Sequence[Job],
         *,
-        placements: int,
-        heard: Callable[[float], None] = lambda _: None,
-        noted: Callable[[Row], None] = lambda _: None,
-        stop: Callable[[], str | None] = lambda: None,
+        workers: int,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> Generator[Outcome, None, None]:
         """See :meth:`Compute.run`; audio and rows are told from this thread.
 
@@ -74,7 +72,7 @@ class SparkCompute(Compute):
             self._store, [portable(job) for job in jobs], jobs, engine, self._sizer, self.heartbeat_s
         )
         try:
-            yield from dispatcher.run(placements, heard, noted, stop, patience_s=GRACE_S)
+            yield from dispatcher.run(workers, callbacks, patience_s=GRACE_S)
         finally:
             engine.join()
             if not is_alive(context):

@@ -5,16 +5,16 @@ A server that is away for a while stops nothing: runs that have begun and their 
 
 import contextvars
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import InputError
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.devices import Elsewhere, cores
-from acento.training.loop.state import Row
 from infra.compute import pool as prefect_pool
 from infra.compute.base import Compute, Outcome
 from infra.compute.dispatch import Dispatcher
@@ -53,10 +53,8 @@ class WorkPoolCompute(Compute):
         self,
         jobs: Sequence[Job],
         *,
-        placements: int,
-        heard: Callable[[float], None] = lambda _: None,
-        noted: Callable[[Row], None] = lambda _: None,
-        stop: Callable[[], str | None] = lambda: None,
+        workers: int,
+        callbacks: Callbacks = NO_CALLBACKS,
     ) -> Generator[Outcome, None, None]:
         """See :meth:`Compute.run`.
 
@@ -70,7 +68,7 @@ class WorkPoolCompute(Compute):
         sent = [_portable(job, pool) for job in jobs]
         engine = PoolEngine(prefect_pool.deployed(pool), variables, self._context, self._title(jobs))
         dispatcher = Dispatcher(self._store, sent, jobs, engine, self._sizer, self.heartbeat_s)
-        yield from dispatcher.run(placements, heard, noted, stop, patience_s=QUIT_S)
+        yield from dispatcher.run(workers, callbacks, patience_s=QUIT_S)
         self._ending.append(dispatcher)
 
     def close(self) -> None:

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, StoreError
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.training.job import FinetuneResult
 from acento.training.loop.state import Row
 from infra.compute.serialization import tell_error, tell_result
@@ -71,12 +72,10 @@ def run_slice(
     """
     done = failed = 0
     with _Life(work, run, ending or threading.Event(), on_progress) as life:
-        placement = Placement(
+        worker = Worker(
             backend=backend,
             count=count,
-            heard=life.on_progress,
-            noted=life.on_metrics,
-            stop=life.should_stop,
+            callbacks=Callbacks(life.on_progress, life.on_metrics, life.should_stop),
             cancelled=life.cancelled,
             name=f"{work.id}.{run}",
         )
@@ -91,7 +90,7 @@ def run_slice(
             life.say({})
             _log.info("Run %s begins %s.", run, job.title)
             try:
-                result = runner.execute(job, placement)
+                result = runner.execute(job, worker)
             except CancelledError:
                 continue
             except (KeyboardInterrupt, SystemExit):

@@ -17,9 +17,10 @@ import modal
 from modal.exception import Error
 from pydantic import TypeAdapter
 
+from acento.core.callbacks import Callbacks
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.jobs.job import Job
 from acento.training.loop.state import Row
 from infra.compute.serialization import tell_error, tell_result
@@ -54,16 +55,14 @@ class Container:
         """Do one job, given as JSON; return its index and what came of it, a result or an error's sentence."""
         self._store.refresh()
         teller = Teller(self._queue, index)
-        placement = Placement(
+        worker = Worker(
             backend="modal",
             count=int(os.environ.get(COUNT, "1")),
-            heard=teller.heard,
-            noted=teller.noted,
-            stop=teller.stop,
+            callbacks=Callbacks(teller.on_progress, teller.on_metrics, teller.should_stop),
             name=os.environ.get("MODAL_TASK_ID", ""),
         )
         try:
-            told = tell_result(self._runner.execute(_job.validate_json(job), placement))
+            told = tell_result(self._runner.execute(_job.validate_json(job), worker))
         except Exception as error:
             told = tell_error(error)
         teller.end()
@@ -84,17 +83,17 @@ class Teller:
         self._heard, self._told, self._asked = 0.0, clock(), clock()
         self._reason: str | None = None
 
-    def heard(self, seconds: float) -> None:
+    def on_progress(self, seconds: float) -> None:
         """Count audio seconds, and tell them when it is time."""
         self._heard += seconds
         if self._clock() - self._told >= _EVERY_S:
             self.end()
 
-    def noted(self, row: Row) -> None:
+    def on_metrics(self, row: Row) -> None:
         """Tell a row of a training's history."""
         self._put({"row": row})
 
-    def stop(self) -> str | None:
+    def should_stop(self) -> str | None:
         """Ask whether there is a reason to stop."""
         if self._reason is None and self._queue is not None and self._clock() - self._asked >= _EVERY_S:
             self._asked = self._clock()

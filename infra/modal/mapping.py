@@ -40,14 +40,14 @@ class Over(Exception):  # noqa: N818 - how waiting for results ends
 class Mapping:
     """A running app and its one call of ``map``, whose results a thread collects."""
 
-    def __init__(self, jobs: Sequence[Job], placements: int, store: str, news: str) -> None:
+    def __init__(self, jobs: Sequence[Job], workers: int, store: str, news: str) -> None:
         """Take the jobs, how many containers may share them, the store's URL, and the queue's id for news."""
         self.jobs = jobs
         self.left = set(range(len(jobs)))
         self.failures: list[BaseException] = []
         """What the map raised for inputs that it does not name."""
         self._arrived: queue.Queue[Any] = queue.Queue()
-        self._app, self._class = describe(jobs, placements, store, news)
+        self._app, self._class = describe(jobs, workers, store, news)
         self._stack = ExitStack()
         self._thread = threading.Thread(target=self._collect, name="modal-map", daemon=True)
 
@@ -96,7 +96,7 @@ class Mapping:
         self._arrived.put(over)
 
 
-def describe(jobs: Sequence[Job], placements: int, store: str, news: str) -> tuple[modal.App, Any]:
+def describe(jobs: Sequence[Job], workers: int, store: str, news: str) -> tuple[modal.App, Any]:
     """Return the app, and the class in it that does the jobs.
 
     Raises:
@@ -113,7 +113,7 @@ def describe(jobs: Sequence[Job], placements: int, store: str, news: str) -> tup
         "DO_NOT_TRACK": "1",
         MOUNTS: json.dumps({name: path for path, name in options.volumes.items()}),
         QUEUE: news,
-        COUNT: str(placements),
+        COUNT: str(workers),
     }
     models = next((path for path, name in options.volumes.items() if name.endswith("-models")), None)
     if models is not None:
@@ -127,7 +127,7 @@ def describe(jobs: Sequence[Job], placements: int, store: str, news: str) -> tup
         memory=options.mebibytes,
         timeout=options.timeout,
         retries=modal.Retries(max_retries=_RETRIES, initial_delay=1.0),
-        max_containers=min(placements, len(jobs)),
+        max_containers=min(workers, len(jobs)),
         scaledown_window=_IDLE_S,
         env=env,
         secrets=secrets(options),

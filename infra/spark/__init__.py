@@ -1,1 +1,1 @@
-"""Spark as a place for placements: the session, what its executors run, and files for those who have a cluster."""
+"""Spark as a place for workers: the session, what its executors run, and files for those who have a cluster."""

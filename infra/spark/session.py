@@ -1,4 +1,4 @@
-"""The Spark context that placements run in: the one this process has already, as on Databricks, or one of its own."""
+"""The Spark context that workers run in: the one this process has already, as on Databricks, or one of its own."""
 
 import logging
 import os
@@ -57,7 +57,7 @@ def check_spark() -> None:
 
 
 def current_master() -> str:
-    """Return the master of the session that placements will run in: Databricks has one already, else the settings'."""
+    """Return the master of the session that workers will run in: Databricks has one already, else the settings'."""
     return "databricks" if _DATABRICKS in os.environ else settings().spark_master
 
 
@@ -75,7 +75,7 @@ def open_session(master: str, *, gpu: bool) -> Session:
 
     Args:
         master: ``local[2]``, ``local-cluster[2,1,1024]``, ``spark://…``, ``yarn``; not asked where there is a context.
-        gpu: whether each placement needs a GPU of its own.
+        gpu: whether each worker needs a GPU of its own.
 
     Raises:
         InputError: the session has no Spark context (Spark Connect), or the master is not one.
@@ -95,7 +95,7 @@ def settings_of(master: str, *, gpu: bool) -> dict[str, str]:
     found = {
         "spark.log.level": "ERROR",
         "spark.task.maxFailures": str(FAILURES),
-        # placements begin when every executor is there: else the first one would get them all
+        # workers begin when every executor is there: else the first one would get them all
         "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     }
     if is_local(master):

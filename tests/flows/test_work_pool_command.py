@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from at_work import at_work
-from commands import acento, api, command, newest_run, placements
+from commands import acento, api, command, newest_run, slice_runs
 from elsewhere import pool_with_worker
 from fake_recognizer import fake_model
 from servers import PrefectServer, wait_until
@@ -53,14 +53,14 @@ def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: Pr
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert done.returncode == 0, done.stderr
-    (placement,) = placements(working, str(folder / "store"))
-    assert placement["name"] == "slice 1 (1 job): transcribe one on demo v1/test"
-    assert {"acento", "placement"} <= set(placement["tags"])
-    (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [placement["parent_task_run_id"]]}})
+    (run,) = slice_runs(working, str(folder / "store"))
+    assert run["name"] == "slice 1 (1 job): transcribe one on demo v1/test"
+    assert {"acento", "placement"} <= set(run["tags"])
+    (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [run["parent_task_run_id"]]}})
     (run,) = api(working, "flow_runs", flow_runs={"id": {"any_": [parent["flow_run_id"]]}})
     assert run["name"] == "benchmark one on demo/test"
-    wait_until(lambda: placements(working, str(folder / "store"))[0]["state_type"] == "COMPLETED", "its end", 30)
-    artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [placement["id"]]}})
+    wait_until(lambda: slice_runs(working, str(folder / "store"))[0]["state_type"] == "COMPLETED", "its end", 30)
+    artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     assert [artifact["type"] for artifact in artifacts] == ["progress"]
     assert artifacts[0]["data"] == 100
     assert list(LocalStore(folder / "store").list("worklists")) == []
@@ -69,7 +69,7 @@ def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: Pr
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert again.returncode == 0
-    assert len(placements(working, str(folder / "store"))) == 1, "what is in the store needs no run of its own"
+    assert len(slice_runs(working, str(folder / "store"))) == 1, "what is in the store needs no run of its own"
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "cancel"])
@@ -83,13 +83,11 @@ def test_a_run_that_is_called_off_leaves_no_slice_at_work(working: PrefectServer
         if how == "Ctrl-C":
             process.send_signal(signal.SIGINT)
         else:
-            (placement,) = placements(working, str(folder / "store"))
+            (run,) = slice_runs(working, str(folder / "store"))
             state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-            httpx.post(
-                f"{working.url}/flow_runs/{placement['id']}/set_state", json=state, timeout=30
-            ).raise_for_status()
+            httpx.post(f"{working.url}/flow_runs/{run['id']}/set_state", json=state, timeout=30).raise_for_status()
             wait_until(
-                lambda: placements(working, str(folder / "store"))[0]["state_type"] in ENDED, "the placement's end", 60
+                lambda: slice_runs(working, str(folder / "store"))[0]["state_type"] in ENDED, "the run's end", 60
             )
             process.send_signal(signal.SIGTERM)  # as a worker does to the run that it is told to cancel
         _, said = process.communicate(timeout=60)
@@ -97,9 +95,7 @@ def test_a_run_that_is_called_off_leaves_no_slice_at_work(working: PrefectServer
         process.kill()
         process.wait()
     assert process.returncode == 130, said
-    wait_until(
-        lambda: all(r["state_type"] in ENDED for r in placements(working, str(folder / "store"))), "no placement", 60
-    )
+    wait_until(lambda: all(r["state_type"] in ENDED for r in slice_runs(working, str(folder / "store"))), "no run", 60)
     assert list(LocalStore(folder / "store").list("worklists")) == []
     assert not any((folder / "store/worklists").iterdir())
 
@@ -113,10 +109,10 @@ def test_trials_of_a_search_run_side_by_side_on_the_pool(working: PrefectServer,
     )
     assert done.returncode == 0, done.stderr
     wait_until(
-        lambda: all(r["state_type"] == "COMPLETED" for r in placements(working, str(folder / "store"))), "their end", 30
+        lambda: all(r["state_type"] == "COMPLETED" for r in slice_runs(working, str(folder / "store"))), "their end", 30
     )
-    assert len(placements(working, str(folder / "store"))) == 3, "two trials, and the best one's model"
-    assert all(run["parent_task_run_id"] for run in placements(working, str(folder / "store")))
+    assert len(slice_runs(working, str(folder / "store"))) == 3, "two trials, and the best one's model"
+    assert all(run["parent_task_run_id"] for run in slice_runs(working, str(folder / "store")))
 
 
 def test_a_training_that_has_ended_needs_no_worker_and_one_that_has_not_prepares_nothing_without(
@@ -135,7 +131,7 @@ def test_a_training_that_has_ended_needs_no_worker_and_one_that_has_not_prepares
     assert (here.returncode, there.returncode) == (0, 0), there.stderr
     task = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [newest_run(prefect_server, "finetune")["id"]]}})
     assert "Cached" in [one["state_name"] for one in task]
-    assert placements(prefect_server, str(folder / "store")) == []
+    assert slice_runs(prefect_server, str(folder / "store")) == []
 
 
 def test_without_a_server_of_ones_own_it_says_what_to_start(prefect_server: PrefectServer, folder: Path) -> None:
@@ -164,4 +160,4 @@ def test_a_secret_is_not_written_into_the_server(working: PrefectServer, folder:
     assert done.returncode == 1
     assert "HF_TOKEN" in done.stderr
     assert "hf_abc" not in done.stderr
-    assert placements(working, str(folder / "store")) == []
+    assert slice_runs(working, str(folder / "store")) == []

@@ -12,9 +12,10 @@ import pytest
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, ModelError
 from acento.core.store import LocalStore
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.registry.versions import versions
 from acento.training.job import FinetuneJob, state
 from acento.training.loop.checkpoints import Checkpoints
@@ -52,7 +53,7 @@ def test_it_makes_the_weights_that_this_process_would_and_publishes_none(
     store, model, trainer = apart
     job = planned(store, model)
     rows: list[dict[str, Any]] = []
-    result = trainer.execute(job, Placement(noted=rows.append))
+    result = trainer.execute(job, Worker(callbacks=Callbacks(on_metrics=rows.append)))
     assert (result.why, result.step, result.version) == ("finished", 4, None)
     assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]
     assert next(row["step"] for row in rows if "dev_wer" in row) == 0
@@ -66,7 +67,7 @@ def test_it_makes_the_weights_that_this_process_would_and_publishes_none(
     assert ours.keys() == theirs.keys()
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
-    trained_again = Placement(noted=lambda _: pytest.fail("it trains again"))
+    trained_again = Worker(callbacks=Callbacks(on_metrics=lambda _: pytest.fail("it trains again")))
     published = Runner(store).execute(job.model_copy(update={"publish": True}), trained_again)
     (version,) = versions(store)
     assert published.version == version.version
@@ -77,13 +78,18 @@ def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(apart: tuple[Lo
     store, model, trainer = apart
     job = planned(store, model, max_steps=400, checkpoint_every=1000, eval_every=1000)
     rows: list[dict[str, Any]] = []
-    stopped = trainer.execute(job, Placement(noted=rows.append, stop=lambda: "enough" if len(rows) > 3 else None))
+    stopped = trainer.execute(
+        job,
+        Worker(callbacks=Callbacks(on_metrics=rows.append, should_stop=lambda: "enough" if len(rows) > 3 else None)),
+    )
     assert (stopped.done, stopped.why) == (False, "stopped")
     assert "(enough)" in stopped.sentence
     assert 0 < stopped.step < 400
     assert Checkpoints(store, job.key).steps()[-1] == stopped.step
     rows.clear()
-    trainer.execute(job, Placement(noted=rows.append, stop=lambda: "enough" if rows else None))
+    trainer.execute(
+        job, Worker(callbacks=Callbacks(on_metrics=rows.append, should_stop=lambda: "enough" if rows else None))
+    )
     assert rows[0]["step"] == stopped.step + 1
 
 
@@ -91,16 +97,18 @@ def test_what_the_training_raises_is_raised_here(apart: tuple[LocalStore, Path, 
     store, model, trainer = apart
     job = planned(store, model, strategy="lora", lora_sites=["nothing"])
     with pytest.raises(ModelError):
-        trainer.execute(job, Placement())
+        trainer.execute(job, Worker())
 
 
 def test_a_process_that_dies_is_one_failed_training(apart: tuple[LocalStore, Path, Apart]) -> None:
     store, model, trainer = apart
-    trainer.execute(planned(store, model), Placement())
+    trainer.execute(planned(store, model), Worker())
     (child,) = trainer._idle
     job = planned(store, model, max_steps=400, learning_rate=2e-3)
     with pytest.raises(AcentoError, match="ended by itself"):
-        trainer.execute(job, Placement(noted=lambda _: os.kill(child._process.pid, signal.SIGKILL)))
+        trainer.execute(
+            job, Worker(callbacks=Callbacks(on_metrics=lambda _: os.kill(child._process.pid, signal.SIGKILL)))
+        )
     assert not trainer._idle
 
 
@@ -108,7 +116,7 @@ def test_inline_trains_a_second_job_beside_the_first(apart: tuple[LocalStore, Pa
     store, model, _ = apart
     jobs = [planned(store, model, learning_rate=rate, max_steps=4) for rate in (3e-3, 4e-3)]
     with closing(InlineCompute(store)) as compute, ThreadPoolExecutor(2) as threads:
-        done = [threads.submit(lambda job: list(compute.run([job], placements=1)), job) for job in jobs]
+        done = [threads.submit(lambda job: list(compute.run([job], workers=1)), job) for job in jobs]
         outcomes = [future.result()[0] for future in done]
         apart_of_it = len(compute._apart._idle)
     assert [outcome.error for outcome in outcomes] == [None, None]

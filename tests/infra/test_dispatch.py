@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from servers import wait_until
 from staged import staged
 from stores import S3Place
 
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import AcentoError, InputError, StoreError, TransientError
 from acento.core.settings import settings
 from acento.core.store import LocalStore, Store
@@ -26,7 +28,7 @@ from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
 from acento.inference.jobs import JobResult, TranscribeJob
 from acento.inference.predictions import digest
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.jobs.job import Job, Result
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
@@ -65,27 +67,27 @@ def planned(
 
 def inline_digest(tmp_path: Path, **arguments: float) -> str:
     alone, what = planned(tmp_path, "alone", **arguments)
-    list(InlineCompute(alone).run(jobs(alone, what), placements=1))
+    list(InlineCompute(alone).run(jobs(alone, what), workers=1))
     return digest(predictions(alone, what))
 
 
 class Scripted(Runner):
     """A runner that does as it is told instead of decoding."""
 
-    def __init__(self, store: Store, does: Callable[[Job, Placement], Result]) -> None:
+    def __init__(self, store: Store, does: Callable[[Job, Worker], Result]) -> None:
         super().__init__(store)
         self._does = does
 
-    def execute(self, job: Job, placement: Placement | None = None) -> Result:  # type: ignore[override]
-        assert placement is not None
-        return self._does(job, placement)
+    def execute(self, job: Job, worker: Worker | None = None) -> Result:  # type: ignore[override]
+        assert worker is not None
+        return self._does(job, worker)
 
 
-def scripted(does: Callable[[Job, Placement], Result]) -> Callable[[Store], Runner]:
+def scripted(does: Callable[[Job, Worker], Result]) -> Callable[[Store], Runner]:
     return lambda store: Scripted(store, does)
 
 
-def done(job: Job, _: Placement) -> JobResult:
+def done(job: Job, _: Worker) -> JobResult:
     assert isinstance(job, TranscribeJob)
     return JobResult(key=job.key, part=job.part, clips=job.clips, seconds=job.seconds, cached=False, failed=0)
 
@@ -97,9 +99,7 @@ def carry_out(
     workers: int,
     *,
     watch: Callable[[Dispatcher], None] = lambda _: None,
-    heard: Callable[[float], None] = lambda _: None,
-    noted: Callable[[Row], None] = lambda _: None,
-    stop: Callable[[], str | None] = lambda: None,
+    callbacks: Callbacks = NO_CALLBACKS,
 ) -> list[Outcome]:
     """Do all jobs; ``watch`` is called at each look. What fails leaves no list of jobs behind either."""
     dispatcher = Dispatcher(store, todo, todo, engine, Sizer(), BEAT_S)
@@ -107,10 +107,10 @@ def carry_out(
 
     def look() -> str | None:
         watch(dispatcher)
-        return stop()
+        return callbacks.should_stop()
 
     try:
-        found = list(dispatcher.outcomes(workers, heard, noted, look))
+        found = list(dispatcher.outcomes(workers, replace(callbacks, should_stop=look)))
         called_off = False
     finally:
         dispatcher.end(called_off=called_off, patience_s=10.0)
@@ -132,7 +132,7 @@ def test_two_processes_share_the_parts_and_the_texts_are_those_of_one(tmp_path: 
     store, what = planned(tmp_path, infer_s=0.02)
     heard: list[float] = []
     with engine(lambda: LocalStore(store.root)) as local:
-        outcomes = carry_out(store, jobs(store, what), local, 2, heard=heard.append)
+        outcomes = carry_out(store, jobs(store, what), local, 2, callbacks=Callbacks(on_progress=heard.append))
         wait_until(lambda: phases(local) == ["ended", "ended"], "the end of their processes", 10)
     assert errors(outcomes) == []
     assert sorted(outcome.job.title for outcome in outcomes) == sorted(job.title for job in jobs(store, what))
@@ -204,10 +204,10 @@ def test_what_a_run_left_that_died_or_fell_silent_is_submitted_again_its_part_by
 def test_a_part_whose_run_died_three_times_is_failed_by_name_and_the_others_are_done(tmp_path: Path) -> None:
     store, what = planned(tmp_path)
 
-    def deadly(job: Job, placement: Placement) -> Result:
+    def deadly(job: Job, worker: Worker) -> Result:
         if job.title == "part 1":
             os.kill(os.getpid(), signal.SIGKILL)  # as a kernel does that is out of memory
-        return done(job, placement)
+        return done(job, worker)
 
     with engine(lambda: LocalStore(store.root), runner=scripted(deadly)) as local:
         outcomes = {one.job.title: one.error for one in carry_out(store, jobs(store, what), local, 2)}
@@ -253,10 +253,10 @@ def test_an_error_arrives_as_what_it_was(tmp_path: Path) -> None:
     store, what = planned(tmp_path)
     failures: list[Exception] = [InputError("no such thing."), ConnectionError("reset"), ZeroDivisionError("a bug")]
 
-    def failing(job: Job, placement: Placement) -> Result:
+    def failing(job: Job, worker: Worker) -> Result:
         if failures:
             raise failures.pop(0)
-        return done(job, placement)
+        return done(job, worker)
 
     with engine(lambda: LocalStore(store.root), runner=scripted(failing)) as local:
         found = [outcome.error for outcome in carry_out(store, jobs(store, what), local, 1)]
@@ -340,12 +340,12 @@ def test_rows_of_a_training_arrive_before_its_result_and_a_stop_reaches_it_while
     store, job = LocalStore(tmp_path), training()
     rows: list[int] = []
 
-    def train(job: Job, placement: Placement) -> Result:
+    def train(job: Job, worker: Worker) -> Result:
         for step in range(3):
-            placement.noted({"step": step})
-        wait_until(lambda: placement.stopped() is not None, "the order to stop", 30)
-        assert placement.stopped() == "enough"
-        placement.noted({"step": 3})
+            worker.callbacks.on_metrics({"step": step})
+        wait_until(lambda: worker.should_stop() is not None, "the order to stop", 30)
+        assert worker.should_stop() == "enough"
+        worker.callbacks.on_metrics({"step": 3})
         return stopped(job, 3)
 
     def noted(row: Row) -> None:
@@ -353,7 +353,13 @@ def test_rows_of_a_training_arrive_before_its_result_and_a_stop_reaches_it_while
         local.away = row["step"] < 3
 
     with engine(lambda: LocalStore(store.root), runner=scripted(train)) as local:
-        (outcome,) = carry_out(store, [job], local, 1, noted=noted, stop=lambda: "enough" if rows else None)
+        (outcome,) = carry_out(
+            store,
+            [job],
+            local,
+            1,
+            callbacks=Callbacks(on_metrics=noted, should_stop=lambda: "enough" if rows else None),
+        )
     assert rows == [0, 1, 2, 3]
     assert isinstance(outcome.result, FinetuneResult)
     assert outcome.result.why == "stopped"
@@ -362,12 +368,12 @@ def test_rows_of_a_training_arrive_before_its_result_and_a_stop_reaches_it_while
 def test_a_training_on_a_machine_that_is_taken_away_goes_on_in_the_next_run(tmp_path: Path) -> None:
     store, marker = LocalStore(tmp_path), tmp_path / "begun"
 
-    def train(job: Job, placement: Placement) -> Result:
+    def train(job: Job, worker: Worker) -> Result:
         if marker.exists():
             return finished(job, 9)
         marker.touch()
         os.kill(os.getpid(), signal.SIGTERM)
-        wait_until(lambda: placement.stopped() is not None, "the notice", 30)
+        wait_until(lambda: worker.should_stop() is not None, "the notice", 30)
         return stopped(job, 4)
 
     with engine(lambda: LocalStore(store.root), runner=scripted(train)) as local:
@@ -381,7 +387,7 @@ def test_a_training_whose_process_is_killed_goes_on_as_soon_as_that_is_known(tmp
     store, marker = LocalStore(tmp_path), tmp_path / "begun"
     lost: list[int] = []
 
-    def train(job: Job, _: Placement) -> Result:
+    def train(job: Job, _: Worker) -> Result:
         with Lease(store, f"{job.key}/lease", "the training is under way"):
             if not marker.exists():
                 marker.touch()
@@ -403,7 +409,7 @@ def test_a_training_whose_process_is_killed_goes_on_as_soon_as_that_is_known(tmp
 def test_the_lease_of_a_machine_that_is_gone_is_given_back_by_the_parent(tmp_path: Path) -> None:
     store, job, marker = LocalStore(tmp_path), training(), tmp_path / "begun"
 
-    def train(job: Job, _: Placement) -> Result:
+    def train(job: Job, _: Worker) -> Result:
         if not marker.exists():
             marker.touch()
             holder = {"id": "x", "host": os.uname().nodename, "pid": os.getpid(), "born": "1", "since": 0.0}
@@ -422,10 +428,10 @@ def test_a_run_that_was_given_up_and_lives_ends_and_does_no_harm(tmp_path: Path)
     store, what = planned(tmp_path)
     work = WorkList.post(store, jobs(store, what), heartbeat_s=BEAT_S)
 
-    def slow(job: Job, placement: Placement) -> Result:
+    def slow(job: Job, worker: Worker) -> Result:
         work.leave("0001")
-        wait_until(placement.cancelled.is_set, "it to notice", 30)
-        return done(job, placement)
+        wait_until(worker.cancelled.is_set, "it to notice", 30)
+        return done(job, worker)
 
     indices = range(len(work.jobs))
     report = run_slice(WorkList(store, work.id), Scripted(store, slow), "0001", indices, backend="test")
@@ -529,11 +535,11 @@ def test_a_run_that_will_be_at_it_for_long_leaves_its_last_parts_to_a_worker_tha
     store, what = planned(tmp_path, clips=24)
     todo = jobs(store, what)
 
-    def paced(job: Job, placement: Placement) -> Result:
+    def paced(job: Job, worker: Worker) -> Result:
         for _ in range(10):  # the first run is six times slower than others
-            time.sleep(0.3 if placement.name.endswith(".0001") else 0.01)
-            placement.heard(job.seconds / 10)  # type: ignore[union-attr]
-        return done(job, placement)
+            time.sleep(0.3 if worker.name.endswith(".0001") else 0.01)
+            worker.callbacks.on_progress(job.seconds / 10)  # type: ignore[union-attr]
+        return done(job, worker)
 
     with engine(lambda: LocalStore(store.root), runner=scripted(paced)) as local:
         outcomes = carry_out(store, todo, local, 2)

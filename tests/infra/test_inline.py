@@ -1,4 +1,4 @@
-"""Inline compute: one loaded model, any number of placements, equal results, and errors that stop nothing else."""
+"""Inline compute: one loaded model, any number of workers, equal results, and errors that stop nothing else."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from fake_recognizer import FAKE, FakeRecognizer, fake_model
 from staged import staged
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import InputError, ModelError
 from acento.core.store import LocalStore
 from acento.data.dataset import load_card
@@ -14,7 +15,7 @@ from acento.inference import jobs as job_module
 from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
 from acento.inference.jobs import JobResult, TranscribeJob
 from acento.inference.predictions import digest
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from infra.compute import InlineCompute, open_compute
@@ -36,9 +37,9 @@ def planned(tmp_path: Path, name: str = "store", **arguments: float) -> tuple[Lo
 def test_the_number_of_placements_changes_nothing_in_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acento.models.devices.cores", lambda _=None: 8)
     digests, keys = [], []
-    for placements in (1, 2, 5):
-        store, what = planned(tmp_path, f"store{placements}")
-        outcomes = list(InlineCompute(store).run(jobs(store, what), placements=placements))
+    for workers in (1, 2, 5):
+        store, what = planned(tmp_path, f"store{workers}")
+        outcomes = list(InlineCompute(store).run(jobs(store, what), workers=workers))
         keys.append(sorted(outcome.result.key for outcome in outcomes if outcome.result))
         digests.append(digest(predictions(store, what)))
     assert len(keys[0]) > 1
@@ -53,7 +54,7 @@ def test_on_the_cpu_no_more_placements_run_than_cores_hold(
     monkeypatch.setattr("acento.models.devices.cores", lambda _=None: cores)
     store, what = planned(tmp_path)
     what = what.model_copy(update={"options": DecodeOptions(threads=threads)})
-    list(InlineCompute(store).run(jobs(store, what), placements=5))
+    list(InlineCompute(store).run(jobs(store, what), workers=5))
     assert {one.placements for one in clock(store, what)} == {used}
 
 
@@ -65,22 +66,22 @@ def test_the_model_is_loaded_once_for_all_placements_and_closed(
     monkeypatch.setattr(FakeRecognizer, "close", lambda *_: events.append("closed"))
     store, what = planned(tmp_path)
     with closing(InlineCompute(store)) as compute:
-        list(compute.run(jobs(store, what)[:1], placements=3))
-        list(compute.run(jobs(store, what)[1:], placements=3))
+        list(compute.run(jobs(store, what)[:1], workers=3))
+        list(compute.run(jobs(store, what)[1:], workers=3))
     assert events == ["loaded", "closed"]
 
 
 def test_a_part_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Runner.execute
 
-    def execute(self: Runner, job: TranscribeJob, placement: Placement) -> JobResult:
+    def execute(self: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
         if job.part == 0:
             raise ModelError("part 0 will not do.")
-        return real(self, job, placement)
+        return real(self, job, worker)
 
     monkeypatch.setattr(Runner, "execute", execute)
     store, what = planned(tmp_path)
-    outcomes = {outcome.job.part: outcome for outcome in InlineCompute(store).run(jobs(store, what), placements=2)}
+    outcomes = {outcome.job.part: outcome for outcome in InlineCompute(store).run(jobs(store, what), workers=2)}
     assert len(outcomes) == len(jobs(store, what))
     assert isinstance(outcomes[0].error, ModelError)
     assert all(outcome.error is None for part, outcome in outcomes.items() if part)
@@ -89,7 +90,7 @@ def test_a_part_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch:
 
 def test_closing_it_calls_off_what_is_not_done(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.05)
-    outcomes = InlineCompute(store).run(jobs(store, what), placements=1)
+    outcomes = InlineCompute(store).run(jobs(store, what), workers=1)
     next(outcomes)
     outcomes.close()
     left = unfinished(store, jobs(store, what))
@@ -99,7 +100,7 @@ def test_closing_it_calls_off_what_is_not_done(tmp_path: Path) -> None:
 def test_it_says_how_much_audio_was_heard(tmp_path: Path) -> None:
     store, what = planned(tmp_path)
     heard: list[float] = []
-    list(InlineCompute(store).run(jobs(store, what), placements=2, heard=heard.append))
+    list(InlineCompute(store).run(jobs(store, what), workers=2, callbacks=Callbacks(on_progress=heard.append)))
     assert sum(heard) == pytest.approx(what.seconds)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from at_work import at_work
-from commands import api, placements
+from commands import api, slice_runs
 from elsewhere import pool_with_worker
 from fake_recognizer import FAKE, fake_model
 from lessons import lesson_job, lessons
@@ -20,6 +20,7 @@ from servers import PrefectServer, answers, free_port, serving, wait_until
 from staged import staged
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
@@ -73,14 +74,14 @@ def planned(
 
 def inline_digest(tmp_path: Path, clips: int = 8, **arguments: float) -> str:
     alone, what = planned(tmp_path, clips, "alone", **arguments)
-    list(InlineCompute(alone).run(jobs(alone, what), placements=1))
+    list(InlineCompute(alone).run(jobs(alone, what), workers=1))
     return digest(predictions(alone, what))
 
 
 def none_left(server: PrefectServer, store: LocalStore) -> None:
     """See that every run has ended and the list of jobs is gone."""
     ended = ("COMPLETED", "CANCELLED", "CRASHED", "FAILED")
-    wait_until(lambda: all(run["state_type"] in ended for run in placements(server, store.url)), "the end of runs", 60)
+    wait_until(lambda: all(run["state_type"] in ended for run in slice_runs(server, store.url)), "the end of runs", 60)
     assert list(store.list("worklists")) == []
 
 
@@ -93,7 +94,7 @@ def test_two_workers_share_the_parts_and_the_texts_are_those_of_inline(working: 
     store, what = planned(tmp_path, 12, infer_s=0.8)
     heard: list[float] = []
     with closing(open_compute("work-pool", store)) as compute:
-        outcomes = list(compute.run(jobs(store, what), placements=2, heard=heard.append))
+        outcomes = list(compute.run(jobs(store, what), workers=2, callbacks=Callbacks(on_progress=heard.append)))
     assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
     assert {outcome.job for outcome in outcomes} == set(jobs(store, what))
     assert digest(predictions(store, what)) == inline_digest(tmp_path, 12, infer_s=0.8)
@@ -103,9 +104,9 @@ def test_two_workers_share_the_parts_and_the_texts_are_those_of_inline(working: 
     assert {(one.backend, one.placements) for one in measured} == {("work-pool", 2)}
     assert sum(heard) <= what.seconds + 0.001
     none_left(working, store)
-    assert [run["state_type"] for run in placements(working, store.url)] == ["COMPLETED"] * 2
+    assert [run["state_type"] for run in slice_runs(working, store.url)] == ["COMPLETED"] * 2
     assert all(
-        "placement" in run["tags"] and run["name"].startswith("slice ") for run in placements(working, store.url)
+        "placement" in run["tags"] and run["name"].startswith("slice ") for run in slice_runs(working, store.url)
     )
 
 
@@ -123,13 +124,13 @@ def test_a_run_that_dies_in_a_part_is_found_and_nothing_is_lost(
             os.kill(lost[0], how)  # stopped: as a machine that is no more there, of which nobody tells
 
     with closing(open_compute("work-pool", store)) as compute:
-        outcomes = list(compute.run(jobs(store, what), placements=2, stop=once_begun))
+        outcomes = list(compute.run(jobs(store, what), workers=2, callbacks=Callbacks(should_stop=once_begun)))
     if how == signal.SIGSTOP:
         os.kill(lost[0], signal.SIGKILL)
     assert lost
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     assert digest(predictions(store, what)) == inline_digest(tmp_path, 12, infer_s=1.0)
-    assert "CRASHED" in [run["state_type"] for run in placements(working, store.url)]
+    assert "CRASHED" in [run["state_type"] for run in slice_runs(working, store.url)]
     none_left(working, store)
 
 
@@ -153,7 +154,7 @@ def test_a_run_whose_worker_died_before_it_began_is_replaced(
     monkeypatch.setattr(prefect_pool, "submit", submit)
     store, what = planned(tmp_path)
     with closing(open_compute("work-pool", store)) as compute:
-        outcomes = list(compute.run(jobs(store, what), placements=1))
+        outcomes = list(compute.run(jobs(store, what), workers=1))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     (given_up,) = api(working, "flow_runs", flow_runs={"id": {"any_": lost}})
     assert given_up["state_type"] == "CRASHED"
@@ -166,7 +167,7 @@ def test_a_part_that_no_memory_is_enough_for_is_an_error_and_the_others_are_done
 ) -> None:
     store, what = planned(tmp_path, 4, deadly=16000 * 2 // 10)  # the shortest clip lasts 0.2 s
     with closing(open_compute("work-pool", store)) as compute:
-        outcomes = list(compute.run(jobs(store, what), placements=1))
+        outcomes = list(compute.run(jobs(store, what), workers=1))
     errors = [outcome.error for outcome in outcomes if outcome.error]
     assert len(outcomes) == len(jobs(store, what))
     assert len(errors) == 1
@@ -177,7 +178,7 @@ def test_a_part_that_no_memory_is_enough_for_is_an_error_and_the_others_are_done
 def test_calling_it_off_leaves_no_run_and_no_list(working: PrefectServer, tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.5)
     with closing(open_compute("work-pool", store)) as compute:
-        outcomes = compute.run(jobs(store, what), placements=2)
+        outcomes = compute.run(jobs(store, what), workers=2)
         next(outcomes)
         outcomes.close()
     none_left(working, store)
@@ -192,7 +193,9 @@ def test_a_training_makes_the_weights_that_inline_makes(tmp_path: Path) -> None:
         job = lesson_job(store, card, model, max_steps=4, eval_every=1, dropout=0.1)
         rows: list[int] = []
         with closing(open_compute(backend, store)) as compute:
-            (outcome,) = list(compute.run([job], placements=1, noted=lambda row: rows.append(row["step"])))
+            (outcome,) = list(
+                compute.run([job], workers=1, callbacks=Callbacks(on_metrics=lambda row: rows.append(row["step"])))
+            )
         assert isinstance(outcome.result, FinetuneResult), outcome.error
         weights = Checkpoints(store, job.key).weights(outcome.result.best_step or 0)
         return outcome.result, weights, rows
@@ -218,7 +221,11 @@ def test_a_training_that_is_stopped_leaves_a_checkpoint_from_which_the_next_run_
     def sitting() -> FinetuneResult:
         rows.clear()
         with closing(open_compute("work-pool", store)) as compute:
-            enough = compute.run([job], placements=1, noted=rows.append, stop=lambda: "enough" if rows else None)
+            enough = compute.run(
+                [job],
+                workers=1,
+                callbacks=Callbacks(on_metrics=rows.append, should_stop=lambda: "enough" if rows else None),
+            )
             (outcome,) = list(enough)
         assert isinstance(outcome.result, FinetuneResult), outcome.error
         return outcome.result
@@ -237,7 +244,7 @@ def test_runs_that_cannot_begin_their_work_end_it_with_what_they_said(
     monkeypatch.setenv("ACENTO_JOB_VARIABLES", '{"env": {"ACENTO_THREADS": "many"}}')
     settings.cache_clear()
     with closing(open_compute("work-pool", store)) as compute, pytest.raises(AcentoError, match="ACENTO_THREADS"):
-        list(compute.run(jobs(store, what), placements=1))
+        list(compute.run(jobs(store, what), workers=1))
     none_left(working, store)
 
 
@@ -248,8 +255,8 @@ def test_a_job_variable_that_the_pool_does_not_take_is_refused(
     monkeypatch.setenv("ACENTO_JOB_VARIABLES", '{"stream_output": "often"}')
     settings.cache_clear()
     with closing(open_compute("work-pool", store)) as compute, pytest.raises(InputError, match=r"stream_output|often"):
-        list(compute.run(jobs(store, what), placements=1))
-    assert placements(working, store.url) == []
+        list(compute.run(jobs(store, what), workers=1))
+    assert slice_runs(working, store.url) == []
     assert list(store.list("worklists")) == []
 
 
@@ -308,7 +315,7 @@ def test_a_server_that_goes_away_for_a_while_stops_nothing(tmp_path: Path, prefe
     with serving(prefect_home, port=port) as (server, process), pool_with_worker(server, POOL):
         store, what = planned(tmp_path, 8, infer_s=2.0)
         with temporary_settings({PREFECT_API_URL: server.url}), closing(open_compute("work-pool", store)) as compute:
-            outcomes = compute.run(jobs(store, what), placements=1)
+            outcomes = compute.run(jobs(store, what), workers=1)
             found = [next(outcomes)]
             process.kill()
             wait_until(lambda: not answers(port), "the end of the server", 60)

@@ -36,8 +36,8 @@ def newest_run(server: PrefectServer, flow: str) -> Any:
     return run
 
 
-def placements(server: PrefectServer, store_url: str) -> list[Any]:
-    """Return the placements that worked for a store, the first that began first."""
+def slice_runs(server: PrefectServer, store_url: str) -> list[Any]:
+    """Return the runs of slices that worked for a store, the first that began first."""
     found = api(server, "flow_runs", flows={"name": {"any_": ["run-placement"]}}, sort="START_TIME_DESC", limit=200)
     variables = [(run["job_variables"] or {}).get("env", {}) for run in found]
     mine = [run for run, env in zip(found, variables, strict=True) if env.get("ACENTO_STORE") == store_url]

@@ -1,4 +1,4 @@
-"""Placements in processes of a real worker that know the fake model family: their Python is told of it as it starts."""
+"""Runs in processes of a real worker that know the fake model family: their Python is told of it as it starts."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ if any("prefect" in argument or "flows.cli" in argument for argument in sys.orig
 
 @contextmanager
 def pool_with_worker(server: PrefectServer, pool: str, *, fake: bool = True, name: str = "one") -> Iterator[running]:
-    """Make a process pool and run a worker of it; its placements know the fake family if ``fake``."""
+    """Make a process pool and run a worker of it; its runs know the fake family if ``fake``."""
     made = httpx.post(f"{server.url}/work_pools/", json={"name": pool, "type": "process"}, timeout=30)
     assert made.status_code in (201, 409), made.text
     with worker(server, pool, fake=fake, name=name) as started:

@@ -82,7 +82,7 @@ def here(
     worker: running,  # noqa: ARG001  (somebody has to work)
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[pytest.MonkeyPatch]:
-    """Be a parent of placements of that pool: several parts, as many placements as are asked for."""
+    """Be a parent of runs of that pool: several parts, as many runs as are asked for."""
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 16.0)
     monkeypatch.setenv("ACENTO_WORK_POOL", POOL)
     monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
@@ -124,7 +124,7 @@ def variables(image: str, store: LocalStore, **more: Any) -> dict[str, Any]:
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, job_variables: dict[str, Any]) -> None:
-    """Set the job variables of placements."""
+    """Set the job variables of runs."""
     monkeypatch.setenv("ACENTO_JOB_VARIABLES", json.dumps(job_variables))
     settings.cache_clear()
 
@@ -133,7 +133,7 @@ def inline_digest(root: Path, clips: int) -> str:
     """Return the digest of the texts that this process makes."""
     store = staged(root, clips)
     what = planned(store)
-    list(InlineCompute(store).run(jobs(store, what), placements=1))
+    list(InlineCompute(store).run(jobs(store, what), workers=1))
     return digest(predictions(store, what))
 
 
@@ -199,7 +199,7 @@ def test_containers_share_the_parts_and_write_what_this_process_would(
     what = planned(store)
     asked(here, variables(image, store))
     with closing(WorkPoolCompute(store)) as compute:
-        outcomes = list(compute.run(jobs(store, what), placements=2))
+        outcomes = list(compute.run(jobs(store, what), workers=2))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     assert digest(predictions(store, what)) == expected
     containers = docker.said("ps", "--all", "--quiet").split()
@@ -215,7 +215,7 @@ def test_a_container_that_is_killed_in_the_middle_of_a_part_loses_nothing(
     asked(here, variables(image, store))
     with closing(WorkPoolCompute(store)) as compute, ThreadPoolExecutor(1) as aside:
         killing = aside.submit(kill_one, docker, store, jobs(store, what))
-        outcomes = list(compute.run(jobs(store, what), placements=2))
+        outcomes = list(compute.run(jobs(store, what), workers=2))
         dead, part = killing.result(60)
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     assert digest(predictions(store, what)) == expected
@@ -247,7 +247,7 @@ def test_an_image_that_is_missing_is_said(here: pytest.MonkeyPatch, tmp_path: Pa
         closing(WorkPoolCompute(store)) as compute,
         pytest.raises(AcentoError, match="the image acento-test:missing is neither on"),
     ):
-        list(compute.run(jobs(store, what), placements=1))
+        list(compute.run(jobs(store, what), workers=1))
 
 
 def test_a_container_that_is_out_of_memory_is_said(image: str, here: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -255,4 +255,4 @@ def test_a_container_that_is_out_of_memory_is_said(image: str, here: pytest.Monk
     what = planned(store)
     asked(here, variables(image, store, mem_limit="150m", memswap_limit="150m"))
     with closing(WorkPoolCompute(store)) as compute, pytest.raises(AcentoError, match="more memory than its container"):
-        list(compute.run(jobs(store, what), placements=1))
+        list(compute.run(jobs(store, what), workers=1))

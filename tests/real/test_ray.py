@@ -16,6 +16,7 @@ from servers import PrefectServer
 from staged import planned_clips, staged
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import InputError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
@@ -58,11 +59,11 @@ def test_two_processes_share_the_work_and_write_what_this_process_would(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=16, part_s=4.0)
-    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    list(InlineCompute(here).run(jobs(here, what), workers=2))
     there, same = planned_clips(tmp_path / "ray", model, monkeypatch, clips=16, part_s=4.0)
     heard: list[float] = []
     with closing(RayCompute(there)) as compute:
-        outcomes = list(compute.run(jobs(there, same), placements=2, heard=heard.append))
+        outcomes = list(compute.run(jobs(there, same), workers=2, callbacks=Callbacks(on_progress=heard.append)))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
     notes = clock(there, same)
@@ -77,11 +78,11 @@ def test_a_run_that_is_lost_in_the_middle_of_a_part_loses_nothing(
     how: signal.Signals, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=60, part_s=30.0)
-    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    list(InlineCompute(here).run(jobs(here, what), workers=2))
     there, same = planned_clips(tmp_path / "ray", model, monkeypatch, clips=60, part_s=30.0)
     with closing(RayCompute(there)) as compute, ThreadPoolExecutor(1) as aside:
         losing = aside.submit(lose_one, there, jobs(there, same), lambda pid: os.kill(pid, how))
-        outcomes = list(compute.run(jobs(there, same), placements=2))
+        outcomes = list(compute.run(jobs(there, same), workers=2))
         dead, part = losing.result(60)
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
@@ -98,7 +99,7 @@ def test_a_training_makes_the_weights_that_this_process_would(model: Path, tmp_p
         job = lesson_job(store, card, model, max_steps=4, dropout=0.1, eval_every=1)
         rows: list[Row] = []
         with closing(backend(store)) as compute:
-            (outcome,) = compute.run([job], placements=1, noted=rows.append)
+            (outcome,) = compute.run([job], workers=1, callbacks=Callbacks(on_metrics=rows.append))
         assert isinstance(outcome.result, FinetuneResult), outcome.error
         return outcome.result, Checkpoints(store, job.key).weights(outcome.result.step), rows
 
@@ -119,7 +120,7 @@ def test_interrupted_it_leaves_a_checkpoint(model: Path, tmp_path: Path) -> None
             raise KeyboardInterrupt
 
     with closing(RayCompute(store)) as compute, pytest.raises(KeyboardInterrupt):
-        list(compute.run([job], placements=1, noted=interrupt))
+        list(compute.run([job], workers=1, callbacks=Callbacks(on_metrics=interrupt)))
     assert not list(store.list("worklists"))
     assert state(store, job) is None
     found = Checkpoints(store, job.key).latest()

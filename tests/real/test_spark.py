@@ -19,6 +19,7 @@ from servers import PrefectServer
 from staged import planned_clips, staged
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.settings import settings
 from acento.core.store import LocalStore, open_store
 from acento.inference.benchmark import clock, jobs, predictions
@@ -82,11 +83,11 @@ def test_two_executors_share_the_work_and_write_what_this_process_would(
     spark: Session, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=16, part_s=4.0)
-    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    list(InlineCompute(here).run(jobs(here, what), workers=2))
     there, same = planned_clips(tmp_path / "spark", model, monkeypatch, clips=16, part_s=4.0)
     heard: list[float] = []
     with closing(SparkCompute(there)) as compute:
-        outcomes = list(compute.run(jobs(there, same), placements=2, heard=heard.append))
+        outcomes = list(compute.run(jobs(there, same), workers=2, callbacks=Callbacks(on_progress=heard.append)))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
     notes = clock(there, same)
@@ -106,11 +107,11 @@ def test_a_run_that_is_lost_in_the_middle_of_a_part_loses_nothing(
 ) -> None:
     monkeypatch.setattr(SparkCompute, "heartbeat_s", 0.5)
     here, what = planned_clips(tmp_path / "inline", model, monkeypatch, clips=60, part_s=30.0)
-    list(InlineCompute(here).run(jobs(here, what), placements=2))
+    list(InlineCompute(here).run(jobs(here, what), workers=2))
     there, same = planned_clips(tmp_path / "spark", model, monkeypatch, clips=60, part_s=30.0)
     with closing(SparkCompute(there)) as compute, ThreadPoolExecutor(1) as aside:
         killing = aside.submit(lose_one, there, jobs(there, same), kill if how != "it hangs" else lambda _: None)
-        outcomes = list(compute.run(jobs(there, same), placements=2))
+        outcomes = list(compute.run(jobs(there, same), workers=2))
         dead, part = killing.result(60)
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(there, same))
     assert digest(predictions(there, same)) == digest(predictions(here, what))
@@ -128,7 +129,7 @@ def test_a_training_makes_the_weights_that_this_process_would(model: Path, tmp_p
         job = lesson_job(store, card, model, max_steps=4, dropout=0.1, eval_every=1)
         rows: list[Row] = []
         with closing(backend(store)) as compute:
-            (outcome,) = compute.run([job], placements=1, noted=rows.append)
+            (outcome,) = compute.run([job], workers=1, callbacks=Callbacks(on_metrics=rows.append))
         assert isinstance(outcome.result, FinetuneResult), outcome.error
         return outcome.result, Checkpoints(store, job.key).weights(outcome.result.step), rows
 
@@ -151,7 +152,7 @@ def test_interrupted_it_leaves_a_checkpoint_and_no_task_running(spark: Session, 
             raise KeyboardInterrupt
 
     with closing(SparkCompute(store)) as compute, pytest.raises(KeyboardInterrupt):
-        list(compute.run([job], placements=1, noted=interrupt))
+        list(compute.run([job], workers=1, callbacks=Callbacks(on_metrics=interrupt)))
     assert not spark.context.statusTracker().getActiveJobsIds()
     assert not list(store.list("worklists"))
     assert state(store, job) is None

@@ -69,13 +69,13 @@ def test_a_session_whose_java_dies_fails_what_may_be_tried_again_and_the_next_ru
     model = resolve("demo:whisper-mini")
     what = plan_transcription(store, card, model, split="test", options=DecodeOptions(threads=1), batch_size=1)
     with closing(SparkCompute(store)) as compute:
-        outcomes = compute.run(jobs(store, what), placements=1)
+        outcomes = compute.run(jobs(store, what), workers=1)
         assert next(outcomes).error is None
         java().kill()
         with pytest.raises(TransientError, match="ended by itself"):
             list(outcomes)
         todo = unfinished(store, jobs(store, what))
-        assert [outcome.error for outcome in compute.run(todo, placements=1)] == [None] * len(todo)
+        assert [outcome.error for outcome in compute.run(todo, workers=1)] == [None] * len(todo)
     assert not unfinished(store, jobs(store, what))
 
 

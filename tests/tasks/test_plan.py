@@ -91,5 +91,5 @@ def test_what_is_in_the_store_needs_no_backend_that_could_begin(
     with pytest.raises(InputError, match="No worker is online"):
         plan_run.fn(request(models[:1], compute="work-pool"))
     for transcription in here.transcriptions:
-        list(InlineCompute(store).run(jobs(store, transcription), placements=1))
+        list(InlineCompute(store).run(jobs(store, transcription), workers=1))
     assert plan_run.fn(request(models[:1], compute="work-pool")).transcriptions == here.transcriptions

@@ -158,7 +158,7 @@ def _model(folder: Path, options: DecodeOptions) -> Any:
             str(folder),
             device=options.device_type,
             compute_type=compute_type,
-            # workers share the weights: as many as the placements that may share this model
+            # workers share the weights: as many as the workers that may share this model
             inter_threads=max(1, (os.cpu_count() or 1) // options.threads) if options.device_type == "cpu" else 1,
             intra_threads=options.threads,
         )

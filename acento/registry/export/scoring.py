@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import DataError, ModelError
 from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card, versions
 from acento.inference.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.export.exporting import DevErrors, DevScore
@@ -50,7 +51,7 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
         runner = Runner(store)
         try:
             for job in unfinished(store, jobs(store, what)):
-                runner.execute(job, Placement(heard=listen))
+                runner.execute(job, Worker(callbacks=Callbacks(on_progress=listen)))
         finally:
             runner.close()
         key = score_transcription(store, what, normalizer).key

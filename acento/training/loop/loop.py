@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from acento.core.progress import Progress
+from acento.core.callbacks import NO_CALLBACKS, Callbacks
+from acento.core.progress import report
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed
@@ -19,7 +20,7 @@ from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import evaluate
 from acento.training.loop.history import dev_row
 from acento.training.loop.schedule import evaluation_steps, total_steps
-from acento.training.loop.state import Row, TrainingState
+from acento.training.loop.state import TrainingState
 from acento.training.loop.step import Diverged, Stepper
 from acento.training.loop.weights import Weights
 from acento.training.recipe import Recipe
@@ -40,25 +41,6 @@ def note(loss: float, state: TrainingState) -> str:
     return f"loss {loss:.3f}" + ("" if wer is None else f", dev WER {100 * wer:.1f} %")
 
 
-def _nothing(_: Any) -> None:
-    """Listen to nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Whoever watches over a training."""
-
-    stop: Callable[[], str | None] = lambda: None
-    """Asked before each step and each batch of dev: a reason ends the training with a checkpoint."""
-    heard: Callable[[Progress], None] = _nothing
-    noted: Callable[[Row], None] = _nothing
-    """Is told each new row of the history."""
-    alive: Callable[[], None] = lambda: None
-    """Is called before each step, each batch of dev and after each checkpoint; what it raises ends the training."""
-    deadline: float = math.inf
-    """When time is up, by ``time.monotonic``, in seconds."""
-
-
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
     """A training ends before its end."""
 
@@ -66,6 +48,30 @@ class Stopped(Exception):  # noqa: N818 - nothing went wrong
         """Keep the reason and the sentence."""
         super().__init__(sentence)
         self.why, self.sentence = why, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What watches over a training."""
+
+    callbacks: Callbacks = NO_CALLBACKS
+    alive: Callable[[], None] = lambda: None
+    """Is called before each step, each batch of dev and after each checkpoint; what it raises ends the training."""
+    deadline: float = math.inf
+    """When time is up, by ``time.monotonic``, in seconds."""
+
+    def check(self, when: str) -> None:
+        """End the training if somebody asks for it or its time is up; ``when`` is the end of the sentence that says so.
+
+        Raises:
+            Stopped: it ends here.
+        """
+        self.alive()
+        reason = self.callbacks.should_stop()
+        if reason is not None:
+            raise Stopped("stopped", f"Stopped {when} ({reason}).")
+        if monotonic() >= self.deadline:
+            raise Stopped("time limit", f"The time limit was reached {when}.")
 
 
 @dataclass(slots=True)
@@ -120,7 +126,7 @@ class Loop:
         clips_ahead = self.feed.steps(state.step, self.total)
         try:
             for clips in clips_ahead:
-                self._look_out(state)
+                self.hooks.check(f"after {state.step} of {self.total} steps")
                 try:
                     row = stepper(clips, state)
                 except Diverged as diverged:
@@ -128,10 +134,8 @@ class Loop:
                 state.step += 1
                 self.weights.after_step(state.step)
                 state.history.append(row)
-                self.hooks.noted(row)
-                self.hooks.heard(
-                    Progress(f"fine-tune {self.name}", state.step, self.total, "steps", note(row["loss"], state))
-                )
+                self.hooks.callbacks.on_metrics(row)
+                report(f"fine-tune {self.name}", state.step, self.total, "steps", note(row["loss"], state))
                 evaluated = self._evaluate_if(state, due)
                 if self._ends(state):
                     return
@@ -150,8 +154,8 @@ class Loop:
         def after_batch(seconds: float) -> None:
             nonlocal done
             done += seconds
-            self.hooks.heard(Progress("decode dev", done, total, "s"))
-            self._look_out(state)
+            report("decode dev", done, total, "s")
+            self.hooks.check(f"after {state.step} of {self.total} steps")
 
         self.trainable.eval()
         with self.weights.as_saved():
@@ -166,7 +170,7 @@ class Loop:
         self.trainable.train()
         row = dev_row(state.step, state.step / self.steps_per_epoch, score)
         state.heard(row)
-        self.hooks.noted(row)
+        self.hooks.callbacks.on_metrics(row)
         return True
 
     def _ends(self, state: TrainingState) -> bool:
@@ -177,19 +181,6 @@ class Loop:
             elif state.worse >= self.recipe.patience:
                 state.ended = "early stopping"
         return state.ended is not None
-
-    def _look_out(self, state: TrainingState) -> None:
-        """End the training if somebody asks for it or its time is up.
-
-        Raises:
-            Stopped: it ends here.
-        """
-        self.hooks.alive()
-        reason = self.hooks.stop()
-        if reason is not None:
-            raise Stopped("stopped", f"Stopped after {state.step} of {self.total} steps ({reason}).")
-        if monotonic() >= self.hooks.deadline:
-            raise Stopped("time limit", f"The time limit was reached after {state.step} of {self.total} steps.")
 
     def _save(self, state: TrainingState) -> None:
         self.checkpoints.save(state, self.weights.tensors(), self.optimizer)

@@ -23,6 +23,7 @@ from eight_clips import LETTERS, TEXTS, eight_clips
 from lessons import lesson_job, lessons
 from safetensors.torch import load_file
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import ModelError
 from acento.core.store import LocalStore
 from acento.data.utterance import SAMPLE_RATE
@@ -438,7 +439,7 @@ def trained(store: LocalStore, job: FinetuneJob, steps: int | None = None) -> An
     def stop() -> str | None:
         return "asked" if steps is not None and len(made) >= steps else None
 
-    return finetune(store, job, noted=noted, stop=stop)
+    return finetune(store, job, callbacks=Callbacks(on_metrics=noted, should_stop=stop))
 
 
 def saved(store: LocalStore, version: int | None) -> list[Path]:

@@ -39,7 +39,7 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Callable
         card, checkpoint = load_card(store, "demo"), resolve(str(model))
         what = plan_transcription(store, card, checkpoint, split="test", options=DecodeOptions())
         name = begin(store, request, {"demo": card.fingerprint}, "nightly", utc_now())
-        for outcome in InlineCompute(store).run(jobs(store, what), placements=1):
+        for outcome in InlineCompute(store).run(jobs(store, what), workers=1):
             assert outcome.error is None
         finish(store, name, [(what, score_transcription(store, what, "basic"))], utc_now())
 

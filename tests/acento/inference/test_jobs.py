@@ -22,7 +22,7 @@ from acento.inference.benchmark import (
 )
 from acento.inference.jobs import TranscribeJob, measurements, state
 from acento.inference.predictions import FILE, attempts, digest
-from acento.inference.runner import Placement, Runner
+from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 
@@ -178,7 +178,7 @@ def test_clips_added_later_are_all_that_is_decoded(store: LocalStore, tmp_path: 
 def test_speed_is_audio_over_inference_seconds_with_its_conditions(store: LocalStore, tmp_path: Path) -> None:
     transcription = plan(store, tmp_path, infer_s=0.01)
     job = only(store, transcription)
-    Runner(store).execute(job, Placement(count=3))
+    Runner(store).execute(job, Worker(count=3))
     (measured,) = measurements(store, job.key)
     found = speed([measured])
     assert found is not None

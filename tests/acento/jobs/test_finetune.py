@@ -15,8 +15,9 @@ from lessons import lesson_job, lessons
 from safetensors.torch import load_file
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import DamagedError, StoreError, TransientError
-from acento.core.progress import Progress
+from acento.core.progress import Progress, listening
 from acento.core.store import LocalStore
 from acento.core.store import local as local_store
 from acento.families.whisper.training import WhisperTrainable
@@ -74,7 +75,8 @@ def test_it_ends_in_a_version_with_its_recipe_and_history(
     job = planned(eval_every=1)
     rows: list[Row] = []
     progress: list[Progress] = []
-    result = finetune(store, job, noted=rows.append, heard=progress.append)
+    with listening(progress.append):
+        result = finetune(store, job, callbacks=Callbacks(on_metrics=rows.append))
     assert (result.done, result.why, result.step, result.steps, result.cached) == (True, "finished", 3, 3, False)
     assert result.sentence.startswith("All 3 steps are done. ")
     version = find_version(store, "tuned")
@@ -97,7 +99,7 @@ def test_done_it_is_found_and_not_done_again(store: LocalStore, planned: Callabl
     job = planned()
     assert state(store, job) is None
     first = finetune(store, job)
-    again = finetune(store, job, noted=lambda _: pytest.fail("it trains again"))
+    again = finetune(store, job, callbacks=Callbacks(on_metrics=lambda _: pytest.fail("it trains again")))
     assert again == first.model_copy(update={"cached": True}) == state(store, job)
 
 
@@ -106,7 +108,11 @@ def test_under_another_name_it_is_published_and_not_trained_again(
 ) -> None:
     job = planned()
     first = finetune(store, job)
-    other = finetune(store, job.model_copy(update={"name": "other"}), noted=lambda _: pytest.fail("it trains again"))
+    other = finetune(
+        store,
+        job.model_copy(update={"name": "other"}),
+        callbacks=Callbacks(on_metrics=lambda _: pytest.fail("it trains again")),
+    )
     assert other.model == f"registry:other@{first.version}"
 
 
@@ -139,7 +145,7 @@ def test_stopped_after_every_step_it_ends_bit_equal_to_one_that_was_not(
     other = LocalStore(tmp_path / "other")
     shutil.copytree(tmp_path / "store" / "prepared", tmp_path / "other" / "prepared")
     straight_rows: list[Row] = []
-    straight = finetune(other, job, noted=straight_rows.append)
+    straight = finetune(other, job, callbacks=Callbacks(on_metrics=straight_rows.append))
 
     results = []
     while not results or not results[-1].done:
@@ -148,8 +154,10 @@ def test_stopped_after_every_step_it_ends_bit_equal_to_one_that_was_not(
             finetune(
                 store,
                 job,
-                noted=seen.append,
-                stop=lambda seen=seen: "enough" if any("loss" in row for row in seen) else None,
+                callbacks=Callbacks(
+                    on_metrics=seen.append,
+                    should_stop=lambda seen=seen: "enough" if any("loss" in row for row in seen) else None,
+                ),
             )
         )
     assert len(results) >= 5
@@ -184,10 +192,10 @@ def test_it_stops_within_an_evaluation_and_does_it_again(
         asked.append(len(rows))
         return "SIGTERM" if len(rows) == 3 and asked.count(3) == 1 else None
 
-    result = finetune(store, job, noted=rows.append, stop=stop)
+    result = finetune(store, job, callbacks=Callbacks(on_metrics=rows.append, should_stop=stop))
     assert (result.why, result.step, [row["step"] for row in rows]) == ("stopped", 2, [0, 1, 2])
     rows.clear()
-    assert finetune(store, job, noted=rows.append).done
+    assert finetune(store, job, callbacks=Callbacks(on_metrics=rows.append)).done
     assert [(row["step"], "dev_wer" in row) for row in rows] == [(2, True), (3, False), (3, True)]
 
 
@@ -212,7 +220,9 @@ def test_patience_ends_it_and_survives_a_stop(
     job = planned(max_steps=50, eval_every=0.5, patience=3)
     wers(monkeypatch, 0.9, 0.5, 0.6, 0.5)
     rows: list[Row] = []
-    stopped = finetune(store, job, noted=rows.append, stop=lambda: "pause" if len(rows) == 7 else None)
+    stopped = finetune(
+        store, job, callbacks=Callbacks(on_metrics=rows.append, should_stop=lambda: "pause" if len(rows) == 7 else None)
+    )
     assert (stopped.why, stopped.step) == ("stopped", 3)
     wers(monkeypatch, 0.7, 0.1)
     result = finetune(store, job)
@@ -269,7 +279,7 @@ def test_a_disk_that_is_full_ends_it_and_the_checkpoint_before_stays(
             finetune(store, job)
     assert Checkpoints(store, job.key).steps() == [1]
     rows: list[Row] = []
-    assert finetune(store, job, noted=rows.append).done
+    assert finetune(store, job, callbacks=Callbacks(on_metrics=rows.append)).done
     assert [row["step"] for row in rows if "loss" in row] == [2, 3]
 
 
@@ -285,7 +295,7 @@ def test_two_at_once_are_refused_and_the_first_one_ends_well(
                 finetune(LocalStore(store.root), job)
             refused.append(str(error.value))
 
-    assert finetune(store, job, noted=meanwhile).done
+    assert finetune(store, job, callbacks=Callbacks(on_metrics=meanwhile)).done
     assert refused
 
 

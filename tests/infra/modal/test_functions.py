@@ -16,6 +16,7 @@ from servers import wait_until
 from staged import staged
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import DamagedError, InputError, ModelError, TransientError
 from acento.core.settings import settings
 from acento.core.store import LocalStore, Store, open_store
@@ -60,7 +61,7 @@ def inline(folder: Path) -> str:
     """Return the digest of the texts as this process makes them."""
     store = LocalStore(folder / "inline")
     what = planned(store, folder / "clips")
-    assert [outcome.error for outcome in InlineCompute(store).run(jobs(store, what), placements=1)] != []
+    assert [outcome.error for outcome in InlineCompute(store).run(jobs(store, what), workers=1)] != []
     return digest(predictions(store, what))
 
 
@@ -74,7 +75,7 @@ def test_jobs_of_a_store_here_are_done_by_containers_there_and_nothing_stays_the
     before, there.twice = len(there.started), True  # each output comes a second time
     try:
         with closing(open_compute("modal", store)) as compute:
-            outcomes = list(compute.run(todo, placements=2, heard=heard.append))
+            outcomes = list(compute.run(todo, workers=2, callbacks=Callbacks(on_progress=heard.append)))
     finally:
         there.twice = False
     assert [outcome.error for outcome in outcomes] == [None] * len(todo)
@@ -121,7 +122,7 @@ def test_a_container_that_is_taken_away_costs_no_job_and_no_job_is_given_twice(
     todo = jobs(store, what)
     there.preempt_next = True
     with closing(open_compute("modal", store)) as compute:
-        seen = list(compute.run(todo, placements=1))
+        seen = list(compute.run(todo, workers=1))
     assert not there.preempt_next
     assert [outcome.error for outcome in seen] == [None] * len(todo)
     assert len({outcome.job.key for outcome in seen}) == len(todo)
@@ -137,7 +138,7 @@ def test_a_store_on_s3_is_used_in_place_with_credentials_from_a_secret(
     what = planned(store, tmp_path / "clips")
     uploads = len(there.book.of("VolumePutFiles2"))
     with closing(open_compute("modal", store)) as compute:
-        outcomes = list(compute.run(jobs(store, what), placements=1))
+        outcomes = list(compute.run(jobs(store, what), workers=1))
     assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what))
     assert digest(predictions(store, what)) == inline(tmp_path)
     assert os.getpid() not in {one.pid for one in clock(store, what)}
@@ -154,7 +155,7 @@ def test_errors_come_home_as_what_they_are_and_closing_the_outcomes_ends_the_con
     changed = good.model_copy(update={"model": good.model.model_copy(update={"digest": "0" * 64})})
     unknown = good.model_copy(update={"model": good.model.model_copy(update={"id": "demo:nobody", "digest": "1"})})
     found = {}
-    with closing(open_compute("modal", store).run([changed, unknown, good, *others], placements=1)) as outcomes:
+    with closing(open_compute("modal", store).run([changed, unknown, good, *others], workers=1)) as outcomes:
         while not {changed, unknown} <= found.keys():
             outcome = next(outcomes)
             found[outcome.job] = outcome.error
@@ -180,7 +181,7 @@ def test_a_training_on_demand_leaves_its_model_here_and_nothing_there(
     job = training(store, tmp_path, monkeypatch)
     rows: list[dict[str, object]] = []
     with closing(open_compute("modal", store)) as compute:
-        (outcome,) = compute.run([job], placements=1, noted=rows.append)
+        (outcome,) = compute.run([job], workers=1, callbacks=Callbacks(on_metrics=rows.append))
     assert outcome.error is None
     assert isinstance(outcome.result, FinetuneResult)
     assert outcome.result.done
@@ -197,7 +198,9 @@ def test_a_training_that_is_stopped_leaves_a_checkpoint_here_and_nothing_there(
     rows: list[dict[str, object]] = []
     with closing(open_compute("modal", store)) as compute:
         (outcome,) = compute.run(
-            [job], placements=1, noted=rows.append, stop=lambda: "it is enough" if len(rows) > 2 else None
+            [job],
+            workers=1,
+            callbacks=Callbacks(on_metrics=rows.append, should_stop=lambda: "it is enough" if len(rows) > 2 else None),
         )
     assert isinstance(outcome.result, FinetuneResult)
     assert (outcome.result.done, outcome.result.why) == (False, "stopped")
@@ -213,7 +216,7 @@ def test_what_was_uploaded_is_deleted_also_when_the_training_fails(
     job = training(store, tmp_path, monkeypatch)
     broken = job.model_copy(update={"base": job.base.model_copy(update={"digest": "0" * 64})})
     with closing(open_compute("modal", store)) as compute:
-        (outcome,) = compute.run([broken], placements=1)
+        (outcome,) = compute.run([broken], workers=1)
     assert isinstance(outcome.error, DamagedError)
     assert "VolumePutFiles2" in {call.name for call in there.book.calls}
     assert there.volume("acento-datasets").files == {}
@@ -251,7 +254,7 @@ def test_a_model_in_a_folder_here_is_refused_before_any_upload(tmp_path: Path) -
     model = resolve(str(make_whisper(tmp_path / "model")))
     what = plan_transcription(store, load_card(store, card.name), model, split="test", options=DecodeOptions())
     with pytest.raises(InputError, match=r"do not see .*, a model in a folder of this machine"):
-        list(open_compute("modal", store).run(jobs(store, what), placements=1))
+        list(open_compute("modal", store).run(jobs(store, what), workers=1))
 
 
 def test_work_that_was_planned_for_a_gpu_is_not_started_without_one(
@@ -264,7 +267,7 @@ def test_work_that_was_planned_for_a_gpu_is_not_started_without_one(
     settings.cache_clear()
     before = len(there.started)
     with pytest.raises(InputError, match="planned for a GPU, and none is asked of Modal: set ACENTO_GPU_TYPE"):
-        list(open_compute("modal", store).run([asked], placements=1))
+        list(open_compute("modal", store).run([asked], workers=1))
     assert len(there.started) == before
 
 
@@ -274,7 +277,7 @@ def test_an_image_that_cannot_be_built_is_one_sentence(there: ModalService, tmp_
     what = planned(store, tmp_path / "clips", 3)
     try:
         with pytest.raises(InputError, match=r"could not build the image \(manifest unknown"):
-            list(open_compute("modal", store).run(jobs(store, what), placements=1))
+            list(open_compute("modal", store).run(jobs(store, what), workers=1))
     finally:
         there.broken_images.clear()
 
@@ -285,6 +288,6 @@ def test_gpus_that_are_not_there_may_be_there_later(there: ModalService, tmp_pat
     what = planned(store, tmp_path / "clips", 3)
     try:
         with pytest.raises(TransientError, match="no H100, L4 is available"):
-            list(open_compute("modal", store).run(jobs(store, what), placements=1))
+            list(open_compute("modal", store).run(jobs(store, what), workers=1))
     finally:
         there.unavailable.discard("L4")

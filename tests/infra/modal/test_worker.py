@@ -1,4 +1,4 @@
-"""The Modal worker in Acento's environment: Acento's volumes, a check of the store, placements and trainings.
+"""The Modal worker in Acento's environment: Acento's volumes, a check of the store, slices and trainings.
 
 What the worker does by itself is tested in its own package, ``infra/prefect-modal-worker/tests``.
 """
@@ -78,7 +78,7 @@ def worker(pool: ModalPool) -> Iterator[running]:
 
 @pytest.fixture
 def parent(pool, modal, monkeypatch, tmp_path):
-    """Be a parent of placements in that pool's sandboxes, which reach their store by a secret."""
+    """Be a parent of runs in that pool's sandboxes, which reach their store by a secret."""
 
     def using(**secrets):
         modal.secrets.update(secrets)
@@ -108,7 +108,7 @@ def test_placements_of_the_work_pool_backend_run_in_sandboxes(parent, worker, mo
         )
         before = set(modal.sandboxes)
         with closing(open_compute(compute, store)) as backend:
-            outcomes = list(backend.run(jobs(store, what), placements=1))
+            outcomes = list(backend.run(jobs(store, what), workers=1))
         assert [outcome.error for outcome in outcomes] == [None] * len(jobs(store, what)), worker.output()
         digests[compute] = digest(predictions(store, what))
     done_by = clock(store, what)
@@ -133,7 +133,7 @@ def test_a_training_in_a_sandbox_leaves_the_weights_that_inline_leaves_on_s3(
         base = registered(store, model)  # a folder of this machine no sandbox would see
         job = lesson_job(store, lessons(store, tmp_path / compute, train=4, dev=2), base.id, max_steps=4, eval_every=2)
         with closing(open_compute(compute, store)) as backend:
-            (outcome,) = backend.run([job], placements=1)
+            (outcome,) = backend.run([job], workers=1)
         assert outcome.error is None, worker.output()
         weights.append(Checkpoints(store, job.key).weights(outcome.result.best_step or 0))
     here, there = weights

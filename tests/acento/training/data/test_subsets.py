@@ -9,6 +9,7 @@ import torch
 from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import InputError
 from acento.core.store import LocalStore
 from acento.experiments.data_curve import PICTURE, curve_of, publish_curve
@@ -182,12 +183,12 @@ def test_stopped_while_it_decodes_it_goes_on_and_says_the_same(store: LocalStore
         asked += 1
         return "SIGTERM" if asked % 3 == 0 else None
 
-    first = finetune(store, job, stop=lambda: "SIGTERM")
+    first = finetune(store, job, callbacks=Callbacks(should_stop=lambda: "SIGTERM"))
     assert (first.done, first.why, first.step) == (False, "stopped", 0)
     assert "decoded with the base model (SIGTERM)" in first.sentence
-    results = [finetune(store, job, stop=third)]
+    results = [finetune(store, job, callbacks=Callbacks(should_stop=third))]
     while not results[-1].done:
-        results.append(finetune(store, job, stop=third))
+        results.append(finetune(store, job, callbacks=Callbacks(should_stop=third)))
         assert len(results) < 30
     other = LocalStore(tmp_path / "other")
     straight = finetune(other, shares_of(other, tmp_path, folder)[0])
@@ -260,7 +261,7 @@ def test_what_was_heard_is_not_heard_again(store: LocalStore, tmp_path: Path, fo
     job = shares_of(store, tmp_path, folder)[0]
     told(store, job, 1)
     nobody: Any = None
-    hear(store, job, "tuned", nobody, clips_of(store, job).test, heard=pytest.fail, look_out=pytest.fail)
+    hear(store, job, "tuned", nobody, clips_of(store, job).test, pytest.fail)
 
 
 def test_decoded_texts_stand_in_the_order_of_the_clips(store: LocalStore, tmp_path: Path, folder: Path) -> None:

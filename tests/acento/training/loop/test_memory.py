@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from servers import ROOT
 from tiny_whisper import make_whisper
 
+from acento.core.callbacks import Callbacks
 from acento.core.errors import ModelError
 from acento.core.store import LocalStore
 from acento.jobs.finetune import finetune
@@ -129,7 +130,7 @@ def test_with_little_memory_passes_are_smaller_and_the_weights_the_same(
     monkeypatch.setattr(module, "plan_passes", lambda *given: memory.plan_passes(*given, free=lambda _: room))
     other = job.model_copy(update={"name": "parts", "options": job.options.model_copy(update={"threads": 2})})
     rows: list[Row] = []
-    result = finetune(store, other, noted=rows.append)
+    result = finetune(store, other, callbacks=Callbacks(on_metrics=rows.append))
     assert "A batch of 4 clips needs about" in result.sentence
     assert "forward passes have 2 clips, with the gradients of the whole batch" in result.sentence
     assert {row["forward_size"] for row in rows if "loss" in row} == {2}
@@ -144,7 +145,7 @@ def test_with_no_memory_it_is_refused_before_the_first_step(
     monkeypatch.setattr(module, "plan_passes", lambda *given: memory.plan_passes(*given, free=lambda _: 1000))
     rows: list[Row] = []
     with pytest.raises(ModelError, match=r"The training of tuned on lessons@1 needs about .* 1\.0 kB are free"):
-        finetune(LocalStore(tmp_path / "store"), planned(), noted=rows.append)
+        finetune(LocalStore(tmp_path / "store"), planned(), callbacks=Callbacks(on_metrics=rows.append))
     assert rows == []
 
 
