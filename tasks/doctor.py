@@ -12,7 +12,7 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import default_dtype, default_workers, pick_device
 from acento.validation.doctor.examination import examine, plan_examination
-from acento.validation.doctor.report import FINDINGS, PAGE, DoctorReport, load_findings
+from acento.validation.doctor.findings import FINDINGS, PAGE, DoctorReport, load_findings
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
 from tasks.policy import cached, say, step
 from tasks.progress import progress_artifact

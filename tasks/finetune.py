@@ -9,8 +9,7 @@ from acento.core.errors import AcentoError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
-from acento.registry.card.learned import read_history
-from acento.registry.versions import find_version
+from acento.registry.versions import find_version, read_history
 from acento.requests import TrainingRequest
 from acento.training.data.prepared import load_prepared
 from acento.training.data.sampling import shares, weights_for

@@ -18,7 +18,7 @@ FAMILIES = (
 )
 """Modules with a tuple ``FAMILIES``, in the order in which they are asked whether a model is theirs."""
 
-MODEL_SOURCES = {"registry:": "acento.registry.source:checkpoint"}
+MODEL_SOURCES = {"registry:": "acento.registry.versions:checkpoint"}
 """By prefix of a model's name: a function of the whole name that returns its ``Checkpoint``."""
 
 CARD_PATH = "acento.registry.card.report:card_path"

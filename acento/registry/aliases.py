@@ -8,6 +8,7 @@ import getpass
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -81,28 +82,19 @@ def check_alias(alias: str) -> str:
 
 
 def write_move(
-    store: Store,
-    name: str,
-    alias: str,
-    moves: Sequence[Move],
-    version: str,
-    *,
-    why: str,
-    forced: bool = False,
-    report: str | None = None,
-    restores: int | None = None,
-    now: datetime | None,
+    store: Store, name: str, alias: str, moves: Sequence[Move], version: str, *, now: datetime | None, **facts: Any
 ) -> Move:
-    """Write the move that follows those that were read, if nobody did so meanwhile."""
+    """Write the move that follows those that were read, if nobody did so meanwhile; ``facts`` are fields of a move."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
     move = Move(
         number=moves[-1].number + 1 if moves else 1,
         version=version,
         when=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-        by=_who(),
-        why=why,
-        forced=forced,
-        report=report,
-        restores=restores,
+        by=f"{user}@{socket.gethostname()}",
+        **facts,
     )
     if not _moves(store, name, alias).put(move.number, move.model_dump(mode="json")):
         other = history(store, name, alias)[-1]
@@ -119,12 +111,3 @@ def _folder(name: str) -> str:
 
 def _moves(store: Store, name: str, alias: str) -> Records:
     return Records(store, f"{_folder(name)}/{alias}@")
-
-
-def _who() -> str:
-    """Return who runs this process, and where."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

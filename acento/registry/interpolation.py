@@ -5,7 +5,7 @@ Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), CVPR 2022.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,32 @@ from typing import TYPE_CHECKING, Any
 from acento.core.errors import InputError, ModelError
 from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX
 from acento.scoring.counts import ErrorCounts
+import json
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from acento.core.fingerprint import fingerprint
+from acento.core.progress import report
+from acento.core.store import Store
+from acento.data.dataset import load_card
+from acento.inference.benchmark import SCORING_VERSION
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.model_version import RECIPE, ModelVersion
+from acento.registry.publishing import publish_model
+from acento.training.data.prepare import prepare
+from acento.training.data.prepared import load_prepared
+from acento.training.loading import load_labeler
+from acento.training.loop.evaluate import DevScore, evaluate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-RATIOS = (0.2, 0.4, 0.6, 0.8)
 _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
@@ -54,7 +75,8 @@ def interpolate(base: Path, tuned: Path, ratio: float, out: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    _check(ratio)
+    if not 0 <= ratio <= 1:
+        raise InputError(f"Ratio {ratio:g} is not between the two models; give one from 0 (base) to 1 (tuned).")
     if tuned.is_dir() and any(tuned.glob(f"*{NEMO_SUFFIX}")):
         _interpolate_archives(base, tuned, ratio, out)
         return
@@ -81,99 +103,31 @@ def _interpolate_archives(base: Path, tuned: Path, ratio: float, out: Path) -> N
     old, new = weights_of(find(base)), weights_of(source)
     odd = sorted(old.keys() ^ new.keys()) or sorted(name for name in new if old[name].shape != new[name].shape)
     if odd:
-        raise ModelError(
-            f"{tuned} was not tuned from {base}: {len(odd)} tensors differ in name or shape (such as {odd[0]}); only a "
-            "model and its own base can be interpolated."
-        )
+        raise _unrelated(base, tuned, f"{len(odd)} tensors differ in name or shape (such as {odd[0]})")
     out.mkdir(parents=True, exist_ok=True)
     write_with_weights(source, {name: blend(old[name], new[name], ratio) for name in new}, out / source.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One ratio on the dev clips."""
-
-    ratio: float
-    dev: ErrorCounts
-    guard: ErrorCounts | None
-    allowed: bool
-    """Whether the guard's dev clips are within the bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The ratio that dev speaks for, and what was tried."""
-
-    ratio: float | None
-    """None when the guard allows none."""
-    tried: tuple[Tried, ...]
-    sentence: str
-
-
-def choose(
-    ratios: Sequence[float],
-    dev_score: Callable[[float], ErrorCounts],
-    guard_score: Callable[[float], ErrorCounts] | None = None,
-    *,
-    bound: float = 0.02,
-    tolerance: float = 0.0,
-) -> Choice:
-    """Choose the ratio with the lowest dev WER among those that the guard allows; of equals the one nearest the base.
-
-    The test set has no say in it: the ratio that is chosen is tested once.
+def choose(scores: Mapping[float, ErrorCounts], tolerance: float = 0.0) -> tuple[float, str]:
+    """Return the ratio with the lowest dev WER, of equals the one nearest the base, and a sentence about it.
 
     Args:
-        ratios: what to try.
-        dev_score: word errors on the dev clips at a ratio.
-        guard_score: word errors on the guard's own dev clips at a ratio; it is also asked for ratio 0, the base.
-        bound: how much more than the base a ratio may err on the guard, a fraction of WER.
+        scores: word errors on the dev clips at each ratio.
         tolerance: WER above the lowest, a fraction, that still counts as equal to it: with one standard error of the
             dev WER this is the one-standard-error rule (Breiman et al., "Classification and Regression Trees", 1984).
 
     Raises:
-        InputError: there are no ratios, one is not from 0 to 1, or a score has no reference words.
+        InputError: there are no ratios, or a score has no reference words.
     """
-    if not ratios:
+    if not scores:
         raise InputError("There is no ratio to choose from; name some between 0 and 1.")
-    for ratio in ratios:
-        _check(ratio)
-    limit = None if guard_score is None else _rate(guard_score(0.0), "the guard's dev clips") + bound
-    tried = []
-    for ratio in sorted(set(ratios)):
-        dev = dev_score(ratio)
-        _rate(dev, "the dev clips")
-        guard = None if guard_score is None else guard_score(ratio)
-        # rounded, so that a bound that is met to the last word is not missed by the last bit
-        allowed = guard is None or limit is None or round(_rate(guard, "the guard's dev clips") - limit, 12) <= 0
-        tried.append(Tried(ratio, dev, guard, allowed))
-    allowed_ones = [one for one in tried if one.allowed]
-    if not allowed_ones:
-        return Choice(
-            None,
-            tuple(tried),
-            f"No ratio of {', '.join(f'{one.ratio:g}' for one in tried)} keeps the guard's dev clips within "
-            f"{100 * bound:.1f} points of the base; try smaller ones.",
-        )
-    lowest = min(_rate(one.dev, "the dev clips") for one in allowed_ones)
-    best = next(one for one in allowed_ones if round(_rate(one.dev, "the dev clips") - lowest - tolerance, 12) <= 0)
-    barred = len(tried) - len(allowed_ones)
-    return Choice(
-        best.ratio,
-        tuple(tried),
-        f"Ratio {best.ratio:g} was chosen on dev: WER {100 * _rate(best.dev, 'the dev clips'):.1f} %, "
-        f"of {len(tried)} ratios" + (f", {barred} of them barred by the guard." if barred else "."),
-    )
-
-
-def _rate(counts: ErrorCounts, where: str) -> float:
-    if counts.rate is None:
-        raise InputError(f"No ratio can be chosen: {where} have no reference words that were scored.")
-    return counts.rate
-
-
-def _check(ratio: float) -> None:
-    if not 0 <= ratio <= 1:
-        raise InputError(f"Ratio {ratio:g} is not between the two models; give one from 0 (base) to 1 (tuned).")
+    rates = {ratio: counts.rate for ratio, counts in sorted(scores.items()) if counts.rate is not None}
+    if len(rates) < len(scores):
+        raise InputError("No ratio can be chosen: the dev clips have no reference words that were scored.")
+    lowest = min(rates.values())
+    # rounded, so that a tolerance that is met to the last word is not missed by the last bit
+    best = next(ratio for ratio, rate in rates.items() if round(rate - lowest - tolerance, 12) <= 0)
+    return best, f"Ratio {best:g} was chosen on dev: WER {100 * rates[best]:.1f} %, of {len(rates)} ratios."
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,26 +164,20 @@ def _opened(folder: Path) -> Iterator[_Weights]:
 
 def _sources(old: _Weights, new: _Weights, base: Path, tuned: Path) -> dict[str, str]:
     """Return for each tensor of the tuned model the base's tensor that it came from."""
-    shared = sorted(set(old.files) & set(new.files))
-    odd = [name for name in sorted(old.files.keys() - new.files) if _twin(name, shared, old) is None]
+    shared = sorted(old.files.keys() & new.files)
     sources = {name: name for name in shared}
+    odd = [name for name in sorted(old.files.keys() - new.files) if _twin(name, shared, old) is None]
     for name in sorted(new.files.keys() - old.files):
-        twin = _twin(name, shared, new)
-        if twin is None:
+        if (twin := _twin(name, shared, new)) is None:
             odd.append(name)
         else:
             sources[name] = twin
     if odd:
-        raise ModelError(
-            f"{tuned} was not tuned from {base}: {len(odd)} tensors are in one of them only (such as {odd[0]}); "
-            "only a model and its own base can be interpolated."
-        )
+        raise _unrelated(base, tuned, f"{len(odd)} tensors are in one of them only (such as {odd[0]})")
     for name in shared:
         if old.shape(name) != new.shape(name):
-            raise ModelError(
-                f"{tuned} was not tuned from {base}: {name} has the shape {new.shape(name)} in one and "
-                f"{old.shape(name)} in the other; only a model and its own base can be interpolated."
-            )
+            shapes = f"the shape {new.shape(name)} in one and {old.shape(name)} in the other"
+            raise _unrelated(base, tuned, f"{name} has {shapes}")
     return sources
 
 
@@ -238,5 +186,84 @@ def _twin(name: str, shared: Sequence[str], weights: _Weights) -> str | None:
     import torch
 
     alike = [other for other in shared if weights.shape(other) == weights.shape(name)]
-    own = weights.read(name) if alike else None
-    return next((other for other in alike if torch.equal(weights.read(other), own)), None)
+    return next((other for other in alike if torch.equal(weights.read(other), weights.read(name))), None)
+
+
+def _unrelated(base: Path, tuned: Path, why: str) -> ModelError:
+    return ModelError(f"{tuned} was not tuned from {base}: {why}; only a model and its own base can be interpolated.")
+
+
+RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
+_SCORES = "scores.json"
+_TABLE = TypeAdapter(list[tuple[float, DevScore]])
+
+
+def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tuple[ModelVersion | None, str]:
+    """Publish the version between a model and its base that dev speaks for; return it with a sentence on the choice.
+
+    Dev is all that chooses: the smallest ratio whose dev WER is within one standard error of the lowest one, as what
+    lies nearer to the base has forgotten less (Wortsman et al. 2022; the rule of one standard error: Breiman et al.
+    1984). The test split is not looked at. Where the ratio ``below`` was refused (1 is the tuned model itself) the next
+    smaller one is taken, as long as dev says that it is better than the base; else the version is None.
+
+    Raises:
+        ModelError: the base is gone, or is not what the version was tuned from.
+        DataError: the data set is gone.
+    """
+    about = version.about
+    base = resolve(about.base["id"], about.base["revision"])
+    tuned = in_artifact(store, version.id, version.key)
+    scores = _scores(store, version, base, tuned)
+    lowest = min(scores.values(), key=lambda one: one.counts.rate or 0.0)
+    # the standard error of a dev WER, from the half width of its 95 % interval
+    error = 0.0 if lowest.low is None or lowest.high is None else (lowest.high - lowest.low) / (2 * 1.96)
+    ratio, sentence = choose({ratio: score.counts for ratio, score in scores.items()}, tolerance=error)
+    if ratio >= below:
+        smaller = [one for one in RATIOS if one < below]
+        if not smaller:
+            return None, f"No step smaller than {below:g} is left to try. {sentence}"
+        ratio = smaller[-1]
+        sentence = (
+            f"The step of {below:g} was refused; the next smaller one is {ratio:g}, dev WER {scores[ratio].wer:.1%}."
+        )
+    if about.dev_wer_before is not None and scores[ratio].wer >= about.dev_wer_before:
+        return None, f"A step of {ratio:g} is no better on dev than the base ({about.dev_wer_before:.1%})."
+
+    recipe = about.recipe | {"interpolate": ratio}
+
+    def fill(folder: Path) -> None:
+        interpolate(base.folder, tuned.folder, ratio, folder)
+        (folder / RECIPE).write_text(json.dumps(recipe, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    facts = {
+        "recipe": recipe,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dev_wer": scores[ratio].wer,
+        "parent": version.version,
+    }
+    return publish_model(store, about.model_copy(update=facts), fill), sentence
+
+
+def _scores(store: Store, version: ModelVersion, base: Checkpoint, tuned: Checkpoint) -> dict[float, DevScore]:
+    """Return what dev says of each ratio; it is asked once, and the answer kept beside the version."""
+    about = version.about
+    labeler = load_labeler(base.family, base.folder, about.language)
+    card = load_card(store, about.dataset)
+    prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
+    normalizer = about.recipe.get("normalizer", "chilean-leaderboard")
+    options = DecodeOptions(language=about.language, threads=int(about.provenance.get("threads", 1)))
+    asked = [base.digest, prepared.key, normalizer, options.model_dump(mode="json"), RATIOS, SCORING_VERSION]
+    key = f"{version.folder_key}/steps/{fingerprint(asked)}"
+    if store.find(key) is None:
+        dev, found = load_prepared(store, prepared.key), []
+        for number, ratio in enumerate((*RATIOS, 1.0), 1):
+            with tempfile.TemporaryDirectory(prefix="acento-between-") as folder:
+                interpolate(base.folder, tuned.folder, ratio, Path(folder))
+                with closing(base.family.load(Path(folder), options)) as recognizer:
+                    size = base.family.batch_size[options.device_type]
+                    score = evaluate(recognizer, dev, normalizer=normalizer, batch_size=size, language=options.language)
+            found.append((ratio, score))
+            report("try smaller steps", number, len(RATIOS) + 1, "ratios")
+        with store.publish(key) as draft:
+            (draft.folder / _SCORES).write_bytes(_TABLE.dump_json(found))
+    return dict(_TABLE.validate_json(store.read_bytes(key, _SCORES)))

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore, Store
-from acento.registry.card.learned import read_history
 from acento.registry.model_version import ModelVersion
-from acento.registry.versions import find_version, versions
+from acento.registry.versions import find_version, read_history, versions
 from acento.training.logs import log_root, run_log
 from acento.training.tensorboard import write_events
 

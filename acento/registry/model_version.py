@@ -122,11 +122,6 @@ def _loaded(reference: str, language: str | None) -> LoadedModel:
     return load_model(reference, language=language)
 
 
-def model_key(name: str, version: str) -> str:
-    """Return the store key of a version's files."""
-    return f"models/{name}/{version}/model"
-
-
 def export_key(version: ModelVersion, name: str) -> str:
     """Return the store key of an export, such as ``ctranslate2-int8``."""
     return f"{version.folder_key}/exports/{name}"

@@ -1,6 +1,5 @@
 """Promotion: which version an alias points to, ``production`` only with the gate's consent or by force."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from acento.core.errors import DamagedError, InputError
@@ -23,15 +22,8 @@ def promote(
 ) -> Move:
     """Let an alias point to a version; ``production`` only with the gate's consent to that very step, or by force.
 
-    Where it points there already nothing is written. A version that is damaged or gone cannot be promoted.
-
-    Args:
-        store: where models are.
-        version: what it is to point to.
-        alias: its name.
-        why: for those who read its history.
-        forced: whether to do without the gate; written down.
-        now: the time, with its zone.
+    Where it points there already nothing is written. A version that is damaged or gone cannot be promoted. ``why`` is
+    for those who read the alias's history, which says too that the gate was done without (``forced``).
 
     Raises:
         InputError: the alias cannot be called so, the gate has not consented, or another writer was faster.
@@ -39,7 +31,7 @@ def promote(
     """
     check_alias(alias)
     moves = history(store, version.name, alias)
-    _see_whole(store, version)
+    _check_whole(store, version)
     if moves and moves[-1].version == version.version:
         return moves[-1]
     today = f"{version.name}@{moves[-1].version}" if moves else None
@@ -58,25 +50,22 @@ def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "",
         DamagedError: what was before is damaged; promote another version.
     """
     moves = history(store, check_name(name), check_alias(alias))
-    before = _before(moves)
+    # what the last move set or brought back; a rollback brings back the move before that
+    origin = moves[-1].restores or moves[-1].number if moves else 0
+    before = next((move for move in reversed(moves) if move.number < origin), None)
     if before is None:
         pointed = (
             f"points to {name}@{moves[-1].version} and did not point to anything before" if moves else "is not set"
         )
         raise InputError(f"There is nothing to roll back to: {alias} of model {name} {pointed}.")
     version = find_version(store, f"{name}@{before.version}")
-    _see_whole(store, version)
+    _check_whole(store, version)
     restores = before.restores or before.number
     return write_move(store, name, alias, moves, version.version, why=why, restores=restores, now=now)
 
 
 def consent(store: Store, version: ModelVersion, today: str | None) -> str:
-    """Return the key of the report in which the gate lets a version take the place of today's production.
-
-    Args:
-        store: where models are.
-        version: the candidate.
-        today: ``NAME@VERSION`` of today's production; None where there is none.
+    """Return the key of the report in which the gate lets a version take the place of today's production, if any.
 
     Raises:
         InputError: there is no report, its gate refused, or it was asked about another incumbent.
@@ -108,15 +97,6 @@ def current(store: Store, name: str, alias: str = PRODUCTION) -> ModelVersion | 
     return find_version(store, f"{name}@{moves[-1].version}") if moves else None
 
 
-def _before(moves: Sequence[Move]) -> Move | None:
-    """Return the move whose state a rollback brings back: the one before what the last move set or brought back."""
-    if not moves:
-        return None
-    origin = moves[-1].restores or moves[-1].number
-    return next((move for move in reversed(moves) if move.number < origin), None)
-
-
-def _see_whole(store: Store, version: ModelVersion) -> None:
-    """See that every byte of a version is there."""
+def _check_whole(store: Store, version: ModelVersion) -> None:
     if store.find(version.key, verify=True) is None:
         raise DamagedError(f"{version.title} in {store.url} is damaged or was removed; no alias can point to it.")

@@ -27,12 +27,12 @@ from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.plan import load_plan
 from acento.models.families import FAMILIES
 from acento.registry.run_request import RunRequest
-from acento.scoring.entry import Entry
-from acento.scoring.export import ScoredRun, write_results
+from acento.scoring.entry import Entry, ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
 from acento.validation.gatekeeper import NOT_VALIDATED
 
 _RUN, _ENTRIES = "run.json", "entries.json"
+_CLOCKS = ("read_wait_s", "inference_s", "read_s", "features_s", "model_s", "text_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,6 @@ class RunInfo:
     finished: datetime | None
     """None: killed, failed, or going on."""
     request: RunRequest
-
-
-def new_id(now: datetime) -> str:
-    """Return a name for a run that sorts by time and is its own, such as ``2026-11-20_10-34-00_5e1f``."""
-    return f"{now:%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(2)}"
 
 
 def begin(
@@ -64,7 +59,7 @@ def begin(
     Args:
         store: where runs are.
         request: what was asked.
-        inputs: for each data set and model that was named, what it is today: its fingerprint.
+        inputs: for each data set and model that was named, its fingerprint of today.
         job_id: the run's name; None makes one.
         now: the time, with its zone.
         validation: for each data set (``NAME@VERSION``) how its last validation ended.
@@ -76,13 +71,16 @@ def begin(
         check_key(job_id)
         if "/" in job_id:
             raise InputError(f"Job id {job_id!r} is part of a file name and cannot hold a slash.")
-    name = job_id or new_id(now)
+    name = job_id or f"{now:%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(2)}"  # sorts by time and is its own
     asked = request.model_dump(mode="json", exclude={"job_id"})
-    body = {"began": now.isoformat(timespec="seconds"), "request": asked, "inputs": dict(inputs)}
-    body["validation"] = dict(validation or {})
+    body = {
+        "began": now.isoformat(timespec="seconds"),
+        "request": asked,
+        "inputs": dict(inputs),
+        "validation": dict(validation or {}),
+    }
     if not store.create_exclusive(f"requests/{name}.json", json.dumps(body, indent=1).encode()):
-        before = store.read_file(f"requests/{name}.json")
-        known = {} if before is None else json.loads(before)
+        known = json.loads(store.read_file(f"requests/{name}.json") or b"{}")
         if known.get("request") != asked or known.get("inputs") != dict(inputs):
             raise InputError(
                 f"Job id {name} belongs to another request, or its models or data have changed since; "
@@ -93,9 +91,8 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run's end: the artifact, and what a person is shown."""
+    """A run's end: the folder of its files, and what a person is shown."""
 
-    artifact: Artifact
     folder: Path
     leaderboard: Leaderboard
 
@@ -103,44 +100,29 @@ class Finished:
 def finish(store: Store, run: str, scored: Sequence[tuple[Transcription, Scored]], now: datetime) -> Finished:
     """Publish a run: the CSV files, the leaderboard, and ``run.json`` with the origin of every number."""
     began, request = _request(store, run)
-    entries = [make_entry(store, what, score, run, now) for what, score in scored]
-    board = _rank(store, [(entry, score.key) for entry, (_, score) in zip(entries, scored, strict=True)])
+    entries = [(make_entry(store, what, score, run, now), score.key) for what, score in scored]
+    board = _rank(store, entries)
     wall_s = (now - began).total_seconds()
+    body = {
+        "id": run,
+        "began": began.isoformat(timespec="seconds"),
+        "finished": now.isoformat(timespec="seconds"),
+        "wall_s": wall_s,
+        "request": request.model_dump(mode="json"),
+        "acento": code_version(),
+        "libraries": library_versions(),
+        "machine": machine(),
+        "results": [_provenance(store, run, what, score) for what, score in scored],
+    }
+    listed = [{"entry": entry.model_dump(mode="json"), "score": key} for entry, key in entries]
     with store.publish(f"runs/{run}") as draft:
-        write_results(
-            draft.folder,
-            run,
-            [
-                ScoredRun(entry, utterances_of(store, score.key), wall_s)
-                for entry, (_, score) in zip(entries, scored, strict=True)
-            ],
-        )
+        tables = [ScoredRun(entry, utterances_of(store, key), wall_s) for entry, key in entries]
+        write_results(draft.folder, run, tables)
         (draft.folder / "leaderboard.md").write_text(board.to_markdown(), encoding="utf-8")
-        _write_json(
-            draft.folder / _ENTRIES,
-            [
-                {"entry": entry.model_dump(mode="json"), "score": score.key}
-                for entry, (_, score) in zip(entries, scored, strict=True)
-            ],
-        )
-        _write_json(
-            draft.folder / _RUN,
-            {
-                "id": run,
-                "began": began.isoformat(timespec="seconds"),
-                "finished": now.isoformat(timespec="seconds"),
-                "wall_s": wall_s,
-                "request": request.model_dump(mode="json"),
-                "acento": code_version(),
-                "libraries": library_versions(),
-                "machine": machine(),
-                "results": [_provenance(store, run, what, score) for what, score in scored],
-            },
-        )
-    artifact = store.find(f"runs/{run}")
-    if artifact is None:
-        raise InputError(f"Run {run} is not in {store.url}; was it removed just now?")
-    return Finished(artifact, store.local_folder(artifact.key), board)
+        for name, value in {_ENTRIES: listed, _RUN: body}.items():
+            text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+            (draft.folder / name).write_text(text, encoding="utf-8")
+    return Finished(store.local_folder(f"runs/{run}"), board)
 
 
 def runs(store: Store) -> list[RunInfo]:
@@ -175,15 +157,14 @@ def find_run(store: Store, run: str) -> Artifact:
 
 def leaderboard(store: Store, dataset: str | None = None) -> Leaderboard:
     """Return the leaderboard of all runs in the store, or of those on one data set (``NAME`` or ``NAME@VERSION``)."""
-    entries = (found for run in store.list("runs") for found in entries_of(store, run))
-    return _rank(
-        store,
-        [
+    entries = [found for run in store.list("runs") for found in entries_of(store, run)]
+    if dataset is not None:
+        entries = [
             (entry, key)
             for entry, key in entries
-            if dataset is None or dataset in (entry.dataset.partition(" ")[0], entry.dataset.replace(" v", "@"))
-        ],
-    )
+            if dataset in (entry.dataset.partition(" ")[0], entry.dataset.replace(" v", "@"))
+        ]
+    return _rank(store, entries)
 
 
 def run_leaderboard(store: Store, run: str) -> Leaderboard:
@@ -199,13 +180,12 @@ def entries_of(store: Store, key: str) -> Iterator[tuple[Entry, str]]:
 
 def _rank(store: Store, entries: Sequence[tuple[Entry, str]]) -> Leaderboard:
     """Rank entries, each given with the key of its score."""
-    keys = {_name(entry): key for entry, key in entries}
-    return rank([entry for entry, _ in entries], lambda entry: utterances_of(store, keys[_name(entry)]))
 
+    def identity(entry: Entry) -> tuple[str, ...]:
+        return entry.run, entry.model_hash, entry.model, entry.dataset, entry.split
 
-def _name(entry: Entry) -> tuple[str, str, str, str]:
-    """Return what tells entries apart, within a run and across runs."""
-    return entry.run, entry.model_hash + entry.model, entry.dataset, entry.split
+    keys = {identity(entry): key for entry, key in entries}
+    return rank([entry for entry, _ in entries], lambda entry: utterances_of(store, keys[identity(entry)]))
 
 
 def _request(store: Store, run: str) -> tuple[datetime, RunRequest]:
@@ -230,7 +210,6 @@ def utterances_of(store: Store, key: str) -> pa.Table:
 
 def _provenance(store: Store, run: str, what: Transcription, score: Scored) -> dict[str, Any]:
     """Return the origin of one number of a run."""
-    measured = clock(store, what)
     return {
         "model": what.model.model_dump(),
         "dataset": {
@@ -246,15 +225,14 @@ def _provenance(store: Store, run: str, what: Transcription, score: Scored) -> d
         "normalizer": load_score(store, score.key).normalizer,
         "score": score.key,
         "texts_sha256": score.digest,
-        "measured": _times(measured),
+        "measured": _times(clock(store, what)),
     }
 
 
 def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
     """Return what the clock said, summed over a transcription's parts."""
-    timings = [one.timings for one in measured]
+    clocks = [one.timings for one in measured]
     on_gpu = any(one.options.device_type != "cpu" for one in measured)
-    busy = sum(one.load_s + one.warm_up_s + one.timings.wall_s for one in measured)
     return {
         "devices": sorted({one.device for one in measured}),
         "backends": sorted({one.backend for one in measured}),
@@ -264,16 +242,10 @@ def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
         "attempts": len(measured),
         "windows": sum(one.windows for one in measured),
         "batches_split_for_memory": [list(split) for one in measured for split in one.splits],
-        "load_s": sum(one.load_s for one in measured),
-        "warm_up_s": sum(one.warm_up_s for one in measured),
-        "decode_wall_s": sum(one.wall_s for one in timings),
-        "read_wait_s": sum(one.read_wait_s for one in timings),
-        "inference_s": sum(one.inference_s for one in timings),
-        "read_s": sum(one.read_s for one in timings),
-        "features_s": sum(one.features_s for one in timings),
-        "model_s": sum(one.model_s for one in timings),
-        "text_s": sum(one.text_s for one in timings),
-        "gpu_s": busy if on_gpu else 0.0,
+        **{name: sum(getattr(one, name) for one in measured) for name in ("load_s", "warm_up_s")},
+        "decode_wall_s": sum(one.wall_s for one in clocks),
+        **{name: sum(getattr(one, name) for one in clocks) for name in _CLOCKS},
+        "gpu_s": sum(one.load_s + one.warm_up_s + one.timings.wall_s for one in measured) if on_gpu else 0.0,
         "cost": None,
     }
 
@@ -295,27 +267,14 @@ def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
 
 def _jobs_of(store: Store, result: Mapping[str, Any]) -> Iterator[str]:
     """Yield the store's keys of the transcriptions behind a run's result, by each version of the decoding code."""
-    options = {name: said for name, said in result["decoding"].items() if name not in ("plan", "batch_size")}
-    plan = load_plan(store, result["decoding"]["plan"])
+    options = dict(result["decoding"])
+    plan, batch_size = load_plan(store, options.pop("plan")), options.pop("batch_size")
+    fixed: dict[str, Any] = {"batch_size": batch_size, "model": result["model"], "options": options}
     for part in plan.parts:
-        job = TranscribeJob.model_validate(
-            {
-                "plan": plan.key,
-                "part": part.index,
-                "part_digest": part.digest,
-                "batch_size": result["decoding"]["batch_size"],
-                "clips": part.clips,
-                "seconds": part.seconds,
-                "model": result["model"],
-                "options": options,
-            }
-        )
+        place = {"plan": plan.key, "part": part.index, "part_digest": part.digest}
+        job = TranscribeJob.model_validate(fixed | place | {"clips": part.clips, "seconds": part.seconds})
         for version in range(1, FAMILIES[job.model.family].decoding_version + 1):
             yield f"jobs/{job.fingerprint_at(version)}"
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def utc_now() -> datetime:

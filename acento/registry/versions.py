@@ -1,13 +1,18 @@
 """Find model versions in a store: by name, version, the beginning of a version, or an alias."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import ValidationError
 
 from acento.core.errors import DamagedError, ModelError
 from acento.core.settings import settings
 from acento.core.store import Artifact, Store, open_store
+from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.references import REGISTRY, check_name, is_name
 from acento.registry.aliases import aliases, pointed_at
-from acento.registry.model_version import LATEST, ModelAbout, ModelVersion, reads_as_version
+from acento.registry.model_version import HISTORY, LATEST, ModelAbout, ModelVersion, export_key, reads_as_version
 
 _SHOWN = 8
 
@@ -39,11 +44,14 @@ def find_version(store: Store, reference: str) -> ModelVersion:
     known = versions(store, name) if is_name(name) else []
     if wanted and is_name(name):
         wanted = pointed_at(store, name, wanted) or wanted
-    damaged = _damaged(store, name, wanted) if is_name(name) and wanted else None
-    if damaged is not None:
-        raise DamagedError(
-            f"Model {name}@{damaged} in {store.url} is damaged or its removal was interrupted; train it again."
-        )
+        if reads_as_version(wanted):
+            for key in store.list(f"models/{name}"):
+                version = key.split("/")[2]
+                if _is_model(key) and version.startswith(wanted) and store.find(key) is None:
+                    raise DamagedError(
+                        f"Model {name}@{version} in {store.url} is damaged or its removal was interrupted; "
+                        "train it again."
+                    )
     if not known:
         names = ", ".join(model_names(store)[:_SHOWN]) or "none yet: acento finetune"
         raise ModelError(f"There is no model {name!r} in the registry of {store.url} (there is: {names}).")
@@ -64,20 +72,49 @@ def load_version(reference: str) -> ModelVersion:
     return find_version(open_store(settings().store), reference)
 
 
+def checkpoint(name: str) -> Checkpoint:
+    """Describe what ``registry:NAME@VERSION`` names, or, after another colon, an export of it (``:ctranslate2-int8``).
+
+    Its id names the version, whatever alias was asked for.
+
+    Raises:
+        ModelError: there is no such model, version, alias or export.
+        DamagedError: its files are not those that were published.
+    """
+    store = open_store(settings().store)
+    reference, _, export = name.removeprefix(REGISTRY).partition(":")
+    version = find_version(store, reference)
+    if not export:
+        return in_artifact(store, version.id, version.key)
+    key = export_key(version, export)
+    if store.find(key) is None:
+        there = ", ".join(one.rpartition("/")[2] for one in store.list(f"{version.folder_key}/exports")) or "none"
+        raise ModelError(
+            f"Model {version.title} has no whole export {export!r} (there is: {there}): acento models export."
+        )
+    return in_artifact(store, f"{version.id}:{export}", key)
+
+
+def read_beside(store: Store, version: ModelVersion, name: str) -> bytes | None:
+    """Return a file that a training left beside the weights, such as ``CURVE``; None where it left none."""
+    artifact = store.find(version.key)
+    return None if artifact is None or name not in artifact.files else store.read_bytes(version.key, name)
+
+
+def read_history(store: Store, version: ModelVersion) -> list[Mapping[str, Any]]:
+    """Return how a version learned, a row for each step and each evaluation; empty if its training left none."""
+    return history_rows(read_beside(store, version, HISTORY) or b"")
+
+
+def history_rows(data: bytes) -> list[Mapping[str, Any]]:
+    """Return the rows of a history, of its bytes."""
+    return [json.loads(line) for line in data.splitlines() if line.strip()]
+
+
 def _is_model(key: str) -> bool:
     """Tell whether an artifact below ``models/`` is a version's files, and no report or export."""
     parts = key.split("/")
     return len(parts) == 4 and parts[3] == "model" and reads_as_version(parts[2])
-
-
-def _damaged(store: Store, name: str, wanted: str) -> str | None:
-    """Return a version's number if its marker is there and its files are not, or its marker cannot be read."""
-    if not reads_as_version(wanted):
-        return None
-    for key in store.list(f"models/{name}"):
-        if _is_model(key) and key.split("/")[2].startswith(wanted) and store.find(key) is None:
-            return key.split("/")[2]
-    return None
 
 
 def _version(store: Store, artifact: Artifact) -> ModelVersion:

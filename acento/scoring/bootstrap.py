@@ -127,9 +127,11 @@ def paired(errors_a: Numbers, lengths: Numbers, errors_b: Numbers, **draws: Unpa
 
 def _resampled_ratios(numerators: Numbers, denominators: Numbers, draws: Draws) -> Floats | None:
     """Return one ratio for each resample whose denominators are not all 0, or None where there is no interval."""
-    rows = np.column_stack([np.asarray(values, dtype=np.float64) for values in (numerators, denominators)])
+    rows = np.column_stack([numerators, denominators]).astype(np.float64)
     if (groups := draws.get("groups")) is not None:
-        rows = _sums_by_group(rows, groups)
+        if len(groups) != len(rows):
+            raise ValueError(f"{len(groups)} groups for {len(rows)} clips")
+        rows = sums_by_unit(rows, groups)
     if len(rows) < 2 or not rows[:, 1].any():
         return None
     sums = _resampled_sums(rows, draws.get("resamples", RESAMPLES), np.random.default_rng(draws.get("seed", 0)))
@@ -138,13 +140,11 @@ def _resampled_ratios(numerators: Numbers, denominators: Numbers, draws: Draws) 
     return ratios if len(ratios) else None
 
 
-def _sums_by_group(rows: Floats, groups: Sequence[str | None]) -> Floats:
-    """Return one row for each group, the sum of its clips; a clip of no group stands for itself."""
-    if len(groups) != len(rows):
-        raise ValueError(f"{len(groups)} groups for {len(rows)} clips")
-    numbers: dict[str | int, int] = {}
-    owners = [numbers.setdefault(index if group is None else group, len(numbers)) for index, group in enumerate(groups)]
-    sums = np.zeros((len(numbers), rows.shape[1]))
+def sums_by_unit(rows: Floats, groups: Sequence[str | None]) -> Floats:
+    """Return one row for each group, the sum of its clips; a clip without a group is a unit of its own."""
+    keys = [f"clip {index}" if name is None else f"group {name}" for index, name in enumerate(groups)]
+    owners = np.unique(np.array(keys, dtype=np.str_), return_inverse=True)[1]
+    sums = np.zeros((int(owners.max(initial=-1)) + 1, rows.shape[1]))
     np.add.at(sums, owners, rows)
     return sums
 

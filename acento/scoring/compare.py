@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL, Draws, PairedDifference, paired
-from acento.scoring.score import count_column, scored
+from acento.scoring.score import count_column, rows_by, scored
 from acento.scoring.table import NO_VALUE, TextTable, points_text
 
 if TYPE_CHECKING:
@@ -38,24 +38,20 @@ def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool = False, **draws: Unpa
     Raises:
         InputError: a clip's reference has another length in the two: other data, or another normalizer.
     """
-    scored_a, scored_b = scored(a), scored(b)
-    ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in (scored_a, scored_b))
-    ids, rows_a, rows_b = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
-    lengths = count_column(scored_a, "word_length")[rows_a]
-    other = np.flatnonzero(lengths != count_column(scored_b, "word_length")[rows_b])
+    tables = scored(a), scored(b)
+    ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in tables)
+    ids, *places = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
+    both_a, both_b = (table.take(place) for table, place in zip(tables, places, strict=True))
+    lengths = count_column(both_a, "word_length")
+    other = np.flatnonzero(lengths != count_column(both_b, "word_length"))
     if len(other):
         raise InputError(
             f"Two runs cannot be compared: the reference of {ids[other[0]]} has not the same number of words in both; "
             "score both with the same normalizer on the same version of the data set."
         )
     if by_speaker:
-        draws["groups"] = scored_a["speaker"].take(rows_a).to_pylist()
-    difference = paired(
-        count_column(scored_a, "word_errors")[rows_a],
-        lengths,
-        count_column(scored_b, "word_errors")[rows_b],
-        **draws,
-    )
+        draws["groups"] = both_a["speaker"].to_pylist()
+    difference = paired(count_column(both_a, "word_errors"), lengths, count_column(both_b, "word_errors"), **draws)
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
 
 
@@ -84,23 +80,17 @@ class GroupedComparison:
 
     def table(self) -> TextTable:
         """Return it as a person reads it: differences in points of WER."""
+        rows = []
+        for row in self.rows():
+            p_value = NO_VALUE if row["p_value"] is None else f"{row['p_value']:.3f}"
+            difference = points_text(row["delta"], row["low"], row["high"])
+            rows.append((row["by"], row["group"], str(row["clips"]), difference, p_value))
+        drawn = "speakers; of groups over clips" if self.by_speaker else "clips"
         return TextTable(
             title=f"WER of {self.model_a} less {self.model_b}, points",
             columns=("by", "group", "clips", f"difference [{self.level:.0%}]", "p"),
-            rows=tuple(
-                (
-                    row["by"],
-                    row["group"],
-                    str(row["clips"]),
-                    points_text(row["delta"], row["low"], row["high"]),
-                    _p(row["p_value"]),
-                )
-                for row in self.rows()
-            ),
-            notes=(
-                f"Below 0: {self.model_a} errs less. Intervals by paired bootstrap over "
-                + ("speakers; of groups over clips." if self.by_speaker else "clips."),
-            ),
+            rows=tuple(rows),
+            notes=(f"Below 0: {self.model_a} errs less. Intervals by paired bootstrap over {drawn}.",),
             text=frozenset({"by", "group"}),
         )
 
@@ -120,26 +110,14 @@ class GroupedComparison:
 def compare_groups(
     model_a: str, model_b: str, a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None
 ) -> GroupedComparison:
-    """Compare two tables of utterances overall and by speaker and accent, where more than one is known.
+    """Compare two tables of ``score_utterances`` overall and by speaker and accent, where more than one is known.
 
-    Args:
-        model_a: what the first is called.
-        model_b: what the second is called.
-        a: of ``score_utterances``.
-        b: of ``score_utterances``, on the same clips.
-        by_speaker: whether the overall interval draws speakers; by default with at least ``SPEAKERS`` of them.
+    ``by_speaker`` is whether the overall interval draws speakers; by default with at least ``SPEAKERS`` of them.
     """
     groups: dict[str, dict[str, Comparison]] = {}
     for column in ("speaker", "accent"):
-        values = sorted({value for value in a[column].to_pylist() if value is not None})
-        if len(values) > 1:
-            groups[column] = {
-                value: compare(*(table.filter(pc.equal(table[column], value)) for table in (a, b))) for value in values
-            }
+        if len(parts := rows_by(a, column)) > 1:
+            groups[column] = {value: compare(rows, b.filter(pc.equal(b[column], value))) for value, rows in parts}
     if by_speaker is None:
         by_speaker = len(groups.get("speaker", {})) >= SPEAKERS
     return GroupedComparison(model_a, model_b, compare(a, b, by_speaker=by_speaker), groups, by_speaker)
-
-
-def _p(value: float | None) -> str:
-    return NO_VALUE if value is None else f"{value:.3f}"

@@ -1,14 +1,31 @@
-"""What a run puts on the leaderboard: a model, a data set, a score, and how its speed was measured."""
+"""What a run puts on the leaderboard, and the two CSV files that users of the Chilean leaderboard know.
 
+``results_summaries/results_summary_{job_id}.csv`` has a row for each model and data set, and
+``results/results_{job_id}.csv`` a row for each utterance. Names are those of aastroza/open_asr_leaderboard_cl, with
+more columns behind theirs; WER in percent with two decimals, times in seconds. What is not known is an empty cell; a
+failed utterance is one whose ``status`` says so, not one with an empty transcription. UTF-8, quoted as RFC 4180 says.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from pathlib import Path
 
+import pyarrow as pa
 from pydantic import BaseModel
 
-from acento.scoring.score import GroupScore, Score
+from acento.core.errors import InputError
+from acento.scoring.counts import ErrorCounts
+from acento.scoring.score import COUNTS, Score
 from acento.scoring.table import percent
 
 Value = str | int | float | bool | None
 """What a cell of a CSV file holds."""
+
+_BATCH = 4096
+_FORBIDDEN = frozenset('/\\:*?"<>|') | {chr(code) for code in range(32)}
 
 
 class Conditions(BaseModel, frozen=True):
@@ -65,31 +82,26 @@ class Entry(BaseModel, frozen=True):
         return None if self.speed is None else self.speed.conditions
 
 
-def rate_columns(score: GroupScore) -> dict[str, Value]:
-    """Return a score's rates in percent and its counts, under the names that CSV files use."""
-    rates = {"wer": score.wer, "cer": score.cer, "macro_wer": score.macro_wer}
+def measured_columns(entry: Entry) -> dict[str, Value]:
+    """Return an entry's rates in percent, its counts and its RTFx, under the names that CSV files use."""
+    score = entry.score.overall
     columns: dict[str, Value] = {}
-    for name, rate in rates.items():
+    for name in ("wer", "cer", "macro_wer"):
+        rate = getattr(score, name)
         columns |= {name: percent(rate.value), f"{name}_low": percent(rate.low), f"{name}_high": percent(rate.high)}
-    return columns | {
-        "substitutions": score.words.substitutions,
-        "deletions": score.words.deletions,
-        "insertions": score.words.insertions,
-        "reference_words": score.words.reference_length,
-        "scored": score.scored,
-        "failed": score.failed,
-        "without_reference": score.without_reference,
-    }
-
-
-def condition_columns(entry: Entry) -> dict[str, Value]:
-    """Return what an entry's RTFx was measured on and with, None where nothing was measured."""
-    return entry.conditions.model_dump() if entry.conditions else dict.fromkeys(Conditions.model_fields)
+    columns |= {name: getattr(score.words, name) for name in ("substitutions", "deletions", "insertions")}
+    columns["reference_words"] = score.words.reference_length
+    columns |= {name: getattr(score, name) for name in ("scored", "failed", "without_reference")}
+    for name, field in {"rtfx": "rtfx", "rtfx_low": "low", "rtfx_high": "high"}.items():
+        value = getattr(entry.speed, field, None)
+        columns[name] = None if value is None else round(value, 2)
+    return columns
 
 
 def origin_columns(entry: Entry) -> dict[str, Value]:
-    """Return what an entry was measured with, and in which run."""
-    return {
+    """Return what an entry's RTFx was measured on and with (None where it was not), and where its score comes from."""
+    conditions = entry.conditions.model_dump() if entry.conditions else dict.fromkeys(Conditions.model_fields)
+    return conditions | {
         "normalizer": entry.score.normalizer,
         "revision": entry.revision,
         "model_hash": entry.model_hash,
@@ -100,9 +112,95 @@ def origin_columns(entry: Entry) -> dict[str, Value]:
     }
 
 
-def speed_columns(entry: Entry) -> dict[str, Value]:
-    """Return an entry's RTFx and its interval, None where nothing was measured."""
-    speed = entry.speed
-    values = (None, None, None) if speed is None else (speed.rtfx, speed.low, speed.high)
-    names = ("rtfx", "rtfx_low", "rtfx_high")
-    return {name: None if value is None else round(value, 2) for name, value in zip(names, values, strict=True)}
+@dataclass(frozen=True, slots=True)
+class ScoredRun:
+    """One model on one data set, ready to be written: its entry, its table of utterances, and what the clock said."""
+
+    entry: Entry
+    utterances: pa.Table
+    """Of ``score_utterances``."""
+    total_runtime_s: float | None
+    """Seconds from start to end of the whole job, or None."""
+
+
+def write_results(folder: Path, job_id: str, runs: Sequence[ScoredRun]) -> tuple[Path, Path]:
+    """Write both files of a job below a folder; return the paths of the summary and of the detailed results.
+
+    Raises:
+        InputError: the job id cannot be part of a file name, or there is no run to write.
+    """
+    if not job_id or _FORBIDDEN.intersection(job_id) or len(job_id.encode()) > 200:
+        raise InputError(
+            f'A job id is part of a file name: {job_id!r} is empty, too long or has one of / \\ : * ? " < > |.'
+        )
+    if not runs:
+        raise InputError(f"Job {job_id} has no results to write.")
+    summary = folder / "results_summaries" / f"results_summary_{job_id}.csv"
+    details = folder / "results" / f"results_{job_id}.csv"
+    _write(summary, (_summary(job_id, run) for run in runs))
+    _write(details, _details(job_id, runs))
+    return summary, details
+
+
+def _summary(job_id: str, run: ScoredRun) -> dict[str, Value]:
+    entry, score = run.entry, run.entry.score.overall
+    first: dict[str, Value] = {
+        "num_samples": score.utterances,
+        "wer": None,
+        "rtfx": None,
+        "total_time": None if entry.speed is None else round(entry.speed.inference_s, 3),
+        "total_audio_length": score.audio_s,
+        "job_id": job_id,
+        "model_id": entry.model,
+        "total_runtime": run.total_runtime_s,
+        "dataset": entry.dataset,
+        "split": entry.split,
+    }
+    return first | measured_columns(entry) | origin_columns(entry)
+
+
+def _details(job_id: str, runs: Sequence[ScoredRun]) -> Iterator[dict[str, Value]]:
+    for run in runs:
+        summary = _summary(job_id, run)
+        dataset = summary.pop("dataset")
+        del summary["split"]
+        for batch in run.utterances.to_batches(max_chunksize=_BATCH):
+            for row in batch.to_pylist():
+                yield summary | {
+                    "transcriptions": row["hypothesis"],
+                    "original_text": row["reference"],
+                    "dataset": dataset,
+                    "split": row["split"],
+                    "id": row["id"],
+                    "status": row["status"],
+                    "error": row["error"],
+                    "audio_length_s": row["duration_s"],
+                    "speaker": row["speaker"],
+                    "accent": row["accent"],
+                    "normalized_transcription": row["normalized_hypothesis"],
+                    "normalized_text": row["normalized_reference"],
+                    **_utterance_counts(row),
+                }
+
+
+def _utterance_counts(row: dict[str, int | None]) -> dict[str, Value]:
+    known = row["word_hits"] is not None
+    words, characters = (
+        ErrorCounts(**{name: row[f"{unit}_{name}"] or 0 for name in COUNTS}) for unit in ("word", "character")
+    )
+    return {
+        "utterance_wer": percent(words.rate),
+        "utterance_cer": percent(characters.rate),
+        **{f"utterance_{name}": getattr(words, name) if known else None for name in COUNTS},
+    }
+
+
+def _write(path: Path, rows: Iterator[dict[str, Value]]) -> None:
+    """Write rows that all have the same columns; the first says which."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The line end stays CRLF: with "\n" Python's csv module would not quote a lone carriage return inside a text.
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if first := next(rows, None):
+            writer = csv.DictWriter(file, fieldnames=list(first))
+            writer.writeheader()
+            writer.writerows(chain([first], rows))

@@ -8,7 +8,7 @@ corpus rate, and rates are never averaged. What is judged is the recipe, not one
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Unpack
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from acento.data.source_options import SplitBy
 from acento.data.splits import group_of
 from acento.scoring.bootstrap import Draws, PairedDifference, paired
 from acento.scoring.counts import ErrorCounts
-from acento.scoring.score import FAILED, SCORED, Rate, count_column, scored, word_rate
+from acento.scoring.score import FAILED, SCORED, Rate, count_column, counts_of, scored, word_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,6 @@ class Folds:
     """Which fold each clip is tested in."""
 
     count: int
-    groups: tuple[str, ...]
-    """The group of each clip."""
     of_clip: tuple[int, ...]
     """The fold of each clip, from 0."""
 
@@ -44,8 +42,7 @@ class Folds:
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many clips each fold tests."""
-        sizes = Counter(self.of_clip)
-        return tuple(sizes[fold] for fold in range(self.count))
+        return tuple(self.of_clip.count(fold) for fold in range(self.count))
 
 
 def make_folds(groups: Sequence[str], count: int, seed: int = 0) -> Folds:
@@ -70,17 +67,15 @@ def make_folds(groups: Sequence[str], count: int, seed: int = 0) -> Folds:
             f"{len(groups)} clips of {len(sizes)} groups cannot make {count} folds, for a group is never parted; "
             f"ask for at most {len(sizes)}, or make folds by prompt if these are speakers."
         )
-    filled = [0] * count
-    owner: dict[str, int] = {}
-    for group in sorted(sizes, key=lambda name: (-sizes[name], _place(seed, name), name)):
-        fold = filled.index(min(filled))
-        owner[group] = fold
-        filled[fold] += sizes[group]
-    return Folds(count, tuple(groups), tuple(owner[group] for group in groups))
 
+    def place(name: str) -> tuple[int, bytes, str]:
+        return -sizes[name], hashlib.sha256(f"{seed}\n{name}".encode()).digest(), name
 
-def _place(seed: int, group: str) -> bytes:
-    return hashlib.sha256(f"{seed}\n{group}".encode()).digest()
+    filled, owner = [0] * count, {}
+    for group in sorted(sizes, key=place):
+        owner[group] = filled.index(min(filled))
+        filled[owner[group]] += sizes[group]
+    return Folds(count, tuple(owner[group] for group in groups))
 
 
 class Pooled(BaseModel, frozen=True):
@@ -137,23 +132,18 @@ def pool(tables: Sequence[pa.Table], split_by: SplitBy = "auto", **draws: Unpack
     whole = pool_tables(tables)
     rows = scored(whole)
     draws["groups"] = groups = groups_of(rows, split_by)
-    names = [field.name for field in fields(ErrorCounts)]
-    counts = ErrorCounts(**{name: int(count_column(rows, f"word_{name}").sum()) for name in names})
     return Pooled(
         folds=len(tables),
         clips=len(rows),
         failed=whole["status"].to_pylist().count(FAILED),
         groups=len(set(groups)),
-        words=counts,
+        words=counts_of(rows, "word"),
         wer=word_rate(rows, **draws),
     )
 
 
 def pool_difference(
-    tuned: Sequence[pa.Table],
-    base: Sequence[pa.Table],
-    split_by: SplitBy = "auto",
-    **draws: Unpack[Draws],
+    tuned: Sequence[pa.Table], base: Sequence[pa.Table], split_by: SplitBy = "auto", **draws: Unpack[Draws]
 ) -> PairedDifference | None:
     """Return tuned less base over the clips that both have a score for, whole groups drawn; None if there are no words.
 
@@ -170,12 +160,8 @@ def pool_difference(
     both = pc.and_(pc.equal(new["status"], SCORED), pc.equal(old["status"], SCORED))
     new, old = new.filter(both), old.filter(both)
     draws["groups"] = groups_of(new, split_by)
-    return paired(
-        count_column(new, "word_errors"),
-        count_column(new, "word_length"),
-        count_column(old, "word_errors"),
-        **draws,
-    )
+    lengths = count_column(new, "word_length")
+    return paired(count_column(new, "word_errors"), lengths, count_column(old, "word_errors"), **draws)
 
 
 def groups_of(utterances: pa.Table, split_by: SplitBy) -> list[str]:

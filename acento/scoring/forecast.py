@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from acento.core.errors import InputError
-from acento.scoring.bootstrap import LEVEL
+from acento.scoring.bootstrap import LEVEL, Floats
 from acento.scoring.table import percent_text, points_text
 
 RESAMPLES = 1000
@@ -21,8 +20,6 @@ TIMES = (2, 4)
 _FEWEST = 3
 _EXPONENTS = np.round(np.arange(0.04, 2.001, 0.02), 2)
 """The powers c that are tried; those measured there lie between 0.07 and 0.35, and theory has 0.5."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,48 +99,37 @@ def forecast(
             same clips.
     """
     ordered = sorted(points, key=lambda point: point.train_clips)
-    _check(ordered)
-    if len(ordered) < _FEWEST:
-        return _nothing(f"{len(ordered)} points make no curve; measure at least {_FEWEST}, such as 25, 50 and 100 %.")
-    if len(ordered[0].lengths) < 2 or not sum(ordered[0].lengths):
-        return _nothing("Fewer than two clips with a reference were tested on; there is no interval to give.")
-    rates, drawn = _rates(ordered, resamples, seed)
-    clips = np.array([point.train_clips for point in ordered], dtype=np.float64)
-    curve = _fit(clips, rates[None])[0]
-    curves = _fit(clips, drawn)
-    largest = ordered[-1].train_clips
-    predicted = tuple(_predicted(curve, curves, largest * time, level) for time in times)
-    back_test = _back_test(clips, rates, drawn, level)
-    return Forecast(
-        curve=curve,
-        predicted=predicted,
-        back_test=back_test,
-        sentence=_sentence(curve, predicted, back_test, float(rates[-1]), largest),
-    )
-
-
-def _nothing(why: str) -> Forecast:
-    return Forecast(curve=None, predicted=(), back_test=None, sentence=f"No forecast: {why}")
-
-
-def _check(points: Sequence[LearningPoint]) -> None:
-    numbers = [point.train_clips for point in points]
+    numbers = [point.train_clips for point in ordered]
     if len(set(numbers)) != len(numbers) or min(numbers, default=1) < 1:
         raise InputError(f"A learning curve needs different numbers of training clips above 0, not {numbers}.")
-    if any(point.lengths != points[0].lengths or len(point.errors) != len(point.lengths) for point in points):
+    if any(point.lengths != ordered[0].lengths or len(point.errors) != len(point.lengths) for point in ordered):
         raise InputError("The points of a learning curve were not tested on the same clips; score all on the same set.")
-
-
-def _rates(points: Sequence[LearningPoint], resamples: int, seed: int) -> tuple[Floats, Floats]:
-    """Return each point's WER, and those of each resample: (points,), (resamples, points)."""
-    errors = np.array([point.errors for point in points], dtype=np.float64)
-    lengths = np.array(points[0].lengths, dtype=np.float64)
+    why = ""
+    if len(ordered) < _FEWEST:
+        why = f"{len(ordered)} points make no curve; measure at least {_FEWEST}, such as 25, 50 and 100 %."
+    elif len(ordered[0].lengths) < 2 or not sum(ordered[0].lengths):
+        why = "Fewer than two clips with a reference were tested on; there is no interval to give."
+    if why:
+        return Forecast(curve=None, predicted=(), back_test=None, sentence=f"No forecast: {why}")
+    errors = np.array([point.errors for point in ordered], dtype=np.float64)
+    lengths = np.array(ordered[0].lengths, dtype=np.float64)
     count = len(lengths)
-    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    totals = times @ lengths
-    drawn: Floats = (times[totals > 0] @ errors.T) / totals[totals > 0, None]
-    rates: Floats = errors.sum(axis=1) / lengths.sum()
-    return rates, drawn
+    counts = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    totals = counts @ lengths
+    # each point's WER, and those of each resample: (1, points), (resamples, points)
+    rates = (errors.sum(axis=1) / lengths.sum())[None]
+    drawn = (counts[totals > 0] @ errors.T) / totals[totals > 0, None]
+    clips = np.array(numbers, dtype=np.float64)
+    (curve,), curves = _fit(clips, rates), _fit(clips, drawn)
+    predicted = tuple(_predicted(curve, curves, numbers[-1] * time, level) for time in times)
+    measured, back_test = float(rates[0, -1]), None
+    half = clips <= clips[-1] / 2 + 0.5
+    if half.sum() >= 2:
+        (earlier,), others = _fit(clips[half], rates[:, half]), _fit(clips[half], drawn[:, half])
+        foretold = _predicted(earlier, others, numbers[-1], level)
+        back_test = BackTest(points=int(half.sum()), predicted=foretold, measured=measured)
+    sentence = _sentence(curve, predicted, back_test, measured, numbers[-1])
+    return Forecast(curve=curve, predicted=predicted, back_test=back_test, sentence=sentence)
 
 
 def _fit(clips: Floats, rates: Floats) -> list[Curve]:
@@ -154,9 +140,14 @@ def _fit(clips: Floats, rates: Floats) -> list[Curve]:
     """
     best = np.full(len(rates), np.inf)
     found = np.zeros((len(rates), 3))
+    zero, mean = np.zeros(len(rates)), rates.mean(axis=1)
     for power in _EXPONENTS:
         x = clips**-power
-        for floor, scale in _lines(x, rates, floorless=len(clips) < _FEWEST):
+        lines = [(mean, zero), (zero, rates @ x / (x @ x))]  # flat, through the origin
+        if len(clips) >= _FEWEST:
+            free = (rates - mean[:, None]) @ (x - x.mean()) / ((x - x.mean()) @ (x - x.mean()))
+            lines.append((mean - free * x.mean(), free))
+        for floor, scale in lines:
             loss = ((rates - floor[:, None] - scale[:, None] * x) ** 2).sum(axis=1)
             better = (floor >= 0) & (scale >= 0) & (loss < best - 1e-15)
             best[better] = loss[better]
@@ -164,32 +155,9 @@ def _fit(clips: Floats, rates: Floats) -> list[Curve]:
     return [Curve(floor=float(a), scale=float(b), power=float(c)) for a, b, c in found]
 
 
-def _lines(x: Floats, rates: Floats, *, floorless: bool) -> list[tuple[Floats, Floats]]:
-    """Return the lines (floor, scale) of least squares: flat, through the origin, and the free one."""
-    zero = np.zeros(len(rates))
-    lines: list[tuple[Floats, Floats]] = [(rates.mean(axis=1), zero), (zero, rates @ x / (x @ x))]
-    if not floorless:
-        scale = (rates - rates.mean(axis=1, keepdims=True)) @ (x - x.mean()) / ((x - x.mean()) @ (x - x.mean()))
-        lines.append((rates.mean(axis=1) - scale * x.mean(), scale))
-    return lines
-
-
 def _predicted(curve: Curve, curves: Sequence[Curve], clips: int, level: float) -> Predicted:
     low, high = np.quantile([one.at(clips) for one in curves], [(1 - level) / 2, (1 + level) / 2])
     return Predicted(clips=clips, wer=curve.at(clips), low=float(low), high=float(high))
-
-
-def _back_test(clips: Floats, rates: Floats, drawn: Floats, level: float) -> BackTest | None:
-    """Return the forecast for the last point from those of at most half its clips; None with fewer than two such."""
-    half = clips <= clips[-1] / 2 + 0.5
-    if half.sum() < 2:
-        return None
-    curve, curves = _fit(clips[half], rates[None, half])[0], _fit(clips[half], drawn[:, half])
-    return BackTest(
-        points=int(half.sum()),
-        predicted=_predicted(curve, curves, int(clips[-1]), level),
-        measured=float(rates[-1]),
-    )
 
 
 def _sentence(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from acento.scoring.compare import Comparison, compare
-from acento.scoring.entry import Entry, Speed, Value, condition_columns, origin_columns, rate_columns, speed_columns
+from acento.scoring.entry import Entry, Value, measured_columns, origin_columns
 from acento.scoring.table import NO_VALUE, TextTable, percent_text, rtfx_text
 
 if TYPE_CHECKING:
@@ -149,11 +149,11 @@ def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None
             is tested against the first row of the rank above; when the interval of the difference holds 0 it shares
             that rank. Without tables ranks are places in the order of WER, and ties are not known.
     """
-    latest: dict[tuple[str, str, int, str], dict[tuple[str, str], Entry]] = {}
+    latest: dict[tuple[str, str, int | None, str], dict[tuple[str, str], Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.when, entry.run)):
-        clips = (entry.dataset_fingerprint, entry.split, -1 if entry.limit is None else entry.limit)
-        latest.setdefault((*clips, entry.score.normalizer), {})[entry.model, entry.model_hash] = entry
-    boards = [_board(list(board.values()), utterances) for board in latest.values()]
+        board = (entry.dataset_fingerprint, entry.split, entry.limit, entry.score.normalizer)
+        latest.setdefault(board, {})[entry.model, entry.model_hash] = entry
+    boards = [_board(list(found.values()), utterances) for found in latest.values()]
     return Leaderboard(
         tuple(sorted(boards, key=lambda b: (b.dataset, b.split, b.limit or 0, b.normalizer, b.dataset_fingerprint)))
     )
@@ -169,8 +169,10 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
     for place, entry in enumerate(ordered, start=1):
         place_rank = place if entry.score.overall.wer.value is not None else None
         table = utterances(entry) if utterances is not None and place_rank is not None else None
-        comparison = compare(table, first_table) if table is not None and first_table is not None else None
-        tied = None if comparison is None else _is_tie(comparison)
+        comparison, tied = None, None
+        if table is not None and first_table is not None:
+            comparison = compare(table, first_table)
+            tied = comparison.difference is None or not comparison.difference.tells_apart
         if tied:
             place_rank = first_rank
         elif place_rank is not None:
@@ -189,10 +191,6 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
     return Board(best.dataset, best.dataset_fingerprint, best.split, best.limit, best.score.normalizer, tuple(rows))
 
 
-def _is_tie(comparison: Comparison) -> bool:
-    return comparison.difference is None or not comparison.difference.tells_apart
-
-
 def _order(entry: Entry) -> tuple[bool, float, str, str]:
     wer = entry.score.overall.wer.value
     return wer is None, wer or 0.0, entry.model, entry.model_hash
@@ -205,8 +203,12 @@ def _version(entry: Entry) -> str:
 
 def _cells(row: LeaderboardRow) -> tuple[str, ...]:
     score = row.entry.score.overall
-    words = score.words
-    sign = "" if row.rtfx_comparable else " ~"
+    words, speed = score.words, NO_VALUE
+    if (measured := row.entry.speed) is not None:
+        speed = rtfx_text(measured.rtfx)
+        if measured.low is not None and measured.high is not None:
+            speed += f" [{rtfx_text(measured.low)}, {rtfx_text(measured.high)}]"
+        speed += "" if row.rtfx_comparable else " ~"
     return (
         NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
         row.label,
@@ -214,28 +216,20 @@ def _cells(row: LeaderboardRow) -> tuple[str, ...]:
         percent_text(score.cer.value),
         percent_text(score.macro_wer.value),
         f"{words.substitutions}/{words.deletions}/{words.insertions}",
-        NO_VALUE if row.entry.speed is None else _speed(row.entry.speed) + sign,
+        speed,
         f"{score.scored}, {score.failed} failed *" if score.failed else str(score.scored),
     )
 
 
-def _speed(speed: Speed) -> str:
-    if speed.low is None or speed.high is None:
-        return rtfx_text(speed.rtfx)
-    return f"{rtfx_text(speed.rtfx)} [{rtfx_text(speed.low)}, {rtfx_text(speed.high)}]"
-
-
 def _flat(board: Board, row: LeaderboardRow) -> dict[str, Value]:
-    entry, origin = row.entry, origin_columns(row.entry)
-    place: dict[str, Value] = {
+    first: dict[str, Value] = {
         "dataset": board.dataset,
         "split": board.split,
-        "limit": origin.pop("limit"),
-        "normalizer": origin.pop("normalizer"),
+        "limit": board.limit,
+        "normalizer": board.normalizer,
         "rank": row.rank,
         "tied": row.tied,
-        "model_id": entry.model,
-        "revision": origin.pop("revision"),
+        "model_id": row.entry.model,
+        "revision": row.entry.revision,
     }
-    speed: dict[str, Value] = speed_columns(entry) | {"rtfx_comparable": row.rtfx_comparable}
-    return place | rate_columns(entry.score.overall) | speed | condition_columns(entry) | origin
+    return first | measured_columns(row.entry) | {"rtfx_comparable": row.rtfx_comparable} | origin_columns(row.entry)

@@ -11,19 +11,16 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from acento.core.errors import InputError
+from acento.scoring.bootstrap import Floats, Numbers, sums_by_unit
 
 ALPHA = 0.05
 POWER = 0.8
 CORRELATION = 0.5
 """Of two models' errors over clips, where no second model was measured. Models of one family share their hard clips, so
 that it is seldom lower; the higher it is, the smaller a difference can be seen."""
-
-Numbers = npt.ArrayLike
-Floats = npt.NDArray[np.float64]
 
 
 class Detectable(BaseModel, frozen=True):
@@ -101,25 +98,20 @@ def detectable(
             "Power needs 0 < alpha < power < 1 and a correlation from -1 to below 1, "
             f"not {alpha}, {power} and {correlation}."
         )
-    names = [None] * np.size(lengths) if groups is None else groups
-    keys = [f"clip {index}" if name is None else f"group {name}" for index, name in enumerate(names)]
-    owners = np.unique(np.array(keys, dtype=np.str_), return_inverse=True)[1]
-    words, own = _sums(owners, lengths), _sums(owners, errors)
+    clips = np.column_stack([lengths, errors, errors if other is None else other]).astype(np.float64)
+    words, own, others = sums_by_unit(clips, [None] * len(clips) if groups is None else groups).T
     if len(words) < 2 or not words.any():
         return None
-    assumed: float | None = None
-    spread = 0.0
-    if other is not None:
-        spread = _standard_error(own - _sums(owners, other), words)
+    spread = _standard_error(own - others, words)
+    assumed = None if spread else correlation
     if not spread:
-        assumed = correlation
         # var(a - b) = 2 (1 - correlation) var(a) where both vary alike
         spread = math.sqrt(2 * (1 - correlation)) * _standard_error(own, words)
     if not spread:
         return None
     z = NormalDist().inv_cdf
     return Detectable(
-        clips=len(names),
+        clips=len(clips),
         units=len(words),
         unit="clip" if groups is None else unit,
         difference=(z(1 - alpha / 2) + z(power)) * spread,
@@ -128,13 +120,6 @@ def detectable(
         alpha=alpha,
         power=power,
     )
-
-
-def _sums(owners: npt.NDArray[np.intp], values: Numbers) -> Floats:
-    """Return the sum of the values of each unit."""
-    sums = np.zeros(int(owners.max(initial=-1)) + 1)
-    np.add.at(sums, owners, np.asarray(values, dtype=np.float64))
-    return sums
 
 
 def _standard_error(numerators: Floats, denominators: Floats) -> float:

@@ -25,10 +25,8 @@ from acento.scoring.table import percent_text
 SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
 GROUPINGS = ("split", "speaker", "accent")
 
-_COUNTS = ("substitutions", "insertions", "deletions", "hits")
+COUNTS = ("substitutions", "insertions", "deletions", "hits")
 _UNITS: dict[str, Callable[[str, str], ErrorCounts]] = {"word": count_words, "character": count_characters}
-_DIGITS = 12
-"""Rates are rounded to this many decimals, so that the order of a floating-point sum cannot change a byte."""
 
 SCHEMA = pa.schema(
     [
@@ -43,7 +41,7 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("normalized_reference", pa.string()),
         ("normalized_hypothesis", pa.string()),
-        *((f"{unit}_{count}", pa.int64()) for unit in _UNITS for count in _COUNTS),
+        *((f"{unit}_{count}", pa.int64()) for unit in _UNITS for count in COUNTS),
     ]
 )
 """The columns of a table of utterances; ``status`` is scored, failed or no_reference; only the scored have counts."""
@@ -76,6 +74,10 @@ class Rate(BaseModel, frozen=True):
     def text(self, *, digits: int = 2, bounds: int | None = None, unit: str = "") -> str:
         """Return it as a person reads it; see :func:`acento.scoring.table.percent_text`."""
         return percent_text(self.value, self.low, self.high, digits=digits, bounds=bounds, unit=unit)
+
+    def rounded(self) -> "Rate":
+        """Return it with 12 decimals, so that the order of a floating-point sum cannot change a byte."""
+        return Rate(**{name: value if value is None else round(value, 12) for name, value in self})
 
 
 class GroupScore(BaseModel, frozen=True):
@@ -130,35 +132,34 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
         InputError: an id is there twice, has both a hypothesis and an error, or neither (the run is not complete).
     """
     rows = sorted(results, key=lambda result: result.id)
-    _refuse("occur more than once", sorted({one.id for one, following in pairwise(rows) if one.id == following.id}))
-    unclear = [row.id for row in rows if row.hypothesis is not None and row.error is not None]
-    _refuse("have both a hypothesis and an error", unclear)
-    missing = [row.id for row in rows if row.hypothesis is None and row.error is None]
-    _refuse("have neither a hypothesis nor an error: the run is not complete, run it again to resume it", missing)
+    faults = {
+        "occur more than once": sorted({one.id for one, following in pairwise(rows) if one.id == following.id}),
+        "have both a hypothesis and an error": [
+            row.id for row in rows if row.hypothesis is not None and row.error is not None
+        ],
+        "have neither a hypothesis nor an error: the run is not complete, run it again to resume it": [
+            row.id for row in rows if row.hypothesis is None and row.error is None
+        ],
+    }
+    for what, ids in faults.items():
+        if ids:
+            names = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
+            raise InputError(f"{len(ids)} utterance ids {what}: {names}.")
     return pa.Table.from_pylist([_row(result, normalizer) for result in rows], schema=SCHEMA)
 
 
 def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draws]) -> Score:
     """Return the score of a table that ``score_utterances`` made with this normalizer; clips are drawn."""
-    groups = {}
-    for name in GROUPINGS:
-        values = sorted(value for value in pc.unique(utterances[name]).to_pylist() if value is not None)
-        if values:
-            groups[name] = {
-                value: _group(utterances.filter(pc.equal(utterances[name], value)), draws) for value in values
-            }
-    failed = utterances.filter(pc.equal(utterances["status"], FAILED))
+    groups = {name: {value: _group(rows, draws) for value, rows in rows_by(utterances, name)} for name in GROUPINGS}
+    failed = utterances.filter(pc.equal(utterances["status"], FAILED)).select(["id", "error"]).to_pylist()
     return Score(
         normalizer=normalizer.identity,
         resamples=draws.get("resamples", RESAMPLES),
         seed=draws.get("seed", 0),
         level=draws.get("level", LEVEL),
         overall=_group(utterances, draws),
-        groups=groups,
-        failures=tuple(
-            Failure(id=name, reason=reason)
-            for name, reason in zip(failed["id"].to_pylist(), failed["error"].to_pylist(), strict=True)
-        ),
+        groups={name: found for name, found in groups.items() if found},
+        failures=tuple(Failure(id=row["id"], reason=row["error"]) for row in failed),
     )
 
 
@@ -169,10 +170,21 @@ def count_column(utterances: pa.Table, name: str) -> npt.NDArray[np.int64]:
         KeyError: there is no such count.
     """
     unit, _, count = name.partition("_")
-    parts = {"errors": _COUNTS[:3], "length": ("substitutions", "deletions", "hits")}.get(count, (count,))
+    parts = {"errors": COUNTS[:3], "length": ("substitutions", "deletions", "hits")}.get(count, (count,))
     columns = [utterances[f"{unit}_{part}"].to_numpy().astype(np.int64) for part in parts]
     total: npt.NDArray[np.int64] = np.sum(columns, axis=0, dtype=np.int64)
     return total
+
+
+def counts_of(utterances: pa.Table, unit: str) -> ErrorCounts:
+    """Return the counts of all scored utterances together, of the unit ``word`` or ``character``."""
+    return ErrorCounts(**{name: int(count_column(utterances, f"{unit}_{name}").sum()) for name in COUNTS})
+
+
+def rows_by(utterances: pa.Table, column: str) -> list[tuple[str, pa.Table]]:
+    """Return the rows of each known value of a column, sorted by value."""
+    values = sorted(value for value in pc.unique(utterances[column]).to_pylist() if value is not None)
+    return [(value, utterances.filter(pc.equal(utterances[column], value))) for value in values]
 
 
 def scored(utterances: pa.Table) -> pa.Table:
@@ -183,9 +195,7 @@ def scored(utterances: pa.Table) -> pa.Table:
 def rate_of(errors: Numbers, lengths: Numbers, **draws: Unpack[Draws]) -> Rate:
     """Return the sum of errors over the sum of reference lengths, with its interval."""
     total = np.sum(lengths)
-    bounds = interval(errors, lengths, **draws)
-    value = float(np.sum(errors) / total) if total else None
-    return Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high)
+    return _rate(float(np.sum(errors) / total) if total else None, interval(errors, lengths, **draws))
 
 
 def word_rate(utterances: pa.Table, **draws: Unpack[Draws]) -> Rate:
@@ -211,41 +221,24 @@ def _row(result: UtteranceResult, normalizer: Normalizer) -> dict[str, Any]:
 def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
     rows = scored(utterances)
     statuses = utterances["status"].to_pylist()
-    totals = {
-        unit: ErrorCounts(**{name: int(count_column(rows, f"{unit}_{name}").sum()) for name in _COUNTS})
-        for unit in _UNITS
-    }
-    bounds = {
-        unit: interval(count_column(rows, f"{unit}_errors"), count_column(rows, f"{unit}_length"), **draws)
-        for unit in _UNITS
-    }
-    lengths = count_column(rows, "word_length")
-    rates = count_column(rows, "word_errors")[lengths > 0] / lengths[lengths > 0]
-    macro = math.fsum(rates) / len(rates) if len(rates) else None
+    errors, lengths = count_column(rows, "word_errors"), count_column(rows, "word_length")
+    rates = errors[lengths > 0] / lengths[lengths > 0]
     return GroupScore(
         utterances=len(statuses),
         scored=len(rows),
         failed=statuses.count(FAILED),
         without_reference=statuses.count(NO_REFERENCE),
         audio_s=round(math.fsum(utterances["duration_s"].to_pylist()), 6),
-        words=totals["word"],
-        characters=totals["character"],
-        wer=_rate(totals["word"].rate, bounds["word"]),
-        cer=_rate(totals["character"].rate, bounds["character"]),
-        macro_wer=_rate(macro, macro_interval(rates, **draws)),
+        words=counts_of(rows, "word"),
+        characters=counts_of(rows, "character"),
+        wer=rate_of(errors, lengths, **draws).rounded(),
+        cer=rate_of(count_column(rows, "character_errors"), count_column(rows, "character_length"), **draws).rounded(),
+        macro_wer=_rate(
+            math.fsum(rates) / len(rates) if len(rates) else None, macro_interval(rates, **draws)
+        ).rounded(),
         undefined=len(rows) - len(rates),
     )
 
 
 def _rate(value: float | None, bounds: Interval | None) -> Rate:
-    return Rate(
-        value=None if value is None else round(value, _DIGITS),
-        low=None if bounds is None else round(bounds.low, _DIGITS),
-        high=None if bounds is None else round(bounds.high, _DIGITS),
-    )
-
-
-def _refuse(what: str, ids: list[str]) -> None:
-    if ids:
-        names = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
-        raise InputError(f"{len(ids)} utterance ids {what}: {names}.")
+    return Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high)

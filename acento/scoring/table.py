@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from acento.core.templates import render
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -68,19 +70,8 @@ class TextTable:
 
     def to_html(self) -> str:
         """Return the table as HTML, as a notebook shows it."""
-        from html import escape
-
-        def row(cells: tuple[str, ...], tag: str) -> str:
-            aligned = zip(cells, ("left" if column in self.text else "right" for column in self.columns), strict=True)
-            inner = "".join(f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for cell, side in aligned)
-            return f"<tr>{inner}</tr>"
-
-        notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes)
-        body = "".join(row(cells, "td") for cells in self.rows)
-        return (
-            f"<table><caption><b>{escape(self.title)}</b></caption><thead>{row(self.columns, 'th')}</thead>"
-            f"<tbody>{body}</tbody></table>{notes}"
-        )
+        sides = ["left" if column in self.text else "right" for column in self.columns]
+        return render("scoring/templates/table.html", table=self, sides=sides)
 
 
 def percent(rate: float | None) -> float | None:
@@ -103,13 +94,7 @@ def percent_text(
 ) -> str:
     """Return a fraction in percent, with its interval where it has one; "–" for None.
 
-    Args:
-        value: a fraction.
-        low: the interval's lower end.
-        high: the interval's upper end.
-        digits: decimals.
-        bounds: decimals of the interval; as many by default.
-        unit: what stands behind the number.
+    ``digits`` are the number's decimals, ``bounds`` those of the interval, as many by default.
 
     >>> percent_text(0.12345), percent_text(None), percent_text(0.5, 0.25, 0.75, digits=1, unit=" %")
     ('12.35', '–', '50.0 % [25.0, 75.0]')

@@ -6,11 +6,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from acento.core.errors import InputError
 from acento.validation.suite import PARAMETERS, Check, Suite
+from acento.validation.verdict import EXAMPLES, CheckVerdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,18 +20,8 @@ _SEVERITY = {"error": "critical", "warning": "warning"}
 """What Great Expectations calls them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found; ``rows`` are the id and the value of every clip that is not as expected."""
-
-    check: Check
-    kwargs: dict[str, Any]
-    ok: bool
-    rows: list[tuple[str, str]]
-    looked_at: int
-    """Clips that had a value; 0 where none is at fault, or the check is of the whole table."""
-    observed: str | None
-    """What a check of the whole table saw instead."""
+Rows = list[tuple[str, str]]
+"""The id and the value of every clip that is not as a check expects."""
 
 
 def great_expectations() -> Any:
@@ -56,8 +46,8 @@ def _without_spark() -> Iterator[None]:
         del sys.modules[hidden]
 
 
-def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, float]) -> list[Finding]:
-    """Make every check of a suite that can be made with these limits of a model, in the suite's order.
+def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, float]) -> list[tuple[CheckVerdict, Rows]]:
+    """Make every check of a suite that can be made with these limits of a model; return verdicts in the suite's order.
 
     Raises:
         InputError: a check cannot be made on this table.
@@ -68,14 +58,14 @@ def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, floa
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("acento").add_dataframe_asset("clips")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    how = {
+    form = {
         "result_format": "COMPLETE",
         "unexpected_index_column_names": ["id"],
         "return_unexpected_index_query": False,
     }
-    validated = batch.validate(asked, result_format=how)
+    validated = batch.validate(asked, result_format=form)
     results = {result.expectation_config.meta["check"]: result for result in validated.results}
-    return [_finding(check, results[check.name], parameters) for check in suite.made(parameters)]
+    return [_judged(check, results[check.name], parameters) for check in suite.made(parameters)]
 
 
 def expectations(suite: Suite, parameters: Mapping[str, float]) -> "ExpectationSuite":
@@ -90,12 +80,11 @@ def expectations(suite: Suite, parameters: Mapping[str, float]) -> "ExpectationS
 
     found = []
     for check in suite.checks:
+        possible = check.parameters <= parameters.keys()
+        kwargs = check.kwargs_with(parameters if possible else dict.fromkeys(PARAMETERS, 1.0))
         try:
             kind = get_expectation_impl(check.expect)
-            known = parameters if check.parameters <= parameters.keys() else dict.fromkeys(PARAMETERS, 1.0)
-            expectation = kind(
-                **check.kwargs_with(known), severity=_SEVERITY[check.severity], meta={"check": check.name}
-            )
+            expectation = kind(**kwargs, severity=_SEVERITY[check.severity], meta={"check": check.name})
         except ExpectationNotFoundError as error:
             raise InputError(
                 f"Suite {suite.name}, check {check.name}: Great Expectations has no {check.expect}."
@@ -104,32 +93,49 @@ def expectations(suite: Suite, parameters: Mapping[str, float]) -> "ExpectationS
             raise InputError(
                 f"Suite {suite.name}, check {check.name}: {check.expect} cannot have these arguments ({_why(error)})."
             ) from error
-        if check.parameters <= parameters.keys():
+        if possible:
             found.append(expectation)
     return gx.ExpectationSuite(name=suite.name, expectations=found)
 
 
-def _finding(check: Check, result: Any, parameters: Mapping[str, float]) -> Finding:
+def _judged(check: Check, result: Any, parameters: Mapping[str, float]) -> tuple[CheckVerdict, Rows]:
     """Return what Great Expectations found, in our words."""
-    trouble = _exception(result.exception_info or {})
-    if trouble:
+    if trouble := _exception(result.exception_info or {}):
         raise InputError(f"Check {check.name} ({check.expect}) cannot be made on this data: {trouble}.")
     found = result.result or {}
     rows = [
         (str(row["id"]), _value(row, check) if "column" in check.kwargs else "")
         for row in found.get("unexpected_index_list") or []
     ]
+    with_value = int(found.get("element_count", 0)) - int(found.get("missing_count", 0))
     observed = found.get("observed_value")
     if missing := found.get("partial_missing_list"):
         observed = f"without {', '.join(sorted(map(str, missing)))}"
-    return Finding(
-        check=check,
-        kwargs=check.kwargs_with(parameters),
+    verdict = CheckVerdict(
+        name=check.name,
+        expect=check.expect,
+        arguments=check.kwargs_with(parameters),
+        severity=check.severity,
+        says=check.says,
         ok=bool(result.success),
-        rows=rows,
-        looked_at=int(found.get("element_count", 0)) - int(found.get("missing_count", 0)) if rows else 0,
-        observed=None if observed is None else str(observed),
+        unexpected=len(rows),
+        share=round(len(rows) / with_value, 6) if rows and with_value else None,
+        examples=tuple(uid for uid, _ in rows[:EXAMPLES]),
+        values=tuple(value for _, value in rows[:EXAMPLES]),
+        sentence=check.says if result.success else _failure(check, rows, with_value, str(observed or "")),
     )
+    return verdict, rows
+
+
+def _failure(check: Check, rows: Rows, with_value: int, observed: str) -> str:
+    """Return what is wrong, and of how many clips."""
+    if not rows and check.fails:
+        return check.fails.replace("{observed}", observed)
+    ids = ", ".join(uid for uid, _ in rows[:3]) + (", …" if len(rows) > 3 else "")
+    of = f" of {with_value}" if with_value else ""
+    details = f"{len(rows)}{of} clips ({ids})" if rows else observed
+    wrong = (check.fails or f"Not met: {check.says}").rstrip(".")
+    return f"{wrong}: {details}." if details else f"{wrong}."
 
 
 def _value(row: Mapping[str, Any], check: Check) -> str:

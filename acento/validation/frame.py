@@ -62,13 +62,11 @@ def make_frame(store: Store, card: Card, limits: LabelLimits | None = None) -> "
     outside = frame["split"] != "train"
     frame["seconds_off"] = (frame["duration_s"] - frame["seconds"]).abs()
     frame["audio_splits"] = frame.groupby("audio_sha256")["split"].transform("nunique")
-    for column, unknown in (("prompt", ""), ("speaker", "")):
-        values = frame[column].fillna(unknown)
-        taught = set(values[~outside]) - {unknown}
-        frame[f"{column}_in_train"] = outside & values.isin(taught)
-    frame["label_tokens"] = (
-        pd.array([None] * len(frame), dtype="Int64")
-        if limits is None
-        else pd.array(list(limits.count(None if pd.isna(text) else text for text in frame["text"])), dtype="Int64")
-    )
+    for column in ("prompt", "speaker"):
+        values = frame[column].fillna("")
+        frame[f"{column}_in_train"] = outside & values.isin(set(values[~outside]) - {""})
+    tokens: list[int | None] = [None] * len(frame)
+    if limits is not None:
+        tokens = list(limits.count(None if pd.isna(text) else text for text in frame["text"]))
+    frame["label_tokens"] = pd.array(tokens, dtype="Int64")
     return frame

@@ -65,7 +65,9 @@ def _whisper_limits(checkpoint: Checkpoint) -> LabelLimits:
     if isinstance(positions := config.get("max_source_positions"), int):
         parameters["window_s"] = positions * 0.02  # a position is two frames of 10 ms
     tokenizer = _tokenizer(checkpoint)
-    extra = _special_tokens(tokenizer)
+    # tokens of a label beside its text: language, task, no timestamps and end, as far as the tokenizer has them
+    marks = [tokenizer.token_to_id(f"<|{name}|>") is not None for name in ("transcribe", "notimestamps")]
+    extra = 4 if marks[0] else 2 if marks[1] else 1
 
     def count(texts: Iterable[str | None]) -> Iterator[int]:
         stripped = ((text or "").strip() for text in texts)
@@ -90,10 +92,3 @@ def _tokenizer(checkpoint: Checkpoint) -> Any:
     except Exception as error:  # the tokenizers library raises nothing more special
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"The tokenizer of model {checkpoint.id} cannot be read ({reason}).") from error
-
-
-def _special_tokens(tokenizer: Any) -> int:
-    """Return how many tokens a label has beside its text: Whisper's marks if the tokenizer has them, and the end."""
-    if tokenizer.token_to_id("<|transcribe|>") is not None:
-        return 4  # language, task, no timestamps, end
-    return 2 if tokenizer.token_to_id("<|notimestamps|>") is not None else 1

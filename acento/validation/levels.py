@@ -56,19 +56,45 @@ def measure_levels(data: bytes | None) -> Levels:
     """Measure a clip's FLAC bytes, some seconds at a time: memory does not grow with its length."""
     if not data:
         return Levels(audio_error="The clip has no audio.")
+    power, peak, clipped, samples = 0.0, 0.0, 0, 0
+    frame_powers: list[NDArray[np.float64]] = []
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            rate, channels, frames = file.samplerate, file.channels, file.frames
+            rate, channels, length = file.samplerate, file.channels, file.frames
             size = max(1, round(FRAME_S * rate))
-            blocks = file.blocks(blocksize=size * _BLOCK_FRAMES, dtype="float32", always_2d=True)
-            sums = _Sums(size)
-            for block in blocks:
-                sums.add(block[:, 0] if channels == 1 else block.mean(axis=1))
+            for block in file.blocks(blocksize=size * _BLOCK_FRAMES, dtype="float32", always_2d=True):
+                mono = block[:, 0] if channels == 1 else block.mean(axis=1)
+                squares, loudness = np.square(mono, dtype=np.float64), np.abs(mono)
+                samples += len(mono)
+                power += float(squares.sum())
+                peak = max(peak, float(loudness.max(initial=0.0)))
+                clipped += int(np.count_nonzero(loudness >= CLIPPED))
+                whole = len(mono) // size * size
+                frame_powers.append(squares[:whole].reshape(-1, size).mean(axis=1))
+                if not whole and samples == len(mono) and len(mono):  # the whole clip is shorter than a frame
+                    frame_powers.append(squares.mean(keepdims=True))
     except (RuntimeError, TypeError, ValueError) as error:
         return Levels(audio_error=f"The clip cannot be decoded ({str(error).rstrip('.')}).")
-    if sums.samples != frames or not sums.samples:
-        return Levels(audio_error=f"The clip is cut short: {sums.samples} of {frames} samples.")
-    return sums.levels(rate, channels)
+    if samples != length or not samples:
+        return Levels(audio_error=f"The clip is cut short: {samples} of {length} samples.")
+    frames = np.concatenate(frame_powers)
+    speech, noise = (float(np.percentile(frames, p)) for p in (SPEECH_PERCENTILE, NOISE_PERCENTILE))
+    silent = 10 ** (max(dbfs(speech) + SILENT_DB, SILENT_DBFS) / 10)
+    start, end = (dbfs(float(part.mean())) for part in (frames[:_EDGE_FRAMES], frames[-_EDGE_FRAMES:]))
+    return Levels(
+        sample_rate=rate,
+        channels=channels,
+        seconds=samples / rate,
+        rms_dbfs=round(dbfs(power / samples), 2),
+        peak_dbfs=round(dbfs(peak**2), 2),
+        clipping_share=round(clipped / samples, 6),
+        silence_share=round(float(np.mean(frames < silent)), 4),
+        speech_dbfs=round(dbfs(speech), 2),
+        noise_dbfs=round(dbfs(noise), 2),
+        snr_db=round(snr_db(speech, noise), 2) if len(frames) >= _SNR_FRAMES else None,
+        start_db=round(start - dbfs(speech), 2),
+        end_db=round(end - dbfs(speech), 2),
+    )
 
 
 def snr_db(speech_power: float, noise_power: float) -> float:
@@ -89,47 +115,3 @@ def dbfs(power: float) -> float:
     (-3.01, -120.0)
     """
     return max(FLOOR_DBFS, 10 * math.log10(power)) if power > 0 else FLOOR_DBFS
-
-
-class _Sums:
-    """Adds up what is needed of a clip, block by block."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._power, self._peak, self._clipped = 0.0, 0.0, 0
-        self._frames: list[NDArray[np.float64]] = []
-        self.samples = 0
-
-    def add(self, block: NDArray[np.float32]) -> None:
-        """Take the next samples; every block but the last is a whole number of frames."""
-        squares = np.square(block, dtype=np.float64)
-        size = np.abs(block)
-        self.samples += len(block)
-        self._power += float(squares.sum())
-        self._peak = max(self._peak, float(size.max(initial=0.0)))
-        self._clipped += int(np.count_nonzero(size >= CLIPPED))
-        whole = len(block) // self._size * self._size
-        self._frames.append(squares[:whole].reshape(-1, self._size).mean(axis=1))
-        if not whole and self.samples == len(block) and len(block):  # the whole clip is shorter than a frame
-            self._frames.append(squares.mean(keepdims=True))
-
-    def levels(self, rate: int, channels: int) -> Levels:
-        """Return the measures, rounded to what they are good for."""
-        frames = np.concatenate(self._frames)
-        speech, noise = (float(np.percentile(frames, p)) for p in (SPEECH_PERCENTILE, NOISE_PERCENTILE))
-        silent = 10 ** (max(dbfs(speech) + SILENT_DB, SILENT_DBFS) / 10)
-        edges = [dbfs(float(part.mean())) - dbfs(speech) for part in (frames[:_EDGE_FRAMES], frames[-_EDGE_FRAMES:])]
-        return Levels(
-            sample_rate=rate,
-            channels=channels,
-            seconds=self.samples / rate,
-            rms_dbfs=round(dbfs(self._power / self.samples), 2),
-            peak_dbfs=round(dbfs(self._peak**2), 2),
-            clipping_share=round(self._clipped / self.samples, 6),
-            silence_share=round(float(np.mean(frames < silent)), 4),
-            speech_dbfs=round(dbfs(speech), 2),
-            noise_dbfs=round(dbfs(noise), 2),
-            snr_db=round(snr_db(speech, noise), 2) if len(frames) >= _SNR_FRAMES else None,
-            start_db=round(edges[0], 2),
-            end_db=round(edges[1], 2),
-        )

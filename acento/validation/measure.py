@@ -56,11 +56,8 @@ def mark_live(store: Store, _: Mapping[str, Group], live: Live) -> None:
 def measure(store: Store, card: Card, *, workers: int | None = None) -> int:
     """Measure every part of a version that is not measured yet, and return how many there were.
 
-    Args:
-        store: where the data is, and where the measures go.
-        card: the version.
-        workers: threads (decoding and arithmetic leave the interpreter's lock); by default the setting
-            ``ACENTO_WORKERS``, or one for each core; 0 means one part after another in this thread.
+    ``workers`` are threads (decoding and arithmetic leave the interpreter's lock); by default the setting
+    ``ACENTO_WORKERS``, or one for each core; 0 means one part after another in this thread.
 
     Raises:
         StoreError: a part is gone or damaged, or the store cannot be written.

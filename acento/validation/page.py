@@ -1,11 +1,14 @@
 """The data docs: one HTML page with the verdict, the clips at fault and histograms; it needs no network to be read."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from acento.core.templates import render
 from acento.core.version import VERSION
 from acento.data.utterance import SPLITS
-from acento.validation.histogram import Bound, Histogram, histogram
 from acento.validation.verdict import ROWS, SUITE, ValidationVerdict, expected
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ SHOWN = {
     "words": "Words",
 }
 """The measures that are drawn, and what they are called."""
+_BINS = 40
 
 
 def page(verdict: ValidationVerdict, frame: "pd.DataFrame") -> str:
@@ -49,17 +53,64 @@ def page(verdict: ValidationVerdict, frame: "pd.DataFrame") -> str:
     )
 
 
-def _chart(column: str, label: str, verdict: ValidationVerdict, frame: "pd.DataFrame") -> Histogram | None:
+def _chart(column: str, label: str, verdict: ValidationVerdict, frame: "pd.DataFrame") -> dict[str, Any] | None:
     """Return the histogram of one measure with the bounds that the suite sets it."""
     splits = [*SPLITS, *sorted(set(frame["split"].dropna()) - set(SPLITS))]
     values = {
         s: frame.loc[frame["split"] == s, column].to_numpy(dtype="float64", na_value=float("nan")) for s in splits
     }
     bounds = [
-        Bound(float(value), check.severity)
+        (float(value), check.severity)
         for check in verdict.checks
         if check.arguments.get("column") == column
         for name in ("min_value", "max_value")
         if isinstance(value := check.arguments.get(name), int | float)
     ]
     return histogram(values, bounds, label)
+
+
+def histogram(
+    values: Mapping[str, NDArray[np.float64]], bounds: Sequence[tuple[float, str]], label: str
+) -> dict[str, Any] | None:
+    """Return what ``histogram.svg`` draws: a row for each split (``nan`` is left out); None if there is no value.
+
+    All rows share one scale, which leaves out the furthest 0.2 % on either side: they are counted in the outermost
+    bins. ``bounds`` are values where a check of a severity begins to fail; those on the scale are drawn as lines.
+    """
+    finite = {split: kept for split, found in values.items() if len(kept := found[np.isfinite(found)])}
+    if not finite:
+        return None
+    low, high = (float(value) for value in np.percentile(np.concatenate(list(finite.values())), (0.2, 99.8)))
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, _BINS + 1)
+    return {
+        "label": label,
+        "low": low,
+        "high": high,
+        "rows": [
+            {
+                "split": split,
+                "counts": np.histogram(np.clip(found, low, high), edges)[0].tolist(),
+                "clips": len(found),
+                "median": float(np.median(found)),
+            }
+            for split, found in finite.items()
+        ],
+        "bounds": [{"value": value, "severity": severity} for value, severity in bounds if low < value < high],
+        "ticks": _ticks(low, high),
+        "at": lambda value: min(1.0, max(0.0, (value - low) / (high - low))),
+    }
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return about five round numbers between two ends.
+
+    >>> _ticks(0.3, 9.7)
+    [2.0, 4.0, 6.0, 8.0]
+    """
+    rough = (high - low) / 5
+    power = 10.0 ** np.floor(np.log10(rough))
+    size = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
+    first = int(np.ceil(low / size))
+    return [round(float(n * size), 10) for n in range(first, int(np.floor(high / size)) + 1)]

@@ -92,25 +92,20 @@ def load_suite(path: Path | None = None) -> Suite:
     except ValidationError as error:
         raise InputError(f"Suite {where}: {_first(error, body)}.") from error
     for check in suite.checks:
-        _look(check, where)
+        for column in check.columns:
+            if column not in COLUMNS:
+                raise InputError(
+                    f"Suite {where}, check {check.name}: there is no column {column!r}; there is {', '.join(COLUMNS)}."
+                )
+        for name in check.parameters:
+            if name not in PARAMETERS:
+                raise InputError(
+                    f"Suite {where}, check {check.name}: no model has a limit {name!r}; use {' or '.join(PARAMETERS)}."
+                )
     twice = [name for name, count in Counter(check.name for check in suite.checks).items() if count > 1]
     if twice:
         raise InputError(f"Suite {where} has more than one check called {twice[0]}.")
     return suite
-
-
-def _look(check: Check, where: Path) -> None:
-    """See that a check names columns and limits that there are."""
-    for column in check.columns:
-        if column not in COLUMNS:
-            raise InputError(
-                f"Suite {where}, check {check.name}: there is no column {column!r}; there is {', '.join(COLUMNS)}."
-            )
-    for parameter in check.parameters:
-        if parameter not in PARAMETERS:
-            raise InputError(
-                f"Suite {where}, check {check.name}: no model has a limit {parameter!r}; use {' or '.join(PARAMETERS)}."
-            )
 
 
 def _first(error: ValidationError, body: dict[str, Any]) -> str:

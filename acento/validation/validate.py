@@ -12,19 +12,19 @@ from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.validation.checking import Finding, expectations, run_suite
+from acento.validation.checking import Rows, expectations, run_suite
 from acento.validation.frame import make_frame
 from acento.validation.labels import label_limits
 from acento.validation.measure import measure
 from acento.validation.page import page
-from acento.validation.suite import Suite, load_suite
+from acento.validation.suite import load_suite
 from acento.validation.verdict import (
     PAGE,
     ROWS,
     SUITE,
     VERDICT,
+    CheckVerdict,
     ValidationVerdict,
-    check_verdict,
     load_verdict,
     note_verdict,
     verdict_key,
@@ -66,8 +66,8 @@ def validate(
         ModelError: the model's tokenizer cannot be read.
     """
     suite = load_suite(suite_path)
-    told = f"-{language}" if language else ""
-    key = verdict_key(card, suite, f"{model.digest}{told}" if model else None)
+    suffix = f"-{language}" if language else ""
+    key = verdict_key(card, suite, f"{model.digest}{suffix}" if model else None)
     cached = store.find(key, verify=True) is not None
     if not cached:
         filled = [split for split, clips in card.splits.items() if clips]
@@ -79,7 +79,7 @@ def validate(
         report(f"check {card.title}", 0, len(suite.checks), "checks")
         findings = run_suite(frame, suite, parameters)
         report(f"check {card.title}", len(suite.checks), len(suite.checks), "checks")
-        checks = tuple(check_verdict(finding) for finding in findings)
+        checks = tuple(check for check, _ in findings)
         made = {check.name for check in checks}
         verdict = ValidationVerdict(
             dataset=f"{card.name}@{card.version}",
@@ -97,36 +97,26 @@ def validate(
             left_out=tuple(check.name for check in suite.checks if check.name not in made),
             key=key,
         )
-        _publish(store, verdict, suite, findings, frame)
+        body = suite.model_dump(mode="json", exclude_defaults=True)
+        with store.publish(key) as draft:
+            (draft.folder / VERDICT).write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            (draft.folder / PAGE).write_text(page(verdict, frame), encoding="utf-8")
+            (draft.folder / SUITE).write_text(
+                yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
+            )
+            _write_rows(draft.folder / ROWS, findings, frame)
+            draft.info.update(dataset=verdict.dataset, passed=verdict.passed)
     note_verdict(store, card, key)
     return Validated(load_verdict(store, key), cached)
 
 
-def _publish(
-    store: Store, verdict: ValidationVerdict, suite: Suite, findings: Iterable[Finding], frame: "pd.DataFrame"
-) -> None:
-    """Publish a verdict with its page, the rows at fault, and the suite as it was."""
-    with store.publish(verdict.key) as draft:
-        folder = draft.folder
-        (folder / VERDICT).write_text(verdict.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        (folder / PAGE).write_text(page(verdict, frame), encoding="utf-8")
-        body = yaml.safe_dump(
-            suite.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=120
-        )
-        (folder / SUITE).write_text(body, encoding="utf-8")
-        _write_rows(folder / ROWS, findings, frame)
-        draft.info.update(dataset=verdict.dataset, passed=verdict.passed)
-
-
-def _write_rows(path: Path, findings: Iterable[Finding], frame: "pd.DataFrame") -> None:
+def _write_rows(path: Path, findings: Iterable[tuple[CheckVerdict, Rows]], frame: "pd.DataFrame") -> None:
     """Write every clip that is not as expected: which check, what it has instead, and where it came from."""
-    failed = [finding for finding in findings if not finding.ok]
-    wanted = {uid for finding in failed for uid, _ in finding.rows}
-    facts = frame.loc[frame["id"].isin(wanted), ["id", "split", "source"]]
+    failed = [(uid, check, value) for check, rows in findings if not check.ok for uid, value in rows]
+    facts = frame.loc[frame["id"].isin({uid for uid, _, _ in failed}), ["id", "split", "source"]]
     known = {row.id: (row.split, row.source) for row in facts.itertuples(index=False)}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "check", "severity", "value", "split", "source"])
-        for finding in failed:
-            for uid, value in finding.rows:
-                writer.writerow([uid, finding.check.name, finding.check.severity, value, *known.get(uid, ("", ""))])
+        for uid, check, value in failed:
+            writer.writerow([uid, check.name, check.severity, value, *known.get(uid, ("", ""))])

@@ -13,7 +13,6 @@ from acento.core.store.coordination import Records
 from acento.core.store.upkeep.references import Live
 from acento.core.store.upkeep.usage import Group
 from acento.data.dataset import Card, version_key
-from acento.validation.checking import Finding
 from acento.validation.measure import MEASURE_VERSION
 from acento.validation.suite import Severity, Suite
 
@@ -91,37 +90,6 @@ def verdict_key(card: Card, suite: Suite, model_digest: str | None) -> str:
     return f"validations/{fingerprint(parts)}"
 
 
-def check_verdict(finding: Finding) -> CheckVerdict:
-    """Return a finding in short, with a sentence for people."""
-    check, rows = finding.check, finding.rows
-    share = len(rows) / finding.looked_at if finding.looked_at else None
-    return CheckVerdict(
-        name=check.name,
-        expect=check.expect,
-        arguments=finding.kwargs,
-        severity=check.severity,
-        says=check.says,
-        ok=finding.ok,
-        unexpected=len(rows),
-        share=None if share is None else round(share, 6),
-        examples=tuple(uid for uid, _ in rows[:EXAMPLES]),
-        values=tuple(value for _, value in rows[:EXAMPLES]),
-        sentence=check.says if finding.ok else _failure(finding),
-    )
-
-
-def _failure(finding: Finding) -> str:
-    """Say what is wrong, and of how many clips."""
-    check, rows, observed = finding.check, finding.rows, finding.observed or ""
-    if not rows and check.fails:
-        return check.fails.replace("{observed}", observed)
-    ids = ", ".join(uid for uid, _ in rows[:3]) + (", …" if len(rows) > 3 else "")
-    of = f" of {finding.looked_at}" if finding.looked_at else ""
-    details = f"{len(rows)}{of} clips ({ids})" if rows else observed
-    wrong = (check.fails or f"Not met: {check.says}").rstrip(".")
-    return f"{wrong}: {details}." if details else f"{wrong}."
-
-
 def expected(expect: str, kwargs: dict[str, Any]) -> str:
     """Say an expectation and its arguments as a person would.
 
@@ -134,12 +102,14 @@ def expected(expect: str, kwargs: dict[str, Any]) -> str:
     """
     rest = dict(kwargs)
     words = [str(rest.pop("column"))] if "column" in rest else []
-    low, high = rest.pop("min_value", None), rest.pop("max_value", None)
+    low, high = (
+        f"{bound:g}" if isinstance(bound, int | float) else bound
+        for bound in (rest.pop("min_value", None), rest.pop("max_value", None))
+    )
     if low is not None and high is not None:
-        words.append(f"{low:g} to {high:g}" if isinstance(low, int | float) else f"{low} to {high}")
+        words.append(f"{low} to {high}")
     elif low is not None or high is not None:
-        bound, which = (high, "at most") if low is None else (low, "at least")
-        words.append(f"{which} {bound:g}" if isinstance(bound, int | float) else f"{which} {bound}")
+        words.append(f"at most {high}" if low is None else f"at least {low}")
     if isinstance(values := rest.pop("value_set", None), list):
         verb = "contains" if "contain" in expect else "is" if len(values) == 1 else "in"
         words.append(f"{verb} " + ", ".join("empty" if value == "" else str(value) for value in values))
@@ -154,20 +124,17 @@ def load_verdict(store: Store, key: str) -> ValidationVerdict:
     return ValidationVerdict.model_validate_json(store.read_bytes(key, VERDICT))
 
 
-def note_verdict(store: Store, card: Card, key: str, now: datetime | None = None) -> None:
+def note_verdict(store: Store, card: Card, key: str) -> None:
     """Write down that this verdict on a version is the one that counts, unless it is already.
 
     A verdict is content and knows no time; which was asked for last is kept beside it, in numbered files that are
     never changed: ``verdicts/<name>/<version>/<number>.json``.
     """
     notes = _notes(store, card)
-    while True:
-        number, last = notes.last()
-        if last is not None and last.get("validation") == key:
-            return
-        when = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-        if notes.put(number + 1, {"validation": key, "dataset_fingerprint": card.fingerprint, "when": when}):
-            return
+    last = notes.last()[1]
+    if last is None or last.get("validation") != key:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        notes.append({"validation": key, "dataset_fingerprint": card.fingerprint, "when": when})
 
 
 def latest_verdict(store: Store, card: Card) -> ValidationVerdict | None:

@@ -98,7 +98,7 @@ def _print(verdict: "ValidationVerdict") -> None:
 
 def _print_findings(store: "Store", key: str, cached: bool) -> None:
     """Print the doctor's first findings, and where all of them can be listened to."""
-    from acento.validation.doctor.report import FINDINGS, PAGE, load_findings, load_report
+    from acento.validation.doctor.findings import FINDINGS, PAGE, load_findings, load_report
 
     found = load_report(store, key)
     terminal.out.print()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import history
-from acento.registry.card.publishing import publish_report
+from acento.registry.card.card import publish_report
 from flows import terminal
 from flows.cli import app
 

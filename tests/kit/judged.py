@@ -16,7 +16,7 @@ from acento.core.store import LocalStore
 from acento.data.dataset import Card
 from acento.models.checkpoints.resolver import resolve
 from acento.models.spec import ModelSpec
-from acento.registry.card.publishing import publish_report, report_of
+from acento.registry.card.card import publish_report, report_of
 from acento.registry.card.report import ModelReport
 from acento.registry.gate.judging import ask, judge
 from acento.registry.model_version import ModelVersion

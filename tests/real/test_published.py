@@ -24,7 +24,7 @@ from acento.jobs.finetune import finetune
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.export.exporting import export_model
-from acento.registry.export.scoring import dev_scorer
+from acento.registry.export.exporting import dev_scorer
 from acento.registry.versions import find_version
 from acento.scoring.counts import ErrorCounts, count_words
 from acento.training.loop.history import FILE, read_history

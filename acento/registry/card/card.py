@@ -1,10 +1,11 @@
 """The model card: what a version is, what it was made of, how much better it is than its base, and what is not known.
 
-In the format of the Hugging Face hub: a front matter in YAML that its pages and searches read, then Markdown.
+In the format of the Hugging Face hub: a front matter in YAML that its pages and searches read, then Markdown. It is
+published anew with each report of a run in which the version was benchmarked.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -13,34 +14,139 @@ from acento.data.demo.real.weights import WEIGHTS
 from acento.models.checkpoints.references import REGISTRY, SHIPPED
 from acento.registry.model_version import CURVE, ModelVersion
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, points_text
+from datetime import UTC, datetime
 
-if TYPE_CHECKING:
-    from acento.registry.card.report import ModelReport, SetReport
-    from acento.registry.gate.comparison import ComparisonRow
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from acento.core.errors import InputError
+from acento.core.store import Store
+from acento.data.dataset import load_card
+from acento.models.checkpoints.checkpoint import in_artifact
+from acento.registry.card.report import REPORT, ComparisonRow, ModelReport, SetReport, WerDifference, latest_report
+from acento.registry.gate.evidence import Evidence, Selection, pair
+from acento.registry.gate.judging import Question, find_score
+from acento.registry.gate.evidence import split_use
+from acento.registry.gate.verdict import GateVerdict, Role
+from acento.registry.model_version import CARD, CURVE, ModelVersion
+from acento.registry.versions import read_beside, read_history
+from acento.scoring.bootstrap import paired
+from acento.scoring.score import FAILED, count_column, rows_by, scored, word_rate
+
+
+def publish_report(store: Store, version: ModelVersion, report: ModelReport) -> str:
+    """Publish one more report of a version, with its model card, and return its key; the very same one only once.
+
+    Raises:
+        InputError: it is another model's.
+        StoreError: the store cannot be written.
+    """
+    if report.model != version.id:
+        raise InputError(f"This report is of {report.model} and not of {version.id}.")
+    while True:
+        last = latest_report(store, version)
+        if last is not None and last.report.model_copy(update={"created": report.created}) == report:
+            return last.key
+        number = 1 if last is None else int(last.key.rpartition("/")[2]) + 1
+        key = f"{version.folder_key}/reports/{number:04d}"
+        with store.publish(key) as draft:
+            (draft.folder / REPORT).write_text(report.model_dump_json(indent=1), encoding="utf-8")
+            curve = read_beside(store, version, CURVE)
+            if curve is not None:
+                (draft.folder / CURVE).write_bytes(curve)
+            card = model_card(version, read_history(store, version), report, curve=curve is not None)
+            (draft.folder / CARD).write_text(card, encoding="utf-8")
+            draft.info |= {"model": version.id, "passed": None if report.gate is None else report.gate.passed}
+        if draft.published:
+            return key
+
+
+def report_of(
+    store: Store, version: ModelVersion, run: str, question: Question, verdict: GateVerdict | None
+) -> ModelReport:
+    """Make the report of a run in which a version and its base were benchmarked on every set of the gate's question.
+
+    Raises:
+        InputError: the run lacks the version on one of the sets.
+    """
+    tuned_digest = in_artifact(store, version.id, version.key).digest
+    asked: list[tuple[Selection, Role]] = [(question.test, "test"), *((guard, "guard") for guard in question.guards)]
+    sets, normalizers = [], set()
+    for selection, role in asked:
+        data = load_card(store, selection.dataset)
+        found = find_score(store, run, tuned_digest, selection)
+        if found is None:
+            raise InputError(f"Run {run} has no score of {version.id} on {selection}; benchmark it there.")
+        before = find_score(store, run, version.about.base["digest"], selection)
+        (entry, tuned), base = found, None if before is None else before[1]
+        normalizers.add(entry.score.normalizer)
+        accents = rows_by(tuned, "accent")
+        sets.append(
+            SetReport(
+                name=str(selection),
+                role=role,
+                dataset=f"{data.name}@{data.version}",
+                dataset_fingerprint=data.fingerprint,
+                split=selection.split,
+                all=_comparison(base, tuned),
+                accents={
+                    accent: _comparison(base and base.filter(pc.equal(base["accent"], accent)), rows)
+                    for accent, rows in (accents if len(accents) > 1 else [])
+                },
+            )
+        )
+    return ModelReport(
+        model=version.id,
+        base=version.about.base["id"],
+        incumbent=question.incumbent,
+        runs=(run,),
+        normalizer=", ".join(sorted(normalizers)),
+        sets=tuple(sets),
+        gate=verdict,
+        uses=split_use(store, load_card(store, question.test.dataset)),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _comparison(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
+    """Return two models' rates on the same clips and their paired difference.
+
+    Clips are drawn, as on the leaderboard; the gate, which decides, may draw speakers.
+
+    Raises:
+        InputError: the tables are not of the same clips.
+    """
+    rows, difference = scored(tuned), None
+    if base is not None:
+        pairs = pair(Evidence(name="these clips", incumbent=base, candidate=tuned))
+        found = paired(pairs.candidate, pairs.lengths, pairs.incumbent)
+        if found is not None:
+            difference = WerDifference(delta=found.delta, low=found.low, high=found.high, p_value=found.p_value)
+    return ComparisonRow(
+        clips=len(rows),
+        words=int(count_column(rows, "word_length").sum()),
+        failed=tuned["status"].to_pylist().count(FAILED),
+        base=None if base is None else word_rate(base),
+        tuned=word_rate(tuned),
+        difference=difference,
+    )
+
 
 _FEW = 100
 """Fewer test clips than this and the card says that they are few."""
 _TASK = "automatic-speech-recognition"
-_LIBRARIES = {"ctranslate2": "ctranslate2"}
-"""Formats that another library loads than transformers."""
 _SHIPPED_LICENSE = "apache-2.0"
 
 
 def model_card(
     version: ModelVersion,
     history: Sequence[Mapping[str, Any]],
-    report: "ModelReport | None" = None,
+    report: ModelReport | None = None,
     *,
     curve: bool = False,
 ) -> str:
-    """Return ``README.md`` of a version.
-
-    Args:
-        version: what it is of.
-        history: what its training wrote down as it went, if anything.
-        report: what benchmarks said of it; None before there were any.
-        curve: whether the picture of its learning curve lies beside the card.
-    """
+    """Return ``README.md`` of a version; ``curve`` says whether the picture of its learning curve lies beside it."""
+    base = str(version.about.base["id"])
     return render(
         "registry/card/templates/README.md",
         version=version,
@@ -51,39 +157,36 @@ def model_card(
         results=None if report is None else _results(report).to_markdown().strip(),
         facts=_facts(version, history).to_markdown().strip(),
         curve=CURVE if curve else None,
-        limits=_limits(version, report),
+        license=_base_license(version),
+        few=_FEW,
+        shipped=base.startswith(SHIPPED),
+        weights=WEIGHTS.get(base.removeprefix(SHIPPED)),
         percent=percent_text,
+        counted=counted,
     )
 
 
-def exported_card(card: str, format: str, quantization: str, wer_before: float, wer: float) -> str:
-    """Return the card of an export: its version's, with what became of it; dev WER as fractions."""
-    said = (
-        f"The weights are held in {quantization}, in the format {format}. On the dev clips the WER of this export is "
-        f"{percent_text(wer)} %, that of the model it was made from {percent_text(wer_before)} %, both decoded alike."
-    )
-    card = card.replace("library_name: transformers", f"library_name: {_LIBRARIES.get(format, 'transformers')}", 1)
-    return f"{card.rstrip()}\n\n## This export\n\n{said}\n"
-
-
-def _front_matter(version: ModelVersion, report: "ModelReport | None") -> str:
+def _front_matter(version: ModelVersion, report: ModelReport | None) -> str:
+    """Return what the hub's pages and searches read, as YAML."""
     about = version.about
     base = str(about.base["id"])
-    data: dict[str, Any] = {}
-    if about.language is not None:
-        data["language"] = about.language
-    if (license := _base_license(version)) is not None:
-        data["license"] = license
-    data |= {"library_name": "transformers", "pipeline_tag": _TASK, "tags": [_TASK, "acento"]}
-    if _on_hub(base):
-        data["base_model"] = base.partition("@")[0]
-    data |= {"datasets": [about.dataset.partition("@")[0]], "metrics": ["wer"]}
-    if report is not None:
-        data["model-index"] = [{"name": version.name, "results": [_result(one) for one in report.sets]}]
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    on_hub = base.count("/") == 1 and not base.startswith((SHIPPED, REGISTRY, "/", ".", "~"))
+    facts = {
+        "language": about.language,
+        "license": _base_license(version),
+        "library_name": "transformers",
+        "pipeline_tag": _TASK,
+        "tags": [_TASK, "acento"],
+        "base_model": base.partition("@")[0] if on_hub else None,
+        "datasets": [about.dataset.partition("@")[0]],
+        "metrics": ["wer"],
+        "model-index": report and [{"name": version.name, "results": [_result(one) for one in report.sets]}],
+    }
+    known = {name: value for name, value in facts.items() if value is not None}
+    return yaml.safe_dump(known, sort_keys=False, allow_unicode=True)
 
 
-def _result(one: "SetReport") -> dict[str, Any]:
+def _result(one: SetReport) -> dict[str, Any]:
     """Return one set as the hub's ``model-index`` has it, WER in percent."""
     value = one.all.tuned.value
     return {
@@ -102,7 +205,7 @@ def _results(report: "ModelReport") -> TextTable:
     return TextTable("WER in percent, with 95 % intervals", columns, tuple(rows), text=frozenset({"clips"}))
 
 
-def _cells(row: "ComparisonRow") -> tuple[str, str, str, str]:
+def _cells(row: ComparisonRow) -> tuple[str, str, str, str]:
     failed = f" (+ {row.failed} failed)" if row.failed else ""
     base = NO_VALUE if row.base is None else row.base.text()
     gain = row.difference
@@ -136,43 +239,6 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextT
     return TextTable("", ("what", "value"), tuple(rows), text=frozenset({"what"}))
 
 
-def _limits(version: ModelVersion, report: "ModelReport | None") -> list[str]:
-    """Return what a user has to know and the numbers above do not say."""
-    about = version.about
-    said = [
-        f"It was tuned on one data set, {about.dataset}. On other accents, microphones, rooms and subjects it may be "
-        "worse than its base; only the sets above were measured."
-    ]
-    said.append(_licenses(version))
-    if report is None:
-        return [*said, "No test clip was transcribed with it yet."]
-    test = report.test.all
-    if test.clips < _FEW:
-        said.append(f"The test set has {test.clips} clips: it cannot show differences smaller than its intervals.")
-    if not report.sets[1:]:
-        said.append("No guard set was measured: what it has forgotten is not known.")
-    if test.failed:
-        said.append(f"It failed on {counted(test.failed, 'test clip')}, which no rate above counts.")
-    if report.uses is not None:
-        said.append(report.uses.sentence)
-    if report.gate is not None and not report.gate.passed:
-        said.append("The gate refused it; whoever uses it anyway decides against the gate.")
-    if about.base["id"].removeprefix(SHIPPED) in WEIGHTS:
-        weights = WEIGHTS[about.base["id"].removeprefix(SHIPPED)]
-        said.append(f"Its base is {weights.what}, under the license {weights.license}.")
-    elif about.base["id"].startswith(SHIPPED):
-        said.append("Its base knows synthetic speech only: do not use it on real speech.")
-    return said
-
-
-def _licenses(version: ModelVersion) -> str:
-    """Return a sentence on the licenses that bind whoever uses the model."""
-    base, data = _base_license(version), version.about.data_license
-    first = f"Its license is its base's, {base}" if base else "Its license is its base's, which is not known here"
-    second = f"its data is under {data}" if data else "that of its data is not known"
-    return f"{first}; {second}."
-
-
 def _base_license(version: ModelVersion) -> str | None:
     base = str(version.about.base["id"])
     if (fetched := WEIGHTS.get(base.removeprefix(SHIPPED))) is not None:
@@ -182,10 +248,3 @@ def _base_license(version: ModelVersion) -> str | None:
 
 def _revision(base: Mapping[str, Any]) -> str:
     return "" if base.get("revision") is None else f" at {str(base['revision'])[:12]}"
-
-
-def _on_hub(name: str) -> bool:
-    """Tell whether a model's name is one of the hub: ``owner/name``, and no folder, shipped model or version."""
-    if name.startswith((SHIPPED, REGISTRY, "/", ".", "~")):
-        return False
-    return name.count("/") == 1

@@ -5,21 +5,41 @@ read from.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
 from acento.core.errors import DamagedError
 from acento.core.store import Store
-from acento.registry.gate.comparison import ComparisonRow
-from acento.registry.gate.split_use import SplitUse
+from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import GateVerdict, Role
 from acento.registry.model_version import CARD, ModelVersion
-
-if TYPE_CHECKING:
-    pass
+from acento.scoring.score import Rate
 
 REPORT = "report.json"
+
+
+class WerDifference(BaseModel, frozen=True, extra="forbid"):
+    """How much more the tuned model errs than its base on the same clips, fractions of WER; below 0 it is better."""
+
+    delta: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+
+
+class ComparisonRow(BaseModel, frozen=True, extra="forbid"):
+    """Base and tuned model on the same clips."""
+
+    clips: int
+    """Scored for the tuned model."""
+    words: int
+    """Words of their references."""
+    failed: int
+    """Clips that the tuned model has no text for; they are in no rate."""
+    base: Rate | None
+    """None where the base was not measured."""
+    tuned: Rate
+    difference: WerDifference | None
 
 
 class SetReport(BaseModel, frozen=True, extra="forbid"):

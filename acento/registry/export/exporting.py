@@ -3,20 +3,34 @@
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from acento.core.errors import DamagedError, InputError, ModelError, StoreError
+from acento.core.callbacks import Callbacks
+from acento.core.errors import DamagedError, InputError, ModelError
 from acento.core.store import Store
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.converted import convert
 from acento.models.checkpoints.formats import Format, Quantization, check_format
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.card.card import exported_card
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion, export_key
 from acento.scoring.bootstrap import paired
 from acento.scoring.table import interval_text, percent_text, points_text
+from contextlib import closing
+from dataclasses import replace
+
+from acento.core.errors import DataError, ModelError
+from acento.core.progress import report
+from acento.core.store import Store
+from acento.data.dataset import load_card, versions
+from acento.inference.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
+from acento.inference.runner import Runner, Worker
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.registry.model_version import ModelVersion
+from acento.registry.runs import utterances_of
+from acento.scoring.score import count_column, scored
 
 BOUND = 0.005
 """How far the dev WER may move, a fraction: half a point."""
@@ -36,35 +50,57 @@ class DevErrors:
         return sum(self.errors) / sum(self.words) if sum(self.words) else None
 
 
-DevScore = Callable[[Checkpoint], DevErrors]
-"""Word errors of a checkpoint on the dev clips, always decoded the same way."""
+Scorer = Callable[[Checkpoint], DevErrors]
+"""Returns the word errors of a checkpoint on the dev clips, always decoded the same way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """How far an export's dev WER is from that of its version, fractions."""
+class WerShift:
+    """How far an export's dev WER is from that of its version, fractions; stored with the export."""
 
-    before: float
-    after: float
+    wer_before: float
+    wer: float
     low: float
     """The 95 % interval of the difference, paired, drawn over clips; the difference itself where there is none."""
     high: float
     clips: int | None
     """None for an export of before intervals were kept."""
 
+    @classmethod
+    def between(cls, before: DevErrors, after: DevErrors) -> "WerShift | None":
+        """Return the shift, clips drawn in pairs, as the two models are one but for rounding; None without words."""
+        found = paired(after.errors, before.words, before.errors)
+        if found is None or before.wer is None or after.wer is None:
+            return None
+        if found.low is None or found.high is None:  # of one clip: a word more or less says nothing
+            word = 1 / sum(before.words)
+            return cls(before.wer, after.wer, found.delta - word, found.delta + word, 1)
+        return cls(before.wer, after.wer, found.low, found.high, len(before.words))
+
     @property
     def interval(self) -> str:
         """The interval as a sentence has it, in points."""
         return interval_text(self.low, self.high, 2, sign="+").strip()
 
-    def exceeds(self, bound: float) -> bool:
-        """Tell whether the whole interval lies beyond the bound, up or down."""
+    def check(self, export: str, bound: float) -> None:
+        """Raise a ModelError if the whole interval lies beyond the bound, up or down."""
         # rounded, so that a bound that is met to the last word is not missed by the last bit
-        return round(self.low - bound, 12) > 0 or round(-self.high - bound, 12) > 0
+        if round(self.low - bound, 12) > 0 or round(-self.high - bound, 12) > 0:
+            raise ModelError(
+                f"The export of {export} is refused: on dev its WER is {percent_text(self.wer)} %, the model's own "
+                f"{percent_text(self.wer_before)} %, which is {points_text(self.wer - self.wer_before, digits=2)} "
+                f"points, with a 95 % interval of {self.interval}, all of it more than the {100 * bound:.2f} allowed; "
+                "choose a finer quantization, or allow more with --bound."
+            )
 
-    def told(self, bound: float) -> bool:
-        """Tell whether the clips suffice to say that the WER stayed within the bound."""
-        return round(max(self.high, -self.low) - bound, 12) <= 0
+    def sentence(self, bound: float) -> str:
+        """Return what the dev clips say of the difference."""
+        if self.clips is None:
+            return "The export was judged by its dev WER alone, before intervals were kept."
+        said = f"On {self.clips} dev clips the difference is within {self.interval} points (95 %)"
+        if round(max(self.high, -self.low) - bound, 12) <= 0:
+            return f"{said}, and no more than the {100 * bound:.2f} allowed."
+        return f"{said}: so few clips cannot tell whether it is more than the {100 * bound:.2f} allowed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +125,7 @@ class ExportedModel:
 
 
 def export_model(
-    store: Store, version: ModelVersion, format: str, quantization: str | None, score: DevScore, bound: float = BOUND
+    store: Store, version: ModelVersion, format: str, quantization: str | None, score: Scorer, bound: float = BOUND
 ) -> ExportedModel:
     """Return a version in another format, made once, or refuse it where its dev WER moved.
 
@@ -111,33 +147,35 @@ def export_model(
         raise InputError(f"An export's WER cannot stay within {bound}; give a bound of 0 or more.")
     name, held = check_format(format, quantization)
     key = export_key(version, f"{name}-{held}")
-    artifact = store.find(key, verify=True)
-    cached = artifact is not None
+    cached = store.find(key, verify=True) is not None
+    if not cached:
+        original = in_artifact(store, version.id, version.key)
+        before = score(original)
+        with store.publish(key) as draft:
+            convert(original, draft.folder, name, held)
+            made = WerShift.between(before, score(resolve(str(draft.folder))))
+            if made is None:
+                raise InputError(f"{version.id} cannot be scored: the dev clips have no reference words.")
+            made.check(f"{version.title} ({name} in {held})", bound)
+            draft.info |= asdict(made) | {"made_from": original.digest}
+    artifact = store.find(key)
     if artifact is None:
-        _make(store, version, key, name, held, score, bound)
-        artifact = store.find(key)
-        if artifact is None:
-            raise StoreError(f"{key} is not in the store {store.url}; was it removed just now?")
-    info = artifact.info
-    moved = Moved(
-        info["wer_before"],
-        info["wer"],
-        info.get("low", info["wer"] - info["wer_before"]),
-        info.get("high", info["wer"] - info["wer_before"]),
-        info.get("clips"),
-    )
+        raise store.missing(key)
+    known = {field.name: artifact.info[field.name] for field in fields(WerShift) if field.name in artifact.info}
+    difference = known["wer"] - known["wer_before"]
+    shift = WerShift(**({"low": difference, "high": difference, "clips": None} | known))
     exported = ExportedModel(
         id=f"{version.id}:{name}-{held}",
         key=key,
         format=name,
         quantization=held,
         size=sum(entry.size for entry in artifact.files.values()),
-        wer_before=moved.before,
-        wer=moved.after,
-        sentence=_sentence(moved, bound),
+        wer_before=shift.wer_before,
+        wer=shift.wer,
+        sentence=shift.sentence(bound),
         cached=cached,
     )
-    _see_within(version, exported.id, moved, bound)
+    shift.check(f"{version.title} ({exported.id})", bound)
     return exported
 
 
@@ -163,63 +201,68 @@ def hand_out(store: Store, version: ModelVersion, exported: ExportedModel, folde
             copy.mkdir()
             for name in sorted(artifact.files):
                 shutil.copyfile(store.local_path(exported.key, name), copy / name)
-            card = exported_card(
-                Path(card_path(store, version)).read_text(encoding="utf-8"),
-                exported.format,
-                exported.quantization,
-                exported.wer_before,
-                exported.wer,
-            )
-            (copy / CARD).write_text(card, encoding="utf-8")
+            card = Path(card_path(store, version)).read_text(encoding="utf-8")
+            if exported.format == "ctranslate2":
+                card = card.replace("library_name: transformers", "library_name: ctranslate2", 1)
+            (copy / CARD).write_text(f"{card.rstrip()}\n\n## This export\n\n{_about(exported)}\n", encoding="utf-8")
             copy.rename(folder)
     except OSError as error:
         raise InputError(f"The export cannot be written to {folder} ({error.strerror or error}).") from error
     return folder
 
 
-def _make(
-    store: Store, version: ModelVersion, key: str, name: Format, held: Quantization, score: DevScore, bound: float
-) -> None:
-    """Convert, score, and publish what did not move."""
-    original = in_artifact(store, version.id, version.key)
-    before = score(original)
-    if before.wer is None:
-        raise InputError(f"{version.id} cannot be scored: the dev clips have no reference words.")
-    with store.publish(key) as draft:
-        convert(original, draft.folder, name, held)
-        moved = _compared(before, score(resolve(str(draft.folder))))
-        _see_within(version, f"{name} in {held}", moved, bound)
-        draft.info |= {"wer_before": moved.before, "wer": moved.after, "made_from": original.digest}
-        draft.info |= {"low": moved.low, "high": moved.high, "clips": moved.clips}
+def _about(exported: ExportedModel) -> str:
+    return (
+        f"The weights are held in {exported.quantization}, in the format {exported.format}. On the dev clips the WER "
+        f"of this export is {percent_text(exported.wer)} %, that of the model it was made from "
+        f"{percent_text(exported.wer_before)} %, both decoded alike."
+    )
 
 
-def _compared(before: DevErrors, after: DevErrors) -> Moved:
-    """Return how far the WER moved: clips are drawn in pairs, as the two models are one but for rounding."""
-    found = paired(after.errors, before.words, before.errors)
-    if found is None or before.wer is None or after.wer is None:
-        raise InputError("The dev clips have no reference words.")
-    if found.low is None or found.high is None:  # of one clip: a word more or less says nothing
-        word = 1 / sum(before.words)
-        return Moved(before.wer, after.wer, found.delta - word, found.delta + word, 1)
-    return Moved(before.wer, after.wer, found.low, found.high, len(before.words))
+def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | None = None) -> Scorer:
+    """Return what decodes the dev split of a version's own data and counts word errors, in this process.
 
+    What was decoded before is not decoded again. ``options`` are device, precision and threads, by default one thread
+    of the processor in float32.
 
-def _sentence(moved: Moved, bound: float) -> str:
-    """Return what the dev clips say of the difference."""
-    if moved.clips is None:
-        return "The export was judged by its dev WER alone, before intervals were kept."
-    said = f"On {moved.clips} dev clips the difference is within {moved.interval} points (95 %)"
-    if moved.told(bound):
-        return f"{said}, and no more than the {100 * bound:.2f} allowed."
-    return f"{said}: so few clips cannot tell whether it is more than the {100 * bound:.2f} allowed."
-
-
-def _see_within(version: ModelVersion, what: str, moved: Moved, bound: float) -> None:
-    if moved.exceeds(bound):
-        before, after = moved.before, moved.after
-        raise ModelError(
-            f"The export of {version.title} ({what}) is refused: on dev its WER is {percent_text(after)} %, the "
-            f"model's own {percent_text(before)} %, which is {points_text(after - before, digits=2)} points, with a "
-            f"95 % interval of {moved.interval}, all of it more than the {100 * bound:.2f} allowed; choose a finer "
-            "quantization, or allow more with --bound."
+    Raises:
+        DataError: the data set of the training is not in the store.
+    """
+    about = version.about
+    name = about.dataset.partition("@")[0]
+    cards = (load_card(store, f"{name}@{number}") for number in reversed(versions(store, name)))
+    card = next((card for card in cards if card.fingerprint == about.dataset_fingerprint), None)
+    if card is None:
+        raise DataError(
+            f"{version.title} was tuned on {about.dataset} ({about.dataset_fingerprint[:12]}), which is not in "
+            f"{store.url}; stage or import it again: an export is scored on its dev clips."
         )
+    chosen = (options or DecodeOptions()).model_copy(update={"language": about.language})
+    normalizer = str(about.recipe.get("normalizer", "chilean-leaderboard"))
+
+    def score(checkpoint: Checkpoint) -> DevErrors:
+        # by its folder, so that whoever executes the job needs no registry to find it
+        placed = replace(checkpoint, id=str(checkpoint.folder))
+        what = plan_transcription(store, card, placed, split="dev", options=chosen)
+        done = 0.0
+
+        def on_audio(seconds: float) -> None:
+            nonlocal done
+            done += seconds
+            report(f"decode dev with {checkpoint.family.name}", done, what.seconds, "s of audio")
+
+        with closing(Runner(store)) as runner:
+            for job in unfinished(store, jobs(store, what)):
+                runner.execute(job, Worker(callbacks=Callbacks(on_progress=on_audio)))
+        key = score_transcription(store, what, normalizer).key
+        found = load_score(store, key).overall
+        if found.failed:
+            raise ModelError(
+                f"{checkpoint.id} failed on {found.failed} of {found.utterances} dev clips of {card.title}, so that "
+                "its WER cannot be compared; run the same command again to retry them."
+            )
+        rows = scored(utterances_of(store, key)).sort_by("id")
+        errors, words = (count_column(rows, name).tolist() for name in ("word_errors", "word_length"))
+        return DevErrors(tuple(errors), tuple(words))
+
+    return score

@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from acento.core.errors import AcentoError, InputError, ModelError, TransientError
 from acento.core.hub import causes, hub_token
 from acento.core.store import Store
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion
-
-_MADE_BY_THE_HUB = frozenset({".gitattributes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,7 @@ def push(store: Store, version: ModelVersion, repo: str, *, private: bool = Fals
         DamagedError: the version is not whole.
     """
     import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
 
     token = hub_token() or huggingface_hub.get_token()
     if token is None:
@@ -51,11 +49,17 @@ def push(store: Store, version: ModelVersion, repo: str, *, private: bool = Fals
     paths[CARD] = Path(card_path(store, version))
     api = huggingface_hub.HfApi(token=token)
     try:
-        if not _make(api, repo, private=private) and not update and _holds_something(api, repo):
-            raise InputError(
-                f"Repository {repo} is on the Hugging Face hub already: add --update to put {version.title} on top of "
-                "what it holds, or choose another name."
-            )
+        try:
+            api.create_repo(repo, private=private)
+        except HfHubHTTPError as error:
+            if error.response.status_code != 409:  # it is there already
+                raise
+            # .gitattributes is what an upload that failed leaves behind
+            if not update and set(api.list_repo_files(repo)) - {".gitattributes"}:
+                raise InputError(
+                    f"Repository {repo} is on the Hugging Face hub already: add --update to put {version.title} on top "
+                    "of what it holds, or choose another name."
+                ) from None
         commit = api.create_commit(
             repo,
             [huggingface_hub.CommitOperationAdd(name, str(path)) for name, path in paths.items()],
@@ -64,32 +68,14 @@ def push(store: Store, version: ModelVersion, repo: str, *, private: bool = Fals
     except AcentoError:
         raise
     except Exception as error:  # the libraries below raise their own, wrapped and not
-        said = _said(error, repo)
-        if said is None:
+        plain = _push_error(error, repo)
+        if plain is None:
             raise
-        raise said from error
+        raise plain from error
     return Pushed(str(commit.repo_url), commit.oid, len(paths))
 
 
-def _make(api: Any, repo: str, *, private: bool) -> bool:
-    """Make the repository; return False if it is there already."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        api.create_repo(repo, private=private)
-    except HfHubHTTPError as error:
-        if error.response.status_code != 409:
-            raise
-        return False
-    return True
-
-
-def _holds_something(api: Any, repo: str) -> bool:
-    """Tell whether a repository holds files, and is not only what an upload that failed left behind."""
-    return bool(set(api.list_repo_files(repo)) - _MADE_BY_THE_HUB)
-
-
-def _said(error: BaseException, repo: str) -> AcentoError | None:
+def _push_error(error: BaseException, repo: str) -> AcentoError | None:
     """Return what an error of the hub's libraries says, as a sentence; None where it says nothing of the hub."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
@@ -113,8 +99,8 @@ def _said(error: BaseException, repo: str) -> AcentoError | None:
                 return TransientError(
                     f"{repo} cannot be written: the Hugging Face hub answers with an error ({status})."
                 )
-            said = getattr(cause, "server_message", None) or str(cause).partition("\n")[0]
-            return InputError(f"{repo} cannot be written: the Hugging Face hub refuses it ({status}: {said}).")
+            reason = getattr(cause, "server_message", None) or str(cause).partition("\n")[0]
+            return InputError(f"{repo} cannot be written: the Hugging Face hub refuses it ({status}: {reason}).")
         if isinstance(cause, httpx.HTTPError | ConnectionError | TimeoutError):
             return TransientError("The Hugging Face hub does not answer; run the same command again.")
     return None

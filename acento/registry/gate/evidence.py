@@ -1,4 +1,5 @@
-"""What the gate looks at: a named part of a data set, and two models' scores of the very same clips, set side by side.
+"""What the gate looks at: a named part of a data set, two models' scores of the very same clips, and how often a test
+split has been looked at: the best of many models looks better on it than it is.
 
 ``demo`` is the split ``test`` of a data set, ``demo/dev`` another split, ``demo[accent=chilean]`` or
 ``demo/dev[speaker=ana]`` one accent or one speaker of it.
@@ -19,6 +20,16 @@ from acento.core.errors import InputError
 from acento.core.text.language import same_language
 from acento.data.utterance import SPLITS, primary_language
 from acento.scoring.score import FAILED, SCORED, count_column
+from collections.abc import Collection, Iterable
+
+from pydantic import BaseModel
+
+from acento.core.store import Store
+from acento.data.dataset import Card, load_card, versions
+from acento.data.utterance import ALL
+from acento.registry.runs import entries_of
+from acento.scoring.entry import Entry
+from acento.scoring.table import counted
 
 Column = Literal["accent", "speaker"]
 COLUMNS: tuple[Column, ...] = ("accent", "speaker")
@@ -62,12 +73,11 @@ class Selection(BaseModel, frozen=True, extra="forbid"):
             raise InputError(f"{text!r} names the split {split!r}; there is {', '.join(SPLITS)}.")
         if column is None:
             return cls(dataset=dataset, split=split)
-        known = next((name for name in COLUMNS if name == column), None)
-        if known is None:
+        if column not in COLUMNS:
             raise InputError(f"{text!r} filters by {column!r}; clips can be filtered by {' or '.join(COLUMNS)}.")
         if not value:
-            raise InputError(f"{text!r} filters by {known} and names none; write {known}=NAME.")
-        return cls(dataset=dataset, split=split, column=known, value=value)
+            raise InputError(f"{text!r} filters by {column} and names none; write {column}=NAME.")
+        return cls.model_validate({"dataset": dataset, "split": split, "column": column, "value": value})
 
     def __str__(self) -> str:
         split = "" if self.split == "test" else f"/{self.split}"
@@ -111,6 +121,11 @@ class Evidence:
     told: str | None = None
     """The language that the models were told to write; None: they found it out by themselves."""
 
+    @property
+    def foreign(self) -> list[str]:
+        """The languages of its clips that the models were not told to write."""
+        return foreign_languages(self.languages, self.told)
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -146,26 +161,24 @@ def pair(evidence: Evidence) -> Pairs:
             f"once in both scores (such as {odd[0]}); benchmark both on the same version of the data set."
         )
     statuses = list(zip(old["status"].to_pylist(), new["status"].to_pylist(), strict=True))
-    both = [index for index, status in enumerate(statuses) if status == (SCORED, SCORED)]
-    old_scored, new_scored = old.take(pa.array(both, pa.int64())), new.take(pa.array(both, pa.int64()))
-    references = [table["normalized_reference"].to_pylist() for table in (old_scored, new_scored)]
-    for name, one, other in zip(old_scored["id"].to_pylist(), *references, strict=True):
-        if one != other:
-            raise InputError(
-                f"The two scores of {evidence.name} have different references for {name}; "
-                "score both with the same normalizer on the same version of the data set."
-            )
-    failed = [FAILED in status for status in statuses]
+    both = [status == (SCORED, SCORED) for status in statuses]
+    old, new = (table.filter(pa.array(both, pa.bool_())) for table in (old, new))
+    differing = old.filter(pc.not_equal(old["normalized_reference"], new["normalized_reference"]))["id"].to_pylist()
+    if differing:
+        raise InputError(
+            f"The two scores of {evidence.name} have different references for {differing[0]}; "
+            "score both with the same normalizer on the same version of the data set."
+        )
+    failed = sum(FAILED in status for status in statuses)
     lost = [name for name, (before, after) in zip(ids, statuses, strict=True) if before != FAILED and after == FAILED]
-    texts = [table["normalized_hypothesis"].to_pylist() for table in (old_scored, new_scored)]
     return Pairs(
-        lengths=count_column(old_scored, "word_length"),
-        incumbent=count_column(old_scored, "word_errors"),
-        candidate=count_column(new_scored, "word_errors"),
-        speakers=tuple(old_scored["speaker"].to_pylist()),
-        same_texts=texts[0] == texts[1],
-        left_out=sum(failed),
-        without_reference=len(ids) - len(both) - sum(failed),
+        lengths=count_column(old, "word_length"),
+        incumbent=count_column(old, "word_errors"),
+        candidate=count_column(new, "word_errors"),
+        speakers=tuple(old["speaker"].to_pylist()),
+        same_texts=old["normalized_hypothesis"] == new["normalized_hypothesis"],
+        left_out=failed,
+        without_reference=len(ids) - sum(both) - failed,
         lost=tuple(lost),
     )
 
@@ -176,15 +189,57 @@ def foreign_languages(languages: Collection[str], told: str | None) -> list[str]
     >>> foreign_languages({"es-CL", "es"}, "es"), foreign_languages({"en"}, "es"), foreign_languages({"en"}, None)
     ([], ['en'], [])
     """
-    if told is None:
-        return []
-    return sorted(language for language in languages if not _same(language, told))
+
+    def same(language: str, told: str) -> bool:
+        try:
+            return primary_language(language) == primary_language(told) or same_language(language, told)
+        except InputError:
+            return False
+
+    return [] if told is None else sorted(language for language in languages if not same(language, told))
 
 
-def _same(language: str, told: str) -> bool:
-    if primary_language(language) == primary_language(told):
-        return True
-    try:
-        return same_language(language, told)
-    except InputError:
-        return False
+class SplitUse(BaseModel, frozen=True):
+    """How many models a test split has judged so far, in how many runs."""
+
+    dataset: str
+    split: str
+    models: int
+    """Different by content: a model that was run twice is one."""
+    runs: int
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know of it."""
+        where = f"the {self.split} split of {self.dataset}"
+        if not self.models:
+            return f"No model has been judged on {where} before."
+        return (
+            f"{where[0].upper()}{where[1:]} has judged {counted(self.models, 'model')} in {counted(self.runs, 'run')} "
+            "so far; each further look makes the best of them look better than it is."
+        )
+
+
+def count_uses(entries: Iterable[Entry], dataset: str, fingerprints: Collection[str], split: str) -> SplitUse:
+    """Count the models and runs among ``entries`` that were measured on a split of some versions, in part or whole.
+
+    A run on all splits together has looked at each of them.
+    """
+    looks = [entry for entry in entries if entry.split in (split, ALL) and entry.dataset_fingerprint in fingerprints]
+    return SplitUse(
+        dataset=dataset,
+        split=split,
+        models=len({entry.model_hash for entry in looks}),
+        runs=len({entry.run for entry in looks}),
+    )
+
+
+def split_use(store: Store, card: Card, split: str = "test") -> SplitUse:
+    """Count every finished run in the store on a split of a data set.
+
+    All its versions count: a clip never moves from one split to another, so that each version's test split holds those
+    of the versions before.
+    """
+    fingerprints = {load_card(store, f"{card.name}@{number}").fingerprint for number in versions(store, card.name)}
+    entries = (entry for run in store.list("runs") for entry, _ in entries_of(store, run))
+    return count_uses(entries, card.name, fingerprints | {card.fingerprint}, split)

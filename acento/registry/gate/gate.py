@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from acento.core.errors import InputError
-from acento.registry.gate.evidence import Evidence, Pairs, foreign_languages, pair
-from acento.registry.gate.split_use import SplitUse
+from acento.registry.gate.evidence import Evidence, Pairs, pair
+from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import (
     BY_NUMBERS,
     GateVerdict,
@@ -26,7 +26,7 @@ from acento.registry.gate.verdict import (
     notes,
     sentence_of,
 )
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, PairedDifference, paired
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired
 from acento.scoring.compare import SPEAKERS
 from acento.scoring.power import detectable
 from acento.scoring.score import rate_of
@@ -56,8 +56,7 @@ def decide(
         unit: what is drawn; None draws speakers where a set has at least ``SPEAKERS`` of them, else clips.
         against: what the incumbent is called in the sentences.
         uses: how often the test set has been looked at, to be said with the answer.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        resamples, seed: of the bootstrap.
 
     Raises:
         InputError: the two models were measured on other clips or under another normalizer, two guards have one name,
@@ -107,12 +106,11 @@ def _judge(evidence: Evidence, role: Role, bound: float, level: float, unit: Uni
     draws = Draws(**draws, groups=groups)
     found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, **draws)
     visible = detectable(pairs.incumbent, pairs.lengths, pairs.candidate, groups=groups, unit=drawn, alpha=1 - level)
-    reason = _reason(evidence, role, pairs, found, units, bound, level)
     verdict = SetVerdict(
         name=evidence.name,
         role=role,
-        passed=reason == "holds",
-        reason=reason,
+        passed=True,
+        reason="holds",
         sentence="",
         clips=len(pairs.lengths),
         words=int(pairs.lengths.sum()),
@@ -126,31 +124,24 @@ def _judge(evidence: Evidence, role: Role, bound: float, level: float, unit: Uni
         **(asdict(found) if found else dict.fromkeys(("delta", "low", "high", "upper", "p_value"))),
         detectable=visible and visible.difference,
     )
+    reason = _reason(verdict, evidence, pairs, bound)
+    verdict = verdict.model_copy(update={"reason": reason, "passed": reason == "holds"})
     power = f" {visible.sentence}" if visible and reason == "no gain" else ""
-    sentence = sentence_of(verdict, evidence, pairs, bound, level) + power
-    return verdict.model_copy(update={"sentence": sentence})
+    return verdict.model_copy(update={"sentence": sentence_of(verdict, evidence, pairs, bound, level) + power})
 
 
-def _reason(
-    evidence: Evidence,
-    role: Role,
-    pairs: Pairs,
-    found: PairedDifference | None,
-    units: int,
-    bound: float,
-    level: float,
-) -> Reason:
+def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float) -> Reason:
     """Return the first reason against the candidate: what was not measured rightly comes before what was measured."""
-    if foreign_languages(evidence.languages, evidence.told):
+    if evidence.foreign:
         return "other language"
     if pairs.lost:
         return "lost clips"
-    if found is None:
+    if verdict.delta is None:
         return "not scored"
-    if units < fewest_units(level, role) or found.high is None or found.upper is None:
+    if verdict.units < verdict.fewest or verdict.high is None or verdict.upper is None:
         return "too few"
-    if role == "guard":
-        return "holds" if found.upper <= bound else "loss"
+    if verdict.role == "guard":
+        return "holds" if verdict.upper <= bound else "loss"
     if pairs.same_texts:
         return "same texts"
-    return "holds" if found.high < 0 else "no gain"
+    return "holds" if verdict.high < 0 else "no gain"

@@ -12,28 +12,10 @@ from acento.data.utterance import primary_language
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select
 from acento.registry.gate.gate import BOUND, decide
-from acento.registry.gate.split_use import split_use
+from acento.registry.gate.evidence import split_use
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.runs import entries_of, utterances_of
 from acento.scoring.entry import Entry
-
-
-class RunScores:
-    """The scores of a run, found by a model's digest and a selection of clips."""
-
-    def __init__(self, store: Store, run: str) -> None:
-        """Read what the run put on the leaderboard."""
-        self._store = store
-        self._entries = {
-            (entry.model_hash, entry.dataset_fingerprint, entry.split): (entry, key)
-            for entry, key in entries_of(store, f"runs/{run}")
-        }
-
-    def find(self, digest: str, selection: Selection) -> tuple[Entry, pa.Table] | None:
-        """Return a model's entry and its table of the selected clips; None where the run has not measured it there."""
-        card = load_card(self._store, selection.dataset)
-        found = self._entries.get((digest, card.fingerprint, selection.split))
-        return None if found is None else (found[0], select(utterances_of(self._store, found[1]), selection))
 
 
 class Question(BaseModel, frozen=True):
@@ -53,6 +35,15 @@ class Question(BaseModel, frozen=True):
     def datasets(self) -> list[str]:
         """Every data set that has to be benchmarked, each once."""
         return list(dict.fromkeys(one.dataset for one in (self.test, *self.guards)))
+
+
+def find_score(store: Store, run: str, digest: str, selection: Selection) -> tuple[Entry, pa.Table] | None:
+    """Return a model's entry and its table of the selected clips; None where the run has not measured it there."""
+    wanted = digest, load_card(store, selection.dataset).fingerprint, selection.split
+    for entry, key in entries_of(store, f"runs/{run}"):
+        if (entry.model_hash, entry.dataset_fingerprint, entry.split) == wanted:
+            return entry, select(utterances_of(store, key), selection)
+    return None
 
 
 def ask(
@@ -98,23 +89,17 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
     Raises:
         InputError: the run lacks one of them.
     """
-    scores = RunScores(store, run)
-
-    def table(selection: Selection, model: Checkpoint) -> pa.Table:
-        found = scores.find(model.digest, selection)
-        if found is None:
-            raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
-        return found[1]
 
     def evidence(selection: Selection) -> Evidence:
+        tables = []
+        for model in (incumbent, candidate):
+            found = find_score(store, run, model.digest, selection)
+            if found is None:
+                raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
+            tables.append(found[1])
         languages = _languages(store, selection)
-        return Evidence(
-            name=str(selection),
-            incumbent=table(selection, incumbent),
-            candidate=table(selection, candidate),
-            languages=languages,
-            told=_meant(question.language, languages, _languages(store, question.test)) or _told(languages),
-        )
+        told = _meant(question.language, languages, _languages(store, question.test)) or _told(languages)
+        return Evidence(str(selection), *tables, languages=languages, told=told)
 
     return decide(
         evidence(question.test),

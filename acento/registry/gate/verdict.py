@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from acento.registry.gate.evidence import Evidence, Pairs, foreign_languages
-from acento.registry.gate.split_use import SplitUse
+from acento.registry.gate.evidence import Evidence, Pairs
+from acento.registry.gate.evidence import SplitUse
 from acento.scoring.score import Rate
 from acento.scoring.table import counted, interval_text, points_text
 
@@ -18,15 +18,36 @@ Reason = Literal["holds", "other language", "not scored", "lost clips", "too few
 BY_NUMBERS: tuple[Reason, ...] = ("no gain", "loss")
 """Reasons that a smaller step away from the base may mend."""
 
-
-_SHORTLY: dict[Reason, str] = {
-    "other language": "clips in another language",
-    "not scored": "nothing scored",
-    "lost clips": "clips that only the candidate failed",
-    "too few": "too few clips",
-    "same texts": "identical texts",
-    "no gain": "no significant gain",
-    "loss": "a loss beyond the bound",
+_REFUSALS: dict[Reason, tuple[str, str]] = {
+    "other language": (
+        "clips in another language",
+        "its clips are in {foreign}, and the models were set to write {evidence.told}: its WER means nothing; "
+        "benchmark the set in its own language.",
+    ),
+    "not scored": (
+        "nothing scored",
+        "no clip has a reference word and a score by both models; the gate cannot decide.",
+    ),
+    "lost clips": (
+        "clips that only the candidate failed",
+        "the candidate failed on {set.lost} clips that the incumbent transcribed (such as {pairs.lost[0]}); run its "
+        "benchmark again: only failed clips are retried.",
+    ),
+    "too few": (
+        "too few clips",
+        "{counted} {are} too few for a meaningful interval; at least {set.fewest} {set.unit}s are needed.",
+    ),
+    "same texts": (
+        "identical texts",
+        "both models wrote the same text for all {set.clips} clips: there is no gain.",
+    ),
+    "no gain": ("no significant gain", "{numbers}; no significant gain."),
+    "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound:.1f} that a guard allows."),
+}
+"""Why a set refuses: in short for the headline, and in a sentence."""
+_HOLDS: dict[Role, str] = {
+    "test": "{numbers}; a gain.",
+    "guard": "{numbers}; {loss}, within the bound of {bound:.1f}.",
 }
 
 
@@ -79,42 +100,20 @@ class GateVerdict(BaseModel, frozen=True):
 
 def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, level: float) -> str:
     """Return what a set says, with its numbers."""
+    facts: dict[str, object] = {"counted": _counted(verdict), "bound": 100 * bound}
+    if verdict.p_value is not None:
+        before, after = (rate.text(digits=1, unit=" %") for rate in (verdict.incumbent, verdict.candidate))
+        difference = points_text(verdict.delta) + " points" + interval_text(verdict.low, verdict.high, sign="+")
+        facts["numbers"] = (
+            f"WER {before} before, {after} after: {difference}, p = {verdict.p_value:.2g}, {facts['counted']}"
+        )
+        facts["loss"] = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
+    said = _HOLDS[verdict.role] if verdict.reason == "holds" else _REFUSALS[verdict.reason][1]
+    foreign = ", ".join(evidence.foreign)
+    are = "is" if verdict.units == 1 else "are"
+    sentence = said.format(set=verdict, evidence=evidence, pairs=pairs, foreign=foreign, are=are, **facts)
     left_out = f" {pairs.left_out} clips are left out: one of the two failed on them." if pairs.left_out else ""
-    return f"{verdict.name}: {_said(verdict, evidence, pairs, bound, level)}{left_out}"
-
-
-def _said(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, level: float) -> str:
-    if verdict.reason == "other language":
-        foreign = ", ".join(foreign_languages(evidence.languages, evidence.told))
-        return (
-            f"its clips are in {foreign}, and the models were set to write {evidence.told}: its WER means "
-            "nothing; benchmark the set in its own language."
-        )
-    if verdict.reason == "lost clips":
-        return (
-            f"the candidate failed on {verdict.lost} clips that the incumbent transcribed (such as {pairs.lost[0]}); "
-            "run its benchmark again: only failed clips are retried."
-        )
-    if verdict.reason == "not scored":
-        return "no clip has a reference word and a score by both models; the gate cannot decide."
-    if verdict.reason == "too few":
-        return (
-            f"{_counted(verdict)} {'is' if verdict.units == 1 else 'are'} too few for a meaningful interval; "
-            f"at least {verdict.fewest} {verdict.unit}s are needed."
-        )
-    if verdict.reason == "same texts":
-        return f"both models wrote the same text for all {verdict.clips} clips: there is no gain."
-    numbers = (
-        f"WER {_rate(verdict.incumbent)} before, {_rate(verdict.candidate)} after: "
-        f"{points_text(verdict.delta)} points{interval_text(verdict.low, verdict.high, sign='+')}, "
-        f"p = {verdict.p_value:.2g}, {_counted(verdict)}"
-    )
-    if verdict.role == "test":
-        return f"{numbers}; {'a gain' if verdict.passed else 'no significant gain'}."
-    loss = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
-    if verdict.passed:
-        return f"{numbers}; {loss}, within the bound of {100 * bound:.1f}."
-    return f"{numbers}; {loss}, more than the {100 * bound:.1f} that a guard allows."
+    return f"{verdict.name}: {sentence}{left_out}"
 
 
 def headline(judged: Sequence[SetVerdict], against: str) -> str:
@@ -122,7 +121,7 @@ def headline(judged: Sequence[SetVerdict], against: str) -> str:
     if all(one.passed for one in judged):
         guards = ", and no guard lost more than the bound" if judged[1:] else ""
         return f"Passed: the candidate is better than {against}{guards}."
-    why = [f"{_SHORTLY[one.reason]} on {one.name}" for one in judged if not one.passed]
+    why = [f"{_REFUSALS[one.reason][0]} on {one.name}" for one in judged if not one.passed]
     return f"Refused, compared with {against}: {', '.join(why)}."
 
 
@@ -150,7 +149,3 @@ def notes(judged: Sequence[SetVerdict], offer: bool, uses: SplitUse | None) -> l
 def _counted(verdict: SetVerdict) -> str:
     clips = counted(verdict.clips, "clip")
     return clips if verdict.unit == "clip" else f"{clips} of {verdict.units} speakers"
-
-
-def _rate(rate: Rate) -> str:
-    return rate.text(digits=1, unit=" %")

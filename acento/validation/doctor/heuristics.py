@@ -1,11 +1,11 @@
-"""Signs that something is wrong with a clip, told from what a base model heard: functions of texts and measures.
+"""Signs that something is wrong with a clip, told from what a base model transcribed: functions of texts and measures.
 
 Every kind of suspicion gives a score on one scale, that of a robust z-score (how many deviations from the usual), at
 most ``CAP`` but for exchanged transcripts, of which there is a second witness. What is found is to be listened to.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -36,7 +36,7 @@ class Kind(StrEnum):
     WRONG_LANGUAGE = "wrong_language"
     CUT_START = "cut_start"
     CUT_END = "cut_end"
-    """The audio begins or ends in the middle of speech, and there words of the text were not heard."""
+    """The audio begins or ends in the middle of speech, and words of the text there are missing from the transcript."""
     TEXT_TOO_LONG = "text_too_long"
     TEXT_TOO_SHORT = "text_too_short"
     """For the length of the audio, beside what the speaker usually says in a second."""
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TranscribedClip:
-    """A clip with a reference, what the model heard (None: it failed), and what was measured of it."""
+    """A clip with a reference, what the model transcribed (None: it failed), and what was measured of it."""
 
     id: str
     split: str
@@ -73,11 +73,11 @@ class Case:
     wer: float | None = None
     cer: float | None = None
     usual: tuple[str, float] = ("", 0.0)
-    found: list[tuple[Kind, float, str]] | None = None
+    found: list[tuple[Kind, float, str]] = field(default_factory=list)
     hint: TranscribedClip | None = None
 
-    def note(self, kind: Kind, score: float, sentence: str) -> None:
-        self.found = [*(self.found or []), (kind, score, sentence)]
+    def add(self, kind: Kind, score: float, sentence: str) -> None:
+        self.found.append((kind, score, sentence))
 
     @property
     def z(self) -> float:
@@ -120,12 +120,12 @@ def _groups(cases: Sequence[Case]) -> Iterable[tuple[str, list[int], list[int]]]
         yield f"speaker {speaker}", mine[speaker], mine[speaker]
 
 
-def find_errors(heard: Sequence[Case]) -> None:
+def find_errors(transcribed: Sequence[Case]) -> None:
     """Compare error rates with what is usual."""
-    cases = [case for case in heard if case.reference]
-    for case in heard:
+    cases = [case for case in transcribed if case.reference]
+    for case in transcribed:
         if not case.reference and case.hypothesis:
-            case.note(Kind.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, but the model transcribed some.")
+            case.add(Kind.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, but the model transcribed some.")
     words = [count_words(case.reference, case.hypothesis) for case in cases]
     letters = [count_characters(case.reference, case.hypothesis) for case in cases]
     sizes = [
@@ -146,17 +146,17 @@ def find_errors(heard: Sequence[Case]) -> None:
         if case.z >= SUSPICIOUS_Z:
             said = f"{case.wer:.0%} WER, where {case.usual[0]} usually has {case.usual[1]:.0%}."
             nothing = "" if case.hypothesis else " The model's transcript is empty."
-            case.note(Kind.WRONG_TRANSCRIPT, min(case.z, CAP), said + nothing)
+            case.add(Kind.WRONG_TRANSCRIPT, min(case.z, CAP), said + nothing)
 
 
-def find_swaps(heard: Sequence[Case]) -> None:
-    """Find clips in which the text of another was heard: only the most wrong are compared with every reference."""
+def find_swaps(transcribed: Sequence[Case]) -> None:
+    """Find clips transcribed as the text of another: only the most wrong are compared with every reference."""
     from rapidfuzz.distance import Levenshtein
     from rapidfuzz.process import cdist
 
-    wrong = most_wrong(case for case in heard if len(case.hypothesis) >= _LEAST_LETTERS)
+    wrong = most_wrong(case for case in transcribed if len(case.hypothesis) >= _LEAST_LETTERS)
     owners: dict[str, Case] = {}
-    for case in heard:
+    for case in transcribed:
         owners.setdefault(case.reference, case)
     texts, queries = sorted(owners), [case.hypothesis for case in wrong]
     best = [(0.0, "")] * len(wrong)
@@ -174,17 +174,17 @@ def find_swaps(heard: Sequence[Case]) -> None:
         case.hint = other.clip
         both = ", and in that clip the text of this one: the two are likely exchanged." if mutual else "."
         said = f"The model transcribed the text of {other.clip.id} ({likeness:.0%} alike, its own {own:.0%}){both}"
-        case.note(Kind.SWAPPED, CAP + 8 * (likeness - own), said)
+        case.add(Kind.SWAPPED, CAP + 8 * (likeness - own), said)
 
 
 def most_wrong(cases: Iterable[Case]) -> list[Case]:
-    """Return the cases in which much was misheard, the worst first, and no more than can be looked at closely."""
+    """Return the cases with many errors, the worst first, and no more than can be looked at closely."""
     wrong = [case for case in cases if (case.cer or 0.0) >= _WRONG]
     return sorted(wrong, key=lambda case: (-(case.cer or 0.0), case.clip.id))[:_CANDIDATES]
 
 
 def find_cuts(case: Case) -> None:
-    """Find clips whose audio is loud at an end where the rest of the text was not heard."""
+    """Find clips whose audio is loud at an end where the transcript lacks the rest of the text."""
     edges = (
         (Kind.CUT_END, "ends", "last", case.clip.end_db, case.reference, case.hypothesis),
         (Kind.CUT_START, "begins", "first", case.clip.start_db, case.reference[::-1], case.hypothesis[::-1]),
@@ -199,21 +199,21 @@ def find_cuts(case: Case) -> None:
                 f"The audio {verb} in the middle of speech ({level:+.0f} dB), and the {which} “{lost}” is missing from "
                 "the model's transcript."
             )
-            case.note(kind, min(CAP, RATE_Z + 16 * missing / len(reference)), said)
+            case.add(kind, min(CAP, RATE_Z + 16 * missing / len(reference)), said)
 
 
 def missing_end(reference: str, hypothesis: str) -> int:
-    """Return how many characters at the reference's end were not heard; 0 if few, or if the rest is not alike.
+    """Return how many characters at the reference's end the hypothesis lacks; 0 if few, or if the rest is not alike.
 
     >>> missing_end("la casa del bosque", "la casa de"), missing_end("la casa roja", "el perro")
     (8, 0)
     """
     from rapidfuzz.distance import Levenshtein
 
-    heard = min(range(len(reference) + 1), key=lambda n: (Levenshtein.distance(reference[:n], hypothesis), -n))
-    missing = len(reference) - heard
-    errors = Levenshtein.distance(reference[:heard], hypothesis)
-    return missing if missing >= _CUT_LETTERS and errors <= _CUT_ERRORS * heard else 0
+    errors, negative = min((Levenshtein.distance(reference[:n], hypothesis), -n) for n in range(len(reference) + 1))
+    present = -negative
+    missing = len(reference) - present
+    return missing if missing >= _CUT_LETTERS and errors <= _CUT_ERRORS * present else 0
 
 
 def find_rates(cases: Sequence[Case]) -> None:
@@ -227,4 +227,4 @@ def find_rates(cases: Sequence[Case]) -> None:
             if abs(z[index]) >= RATE_Z:
                 kind = Kind.TEXT_TOO_LONG if z[index] > 0 else Kind.TEXT_TOO_SHORT
                 said = f"{rates[index]:.1f} characters for each second, where {whose} usually has {usual:.1f}."
-                spoken[index].note(kind, min(abs(z[index]), CAP), said)
+                spoken[index].add(kind, min(abs(z[index]), CAP), said)

@@ -11,8 +11,7 @@ from acento.core.templates import render
 from acento.core.version import VERSION
 from acento.data.dataset import CLIPS, Card
 from acento.data.splits import prompt_of
-from acento.validation.doctor.findings import Suspect
-from acento.validation.doctor.report import COLUMNS, FINDINGS, DoctorReport, findings_row
+from acento.validation.doctor.findings import COLUMNS, FINDINGS, DoctorReport, Suspect, findings_row
 
 SHOWN = 60
 SOUND_BYTES = 12_000_000

@@ -9,9 +9,9 @@ from tiny_whisper import make_whisper
 
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
-from acento.registry import smaller_step as between
+from acento.registry import interpolation as between
 from acento.registry.model_version import ModelVersion
-from acento.registry.smaller_step import RATIOS, smaller_step
+from acento.registry.interpolation import RATIOS, smaller_step
 
 
 @pytest.fixture

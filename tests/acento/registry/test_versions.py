@@ -16,11 +16,10 @@ from acento.core.errors import DamagedError, InputError, ModelError, StoreError
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.card.card import model_card  # noqa: F401  (imported before a process is forked)
-from acento.registry.card.learned import read_history
 from acento.registry.model_version import CARD, HISTORY
 from acento.registry.promotion import promote
 from acento.registry.publishing import publish_model
-from acento.registry.versions import find_version, model_names, versions
+from acento.registry.versions import find_version, model_names, read_history, versions
 
 _NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

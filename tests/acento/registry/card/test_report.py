@@ -9,12 +9,12 @@ from judged import World, made_world
 from acento.core.errors import DamagedError, InputError
 from acento.registry.aliases import history
 from acento.registry.card.card import model_card
-from acento.registry.card.learned import read_history
-from acento.registry.card.publishing import publish_report, report_of
+from acento.registry.card.card import publish_report, report_of
 from acento.registry.card.report import card_path, latest_report
 from acento.registry.gate.judging import Question
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.promotion import promote
+from acento.registry.versions import read_history
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def test_without_the_base_there_is_no_before(world: World) -> None:
 def test_reports_follow_one_another_and_the_very_same_is_published_once(world: World) -> None:
     assert latest_report(world.store, world.version) is None
     first = publish_report(world.store, world.version, world.report())
-    assert first.key == f"{world.version.folder_key}/reports/0001"
-    assert publish_report(world.store, world.version, world.report(created="later")).key == first.key
+    assert first == f"{world.version.folder_key}/reports/0001"
+    assert publish_report(world.store, world.version, world.report(created="later")) == first
     second = publish_report(world.store, world.version, world.report(runs=("run-1", "run-2")))
-    assert second.key.endswith("reports/0002")
+    assert second.endswith("reports/0002")
     last = latest_report(world.store, world.version)
     assert last is not None
-    assert (last.key, last.report.runs) == (second.key, ("run-1", "run-2"))
-    assert card_path(world.store, world.version) == str(world.store.root / second.key / "README.md")
+    assert (last.key, last.report.runs) == (second, ("run-1", "run-2"))
+    assert card_path(world.store, world.version) == str(world.store.root / second / "README.md")
 
 
 def test_a_report_of_another_model_is_refused(world: World) -> None:

@@ -17,8 +17,8 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import convert
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.export.exporting import DevErrors, DevScore, ExportedModel, export_model, hand_out
-from acento.registry.export.scoring import dev_scorer
+from acento.registry.export.exporting import DevErrors, ExportedModel, Scorer, export_model, hand_out
+from acento.registry.export.exporting import dev_scorer
 from acento.registry.model_version import ModelVersion
 
 
@@ -39,7 +39,7 @@ def version(store: LocalStore, model: Path) -> ModelVersion:
     return registered(store, model)
 
 
-def errors(original: int, exported: int, asked: list[Checkpoint] | None = None, clips: int = 100) -> DevScore:
+def errors(original: int, exported: int, asked: list[Checkpoint] | None = None, clips: int = 100) -> Scorer:
     """Return a scorer by which the version makes so many errors in 1000 words, and an export so many."""
 
     def score(checkpoint: Checkpoint) -> DevErrors:

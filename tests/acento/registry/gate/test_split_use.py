@@ -9,7 +9,7 @@ from made_up import good, make_set
 
 from acento.core.store.local import LocalStore
 from acento.core.text import normalizer
-from acento.registry.gate.split_use import SplitUse, count_uses, split_use
+from acento.registry.gate.evidence import SplitUse, count_uses, split_use
 from acento.scoring.entry import Entry
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
 

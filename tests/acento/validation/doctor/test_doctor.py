@@ -22,10 +22,9 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
 from acento.validation.doctor.examination import Examined, examine, plan_examination
-from acento.validation.doctor.findings import Suspect, diagnose
+from acento.validation.doctor.findings import COLUMNS, Suspect, diagnose, findings_csv, load_findings
 from acento.validation.doctor.heuristics import TranscribedClip, missing_end
 from acento.validation.doctor.page import SHOWN, marked, page
-from acento.validation.doctor.report import COLUMNS, findings_csv, load_findings
 
 BASIC = normalizer("basic")
 TEXTS = sentences("neutral", 60)

@@ -20,10 +20,9 @@ from acento.inference.reading import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
-from acento.validation.doctor.examination import plan_examination
+from acento.validation.doctor.examination import plan_examination, spoken_languages
 from acento.validation.doctor.findings import Suspect, diagnose
 from acento.validation.doctor.heuristics import TranscribedClip
-from acento.validation.doctor.language_id import spoken_languages
 from acento.validation.doctor.languages import Listen
 
 TEXT = "los vecinos han comprado pescado fresco en el mercado"

@@ -15,7 +15,7 @@ from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.validation.doctor.examination import examine, plan_examination
-from acento.validation.doctor.report import load_findings
+from acento.validation.doctor.findings import load_findings
 
 pytestmark = pytest.mark.slow
 CLIPS, SWAPPED = 100, 10

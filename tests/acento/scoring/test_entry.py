@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer
-from acento.scoring.entry import Conditions, Entry, Speed
-from acento.scoring.export import ScoredRun, write_results
+from acento.scoring.entry import Conditions, Entry, ScoredRun, Speed, write_results
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
 
 CHILEAN = normalizer("chilean-leaderboard")
