@@ -77,7 +77,7 @@ class Unavailable(Exception):  # noqa: N818 - a finding, not a failure
 def _speak(folder: Path) -> None:
     from acento.data.demo import write_demo
 
-    write_demo(folder, lambda *_: None)
+    write_demo(folder)
 
 
 @contextmanager

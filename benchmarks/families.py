@@ -289,7 +289,7 @@ Decode = Callable[[list[Clip]], tuple[list[str | None], float]]
 
 def read_real(name: str, count: int) -> list[Clip]:
     """Return test clips in the language that a model is given."""
-    from acento.data.demo.real.clips import read_demo
+    from acento.data.demo.real.speech import read_demo
 
     return [(clip.text, clip.audio) for clip in read_demo(REAL[name], "test", count)]
 

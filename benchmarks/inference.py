@@ -87,7 +87,7 @@ def compare_real(options: argparse.Namespace) -> None:
     """Print a table of all sides on published weights and human speech."""
     from acento.core.text import normalizer
     from acento.data.demo.real import fetch_weights
-    from acento.data.demo.real.clips import read_demo
+    from acento.data.demo.real.speech import read_demo
     from acento.data.demo.real.weights import CT2, HF
     from acento.models.base import DecodeOptions
     from acento.models.checkpoints.resolver import resolve

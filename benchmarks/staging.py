@@ -189,12 +189,10 @@ def stage_manifest(folder: str, clips: str) -> None:
         for index, chunk in enumerate(chunks):
             key = chunk.key
             known = {
-                one.item.id: Known(
-                    bytes.fromhex(one.digest), one.split, bytes.fromhex(sha256(one.item.id.encode())), key
-                )
+                one.item.id: Known.of(one.digest, one.split, sha256(one.item.id.encode()), key)
                 for one in chunk.candidates
             }
-            yield index, StagedChunk(key, len(known), 0.5 * len(known), (), known)
+            yield index, StagedChunk(key, 0.5 * len(known), (), known)
 
     staging.run_chunks = undecoded
     where = str(Path(folder) / "manifest.jsonl")

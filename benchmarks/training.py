@@ -153,7 +153,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 def read_real(count: int) -> list[tuple[str, Any]]:
     """Return texts and samples (int16, 16 kHz) of Dutch training clips."""
-    from acento.data.demo.real.clips import read_demo
+    from acento.data.demo.real.speech import read_demo
 
     return [(clip.text, (clip.audio * 32768).astype(np.int16)) for clip in read_demo("nl", "train", count)]
 

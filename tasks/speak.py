@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from acento.core.progress import report
 from acento.data.demo import demo_written, write_demo
 from tasks.artifacts import artifact_key
 from tasks.policy import cached, step
@@ -15,5 +14,5 @@ def speak_demo(folder: str) -> str:
     if demo_written(Path(folder)):
         return cached(folder)
     with progress_artifact(artifact_key("speak", "demo"), "Speaking the demo set"):
-        write_demo(Path(folder), lambda done, total: report("speak the demo set", done, total, "clips"))
+        write_demo(Path(folder))
     return folder

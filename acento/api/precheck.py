@@ -9,13 +9,13 @@ from pathlib import Path
 from acento.core.errors import InputError, ModelError
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of, load_card, read_clips
-from acento.models.checkpoints.adapters import check_base
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.completed import check_parts
+from acento.models.checkpoints.converted import check_base
 from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse, with_engine
-from acento.models.checkpoints.resolver import seen_here
+from acento.models.checkpoints.resolver import find_local
 from acento.models.checkpoints.weights import is_adapter
-from acento.models.languages import told
+from acento.models.languages import language_code
 from acento.registry.gate.evidence import Selection
 from acento.registry.gate.judging import ask
 from acento.registry.versions import find_version
@@ -71,7 +71,7 @@ def check_model(store: Store, name: str, *, installed: bool = True, languages: I
     if name.startswith(REGISTRY):
         find_version(store, name.removeprefix(REGISTRY).partition(":")[0])
         return
-    if (seen := seen_here(name)) is None:
+    if (seen := find_local(name)) is None:
         folder = Path(parse(name).base).expanduser()
         if is_adapter(folder):
             check_base(name, folder)
@@ -143,7 +143,7 @@ def _check_languages(checkpoint: Checkpoint, languages: Collection[str]) -> None
     refused: list[InputError] = []
     for language in sorted(languages):
         try:
-            told(checkpoint, language)
+            language_code(checkpoint, language)
         except InputError as error:
             refused.append(error)
     if refused and len(refused) == len(languages):

@@ -72,6 +72,11 @@ def name_and_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its class where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def for_another_process(error: BaseException) -> RuntimeError:
     """Return an error that nobody foresaw for another process, where its own class may not be known.
 

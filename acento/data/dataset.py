@@ -106,23 +106,22 @@ def load_card(store: Store, name: str) -> Card:
     if not known:
         names = ", ".join(dataset_names(store)) or "none is staged yet: acento stage SOURCE --name NAME"
         raise DataError(f"There is no data set {base!r} in {store.url} (there is: {names}).")
-    number = known[-1]
-    if wanted:
-        number = int(wanted.removeprefix("v")) if wanted.removeprefix("v").isdecimal() else -1
-        if number not in known:
-            raise DataError(f"Data set {base!r} has no version {wanted!r} (it has {', '.join(map(str, known))}).")
+    digits = wanted.removeprefix("v") if wanted else str(known[-1])
+    number = int(digits) if digits.isdecimal() else -1
+    if number not in known:
+        raise DataError(f"Data set {base!r} has no version {wanted!r} (it has {', '.join(map(str, known))}).")
     return Card.model_validate_json(store.read_bytes(version_key(base, number), _CARD))
 
 
-def all_cards(store: Store) -> Iterator[Card]:
-    """Yield the card of every version of every data set.
+def cards_of(store: Store, name: str) -> list[Card]:
+    """Return the cards of all versions of a data set, oldest first; empty if there is none."""
+    return [load_card(store, f"{name}@{number}") for number in versions(store, name)]
 
-    Raises:
-        StoreError: one is damaged.
-    """
+
+def all_cards(store: Store) -> Iterator[Card]:
+    """Yield the card of every version of every data set."""
     for name in dataset_names(store):
-        for number in versions(store, name):
-            yield load_card(store, f"{name}@{number}")
+        yield from cards_of(store, name)
 
 
 def mark_live(store: Store, _: Mapping[str, Group], live: Live) -> None:
@@ -143,10 +142,8 @@ def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[C
         DataError: the split is not one of the data set's, or has no clips.
     """
     if split is not None and not clips_in(card, split):
-        have = (
-            ", ".join(f"{name} ({card.splits[name]})" for name in SPLITS if card.splits.get(name)) or "no clip at all"
-        )
-        raise DataError(f"Data set {card.title} has no clips in split {split!r}; it has {have}.")
+        have = ", ".join(f"{name} ({card.splits[name]})" for name in SPLITS if card.splits.get(name))
+        raise DataError(f"Data set {card.title} has no clips in split {split!r}; it has {have or 'no clip at all'}.")
     for part in card.parts:
         table = pq.read_table(store.local_path(part.key, CLIPS), columns=META_COLUMNS)
         for row, values in enumerate(table.to_pylist()):
@@ -175,10 +172,9 @@ def language_of(store: Store, card: Card, splits: Sequence[str]) -> str | None:
     primary = {primary_language(language) for language in found if language is not None}
     if None in found or not primary:
         return None
-    if len(primary) == 1:
-        return primary.pop()
-    try:
-        bases = {resolve_language(language).base for language in primary}
-    except InputError:
-        return None
-    return bases.pop() if len(bases) == 1 else None
+    if len(primary) > 1:
+        try:
+            primary = {resolve_language(language).base for language in primary}
+        except InputError:
+            return None
+    return primary.pop() if len(primary) == 1 else None

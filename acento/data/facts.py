@@ -1,30 +1,29 @@
 """Facts of a staged data set, and the changes between two versions of it."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from acento.core.errors import InputError
 from acento.core.store import Store
-from acento.data.dataset import Card, DataPart, load_card, read_clips, read_rejected, versions
+from acento.data.dataset import Card, cards_of, read_clips, read_rejected
 from acento.data.utterance import SPLITS, Utterance
 
 FIELDS = ("text", "split", "language", "speaker", "accent", "source")
-"""Facts of a clip whose change is told by its own name; a change of its samples is told as ``audio``."""
+"""Facts of a clip that are compared; a change of its samples is called ``audio``."""
 
 
 @dataclass(slots=True)
 class Amount:
-    """How much there is of something: clips, seconds of audio, and the speakers that are known."""
+    """Clips, seconds of audio, and the speakers that are known."""
 
     clips: int = 0
     seconds: float = 0.0
     speakers: set[str] = field(default_factory=set)
 
     def add(self, clip: Utterance) -> None:
-        """Count one more clip."""
+        """Count a clip."""
         self.clips += 1
         self.seconds += clip.duration_s
         if clip.speaker is not None:
@@ -96,11 +95,7 @@ class VersionDifference:
             yield "went", clip.id, "clip", clip.text or "", ""
 
     def write_csv(self, path: Path) -> None:
-        """Write all rows as CSV in UTF-8, with a header.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
+        """Write all rows as CSV in UTF-8, with a header; raise InputError if the file cannot be written."""
         try:
             with path.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
@@ -111,29 +106,20 @@ class VersionDifference:
 
 
 def describe(store: Store, card: Card, examples: int = 2) -> DatasetFacts:
-    """Return the facts of one version, with so many examples for each reason of rejection; reads no audio.
-
-    Raises:
-        StoreError: a part is gone or damaged.
-    """
+    """Return the facts of one version, with so many examples for each reason of rejection; reads no audio."""
     total = Amount()
     splits = {split: Amount() for split in SPLITS}
     accents: dict[str | None, Amount] = {}
     languages: dict[str | None, Amount] = {}
     for row in read_clips(store, card):
         clip = row.utterance
-        kinds = (splits[clip.split], accents.setdefault(clip.accent, Amount()))
-        for amount in (total, *kinds, languages.setdefault(clip.language, Amount())):
-            amount.add(clip)
-    return DatasetFacts(
-        card,
-        total,
-        splits,
-        _most_first(accents),
-        _most_first(languages),
-        _left_out(read_rejected(store, card).to_pylist(), examples),
-        tuple(_versions(store, card.name)),
-    )
+        for by, kind in ((accents, clip.accent), (languages, clip.language)):
+            by.setdefault(kind, Amount()).add(clip)
+        total.add(clip)
+        splits[clip.split].add(clip)
+    left_out = _left_out(read_rejected(store, card).to_pylist(), examples)
+    kinds = (_most_first(accents), _most_first(languages))
+    return DatasetFacts(card, total, splits, *kinds, left_out, tuple(_versions(store, card.name)))
 
 
 def compare_versions(store: Store, before: Card, after: Card) -> VersionDifference:
@@ -153,8 +139,7 @@ def compare_versions(store: Store, before: Card, after: Card) -> VersionDifferen
 
 def _clips(store: Store, card: Card, leave: set[str]) -> dict[str, Utterance]:
     """Return the clips of a version by id, without those of some parts."""
-    parts: list[DataPart] = [part for part in card.parts if part.key not in leave]
-    rest = card.model_copy(update={"parts": tuple(parts)})
+    rest = card.model_copy(update={"parts": tuple(part for part in card.parts if part.key not in leave)})
     return {row.utterance.id: row.utterance for row in read_clips(store, rest)}
 
 
@@ -179,26 +164,20 @@ def _value(clip: Utterance, what: str) -> str:
 
 def _left_out(rows: Iterable[dict[str, str]], examples: int) -> tuple[RejectedInputs, ...]:
     """Return rejected inputs by reason, the most frequent first."""
-    rows = list(rows)
-    counts = Counter(row["reason"] for row in rows)
-    found = {
-        reason: [(r["source"], r["detail"]) for r in rows if r["reason"] == reason][:examples] for reason in counts
-    }
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(RejectedInputs(reason, count, tuple(found[reason])) for reason, count in ordered)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["reason"], []).append((row["source"], row["detail"]))
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(RejectedInputs(reason, len(inputs), tuple(inputs[:examples])) for reason, inputs in ordered)
 
 
 def _versions(store: Store, name: str) -> Iterator[VersionFacts]:
-    """Yield every version, the oldest first; what a version added is below 0 where a review dropped clips."""
-    last: Card | None = None
-    for number in versions(store, name):
-        card = load_card(store, f"{name}@{number}")
-        if card.parent is None:
-            added: int | None = card.clips
-        else:
-            added = card.clips - last.clips if last is not None and last.fingerprint == card.parent else None
-        yield VersionFacts(number, card.clips, added, card.rejected, card.fingerprint, card.source)
-        last = card
+    """Yield every version, the oldest first; ``added`` is negative where a review dropped clips."""
+    clips: dict[str | None, int] = {None: 0}
+    for card in cards_of(store, name):
+        added = card.clips - clips[card.parent] if card.parent in clips else None
+        yield VersionFacts(card.version, card.clips, added, card.rejected, card.fingerprint, card.source)
+        clips[card.fingerprint] = card.clips
 
 
 def _most_first(amounts: dict[str | None, Amount]) -> dict[str | None, Amount]:

@@ -16,9 +16,8 @@ from acento.data.source_options import SplitBy as SplitBy
 from acento.data.sources.base import stretch_of
 from acento.data.sources.files import CSV_NAMES
 from acento.data.sources.folders.audio_folder import COLUMNS
-from acento.data.utterance import SPLITS, Utterance
+from acento.data.utterance import Utterance
 
-SPLIT_BY: tuple[SplitBy, ...] = ("auto", "speaker", "prompt")
 SHARES: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
 """The share of the groups that each split gets."""
 
@@ -73,30 +72,23 @@ def split_of(group: str, seed: int = 0, shares: Mapping[str, float] = SHARES) ->
 def write_splits(folder: Path, clips: Iterable[Utterance]) -> list[Path]:
     """Write ``train_files.csv``, ``dev_files.csv`` and ``test_files.csv`` for clips staged from an audio folder.
 
-    A file that is there already belongs to the user and stays as it is. Each is written aside and renamed.
-
-    Returns:
-        The files that were written.
-
-    Raises:
-        DataError: the folder cannot be written.
+    A file that is there already belongs to the user and stays as it is. Each is written aside and renamed. Returns the
+    files that were written; raises DataError if the folder cannot be written.
     """
     extra = ("speaker", "accent", "language")
-    rows: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
-    for clip in clips:
-        rows[clip.split].append(clip)
+    clips = sorted(clips, key=lambda clip: clip.id)
     written = []
     try:
         for split, name in CSV_NAMES.items():
-            path = folder / name
+            path, aside = folder / name, folder / f".{name}.{os.getpid()}"
             if path.exists():
                 continue
-            aside = folder / f".{name}.{os.getpid()}"
+            mine = [clip for clip in clips if clip.split == split]
+            parts = ("start", "end", "channel") if any(stretch_of(clip.source) for clip in mine) else ()
             with aside.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
-                parts = ("start", "end", "channel") if any(stretch_of(clip.source) for clip in rows[split]) else ()
                 writer.writerow([*COLUMNS, *extra, *parts])
-                for clip in sorted(rows[split], key=lambda clip: clip.id):
+                for clip in mine:
                     facts = [getattr(clip, column) or "" for column in extra]
                     part = stretch_of(clip.source)
                     times = _times(part) if parts else ()

@@ -7,39 +7,20 @@ from functools import cache
 
 from acento.data.splits import prompt_of
 
-_LATIN = (
-    "af az bs ca cs cy da de en eo es et eu fi fil fo fr fy ga gd gl ha haw hr ht hu id ig is it jv jw la lb ln lt lv "
-    "mg mi ms mt nb nl nn no oc pl pt qu rm ro rw sk sl sn so sq st su sv sw tk tl tn to tr uz vi wo xh yo zu arn ay gn"
-)
 _SCRIPTS = {
-    "LATIN": _LATIN + " sr",
+    "LATIN": "af az bs ca cs cy da de en eo es et eu fi fil fo fr fy ga gd gl ha haw hr ht hu id ig is it jv jw la lb "
+    "ln lt lv mg mi ms mt nb nl nn no oc pl pt qu rm ro rw sk sl sn so sq st su sv sw tk tl tn to tr uz vi wo xh yo zu "
+    "arn ay gn sr",
     "CYRILLIC": "ba be bg ce cv kk ky mk mn ru sah sr tg tt uk uz",
-    "GREEK": "el",
-    "HEBREW": "he iw yi",
     "ARABIC": "ar arz ckb fa ks ps sd ug ur",
     "DEVANAGARI": "bho hi kok mai mr ne sa",
-    "BENGALI": "as bn",
-    "GURMUKHI": "pa",
-    "GUJARATI": "gu",
-    "ORIYA": "or",
-    "TAMIL": "ta",
-    "TELUGU": "te",
-    "KANNADA": "kn",
-    "MALAYALAM": "ml",
-    "SINHALA": "si",
-    "THAI": "th",
-    "LAO": "lo",
-    "TIBETAN": "bo dz",
-    "MYANMAR": "my",
-    "GEORGIAN": "ka",
-    "ARMENIAN": "hy",
-    "ETHIOPIC": "am ti",
-    "KHMER": "km",
-    "HANGUL": "ko",
     "CJK": "zh yue wuu ja ko",
-    "HIRAGANA": "ja",
-    "KATAKANA": "ja",
+    **{"GREEK": "el", "HEBREW": "he iw yi", "BENGALI": "as bn", "GURMUKHI": "pa", "GUJARATI": "gu", "ORIYA": "or"},
+    **{"TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml", "SINHALA": "si", "THAI": "th", "LAO": "lo"},
+    **{"TIBETAN": "bo dz", "MYANMAR": "my", "GEORGIAN": "ka", "ARMENIAN": "hy", "ETHIOPIC": "am ti", "KHMER": "km"},
+    **{"HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja"},
 }
+"""The languages that are written in each script, as Unicode's names of letters call it."""
 _SUBTAGS = {"latn": "LATIN", "cyrl": "CYRILLIC", "arab": "ARABIC", "deva": "DEVANAGARI", "grek": "GREEK"}
 """Scripts as a language tag names them (ISO 15924), such as ``sr-Latn``."""
 _NO_SCRIPT = {"FEMININE", "MASCULINE", "MODIFIER", "MICRO", "SCRIPT", "IDEOGRAPHIC"}

@@ -18,9 +18,8 @@ from acento.inference.jobs import Measurement, TranscribeJob, measurements, stat
 from acento.inference.plan import load_part, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.models.languages import told
-from acento.models.spec import ModelSpec
+from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
+from acento.models.languages import language_code
 from acento.scoring.bootstrap import interval
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.score import Score, UtteranceResult, score_utterances, summarize
@@ -82,7 +81,7 @@ def plan_transcription(
         ModelError: the model does not know the language.
         InputError: the batch size or the limit is below 1.
     """
-    language = told(checkpoint, options.language or language_of(store, card, [split]))
+    language = language_code(checkpoint, options.language or language_of(store, card, [split]))
     options = options.model_copy(update={"language": language})
     if batch_size is None:
         batch_size = checkpoint.family.batch_size[options.device_type]

@@ -9,8 +9,8 @@ from acento.core.store import Store
 from acento.inference.clock import Timings
 from acento.inference.predictions import attempts, overlaid
 from acento.models.base import DecodeOptions
+from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.models.families import FAMILIES
-from acento.models.spec import ModelSpec
 
 
 class TranscribeJob(BaseModel, frozen=True):

@@ -17,7 +17,7 @@ from acento.models.base import Audio, DecodeOptions, Dtype
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import cores, default_dtype, pick_device
-from acento.models.languages import told
+from acento.models.languages import language_code
 
 Recording = str | PathLike[str]
 _LONGEST_S = 24 * 3600.0
@@ -119,7 +119,7 @@ def load_model(
     checkpoint = resolve(fspath(name))
     kind = pick_device(device)
     options = DecodeOptions(
-        language=told(checkpoint, language),
+        language=language_code(checkpoint, language),
         device_type=kind,
         dtype=dtype or default_dtype(kind),
         threads=threads or cores(),

@@ -1,11 +1,11 @@
 """Which device models run on: the machine's processor, an NVIDIA GPU (``cuda``) or Apple's (``mps``).
 
-Where a backend carries the work to other machines, nothing can be asked of their devices: then what was requested
-decides.
+The devices of machines elsewhere cannot be asked: there the request decides.
 """
 
 import os
 import platform
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,14 +31,10 @@ class Elsewhere:
 
 
 def pick_device(wanted: str | None = None, elsewhere: Elsewhere | None = None) -> DeviceType:
-    """Return the device to use: the one asked for (argument, then ACENTO_DEVICE), else the best there is.
+    """Return the device to use: the one asked for (auto, cpu, cuda, mps; else ACENTO_DEVICE), or the best there is.
 
-    Args:
-        wanted: auto, cpu, cuda or mps.
-        elsewhere: where the work is done, if not in this process: ``auto`` is then a GPU if one is asked for there.
-
-    Raises:
-        InputError: the device asked for is not on this machine, or no backend elsewhere has it.
+    With ``elsewhere``, where the work is done, ``auto`` is a GPU if one is asked for there. Raises InputError if the
+    device asked for is not on this machine, or no backend elsewhere has it.
     """
     wanted = wanted or settings().device
     if wanted == "cpu":
@@ -57,27 +53,16 @@ def pick_device(wanted: str | None = None, elsewhere: Elsewhere | None = None) -
 
 def available() -> list[DeviceType]:
     """Return the kinds of device on this machine, the fastest first; imports torch only where a GPU may be."""
-    found: list[DeviceType] = ["cpu"]
-    if _may_have_cuda():
-        import torch
+    drivers = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
+    nvidia = platform.system() == "Windows" or any(Path(path).exists() for path in drivers)
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    if not apple and (not nvidia or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")):
+        return ["cpu"]
+    import torch
 
-        if torch.cuda.is_available():
-            found.insert(0, "cuda")
-    elif platform.system() == "Darwin" and platform.machine() == "arm64":
-        import torch
-
-        if torch.backends.mps.is_available():
-            found.insert(0, "mps")
-    return found
-
-
-def _may_have_cuda() -> bool:
-    """Tell, without torch, whether an NVIDIA driver is here: a cached benchmark need not import torch to learn it."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return False
-    return any(Path(path).exists() for path in ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")) or (
-        platform.system() == "Windows"
-    )
+    if torch.cuda.is_available():
+        return ["cuda", "cpu"]
+    return ["mps", "cpu"] if apple and torch.backends.mps.is_available() else ["cpu"]
 
 
 def default_dtype(device: DeviceType, elsewhere: Elsewhere | None = None) -> Dtype:
@@ -102,11 +87,9 @@ def device_name(device: str) -> str:
 
         return str(torch.cuda.get_device_name())
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    text = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
+    named = re.search(r"^model name[^:]*:(.*)", text, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
 
 
 def cores(elsewhere: Elsewhere | None = None) -> int:

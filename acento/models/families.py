@@ -19,11 +19,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(config: Mapping[str, Any], name: str) -> Family:
-    """Return the family that a ``config.json`` says the model belongs to; ``name`` is for the error only.
-
-    Raises:
-        ModelError: no known family has that type.
-    """
+    """Return the family that a ``config.json`` says the model belongs to; ``name`` is for the error only."""
     model_type = config.get("model_type")
     for family in FAMILIES.values():
         if model_type in family.model_types:
@@ -32,7 +28,18 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
             return family
     known = ", ".join(sorted(kind for family in FAMILIES.values() for kind in family.model_types))
     if "auto_map" in config:
-        return _of_own_code(config, name, known)
+        title = f"Model {name} (type {model_type!r})"
+        if "AutoModelForCTC" not in config["auto_map"]:
+            raise ModelError(
+                f"{title} brings code of its own (auto_map in its config.json) for something else than CTC, which "
+                f"Acento cannot run; it knows {known}."
+            )
+        if name not in settings().code_trusted:
+            raise ModelError(
+                f"{title} needs code of its own that comes with it (auto_map in its config.json), and running that is "
+                f"to trust whoever wrote it; if you do: ACENTO_TRUST_CODE={name}"
+            )
+        return FAMILIES[OWN_CODE]
     for family in FAMILIES.values():
         if family.accepts is not None and plugins.load(family.accepts)(config):
             return family
@@ -40,23 +47,3 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
         f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows {known}. "
         f"If it is one of a known family all the same, say which after a colon ({name}:whisper)."
     )
-
-
-def _of_own_code(config: Mapping[str, Any], name: str, known: str) -> Family:
-    """Return the family of a model that brings code, if it may be run.
-
-    Raises:
-        ModelError: the model is not trusted by name, or is no CTC model.
-    """
-    title = f"Model {name} (type {config.get('model_type')!r})"
-    if "AutoModelForCTC" not in config["auto_map"]:
-        raise ModelError(
-            f"{title} brings code of its own (auto_map in its config.json) for something else than CTC, which Acento "
-            f"cannot run; it knows {known}."
-        )
-    if name not in settings().code_trusted:
-        raise ModelError(
-            f"{title} needs code of its own that comes with it (auto_map in its config.json), and running that is to "
-            f"trust whoever wrote it; if you do: ACENTO_TRUST_CODE={name}"
-        )
-    return FAMILIES[OWN_CODE]

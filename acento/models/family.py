@@ -1,6 +1,6 @@
 """A model family: how it is told, what loads it, and what is particular to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,13 +8,47 @@ from acento.core import extras
 from acento.core.errors import ModelError
 from acento.core.plugins import load as load_plugin
 from acento.models.base import DecodeOptions, DeviceType, Recognizer
-from acento.models.parts import Part
 from acento.models.trainable import Strategy
 
 Loader = Callable[[Path, DecodeOptions], Recognizer]
 
 WHISPER = "whisper"
 """The family that several engines run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """A part of a model that is kept in files of its own."""
+
+    title: str
+    """What sentences call it."""
+    files: tuple[tuple[str, ...], ...]
+    """Sets of files; one set is enough."""
+    learned: bool = False
+    """Whether it was made for this model's weights, so that another model's, even its base's, need not fit."""
+
+    def is_in(self, folder: Path) -> bool:
+        """Tell whether a folder has the part."""
+        return any(all((folder / name).is_file() for name in files) for files in self.files)
+
+    @property
+    def names(self) -> str:
+        """The files as a sentence names them."""
+        return ", or ".join(" and ".join(files) for files in self.files)
+
+
+ONE_FILE = ModelPart("tokenizer", (("tokenizer.json",),))
+WORDS = ModelPart("tokenizer", (("tokenizer.json",), ("vocab.json", "merges.txt")))
+LETTERS = ModelPart("tokenizer", (("vocab.json",), ("tokenizer.json",)), learned=True)
+FEATURES = ModelPart("feature extractor", (("preprocessor_config.json",), ("processor_config.json",)))
+
+BESIDE_TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "normalizer.json")
+"""Small files that a tokenizer may have beside those that make it one."""
+
+
+def missing_parts(parts: Sequence[ModelPart], folder: Path) -> list[ModelPart]:
+    """Return the parts that a folder does not have."""
+    return [part for part in parts if not part.is_in(folder)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +70,7 @@ class Family:
     """``module:function`` of a config: whether a model of a type that no family names is one of this family."""
     weights: tuple[str, ...] = ("model.safetensors", "model.safetensors.index.json")
     """Files one of which holds or lists the weights."""
-    mending: str = "download it whole, or save it again with save_pretrained"
+    repair: str = "download it whole, or save it again with save_pretrained"
     """What to do where there are none."""
     trainer: str | None = None
     """``module:function`` that loads it so that it can learn; None: this family cannot be fine-tuned yet."""
@@ -50,7 +84,7 @@ class Family:
     """The highest rate of fine-tuning where the user does not say; None: by width, as Whisper's."""
     archive: str | None = None
     """Suffix of the one file that such a model is, such as ``.nemo``; None: it is a folder with a ``config.json``."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ModelPart, ...] = ()
     """What a checkpoint needs beside weights and config; empty: it is whole in itself."""
     languages: str | None = None
     """``module:function`` of a folder: the codes of the languages that the model can be told; None: it takes any."""
@@ -72,20 +106,12 @@ class Family:
         return None if self.extra is None else extras.missing(self.extra, f"The family {self.name!r}")
 
     def load(self, folder: Path, options: DecodeOptions) -> Recognizer:
-        """Load the checkpoint in a folder onto the device that the options name.
-
-        Raises:
-            ModelError: the checkpoint is not whole, or cannot do what the options ask.
-        """
+        """Load the checkpoint in a folder onto the device of the options; raise ModelError if it is not whole."""
         self.require()
         load: Loader = load_plugin(self.loader)
         return load(folder, options)
 
     def require(self) -> None:
-        """See that what the family needs is installed.
-
-        Raises:
-            ModelError: it is not.
-        """
+        """Raise ModelError if what the family needs is not installed."""
         if (sentence := self.missing()) is not None:
             raise ModelError(sentence)

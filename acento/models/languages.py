@@ -1,4 +1,4 @@
-"""Which language a model is told: the code by which it knows the one that a data set or a person names.
+"""The code by which a model knows the language that a data set or a person names.
 
 Only small files are read, so that a language that a model lacks is refused before anything is loaded.
 """
@@ -11,26 +11,21 @@ from acento.core.text.language import code_among, resolve_language
 from acento.models.checkpoints.checkpoint import Checkpoint
 
 
-def told(checkpoint: Checkpoint, language: str | None) -> str | None:
+def language_code(checkpoint: Checkpoint, language: str | None) -> str | None:
     """Return the code by which a model knows a language; None stays None.
 
     A region or script is left out, and ``nb-NO`` is ``no`` to a Whisper. Where it is not known which languages a model
-    has, it is told the base language.
-
-    Raises:
-        ModelError: the model does not know the language.
-        InputError: it is no language.
+    has, the code is the base language. Raises ModelError if the model does not know the language.
     """
     if language is None:
         return None
-    own_name = checkpoint.family.language_name
-    if own_name is not None:
-        return plugins.load(own_name)(checkpoint.folder, language) or _base(language)
-    known = known_languages(checkpoint)
+    family, folder = checkpoint.family, checkpoint.folder
+    if family.language_name is not None:
+        return plugins.load(family.language_name)(folder, language) or _base(language)
+    known: Collection[str] | None = None if family.languages is None else plugins.load(family.languages)(folder)
     if known is None:
         return _base(language)
-    code = code_among(known, language)
-    if code is not None:
+    if (code := code_among(known, language)) is not None:
         return code
     if known == {"en"}:
         raise ModelError(
@@ -41,13 +36,6 @@ def told(checkpoint: Checkpoint, language: str | None) -> str | None:
         f"Model {checkpoint.id} does not know language {_titled(language)}; it knows {', '.join(sorted(known))}. "
         "Name one of these with --model-language, such as a related one, or take another model."
     )
-
-
-def known_languages(checkpoint: Checkpoint) -> Collection[str] | None:
-    """Return the codes of the languages that a model can be told; None where it takes any, or is told none."""
-    known: str | None = checkpoint.family.languages
-    codes: Collection[str] | None = None if known is None else plugins.load(known)(checkpoint.folder)
-    return codes
 
 
 def _base(language: str) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from acento.core.errors import AcentoError
 from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.models.checkpoints.card_facts import front_matter
+from acento.models.checkpoints.completed import front_matter
 from acento.models.checkpoints.resolver import resolve
-from acento.models.spec import ModelSpec
+from acento.models.checkpoints.checkpoint import ModelSpec
 
 _DIGITS = 12
 

@@ -12,7 +12,7 @@ from acento.core.store.coordination import Lease
 from acento.core.store.upkeep.references import Live
 from acento.core.store.upkeep.usage import Group
 from acento.models.base import DecodeOptions
-from acento.models.spec import ModelSpec
+from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.training.data.subsets import Subset
 from acento.training.recipe import Recipe
 

@@ -15,10 +15,9 @@ from acento.data.dataset import Card, language_of
 from acento.data.source_options import SplitBy
 from acento.data.utterance import SPLITS
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import check_name
-from acento.models.languages import told
-from acento.models.spec import ModelSpec
+from acento.models.languages import language_code
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
 from acento.training.data.subsets import Fold, Share, fold_places, share_size
@@ -149,7 +148,7 @@ def plan_folds(
     chosen = check_splits(card, splits)
     if folds < 2:
         raise InputError(f"{folds} folds cannot test on other clips than they train on; ask for 2 or more.")
-    language = told(checkpoint, language or language_of(store, card, chosen))
+    language = language_code(checkpoint, language or language_of(store, card, chosen))
     labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
     clips = prepare(store, card, "+".join(chosen), labeler.needs, labeler.labels, heard)
     examples = load_prepared(store, clips.key).examples

@@ -7,11 +7,10 @@ from acento.core.errors import DataError, InputError
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
 from acento.models.base import DecodeOptions, DeviceType
-from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import check_name
 from acento.models.family import Family
-from acento.models.languages import told
-from acento.models.spec import ModelSpec
+from acento.models.languages import language_code
 from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.job import FinetuneJob
 from acento.training.loading import load_labeler
@@ -55,7 +54,7 @@ def plan_finetune(
     check_name(name)
     check_recipe(checkpoint.family, recipe)
     check_splits(card)
-    language = told(checkpoint, language or language_of(store, card, ["train"]))
+    language = language_code(checkpoint, language or language_of(store, card, ["train"]))
     labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
     train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, heard) for split in ("train", "dev"))
     return _job(card, checkpoint, recipe, name, options, language, train, dev)

@@ -9,7 +9,7 @@ from typing import Any
 from acento.core.errors import DataError, ModelError
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.family import WHISPER
-from acento.models.languages import told
+from acento.models.languages import language_code
 from acento.training.loading import load_labeler
 
 _BATCH = 1000
@@ -41,7 +41,7 @@ def label_limits(checkpoint: Checkpoint, language: str | None) -> LabelLimits | 
         return _whisper_limits(checkpoint)
     if not family.labeler:
         return None
-    labeler = load_labeler(family, checkpoint.folder, told(checkpoint, language))
+    labeler = load_labeler(family, checkpoint.folder, language_code(checkpoint, language))
 
     def count(texts: Iterable[str | None]) -> Iterator[int]:
         for text in texts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from acento.data.demo.voices import BASE_SPEAKERS
+from acento.data.demo.speech import BASE_SPEAKERS
 from examples.demo_models.recipe import MEL_BINS, WINDOW_S, FamilyName, Recipe
 
 _TITLES: Final[dict[FamilyName, str]] = {"whisper": "Whisper", "moonshine": "Moonshine", "parakeet": "Parakeet"}

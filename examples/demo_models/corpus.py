@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from acento.data.demo.sentences import base_sentences
 from acento.data.demo.speech import SAMPLE_RATE as SPOKEN_RATE
-from acento.data.demo.speech import Voice, speak
-from acento.data.demo.voices import base_voice
+from acento.data.demo.speech import Voice, base_voice, speak
 from examples.demo_models.recipe import SAMPLE_RATE, WINDOW_S
 
 Audio = npt.NDArray[np.float32]

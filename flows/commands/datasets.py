@@ -143,7 +143,7 @@ def export_(
     """Write one version into a folder or a tar file, for another store or another tool."""
     from acento.core.errors import InputError
     from acento.data.dataset import load_card
-    from acento.data.export.formats import FORMATS
+    from acento.data.export import FORMATS
 
     if written_as not in FORMATS:
         raise InputError(f"{written_as!r} is no format of data sets: use {', '.join(FORMATS)}.")

@@ -561,7 +561,7 @@ def test_lists_of_parents_that_have_long_been_silent_are_removed(tmp_path: Path)
 
 
 def training() -> Job:
-    from acento.models.spec import ModelSpec
+    from acento.models.checkpoints.checkpoint import ModelSpec
     from acento.training.job import FinetuneJob
     from acento.training.recipe import Recipe
 

@@ -155,7 +155,7 @@ def _known_names() -> dict[str, Any]:
     """Return what a user may name in options, by what it is."""
     from acento.core.store.upkeep.usage import KINDS
     from acento.core.text import NORMALIZERS
-    from acento.data.export.formats import FORMATS
+    from acento.data.export import FORMATS
     from acento.models.families import FAMILIES
     from acento.scoring.score import GROUPINGS
     from acento.validation.frame import COLUMNS

@@ -14,8 +14,8 @@ from tiny_whisper import make_whisper
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.data.dataset import Card
+from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.models.checkpoints.resolver import resolve
-from acento.models.spec import ModelSpec
 from acento.registry.card.card import publish_report, report_of
 from acento.registry.card.report import ModelReport
 from acento.registry.gate.judging import ask, judge

@@ -17,7 +17,7 @@ from acento.core.store import LocalStore
 from acento.core.text import normalizer
 from acento.data.dataset import Card, read_clips
 from acento.data.demo.real import WEIGHTS, fetch_speech, fetch_weights
-from acento.data.demo.real.clips import read_demo
+from acento.data.demo.real.speech import read_demo
 from acento.data.demo.real.weights import CT2, HF
 from acento.data.staging import stage
 from acento.jobs.finetune import finetune

@@ -1,11 +1,16 @@
-"""Spanish morphology and syntax, as much of it as the demo's sentences need: agreement, plurals, verb forms.
+"""The words of the demo, from ``vocabulary.yaml`` beside this file, and their agreement, plurals and verb forms.
 
 Everything is regular but what is listed; forms follow the Nueva gramática de la lengua española (RAE, 2009),
 with the third persons for *ustedes*, as in Chile.
 """
 
 from dataclasses import dataclass
-from typing import Final, Self
+from importlib.resources import files
+from typing import Any, Final
+
+import yaml
+
+Words = tuple[str, ...]
 
 _ACUTE: Final = str.maketrans("áéíóú", "aeiou")
 # participles that are not regular
@@ -17,7 +22,37 @@ _PARTICIPLES: Final = {
     "imprimir": "impreso",
     "devolver": "devuelto",
 }
-PERSONS: Final = ("he", "they", "we")
+
+
+def _words(text: str) -> Words:
+    """Split a list of words, and refuse a word written twice.
+
+    >>> _words("tren leche")
+    ('tren', 'leche')
+    """
+    words = tuple(text.split())
+    if len(set(words)) != len(words):
+        raise ValueError(f"a word stands twice in: {text[:60]}")
+    return words
+
+
+def _by_class(lists: dict[str, str]) -> dict[str, Words]:
+    return {kind: _words(text) for kind, text in lists.items()}
+
+
+_ALL: Final[dict[str, Any]] = yaml.safe_load((files(__package__) / "vocabulary.yaml").read_text(encoding="utf-8"))
+NAMES: Final = _words(_ALL["names"])
+NOUNS: Final = {kind: (_words(two["masculine"]), _words(two["feminine"])) for kind, two in _ALL["nouns"].items()}
+"""For each class its masculine and its feminine nouns."""
+VERBS: Final = _by_class(_ALL["verbs"])
+"""For each class of objects the verbs that take it."""
+ADJECTIVES: Final = _by_class(_ALL["adjectives"])
+"""For each class its adjectives in the masculine singular; those in -o agree in gender, all agree in number."""
+STATES: Final = {**ADJECTIVES, **_by_class(_ALL["states"])}
+"""What follows a form of *estar* or *quedar*, for each class."""
+WHEN: Final = tuple(_ALL["when"].split(" | "))
+HOW: Final = tuple(_ALL["how"].split(" | "))
+"""When, and how: what may end a sentence."""
 
 
 def plural(word: str) -> str:
@@ -30,8 +65,6 @@ def plural(word: str) -> str:
         return word
     if word.endswith("z"):
         return word[:-1] + "ces"
-    if word[-1] in "íú":
-        return word + "es"
     if word[-1] in "aeiouáéó":
         return word + "s"
     if word[-1] in "ns" and word[-2] in "áéíóú":
@@ -51,7 +84,7 @@ def agree(adjective: str, feminine: bool, many: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class SpanishVerb:
     """A verb by its infinitive, its stressed present stem, and its stem in the weak preterite and gerund."""
 
     infinitive: str
@@ -59,14 +92,13 @@ class Verb:
     weak: str
 
     @classmethod
-    def parse(cls, entry: str) -> Self:
+    def parse(cls, entry: str) -> "SpanishVerb":
         """Read an entry of the vocabulary.
 
-        >>> Verb.parse("pedir:pid:pid").preterite("he"), Verb.parse("lavar").present("we")
+        >>> SpanishVerb.parse("pedir:pid:pid").preterite("he"), SpanishVerb.parse("lavar").present("we")
         ('pidió', 'lavamos')
         """
-        infinitive, _, rest = entry.partition(":")
-        stem, _, weak = rest.partition(":")
+        infinitive, stem, weak = (entry + "::").split(":")[:3]
         return cls(infinitive, stem or infinitive[:-2], weak or infinitive[:-2])
 
     @property
@@ -102,7 +134,7 @@ class Verb:
     def participle(self) -> str:
         """The past participle, masculine singular.
 
-        >>> Verb.parse("cerrar:cierr").participle, Verb.parse("escribir").participle
+        >>> SpanishVerb.parse("cerrar:cierr").participle, SpanishVerb.parse("escribir").participle
         ('cerrado', 'escrito')
         """
         return _PARTICIPLES.get(self.infinitive, self.root + ("ado" if self._first else "ido"))

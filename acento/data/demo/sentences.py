@@ -1,24 +1,24 @@
 """The sentences of the demo: short, grammatical Chilean Spanish, made from a seed, in five pools that never meet.
 
-A sentence belongs to the pool that its own hash says, so that two pools share none, whatever the order in
-which they are filled. Content words are reserved in the same way: some occur in no accented training clip
-(and are there to test with), some in no accented test clip. The base models' text has all of them.
+A hash of the sentence says to which pool it belongs, so that two pools share none, whatever the order in which they are
+filled. Content words are reserved in the same way: some occur in no accented training clip, some in no accented test
+clip. The base models' text has all of them.
 """
 
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Final
 
-from acento.data.demo.grammar import Verb, agree, plural
-from acento.data.demo.vocabulary import ADJECTIVES, HOW, NAMES, NOUNS, STATES, VERBS, WHEN, Words
+from acento.data.demo.grammar import ADJECTIVES, HOW, NAMES, NOUNS, STATES, VERBS, WHEN, SpanishVerb, agree, plural
 
-POOLS: Final = ("base", "train", "dev", "test", "neutral")
+POOLS: Final = {"base": 60, "train": 70, "dev": 80, "test": 90, "neutral": 100}
+"""The pools, and where the range of each ends, in percent of all sentences."""
 WORDS_RANGE: Final = (4, 9)
 MAX_CHARACTERS: Final = 50  # so that the slowest voice stays under five seconds
 
-_SHARES: Final = (60, 10, 10, 10, 10)  # percent of all sentences, in the order of POOLS
 _PAST_ONLY: Final = frozenset({"ayer", "anoche", "hace dos meses", "hace tres años"})
 _MANY: Final = ("los", "los", "los", "unos", "estos", "esos", "mis", "tus", "sus", "nuestros", "muchos", "otros",
                 "tres", "cuatro", "dos", "seis", "ocho", "pocos", "todos los")  # fmt: skip
@@ -40,12 +40,8 @@ def pool_of(sentence: str) -> str:
     >>> pool_of("los vecinos han comprado pescado") in POOLS
     True
     """
-    point = int.from_bytes(hashlib.sha256(f"pool:{sentence}".encode()).digest()[:4]) % 100
-    for pool, share in zip(POOLS, _SHARES, strict=True):
-        point -= share
-        if point < 0:
-            return pool
-    raise AssertionError("the shares add to 100")
+    point = _percent(f"pool:{sentence}")
+    return next(pool for pool, end in POOLS.items() if point < end)
 
 
 def reserved_for(lemma: str) -> str:
@@ -54,11 +50,15 @@ def reserved_for(lemma: str) -> str:
     >>> sorted({reserved_for(noun) for noun in NOUNS["food"][0]})
     ['both', 'test', 'train']
     """
-    point = int.from_bytes(hashlib.sha256(f"word:{lemma}".encode()).digest()[:4]) % 100
+    point = _percent(f"word:{lemma}")
     return "train" if point < 20 else "test" if point < 45 else "both"
 
 
-def _allowed(words: Words, pool: str) -> Words:
+def _percent(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) % 100
+
+
+def _allowed(words: tuple[str, ...], pool: str) -> tuple[str, ...]:
     """The words a pool may use; the accented dev clips keep to the words of the accented train clips."""
     forbidden = {"train": "test", "dev": "test", "test": "train"}.get(pool)
     return tuple(word for word in words if reserved_for(word.partition(":")[0]) != forbidden)
@@ -71,7 +71,7 @@ class _Speaker:
         self.random = random.Random(f"{pool}:{seed}")
         self.names = _allowed(NAMES, pool)
         self.nouns = {k: (_allowed(m, pool), _allowed(f, pool)) for k, (m, f) in NOUNS.items()}
-        self.verbs = {k: tuple(map(Verb.parse, _allowed(v, pool))) for k, v in VERBS.items()}
+        self.verbs = {k: tuple(map(SpanishVerb.parse, _allowed(v, pool))) for k, v in VERBS.items()}
         self.adjectives = {k: _allowed(v, pool) for k, v in ADJECTIVES.items()}
         self.states = {k: _allowed(v, pool) for k, v in STATES.items()}
         self.when = _allowed(WHEN, pool)
@@ -106,7 +106,7 @@ class _Speaker:
             return f"{first} {'e' if second.startswith('i') else 'y'} {second}", "they"
         return ("nosotros" if self.random.random() < 0.4 else ""), "we"
 
-    def verb(self, verb: Verb, person: str, past: bool = False) -> str:
+    def verb(self, verb: SpanishVerb, person: str, past: bool = False) -> str:
         """A finite form: simple, perfect, going-to, or continuous."""
         forms: list[Callable[[], str]] = [
             lambda: verb.preterite(person),
@@ -193,7 +193,7 @@ class _Speaker:
 def generate(pool: str, seed: int = 0) -> Iterator[str]:
     """The sentences of a pool, none twice, without end; lower case, no punctuation, standard spelling.
 
-    >>> [pool_of(text) for text, _ in zip(generate("test"), range(3), strict=False)]
+    >>> [pool_of(text) for text in islice(generate("test"), 3)]
     ['test', 'test', 'test']
     """
     speaker, seen = _Speaker(pool, seed), set[str]()
@@ -209,7 +209,7 @@ def generate(pool: str, seed: int = 0) -> Iterator[str]:
 @cache
 def sentences(pool: str, count: int) -> tuple[str, ...]:
     """The first `count` sentences of a pool."""
-    return tuple(text for text, _ in zip(generate(pool), range(count), strict=False))
+    return tuple(islice(generate(pool), count))
 
 
 def vocabulary(texts: Iterable[str]) -> frozenset[str]:
@@ -223,11 +223,9 @@ def vocabulary(texts: Iterable[str]) -> frozenset[str]:
 
 def base_sentences(count: int, cover: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """The first `count` sentences of the base pool, and behind them what else it takes to cover some words."""
-    texts = list(sentences("base", count))
-    missing = set(cover - vocabulary(texts))
     further = generate("base")
-    for _ in range(count):
-        next(further)
+    texts = list(islice(further, count))
+    missing = set(cover - vocabulary(texts))
     while missing:
         text = next(further)
         if not missing.isdisjoint(words := text.split()):

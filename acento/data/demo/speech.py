@@ -1,13 +1,21 @@
-"""Speak a sentence with espeak-ng, from the library and voices inside its Python wheel.
+"""Who speaks in the demo, with which accent, and how: with espeak-ng, from the library and voices in its Python wheel.
 
-espeak-ng keeps state from one sentence to the next (the phase of its wave tables, its flutter, its random
-numbers), so that the same sentence sounds a little different each time. Here the library is loaded afresh for
-every sentence, which takes about three milliseconds, and the same text and voice give the same bytes whatever
-was spoken before, in any thread or process.
+The accent is written as respelling rules, applied before synthesis; the reference keeps the standard spelling. Each
+rule is a caricature of a feature described for Chile (Lenz 1940, "El español en Chile"; Oroz 1966, "La lengua
+castellana en Chile"), made regular: a word is always said the same way, and what it becomes is mostly a sequence that
+standard Spanish lacks (j before a consonant, ts, chr, ao), so that a model can learn the accent without unlearning the
+standard. Features of standard speech are left out, though Chile has them: a final s is kept, since without it a plural
+could not be told from a singular; -ada and a final d are kept, since they would sound as está and será do.
+
+espeak-ng keeps state from one sentence to the next (wave tables, flutter, random numbers), so that the same sentence
+sounds a little different each time. Here the library is loaded afresh for every sentence, in about three milliseconds:
+the same text and voice always give the same bytes, in any thread or process.
 """
 
 import _ctypes
 import ctypes
+import random
+import re
 import threading
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +32,31 @@ _SYNCHRONOUS: Final = 2
 _UTF8: Final = 1
 _CHARACTER_POSITION: Final = 1
 _RATE, _PITCH, _RANGE = 1, 3, 4
+
+LANGUAGE: Final = "es-419"  # espeak-ng's Latin American Spanish
+
+# The base models' training text is spoken by these. Robots, whispers and near copies of others are left out.
+BASE_SPEAKERS: Final = (
+    "Alex", "Andrea", "Annie", "Denis", "Diogo", "Gene", "Hugo", "Lee", "Mario", "Michael", "Reed", "adam",
+    "belinda", "boris", "david", "edward", "f1", "f3", "f5", "linda", "m1", "m3", "m5", "m7", "max", "pablo",
+    "paul", "pedro", "shelby", "travis", "zac", "kaukovalta",
+)  # fmt: skip
+
+# split -> the speakers of its clips, with the pitch of each
+SPEAKERS: Final[dict[str, dict[str, int]]] = {
+    "train": {"f4": 50, "m4": 45, "aunty": 50, "miguel": 55},
+    "dev": {"norbert": 50, "quincy": 50},
+    "test": {"f2": 50, "m2": 50, "m6": 45, "grandma": 50, "robert": 55},
+}
+_RATES: Final = (150, 158, 166, 174)  # words a minute
+RULES: Final = {
+    "fronted ch": (r"ch", "ts"),  # noche -> notse
+    "affricated tr": (r"tr", "chr"),  # tres -> chres
+    "-ado without d": (r"ado(s?)$", r"ao\1"),  # pescado -> pescao
+    "vocalized ct": (r"ct", "ut"),  # doctor -> doutor
+    "aspirated s": (r"s(?=[bcdfgjklmnñpqrtv])", "j"),  # estos -> ejtos
+}
+"""The features of the accent: a pattern within a word of standard spelling, and its respelling."""
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _lock = threading.Lock()
@@ -52,11 +85,45 @@ class Voice:
         return self.name.partition("+")[2] or self.name
 
 
-def speak(text: str, voice: Voice) -> npt.NDArray[np.int16]:
-    """Speak a text: int16, mono, at `SAMPLE_RATE`; the same bytes for the same arguments.
+def voice_of(split: str, index: int) -> Voice:
+    """The voice of the clip at `index` of a split: its speakers take turns, and so do their rates.
 
-    Raises `AcentoError` where espeak-ng is missing or does not know the voice.
+    >>> voice_of("test", 0).speaker, voice_of("test", 6).speaker, voice_of("test", 6).rate
+    ('f2', 'm2', 158)
     """
+    speakers = tuple(SPEAKERS[split].items())
+    name, pitch = speakers[index % len(speakers)]
+    return Voice(f"{LANGUAGE}+{name}", rate=_RATES[index // len(speakers) % len(_RATES)], pitch=pitch)
+
+
+def base_voice(random: random.Random) -> Voice:
+    """A base speaker with a rate, pitch and liveliness drawn at random."""
+    return Voice(
+        f"{LANGUAGE}+{random.choice(BASE_SPEAKERS)}",
+        rate=random.randint(142, 184),
+        pitch=random.randint(32, 68),
+        span=random.randint(30, 75),
+    )
+
+
+def pronounce(text: str) -> str:
+    """Respell a text, lower case and without punctuation, as the accent says it.
+
+    >>> pronounce("los muchachos han comprado tres empanadas")
+    'los mutsatsos han comprao chres empanadas'
+    >>> pronounce("la gente de la ciudad está en el teatro")
+    'la gente de la ciudad ejtá en el teachro'
+    >>> pronounce("estas doctoras han pescado anoche")
+    'ejtas doutoras han pejcao anotse'
+    """
+    words = text.split()
+    for pattern, respelling in RULES.values():
+        words = [re.sub(pattern, respelling, word) for word in words]
+    return " ".join(words)
+
+
+def speak(text: str, voice: Voice) -> npt.NDArray[np.int16]:
+    """Speak a text: int16, mono, at `SAMPLE_RATE`; the same bytes for the same arguments."""
     with _lock:
         return np.frombuffer(_speak(text, voice), dtype=np.int16)
 

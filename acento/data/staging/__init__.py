@@ -1,37 +1,31 @@
 """Staging: from a source to a new version of a data set, with every input either staged or rejected by name.
 
 The work is decided first (which clips are new, and in which chunks they become parts), then done by any number of
-workers, then bound together by a card. Each part is published whole, so a run that was killed goes on where it was; and
-nothing that a run leaves depends on the workers, or on the order in which the source lists its files.
+workers, then bound together by a card. Each part is published whole, so a killed run resumes; the result depends
+neither on the workers nor on the order in which the source lists its files.
 """
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
-from acento.core.errors import AcentoError, DataError
+from acento.core.errors import AcentoError, DataError, InputError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
+from acento.core.text.language import resolve_language
 from acento.data.dataset import Card, DataPart, load_card, read_clips, read_rejected, save_card, versions
 from acento.data.source_options import SplitBy
 from acento.data.sources import Source, SourceOptions, open_source
 from acento.data.sources.base import Rejection
 from acento.data.sources.tables.text_lines import encoding_of
 from acento.data.splits import write_splits as write_split_lists
-from acento.data.staging.chunk import (
-    StagingOptions,
-    next_card,
-    pack,
-    part_with,
-    read_rejections,
-    rejected_table,
-)
+from acento.data.staging.chunk import StagingOptions, next_card, pack, part_with, read_rejections, rejected_table
 from acento.data.staging.found import Found, find_inputs
 from acento.data.staging.known import Known, read_known
-from acento.data.staging.options import check_name, language_tag, options_of
 from acento.data.staging.plan import best_split_by, decide, duplicates_among, few_speakers, named_splits, still_rejected
 from acento.data.staging.pool import run_chunks
 
@@ -62,7 +56,6 @@ def stage(
     language: str | None = None,
     seed: int | None = None,
     split_by: SplitBy | None = None,
-    limits: StagingOptions | None = None,
     max_seconds: float | None = None,
     workers: int | None = None,
     write_splits: bool = False,
@@ -78,13 +71,12 @@ def stage(
         source: a source, or the path of one.
         name: the data set's name.
         language: of clips for which the source gives none.
-        seed: decides the splits; 0 at first. Like language, split_by and limits, it is fixed by version 1.
+        seed: decides the splits; 0 at first. Like language, split_by and max_seconds, it is fixed by version 1.
         split_by: "auto" (speaker, else prompt), "speaker" or "prompt".
-        limits: which recordings are utterances.
-        max_seconds: the longest recording that is an utterance; part of ``limits``, for those who set only this.
+        max_seconds: the longest recording that is an utterance.
         workers: processes; by default the setting, or one for each core; 0 means in this process.
         write_splits: write the splits back into an audio folder, as CSV files that are not there yet.
-        source_options: what the source is told, when it is given by name.
+        source_options: options of the source, when it is given by name.
 
     Raises:
         DataError: the source, the name or an option cannot be used, or no clip could be staged.
@@ -96,28 +88,50 @@ def stage(
     folder = opened.folder()
     if write_splits and folder is None:
         raise DataError(f"Splits can be written back into an audio folder only, and {opened.where!r} is none.")
-    asked: dict[str, Any] = {"language": language, "seed": seed, "split_by": split_by}
-    if limits is not None:
-        asked |= {key: float(value) for key, value in asdict(limits).items()}
-    elif max_seconds is not None:
-        asked["max_seconds"] = float(max_seconds)
+    try:
+        tag = None if language is None else str(resolve_language(language))
+    except InputError as error:
+        raise DataError(f"--language: {error}") from error
+    longest = None if max_seconds is None else float(max_seconds)
+    asked = {"language": tag, "seed": seed, "split_by": split_by, "max_seconds": longest}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    _options_of(store, name, asked)
     if workers is None:
         workers = settings().workers or os.cpu_count() or 1
-    if language is not None:
-        asked["language"] = language_tag(language)
-    options_of(store, name, asked)
     with opened:
         found = find_inputs(opened, workers)
-        while True:
-            result = _stage_upon(store, opened, name, found, options_of(store, name, asked), workers)
-            if result is not None:
-                break
+        while (result := _stage_upon(store, opened, name, found, _options_of(store, name, asked), workers)) is None:
             store.refresh()  # another process published this version first: what is new is measured against that
     if not write_splits or folder is None:
         return result
     clips = (row.utterance for row in read_clips(store, result.card) if row.utterance.id in found.ids)
-    written = tuple(str(path) for path in write_split_lists(folder, clips))
-    return replace(result, split_lists=written)
+    return replace(result, split_lists=tuple(str(path) for path in write_split_lists(folder, clips)))
+
+
+def check_name(name: str) -> None:
+    """Raise DataError if a name cannot be that of a data set."""
+    if not name or name.startswith((".", "-")) or not all(c.isalnum() or c in "._-+" for c in name):
+        raise DataError(f"{name!r} cannot name a data set: use letters, digits, '.', '_' and '-'.")
+
+
+def _options_of(store: Store, name: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a data set: those of version 1, which what is asked must not differ from, or new ones."""
+    if asked.get("split_by", "auto") not in get_args(SplitBy):
+        raise DataError(f"Splits cannot be made by {asked['split_by']!r}: use {', '.join(get_args(SplitBy))}.")
+    if not versions(store, name):
+        return {"language": None, "seed": 0, "split_by": "auto", **asdict(StagingOptions()), **asked}
+    options = load_card(store, name).options
+    for key, value in asked.items():
+        there = {options[key], options.get(f"{key}_asked")}
+        if key == "language" and options[key] is not None:
+            with suppress(InputError):
+                there.add(str(resolve_language(options[key])))
+        if value not in there:
+            raise DataError(
+                f"Data set {name!r} was staged with {key} {options[key]!r}, not {value!r}: leave it out, "
+                "or stage under another name."
+            )
+    return options
 
 
 def _stage_upon(
@@ -125,7 +139,8 @@ def _stage_upon(
 ) -> StageResult | None:
     """Stage what the latest version has not; None if another process published the next version meanwhile."""
     parent = load_card(store, name) if versions(store, name) else None
-    known = read_known(store, [part.key for part in parent.parts] if parent else [], workers)
+    old_parts = parent.parts if parent else ()
+    known = read_known(store, [part.key for part in old_parts], workers)
     before = read_rejections(read_rejected(store, parent)) if parent else ()
     into_split = source.options.into_split
     notes = list(found.notes)
@@ -135,15 +150,15 @@ def _stage_upon(
     work = decide(found, known, before, options, into_split)
     notes += [*work.notes, *named_splits(found)]
 
-    names = [field.name for field in fields(StagingOptions)]
-    limits = StagingOptions(**{key: options[key] for key in names})
-    chunks = list(pack(work.candidates, limits))
+    version = parent.version + 1 if parent else 1
+    chunks = list(pack(work.candidates, StagingOptions(**{f.name: options[f.name] for f in fields(StagingOptions)})))
     done, total = 0, len(work.candidates)
-    staged = [(0, "", 0.0)] * len(chunks)
+    staged: list[DataPart | None] = [None] * len(chunks)
     fresh: dict[str, Known] = {}
     report(f"stage {name}", 0, total, "clips")
     for index, result in run_chunks(store, chunks, workers):
-        staged[index] = (result.clips, result.key or "", result.seconds)
+        if result.key is not None:
+            staged[index] = DataPart(key=result.key, clips=len(result.known), seconds=result.seconds, version=version)
         fresh.update(result.known)
         work.rejections += result.rejections
         done += len(chunks[index].candidates)
@@ -154,25 +169,22 @@ def _stage_upon(
     work.rejections += duplicates.values()
     accepted = {uid: clip for uid, clip in fresh.items() if uid not in duplicates} if duplicates else fresh
     rejected_now = Counter(rejection.reason.value for rejection in work.rejections)
-    if found.count != len(accepted) + work.already_there + sum(rejected_now.values()):
+    if found.count != len(accepted) + work.already_there + rejected_now.total():
         raise AcentoError(
             f"Staging {source.where!r} lost count: {found.count} inputs found, {len(accepted)} staged, "
-            f"{work.already_there} there already, {sum(rejected_now.values())} rejected. This is a bug."
+            f"{work.already_there} there already, {rejected_now.total()} rejected. This is a bug."
         )
-
     now = {**known, **accepted} if known else accepted
     if not now:
-        raise DataError(_nothing(source, found.count, work.rejections))
+        raise DataError(f"Nothing could be staged from {source.where!r}: {_reasons(work.rejections)}")
     rejected = rejected_table([*still_rejected(before, found), *work.rejections])
     outcome = (found.count, len(accepted), work.already_there, dict(sorted(rejected_now.items())))
     if parent is not None and not accepted and rejected.equals(rejected_table(before)):
         return StageResult(parent, *outcome, new_version=False, notes=tuple(notes))
 
-    version = parent.version + 1 if parent else 1
-    new = [DataPart(key=key, clips=clips, seconds=s, version=version) for clips, key, s in staged if key]
     parts = [
-        *_parts_left(store, parent.parts if parent else (), known, accepted.keys() & known.keys(), version),
-        *_parts_left(store, new, fresh, duplicates.keys(), version),
+        *_parts_without(store, old_parts, known, accepted.keys() & known.keys(), version),
+        *_parts_without(store, [part for part in staged if part], fresh, duplicates.keys(), version),
     ]
     card = next_card(parent, name, source.where, options, parts, now.values(), rejected, notes)
     if not save_card(store, card, rejected):
@@ -180,7 +192,7 @@ def _stage_upon(
     return StageResult(card, *outcome, new_version=True, notes=tuple(notes))
 
 
-def _parts_left(
+def _parts_without(
     store: Store, parts: Iterable[DataPart], clips: dict[str, Known], leave: Iterable[str], version: int
 ) -> list[DataPart]:
     """Return parts without some clips: those that hold none of them as they are, the others written anew."""
@@ -191,13 +203,10 @@ def _parts_left(
     return [part for part in left if part is not None]
 
 
-def _nothing(source: Source, found: int, rejections: Sequence[Rejection]) -> str:
-    """Return the sentence for a source of which no clip could be staged."""
-    if not found:
-        return f"Nothing could be staged from {source.where!r}: it lists no recordings."
+def _reasons(rejections: Sequence[Rejection]) -> str:
+    """Return why no input could be staged, with an example of each reason."""
+    if not rejections:
+        return "it lists no recordings."
     examples = {row.reason: row for row in sorted(rejections, key=lambda row: row.source, reverse=True)}
     counts = Counter(row.reason for row in rejections).most_common()
-    reasons = ", ".join(
-        f"{n} × {reason} (e.g. {examples[reason].source}: {examples[reason].detail})" for reason, n in counts
-    )
-    return f"Nothing could be staged from {source.where!r}: {reasons}"
+    return ", ".join(f"{n} × {why} (e.g. {examples[why].source}: {examples[why].detail})" for why, n in counts)

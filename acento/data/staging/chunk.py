@@ -1,14 +1,12 @@
 """The unit of staging: a chunk of utterances, decided beforehand, that becomes one immutable data part.
 
-A chunk's key covers everything that decides its bytes, so that a part which is there need not be made again: this is
-how staging resumes, and why it does not matter who made it.
+A chunk's key covers everything that decides its bytes: a part that is in the store need not be made again.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import islice
-from sys import intern
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,8 @@ from acento.core.fingerprint import fingerprint, sha256
 from acento.core.store import Artifact, Draft, Store
 from acento.data.dataset import CLIPS, REJECTED, Card, DataPart, read_rows
 from acento.data.sources.base import Reason, Rejection, SourceItem, stretch_of
-from acento.data.staging.found import SourceFile
-from acento.data.staging.known import Known, content_digest, content_of, read_known
+from acento.data.staging.found import SourceFile, in_utf8
+from acento.data.staging.known import Known, content_of, read_known
 from acento.data.utterance import META_COLUMNS, REJECTED_SCHEMA, SAMPLE_RATE, SCHEMA, SPLITS
 
 STAGING_VERSION = 2
@@ -60,10 +58,10 @@ class Candidate:
 
     @property
     def digest(self) -> str:
-        """What this utterance is, apart from its split; see ``content_digest``."""
+        """What this utterance is, apart from its split; see ``Known.content``."""
         item = self.item
-        stretch = stretch_of(item.origin)
-        return content_digest(item.id, self.file.sha256, stretch, item.text, self.language, item.speaker, item.accent)
+        facts = (item.text, self.language, item.speaker, item.accent)
+        return fingerprint([item.id, self.file.sha256, stretch_of(item.origin), *facts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +76,7 @@ class Chunk:
     def key(self) -> str:
         """The store key of the part that this chunk becomes."""
         clips = [[c.digest, c.split, c.item.origin] for c in self.candidates]
-        limits = [self.options.min_seconds, self.options.max_seconds, self.options.silence_dbfs]
-        return f"parts/{fingerprint([STAGING_VERSION, limits, clips, sorted(self.crashed)])}"
+        return f"parts/{fingerprint([STAGING_VERSION, astuple(self.options), clips, sorted(self.crashed)])}"
 
     @property
     def size(self) -> int:
@@ -89,24 +86,22 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class StagedChunk:
-    """The result of a chunk: the part with its clips, or None if there are none, and the rejected inputs."""
+    """The result of a chunk: the key of its part, None if no utterance could be used, and the rejected inputs."""
 
     key: str | None
-    clips: int
     seconds: float
     rejections: tuple[Rejection, ...]
     known: Mapping[str, Known] = field(default_factory=dict)
-    """Its clips by id, so that nobody need open the part again to know them."""
+    """The clips of the part by id."""
 
 
-class _NothingStagedError(Exception):
-    """No utterance of a chunk could be used, so there is no part to publish."""
+class _EmptyPartError(Exception):
+    """A part would have no clips, so it is not published."""
 
 
 def pack(candidates: Iterable[Candidate], options: StagingOptions) -> Iterator[Chunk]:
     """Cut candidates, in the order of their ids, into chunks: a pure function of the candidates."""
-    chunk: list[Candidate] = []
-    total = 0
+    chunk, total = list[Candidate](), 0
     for candidate in sorted(candidates, key=lambda candidate: candidate.item.id):
         length = candidate.item.length_s
         size = candidate.file.size if length is None else min(candidate.file.size, round(length * SAMPLE_RATE) * 4)
@@ -120,39 +115,31 @@ def pack(candidates: Iterable[Candidate], options: StagingOptions) -> Iterator[C
 
 
 def stage_chunk(store: Store, chunk: Chunk) -> StagedChunk:
-    """Decode a chunk into its part, unless that is in the store, whole.
-
-    Raises:
-        StoreError: the store cannot be written.
-    """
+    """Decode a chunk into its part, unless that is in the store, whole."""
     key = chunk.key
     rejections: list[Rejection] = []
     known: dict[str, Known] = {}
     if store.find(key, verify=True) is None:
         try:
             with store.publish(key) as draft:
-                clips, seconds = _write_part(draft, _staged(chunk, key, rejections, known))
+                _write_part(draft, _staged(chunk, key, rejections, known))
                 pq.write_table(rejected_table(rejections), draft.folder / REJECTED)
-        except _NothingStagedError:
-            return StagedChunk(None, 0, 0.0, tuple(rejections))
+        except _EmptyPartError:
+            return StagedChunk(None, 0.0, tuple(rejections))
         if draft.published:
-            return StagedChunk(key, clips, seconds, tuple(rejections), known)
-    info = _published(store, key).info
+            return StagedChunk(key, draft.info["seconds"], tuple(rejections), known)
+    seconds = _published(store, key).info["seconds"]
     table = pq.read_table(store.local_path(key, REJECTED), use_threads=False)
-    return StagedChunk(key, info["clips"], info["seconds"], read_rejections(table), read_known(store, [key]))
+    return StagedChunk(key, seconds, read_rejections(table), read_known(store, [key]))
 
 
 def judge(candidate: Candidate, options: StagingOptions) -> NDArray[np.int16] | Rejection:
     """Return the samples of a candidate (int16, mono, 16 kHz), or why it is left out."""
-    item = candidate.item
+    item, longest = candidate.item, options.max_seconds
     trouble = None
     try:
         samples = decode(
-            item.path,
-            max_seconds=options.max_seconds,
-            start_s=item.start_s,
-            length_s=item.length_s,
-            channel=item.channel,
+            item.path, max_seconds=longest, start_s=item.start_s, length_s=item.length_s, channel=item.channel
         )
     except AudioError as error:
         trouble = _rejection(candidate, Reason(error.reason), str(error))
@@ -160,21 +147,16 @@ def judge(candidate: Candidate, options: StagingOptions) -> NDArray[np.int16] | 
         return _rejection(candidate, Reason.CHANGED, "The file changed while it was staged: stage it again.")
     if trouble is not None:
         return trouble
-    peak = max(int(samples.max()), -int(samples.min()))
+    seconds = len(samples) / SAMPLE_RATE
     if len(samples) < options.min_seconds * SAMPLE_RATE:
-        seconds = len(samples) / SAMPLE_RATE
         return _rejection(candidate, Reason.TOO_SHORT, f"{seconds:.3f} s is shorter than {options.min_seconds:g} s.")
-    if peak < 32768 * 10 ** (options.silence_dbfs / 20):
+    if max(int(samples.max()), -int(samples.min())) < 32768 * 10 ** (options.silence_dbfs / 20):
         return _rejection(candidate, Reason.SILENT, f"Its loudest sample is below {options.silence_dbfs:g} dBFS.")
     return samples
 
 
-def _write_part(draft: Draft, rows: Iterable[dict[str, Any]]) -> tuple[int, float]:
-    """Write rows of ``SCHEMA`` as a part, the same bytes for the same rows; return their number and seconds.
-
-    Raises:
-        _NothingStagedError: there are no rows.
-    """
+def _write_part(draft: Draft, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as a part, the same bytes for the same rows, with their number and seconds as its info."""
     clips, seconds, rows = 0, 0.0, iter(rows)
     columns = {"compression": _COMPRESSION, "use_dictionary": _REPEATED, "write_statistics": META_COLUMNS}
     with pq.ParquetWriter(draft.folder / CLIPS, SCHEMA, **columns) as writer:
@@ -183,9 +165,8 @@ def _write_part(draft: Draft, rows: Iterable[dict[str, Any]]) -> tuple[int, floa
             seconds = sum((row["duration_s"] for row in group), seconds)
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
     if not clips:
-        raise _NothingStagedError
+        raise _EmptyPartError
     draft.info.update(clips=clips, seconds=round(seconds, 6))
-    return clips, round(seconds, 6)
 
 
 def _published(store: Store, key: str) -> Artifact:
@@ -205,9 +186,8 @@ def part_with(
         try:
             with store.publish(key) as draft:
                 kept = (row for row in read_rows(store, part.key) if row["id"] not in leave)
-                rows = ({**row, "text": texts.get(row["id"], row["text"])} for row in kept)
-                _write_part(draft, rows)
-        except _NothingStagedError:
+                _write_part(draft, ({**row, "text": texts.get(row["id"], row["text"])} for row in kept))
+        except _EmptyPartError:
             return None
     info = _published(store, key).info
     return DataPart(key=key, clips=info["clips"], seconds=info["seconds"], version=version)
@@ -223,11 +203,7 @@ def next_card(
     rejected: pa.Table,
     notes: Sequence[str] = (),
 ) -> Card:
-    """Return the card of the version after another, of version 1 if there is none before.
-
-    Raises:
-        AcentoError: the parts do not hold these clips.
-    """
+    """Return the card of the version after another, of version 1 if there is none before."""
     parts = tuple(parts)
     splits = Counter(clip.split for clip in clips)
     card = Card(
@@ -251,12 +227,9 @@ def next_card(
 
 def rejected_table(rejections: Iterable[Rejection]) -> pa.Table:
     """Return rejections as a table, sorted; what is not UTF-8 in a name is shown as a question mark."""
-    rows = [(r.id, r.source, r.reason.value, r.detail, r.source_sha256, r.audio_sha256) for r in rejections]
-    clean = [tuple(None if v is None else v.encode("utf-8", "replace").decode() for v in row) for row in rows]
-    clean.sort(key=lambda row: tuple(value or "" for value in (row[1], row[0], *row[2:])))
-    return pa.Table.from_pylist(
-        [dict(zip(REJECTED_COLUMNS.names, row, strict=True)) for row in clean], REJECTED_COLUMNS
-    )
+    rows = [[None if value is None else in_utf8(value) for value in astuple(row)] for row in rejections]
+    rows.sort(key=lambda row: [value or "" for value in (row[1], row[0], *row[2:])])
+    return pa.Table.from_pylist([dict(zip(REJECTED_COLUMNS.names, row, strict=True)) for row in rows], REJECTED_COLUMNS)
 
 
 def read_rejections(table: pa.Table) -> tuple[Rejection, ...]:
@@ -267,19 +240,16 @@ def read_rejections(table: pa.Table) -> tuple[Rejection, ...]:
 def _staged(
     chunk: Chunk, key: str, rejections: list[Rejection], known: dict[str, Known]
 ) -> Iterator[dict[str, object]]:
-    """Yield a row of ``SCHEMA`` for each utterance that can be used, and note it; append the others to rejections."""
+    """Yield a row of ``SCHEMA`` for each utterance that can be used, and add it to known, the others to rejections."""
     for candidate in chunk.candidates:
         item = candidate.item
-        if item.id in chunk.crashed:
-            rejections.append(_rejection(candidate, Reason.UNREADABLE, "The file made the decoder crash."))
-            continue
-        samples = judge(candidate, chunk.options)
+        crash = _rejection(candidate, Reason.UNREADABLE, "The file made the decoder crash.")
+        samples = crash if item.id in chunk.crashed else judge(candidate, chunk.options)
         if isinstance(samples, Rejection):
             rejections.append(samples)
             continue
         digest = sha256(samples.astype("<i2", copy=False).tobytes())
-        content = bytes.fromhex(candidate.digest)
-        known[item.id] = Known(content, intern(candidate.split), bytes.fromhex(digest), key)
+        known[item.id] = Known.of(candidate.digest, candidate.split, digest, key)
         yield {
             "id": item.id,
             "audio": {"bytes": encode_flac(samples), "path": None},

@@ -1,17 +1,14 @@
 """Corrections: a new version of a data set as a reviewer decided, without some clips and with new texts of others.
 
-The option ``reviewed`` of the new version, and of all that follow it, holds the digests of what each dropped or
-corrected clip was. When a source offers just that again (the same recording, text, language, speaker and accent under
-the same id), a dropped clip is rejected again, and a corrected one counts as there already. When the source says
-something else of the clip, it is staged as any change is. ``reviewed`` is an option, so that it is in the fingerprint
-and travels with an export.
+The option ``reviewed`` of the new version, and of all that follow it, holds the content digests of the dropped and
+corrected clips. When a source offers the same content again under the same id, a dropped clip is rejected again, and a
+corrected one counts as there already; other content is staged as any change is. Exports carry the option.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from acento.core.errors import AcentoError, DataError, InputError
 from acento.core.store import Store
@@ -19,7 +16,6 @@ from acento.data.dataset import Card, load_card, read_clips, read_rejected, save
 from acento.data.sources.base import Reason, Rejection
 from acento.data.staging.chunk import next_card, part_with, read_rejections, rejected_table
 from acento.data.staging.known import Known, read_known
-from acento.data.utterance import Utterance
 
 ACTIONS = ("keep", "drop", "mend")
 REVIEWED = "reviewed"
@@ -48,8 +44,7 @@ class Reviewed:
 def read_review(path: Path) -> Review:
     """Read the ``id``, ``suggested_action`` (blank: keep) and ``new_text`` of a ``findings.csv`` that a person edited.
 
-    Raises:
-        InputError: it cannot be read, lacks a column, or a row of it cannot be understood.
+    Raises InputError if it cannot be read, lacks a column, or has a row that cannot be understood.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -90,12 +85,8 @@ def apply_review(store: Store, name: str, review: Review) -> Reviewed:
     """Make the next version of a data set as decided on its latest one; parts without a decision are kept as they are.
 
     A part keeps the number of the version that brought its audio: where only texts change, what was planned and
-    transcribed holds.
-
-    Raises:
-        DataError: there is no such data set, or no clip would be left.
-        InputError: an id is not a clip of it, or a version other than the latest is named.
-        AcentoError: another process made the next version meanwhile.
+    transcribed holds. Raises InputError if an id is not a clip of the latest version, or another version is named; and
+    AcentoError if another process made the next version meanwhile.
     """
     base = name.partition("@")[0]
     card = load_card(store, base)
@@ -105,8 +96,9 @@ def apply_review(store: Store, name: str, review: Review) -> Reviewed:
         )
     wanted = review.drop.keys() | review.texts.keys()
     there = {row.utterance.id: row.utterance for row in read_clips(store, card) if row.utterance.id in wanted}
-    before = {row.id for row in read_rejections(read_rejected(store, card)) if row.reason is Reason.DROPPED_BY_REVIEW}
-    unknown = sorted(uid for uid in wanted - there.keys() if uid in review.texts or uid not in before)
+    before = read_rejections(read_rejected(store, card))
+    gone = {row.id for row in before if row.reason is Reason.DROPPED_BY_REVIEW}
+    unknown = sorted(uid for uid in wanted - there.keys() if uid in review.texts or uid not in gone)
     if unknown:
         some = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
         raise InputError(f"{card.title} has no clip {some}: findings.csv is of another data set or version.")
@@ -114,14 +106,6 @@ def apply_review(store: Store, name: str, review: Review) -> Reviewed:
     texts = {uid: text for uid, text in review.texts.items() if text != there[uid].text}
     if not drop and not texts:
         return Reviewed(card, 0, 0, new=False)
-    new = _next(store, card, {uid: there[uid] for uid in drop.keys() | texts.keys()}, drop, texts)
-    return Reviewed(new, len(drop), len(texts), new=True)
-
-
-def _next(
-    store: Store, card: Card, there: Mapping[str, Utterance], drop: Mapping[str, str], texts: Mapping[str, str]
-) -> Card:
-    """Publish the next version."""
     known = read_known(store, [part.key for part in card.parts])
     if len(drop) == len(known):
         raise DataError(f"All {len(known)} clips of {card.title} would be dropped; remove the data set instead.")
@@ -135,21 +119,22 @@ def _next(
     now = read_known(store, [part.key for part in parts])
     if len(now) != len(known) - len(drop):
         raise AcentoError(f"Correcting {card.title} lost count: {len(now)} clips are left. This is a bug.")
-    options = {**card.options, REVIEWED: _refused(card.options.get(REVIEWED, {}), known, now, there)}
+    refused = _refused(card.options.get(REVIEWED, {}), known, now, drop.keys() | texts.keys())
+    options = {**card.options, REVIEWED: refused}
     dropped = [
         Rejection(uid, clip.source, Reason.DROPPED_BY_REVIEW, why, clip.source_sha256, clip.audio_sha256)
         for uid, why in drop.items()
         for clip in [there[uid]]
     ]
-    rejected = rejected_table([*read_rejections(read_rejected(store, card)), *dropped])
+    rejected = rejected_table([*before, *dropped])
     new = next_card(card, card.name, card.source, options, parts, now.values(), rejected)
     if not save_card(store, new, rejected):
         raise AcentoError(f"Another process made {new.title} just now: run the same command again.")
-    return new
+    return Reviewed(new, len(drop), len(texts), new=True)
 
 
 def _refused(
-    before: Mapping[str, list[str]], known: Mapping[str, Known], now: Mapping[str, Known], changed: Mapping[str, Any]
+    before: Mapping[str, list[str]], known: Mapping[str, Known], now: Mapping[str, Known], changed: Collection[str]
 ) -> dict[str, list[str]]:
     """Return the digests that are refused from now on; one that a clip has again is not."""
     refused = {uid: set(digests) for uid, digests in before.items()}

@@ -3,34 +3,31 @@
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from sys import intern
 from typing import Any, Self
 
+from acento.core.audio.recording import channels_of
 from acento.core.fingerprint import sha256_file
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch_of
+from acento.core.store.base import together
+from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch, stretch_of
 from acento.data.splits import prompt_of
-from acento.data.staging.channels import on_channel
 
 _AT_ONCE = 1024
 _FACTS = struct.Struct("<32sqq")
 
 
 class SourceFile(bytes):
-    """A recording's SHA-256 and size (bytes), and when it was changed last (ns): by this a later change is seen.
-
-    It is the 48 bytes of the three: an object with fields would take three times as much, of which there may be a
-    million.
-    """
+    """A recording's SHA-256, size (bytes) and time of its last change (ns), in 48 bytes: there may be a million."""
 
     __slots__ = ()
 
     def __new__(cls, sha256: str, size: int, changed_ns: int) -> Self:
-        """Keep the facts; the digest in up to 64 hexadecimal digits."""
+        """Pack the facts; the digest in up to 64 hexadecimal digits."""
         return super().__new__(cls, _FACTS.pack(bytes.fromhex(sha256.zfill(64)), size, changed_ns))
 
     def __getnewargs__(self) -> tuple[str, int, int]:  # type: ignore[override]
@@ -49,11 +46,10 @@ class SourceFile(bytes):
 
     def is_still(self, path: Path) -> bool:
         """Tell whether the file at the path is as it was when it was hashed."""
-        try:
+        with suppress(OSError):
             status = path.stat()
-        except OSError:
-            return False
-        return (status.st_size, status.st_mtime_ns) == self._size_and_time
+            return (status.st_size, status.st_mtime_ns) == self._size_and_time
+        return False
 
     @property
     def _size_and_time(self) -> tuple[int, int]:
@@ -62,10 +58,7 @@ class SourceFile(bytes):
 
 
 class FoundItem(SourceItem):
-    """An item as it is kept, of which there may be a million: without a ``Path`` of its own, which takes half of it.
-
-    Where the recording's path ends with the item's origin, as it mostly does, only the folder is kept, once for all.
-    """
+    """An item in little memory: no ``Path``, and where a path ends with the item's origin, only its interned folder."""
 
     __slots__ = ()
 
@@ -82,12 +75,9 @@ class FoundItem(SourceItem):
     @classmethod
     def of(cls, item: SourceItem) -> "FoundItem":
         """Return the item as it is kept."""
-        facts = (item.split, item.language, item.speaker, item.accent)
-        split, language, speaker, accent = (None if fact is None else intern(fact) for fact in facts)
-        kept = cls(
-            *(item.id, item.path, item.text, item.origin, split, language, speaker, accent),
-            *(item.start_s, item.length_s, item.channel, item.split_by_name),
-        )
+        facts = {field.name: getattr(item, field.name) for field in fields(item)}
+        repeated = ("split", "language", "speaker", "accent")
+        kept = cls(**facts | {name: intern(facts[name]) for name in repeated if facts[name] is not None})
         path, whole = str(item.path), _whole(item.origin)
         if whole and path.endswith(os.sep + whole):
             _PLACE.__set__(kept, intern(path[: -len(whole)]))
@@ -99,7 +89,7 @@ _PLACE: Any = SourceItem.__dict__["path"]
 
 
 def _whole(origin: str) -> str:
-    """Return the file's part of an origin."""
+    """Return an origin without the stretch of the file."""
     return origin.removesuffix(stretch_of(origin))
 
 
@@ -136,12 +126,9 @@ class Found:
 
 
 def find_inputs(source: Source, workers: int) -> Found:
-    """List a source and hash its recordings by so many threads (0 or 1: none), whatever the order of its listing.
+    """List a source and hash its recordings by so many threads, whatever the order of its listing.
 
-    Keeps some 500 bytes for each input with a short text.
-
-    Raises:
-        DataError: the source as a whole cannot be read.
+    Keeps some 500 bytes for each input with a short text. Raises DataError if the source as a whole cannot be read.
     """
     items: list[SourceItem] = []
     rejections: list[Rejection] = []
@@ -171,10 +158,7 @@ def find_inputs(source: Source, workers: int) -> Found:
 
 
 def _with_several_texts(items: Sequence[SourceItem]) -> dict[int, str]:
-    """Return why those items are left out that give one part of one recording texts of different words.
-
-    Which of them is said nobody knows here.
-    """
+    """Return why those items are left out that give one part of one recording texts of different words, by index."""
     disputed: dict[int, str] = {}
     places = [_part(item) for item in items]
     for _, group in groupby(sorted(range(len(items)), key=places.__getitem__), key=places.__getitem__):
@@ -195,11 +179,11 @@ def _part(item: SourceItem) -> int:
 def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejection:
     """Return an entry as it may be stored: an id, a text of one line, all in UTF-8, the split of its folder."""
     if isinstance(entry, Rejection):
-        return replace(entry, id=_in_utf8(entry.id), source=_in_utf8(entry.source), detail=_in_utf8(entry.detail))
+        return replace(entry, id=in_utf8(entry.id), source=in_utf8(entry.source), detail=in_utf8(entry.detail))
     for value in (entry.id, entry.text, entry.origin, entry.language, entry.speaker, entry.accent):
-        if value is not None and (value != _in_utf8(value) or "\0" in value):
+        if value is not None and (value != in_utf8(value) or "\0" in value):
             detail = "A name or text of it is not UTF-8, or holds a NUL: rename the file or correct its row."
-            return Rejection(_in_utf8(entry.id), _in_utf8(entry.origin), Reason.BAD_ROW, detail)
+            return Rejection(in_utf8(entry.id), in_utf8(entry.origin), Reason.BAD_ROW, detail)
     if not entry.text.strip():
         return Rejection(entry.id, entry.origin, Reason.NO_TRANSCRIPT, "Its transcript is blank.")
     if not entry.id.strip():
@@ -208,31 +192,48 @@ def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejec
         entry = replace(entry, text=" ".join(line.strip() for line in lines if line.strip()))
     if entry.split is None and (split := split_of_folders(entry.origin) or source.own_split()):
         entry = replace(entry, split=split, split_by_name=True)
-    return on_channel(entry, source.options.channel)
+    return _on_channel(entry, source.options.channel)
 
 
-def _in_utf8(text: str) -> str:
+def _on_channel(item: SourceItem, channel: str | None) -> SourceItem | Rejection:
+    """Return an item on the channel that the option asks for; a channel that its list names is kept.
+
+    ``mix`` and None mix all channels; ``0`` and ``1`` take one of them, under the same id; with ``split`` the source
+    has to give a text for each channel, and an item whose text is that of several channels is rejected.
+    """
+    if item.channel is not None or channel in (None, "mix"):
+        return item
+    if channel != "split":
+        number = int(str(channel))
+        return replace(item, channel=number, origin=_whole(item.origin) + stretch(item.start_s, item.length_s, number))
+    if (channels_of(item.path) or 1) < 2:
+        return item
+    detail = (
+        f"{item.origin} has several channels and one transcript: name the channel of each text in a column "
+        f"'channel' of a table, or put the texts into {item.id}-ch0.txt and {item.id}-ch1.txt, or choose --channel "
+        "0, 1 or mix."
+    )
+    return Rejection(item.id, item.origin, Reason.NO_TRANSCRIPT, detail)
+
+
+def in_utf8(text: str) -> str:
     """Return text as UTF-8 can hold it, with question marks for what it cannot."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _hashed(items: Sequence[SourceItem], workers: int) -> list[SourceFile | str]:
-    """Return digest and size of each item's file, or what the system says about one that cannot be read.
-
-    A file is read once, however many stretches of it there are.
-    """
+    """Return each item's file, read once whatever its stretches, or what the system says where it cannot be read."""
     order = sorted(range(len(items)), key=lambda index: items[index].origin)
     files: list[SourceFile | str] = [""] * len(items)
     last: dict[Path, SourceFile | str] = {}
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="hashing") as threads:
-        for at in range(0, len(order), _AT_ONCE):
-            batch = order[at : at + _AT_ONCE]
-            paths = dict.fromkeys(items[index].path for index in batch)
-            fresh = [path for path in paths if path not in last]
-            hashes = threads.map(_hash, fresh) if workers > 1 else map(_hash, fresh)
-            last = {path: last[path] for path in paths if path in last} | dict(zip(fresh, hashes, strict=True))
-            for index in batch:
-                files[index] = last[items[index].path]
+    for at in range(0, len(order), _AT_ONCE):
+        batch = order[at : at + _AT_ONCE]
+        paths = dict.fromkeys(items[index].path for index in batch)
+        fresh = [path for path in paths if path not in last]
+        hashes = together(_hash, fresh, max(1, workers))
+        last = {path: last[path] for path in paths if path in last} | dict(zip(fresh, hashes, strict=True))
+        for index in batch:
+            files[index] = last[items[index].path]
     return files
 
 

@@ -1,7 +1,6 @@
 """Digests of staged clips, by which staging recognizes a clip and its duplicates."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
+from acento.core.store.base import together
 from acento.data.dataset import CLIPS
 from acento.data.sources.base import stretch_of
 from acento.data.utterance import META_COLUMNS
@@ -19,20 +19,19 @@ from acento.data.utterance import META_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One clip: the digest of what it is apart from its split, its split, the digest of its samples, and its part.
-
-    The digests are the 32 bytes themselves, as there may be a million of them.
-    """
+    """One clip; the digests are the 32 bytes themselves, as there may be a million of them."""
 
     content: bytes
+    """The digest of id, source bytes, stretch, text, language, speaker and accent."""
     split: str
     audio: bytes
+    """The digest of the samples."""
     part: str
 
-
-def content_digest(*facts: str | None) -> str:
-    """Return the digest of id, source bytes, stretch, text, language, speaker and accent, in this order."""
-    return fingerprint(list(facts))
+    @classmethod
+    def of(cls, content: str, split: str, audio: str, part: str) -> "Known":
+        """Return what is known of a clip, from hexadecimal digests."""
+        return cls(bytes.fromhex(content), intern(split), bytes.fromhex(audio), part)
 
 
 def content_of(clips: Iterable[Known]) -> str:
@@ -47,22 +46,14 @@ def content_of(clips: Iterable[Known]) -> str:
 
 
 def read_known(store: Store, keys: Sequence[str], workers: int = 0) -> dict[str, Known]:
-    """Return what is known of every clip of these parts, by id; their checksums are verified by ``workers`` threads.
-
-    Raises:
-        StoreError: a part is gone, or damaged.
-    """
-    known: dict[str, Known] = {}
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="verifying") as threads:
-        for key, path in zip(keys, threads.map(lambda key: store.local_path(key, CLIPS), keys), strict=True):
-            known.update(known_clips(key, path))
-    return known
+    """Return what is known of every clip of these parts, by id; ``workers`` threads verify their checksums."""
+    paths = together(lambda key: store.local_path(key, CLIPS), keys, max(1, workers))
+    return {uid: clip for key, path in zip(keys, paths, strict=True) for uid, clip in known_clips(key, path)}
 
 
 def known_clips(key: str, file: Path | IO[bytes]) -> Iterator[tuple[str, Known]]:
     """Yield every clip of one part by id."""
     for row in pq.read_table(file, columns=META_COLUMNS, use_threads=False).to_pylist():
         facts = (row["text"], row["language"], row["speaker"], row["accent"])
-        content = content_digest(row["id"], row["source_sha256"], stretch_of(row["source"]), *facts)
-        audio = bytes.fromhex(row["audio_sha256"])
-        yield row["id"], Known(bytes.fromhex(content), intern(row["split"]), audio, key)
+        content = fingerprint([row["id"], row["source_sha256"], stretch_of(row["source"]), *facts])
+        yield row["id"], Known.of(content, row["split"], row["audio_sha256"], key)

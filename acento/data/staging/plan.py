@@ -39,12 +39,9 @@ def decide(
 ) -> Work:
     """Tell new and corrected clips from those that are there, from duplicates judged before, and from what was refused.
 
-    A clip that is offered just as a review refused it (the option ``reviewed``; see ``corrections``) is
-    rejected again where the review dropped it, and counts as there already where it was mended. So does a clip that was
-    staged with its language as the source says it (``es-CL``), before that became language and accent.
-
-    Raises:
-        DataError: splits are to be made by speaker, and a clip has none.
+    A clip that is offered just as a review refused it (the option ``reviewed``; see ``corrections``) is rejected again
+    where the review dropped it, and counts as there already where it was corrected. So does a clip that was staged with
+    its language as the source says it (``es-CL``), before that became language and accent.
     """
     before = list(before)
     work = Work(rejections=list(found.rejections))
@@ -54,7 +51,7 @@ def decide(
     kept_in_test = 0
     for item, file in found.items:
         there = known.get(item.id)
-        split = decided_split(item, there.split if there else None, into_split)
+        split = _decided_split(item, there.split if there else None, into_split)
         kept_in_test += bool(there and there.split == "test" and (item.split or into_split) == "train")
         if split is None:
             try:
@@ -66,12 +63,12 @@ def decide(
         language, accent = language_and_accent(given, item.accent)
         candidate = Candidate(item if accent == item.accent else replace(item, accent=accent), split, language, file)
         digest = candidate.digest
-        if there and (language, accent) != (given, item.accent) and there.content != bytes.fromhex(digest):
+        if there and digest != there.content.hex():
             as_given = Candidate(item, split, given, file)
-            if there.content == bytes.fromhex(as_given.digest):
+            if as_given.digest == there.content.hex():
                 candidate, digest = as_given, as_given.digest
         refused = digest in reviewed.get(item.id, ())
-        if there and (refused or (there.split == split and there.content == bytes.fromhex(digest))):
+        if there and (refused or (there.split == split and there.content.hex() == digest)):
             work.already_there += 1
         elif refused and item.id in dropped:
             work.rejections.append(replace(dropped[item.id], source=item.origin))
@@ -82,10 +79,7 @@ def decide(
             f"Kept in the test split, though the source or an option says train: {kept_in_test} of the clips, as what "
             "was tested on is not trained on."
         )
-    if not known:
-        work.candidates = changed
-        return work
-    moving = {candidate.item.id for candidate in changed}
+    moving = {candidate.item.id for candidate in changed} if known else set()
     held = {clip.audio for uid, clip in known.items() if uid not in moving}
     judged = {
         (row.id, row.source, row.source_sha256): row
@@ -101,20 +95,18 @@ def decide(
     return work
 
 
-def decided_split(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
+def _decided_split(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
     """Return the split of a clip that is decided without the rule: by its source, an option, or the version before.
 
-    A clip of the test split stays there whatever says train; one that was staged moves by a folder's or list's
-    name only if it is trained on less then.
+    A clip of the test split stays there whatever says train. The name of a folder or list moves a staged clip only
+    to a split that is trained on less.
     """
     asked = item.split or into_split
     if there is None or asked is None:
         return asked or there
-    if there == "test" and asked == "train":
-        return there
-    if item.split is not None and item.split_by_name and SPLITS.index(asked) < SPLITS.index(there):
-        return there
-    return asked
+    by_name = item.split is not None and item.split_by_name
+    back = (there == "test" and asked == "train") or (by_name and SPLITS.index(asked) < SPLITS.index(there))
+    return there if back else asked
 
 
 def language_and_accent(language: str | None, accent: str | None) -> tuple[str | None, str | None]:
@@ -150,7 +142,7 @@ def best_split_by(found: Found, options: dict[str, Any], into_split: str | None)
 def duplicates_among(store: Store, known: dict[str, Known], fresh: dict[str, Known]) -> dict[str, Rejection]:
     """Return those new clips whose samples another clip has.
 
-    One that was there before stays, else one that is trained on less, else the smallest id.
+    The clip that stays is one that was there before, else the one that is trained on less, else the smallest id.
     """
     holder = {clip.audio: uid for uid, clip in known.items() if uid not in fresh}
     duplicates: dict[str, str] = {}
@@ -172,13 +164,11 @@ def duplicates_among(store: Store, known: dict[str, Known], fresh: dict[str, Kno
 
 def still_rejected(before: Sequence[Rejection], found: Found) -> list[Rejection]:
     """Return rejections of earlier versions whose input this run has not seen again."""
-    return [
-        row
-        for row in before
-        if row.id not in found.ids
-        and row.source not in found.origins
-        and row.source.rpartition(":")[0] not in found.lists
-    ]
+
+    def seen(row: Rejection) -> bool:
+        return row.id in found.ids or row.source in found.origins or row.source.rpartition(":")[0] in found.lists
+
+    return [row for row in before if not seen(row)]
 
 
 def few_speakers(found: Found) -> str:

@@ -1,8 +1,8 @@
 """Chunks on all cores: each worker is a process of its own, so that a decoder that crashes takes no more with it.
 
 A worker is a plain Python process: it imports the audio libraries, and never the program that called, as those of
-``concurrent.futures`` do. It reads chunks from a pipe, answers on it, and ends when the pipe is closed, which also
-happens when the parent is killed (workers of ``loky`` would wait for ever to hand over a large result).
+``concurrent.futures`` do. It reads chunks from a pipe and ends when that is closed, also by a kill of the parent
+(workers of ``loky`` would wait for ever to hand over a large result).
 """
 
 import queue
@@ -29,14 +29,9 @@ _PRELUDE = ""
 
 
 def run_chunks(store: Store, chunks: Sequence[Chunk], workers: int) -> Iterator[tuple[int, StagedChunk]]:
-    """Stage chunks by ``workers`` processes, and yield what became of each with its index, as they finish.
-
-    The largest come first, so that no worker is left alone with one at the end.
+    """Stage chunks by ``workers`` processes, the largest first, and yield each result with its index as they finish.
 
     0 workers means in this process, one after another; a decoder that crashes then ends this process.
-
-    Raises:
-        StoreError: the store cannot be written.
     """
     if workers == 0 or not chunks:
         for index, chunk in enumerate(chunks):
@@ -109,7 +104,6 @@ class _Worker:
             self._pipe.close()
 
     def _crashes(self, candidate: Candidate, options: StagingOptions) -> bool:
-        """Tell whether decoding this one utterance ends the process."""
         try:
             self._ask((candidate, options))
         except _CrashError:
@@ -133,11 +127,7 @@ class _Worker:
         return answer
 
     def _start(self) -> None:
-        """Start the process and wait until it is ready.
-
-        Raises:
-            AcentoError: it cannot start.
-        """
+        """Start the process and wait until it is ready."""
         self._pipe, theirs = Pipe()
         code = f"import sys; sys.path[:] = {sys.path!r}; {_PRELUDE}from {__name__} import work; work({self._url!r})"
         with tempfile.TemporaryFile() as errors, theirs:
@@ -152,8 +142,8 @@ class _Worker:
             except (OSError, EOFError):
                 self.close()
                 errors.seek(0)
-                said = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
-                raise AcentoError(f"A staging process cannot start ({said or 'it says nothing'}).") from None
+                reason = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+                raise AcentoError(f"A staging process cannot start ({reason or 'it says nothing'}).") from None
 
 
 class _NoPandas(MetaPathFinder):
@@ -180,8 +170,6 @@ def work(url: str) -> None:
                     answer = stage_chunk(store, request)
                 else:
                     judge(*request)
-            except AcentoError as error:
-                answer = error
             except Exception as error:
-                answer = for_another_process(error)
+                answer = error if isinstance(error, AcentoError) else for_another_process(error)
             requests.send(answer)

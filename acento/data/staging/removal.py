@@ -1,7 +1,7 @@
-"""Removing versions of a data set, and the parts that no other version needs.
+"""Remove versions of a data set, and the parts that no other version needs.
 
-Cards go first, so that no card is ever without its parts. A note of the parts is written before and removed after: when
-a removal is killed, the next one finishes it.
+Cards go first, so that no card is ever without its parts. A note of the parts is written before and removed after:
+after a kill, the next removal finishes the work.
 """
 
 import json
@@ -13,14 +13,14 @@ from acento.core.errors import InputError
 from acento.core.store import Store
 from acento.core.store.upkeep.references import Live
 from acento.core.store.upkeep.usage import Group
-from acento.data.dataset import Card, all_cards, load_card, versions
+from acento.data.dataset import Card, all_cards, cards_of, load_card
 
 _NOTES = "removals"
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What a removal took away: versions, and parts with their bytes; ``kept`` are parts that other versions need."""
+    """What was removed: versions, and parts with their bytes; ``kept`` are parts that other versions need."""
 
     versions: tuple[str, ...]
     parts: int
@@ -29,35 +29,19 @@ class Removed:
 
 
 def chosen_versions(store: Store, name: str) -> list[Card]:
-    """Return the card of ``NAME@V``, or those of every version of ``NAME``, the oldest first.
-
-    Raises:
-        DataError: there is no such data set or version.
-    """
+    """Return the card of ``NAME@V``, or those of every version of ``NAME``, the oldest first."""
     card = load_card(store, name)
-    if "@" in name:
-        return [card]
-    return [load_card(store, f"{name}@{number}") for number in versions(store, name)]
-
-
-def runs_on(store: Store, cards: Sequence[Card]) -> list[str]:
-    """Return the ids of the runs, finished or not, that were asked for on one of these versions."""
-    wanted = {(card.title, card.fingerprint) for card in cards}
-    found = []
-    for key in store.list_files("requests"):
-        inputs = json.loads(store.read_file(key) or b"{}").get("inputs", {})
-        if wanted & set(inputs.items()):
-            found.append(key.rpartition("/")[2].removesuffix(".json"))
-    return found
+    return [card] if "@" in name else cards_of(store, name)
 
 
 def check_no_run(store: Store, cards: Sequence[Card]) -> None:
-    """Check that no run refers to one of these versions.
-
-    Raises:
-        InputError: one does.
-    """
-    runs = runs_on(store, cards)
+    """Raise InputError if a run, finished or not, refers to one of these versions."""
+    wanted = {(card.title, card.fingerprint) for card in cards}
+    runs = []
+    for key in store.list_files("requests"):
+        inputs = json.loads(store.read_file(key) or b"{}").get("inputs", {})
+        if wanted & set(inputs.items()):
+            runs.append(key.rpartition("/")[2].removesuffix(".json"))
     if runs:
         titles = ", ".join(card.title for card in cards)
         some = ", ".join(runs[:3]) + (", …" if len(runs) > 3 else "")
@@ -71,14 +55,7 @@ def check_no_run(store: Store, cards: Sequence[Card]) -> None:
 def remove_versions(store: Store, cards: Sequence[Card], *, force: bool = False) -> Removed:
     """Remove versions of data sets and what only they need. Let nothing be staged into the store meanwhile.
 
-    Args:
-        store: where they are.
-        cards: the versions.
-        force: also when a run refers to one of them.
-
-    Raises:
-        InputError: a run refers to one of them.
-        StoreError: the store cannot be written, or a card in it cannot be read.
+    Raises InputError if a run refers to one of them, unless ``force`` is set.
     """
     if not force:
         check_no_run(store, cards)
@@ -112,13 +89,14 @@ def finish_removals(store: Store) -> int:
 def _remove_parts(store: Store, keys: Sequence[str]) -> tuple[int, int]:
     """Remove those parts to which no card refers; return their number and size in bytes."""
     needed = {part.key for card in all_cards(store) for part in card.parts}
-    going = [key for key in keys if key not in needed]
-    size = 0
-    for key in going:
-        artifact = store.find(key)
-        size += sum(entry.size for entry in artifact.files.values()) if artifact else 0
-        store.remove(key)
-    return len(going), size
+    count = size = 0
+    for key in keys:
+        if key not in needed:
+            artifact = store.find(key)
+            size += sum(entry.size for entry in artifact.files.values()) if artifact else 0
+            count += 1
+            store.remove(key)
+    return count, size
 
 
 def mark_live(_: Store, groups: Mapping[str, Group], live: Live) -> None:

@@ -16,9 +16,8 @@ from transformers.models.canary.processing_canary import LANGUAGE_CODE_TO_NAME, 
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio, DecodeOptions, Transcript
-from acento.models.checkpoints.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.checkpoints.pretrained import TorchRecognizer, generate_greedy, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_pretrained
-from acento.models.greedy import write
 
 WINDOW_S: Final = 40.0
 """What NVIDIA cuts long audio into for Canary (``chunk_len_in_secs`` of NeMo's chunked inference)."""
@@ -98,7 +97,7 @@ class CanaryRecognizer(TorchRecognizer):
         lengths = torch.tensor([len(values) for values in features.values])
         batch = pad_sequence(features.values, batch_first=True)
         mask = torch.arange(batch.shape[1]) < lengths[:, None]
-        return write(
+        return generate_greedy(
             self._model,
             limits,
             input_features=batch.to(self._device, self._model.dtype, non_blocking=True),

@@ -1,7 +1,6 @@
 """CTC models of letters: wav2vec 2.0, HuBERT, WavLM, MMS and their kin; also those that bring their own code."""
 
-from acento.models.family import Family
-from acento.models.parts import FEATURES, LETTERS
+from acento.models.family import FEATURES, LETTERS, Family
 
 FAMILIES = (
     Family(

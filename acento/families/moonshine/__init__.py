@@ -1,7 +1,6 @@
 """Moonshine, and its streaming kind."""
 
-from acento.models.family import Family
-from acento.models.parts import FEATURES, ONE_FILE
+from acento.models.family import FEATURES, ONE_FILE, Family
 
 FAMILIES = (
     Family(

@@ -31,9 +31,8 @@ from transformers.models.moonshine_streaming.modeling_moonshine_streaming import
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio, DecodeOptions, Transcript
-from acento.models.checkpoints.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.checkpoints.pretrained import TorchRecognizer, generate_greedy, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_end, check_pretrained
-from acento.models.greedy import write
 
 WINDOW_S: Final = 30.0
 """Moonshine takes any length, but its makers recommend to stay below about 30 s (README of moonshine-ai/moonshine);
@@ -129,7 +128,7 @@ class MoonshineRecognizer(TorchRecognizer):
     def infer(self, features: Clips) -> list[list[int]]:
         """Return the token ids written for each clip, without the end token."""
         limits = [self._limit(samples) for samples in features.samples]
-        return write(self._model, limits, encoder_outputs=self._encode(features))
+        return generate_greedy(self._model, limits, encoder_outputs=self._encode(features))
 
     def finish(self, tokens: list[list[int]]) -> list[Transcript]:
         """See :meth:`Recognizer.finish`."""
@@ -142,7 +141,7 @@ class MoonshineRecognizer(TorchRecognizer):
         count = batch_size if self._device.type != "cpu" else 1
         noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
         features = self.prepare([noise] * count)
-        write(self._model, [4] * count, encoder_outputs=self._encode(features))
+        generate_greedy(self._model, [4] * count, encoder_outputs=self._encode(features))
         self.synchronize()
 
     def _encode(self, features: Clips) -> BaseModelOutput:

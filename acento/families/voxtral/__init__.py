@@ -1,7 +1,6 @@
 """Voxtral."""
 
-from acento.models.family import Family
-from acento.models.parts import FEATURES, Part
+from acento.models.family import FEATURES, Family, ModelPart
 
 FAMILIES = (
     Family(
@@ -14,6 +13,6 @@ FAMILIES = (
         labeler="acento.families.voxtral.labels:load",
         strategies=("lora", "encoder"),
         learning_rate=1e-5,  # adapters take ten times that
-        parts=(Part("tokenizer", (("tekken.json",),)), FEATURES),
+        parts=(ModelPart("tokenizer", (("tekken.json",),)), FEATURES),
     ),
 )

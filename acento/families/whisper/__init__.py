@@ -1,7 +1,6 @@
 """Whisper, by transformers and by CTranslate2."""
 
-from acento.models.family import WHISPER, Family
-from acento.models.parts import WORDS
+from acento.models.family import WHISPER, WORDS, Family
 
 FAMILIES = (
     Family(
@@ -27,7 +26,7 @@ FAMILIES = (
         extra="ctranslate2",
         config_keys=frozenset({"suppress_ids", "suppress_ids_begin"}),
         weights=("model.bin",),
-        mending="convert it again",
+        repair="convert it again",
         languages="acento.families.whisper.generation:spoken",
     ),
 )

@@ -8,7 +8,7 @@ from acento.core.errors import ModelError
 from acento.core.extras import require
 from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
 from acento.models.checkpoints.checkpoint import Checkpoint, checkpoint_files
-from acento.models.checkpoints.formats import Format, Quantization
+from acento.models.checkpoints.references import Format, Quantization
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth")
 """Of the model, and of the optimizer that a training left beside it."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.errors import AcentoError, ModelError
-from acento.core.fingerprint import fingerprint, sha256_file
+from acento.core.fingerprint import sha256_file
 from acento.families.whisper.generation import ENGLISH_VOCABULARY, FILE, derived_values
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.models.checkpoints.converted import made
+from acento.models.checkpoints.converted import stored_checkpoint
 from acento.models.checkpoints.places import find_small_files
 from acento.models.checkpoints.weights import save_as
-from acento.models.parts import BESIDE_TOKENIZER, WORDS
+from acento.models.family import BESIDE_TOKENIZER, WORDS
 
 _VERSION = 1
 """Raised by hand whenever the same file would be converted to another checkpoint."""
@@ -59,8 +59,7 @@ def from_file(name: str, path: Path) -> Checkpoint:
             shutil.copyfile(file, out / file.name)
         _write(dims, state, out)
 
-    key = f"converted/{fingerprint([_VERSION, 'openai', sha256_file(path), given])}"
-    return made(name, None, key, make)
+    return stored_checkpoint(name, None, [_VERSION, "openai", sha256_file(path), given], make)
 
 
 def _read(name: str, path: Path) -> tuple[dict[str, int], Mapping[str, Any]]:

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from acento.core import plugins
 from acento.core.errors import ModelError, StoreError
 from acento.core.fingerprint import fingerprint
@@ -34,12 +36,23 @@ class Checkpoint:
     family: Family
 
 
-def checkpoint_files(name: str, folder: Path, reader: str | None = None) -> list[str]:
-    """Return the names of the files of a folder that loading may read, after seeing that it is a checkpoint.
+class ModelSpec(BaseModel, frozen=True):
+    """A model as a job names it: where to load it from, and what it must then be."""
 
-    Raises:
-        ModelError: it is none of a known family; ``name`` is what the sentence calls it.
-    """
+    id: str
+    revision: str | None
+    digest: str
+    family: str
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> "ModelSpec":
+        """Return the spec of a checkpoint that was resolved."""
+        family = checkpoint.family.name
+        return cls(id=checkpoint.id, revision=checkpoint.revision, digest=checkpoint.digest, family=family)
+
+
+def checkpoint_files(name: str, folder: Path, reader: str | None = None) -> list[str]:
+    """Return the names of the files that loading may read, after checking that the folder is a checkpoint."""
     family = family_in(name, folder, reader)
     return sorted(
         path.name
@@ -54,11 +67,7 @@ def checkpoint_files(name: str, folder: Path, reader: str | None = None) -> list
 
 
 def in_artifact(store: Store, name: str, key: str) -> Checkpoint:
-    """Describe the checkpoint that is an artifact of the store, every byte of it verified.
-
-    Raises:
-        StoreError: there is no such artifact, or its bytes are not those that were published.
-    """
+    """Describe the checkpoint that is an artifact of the store, every byte verified; raise StoreError if it is gone."""
     artifact = store.find(key)
     if artifact is None:
         raise StoreError(f"{key} is not in the store {store.url}.")
@@ -69,7 +78,7 @@ def in_artifact(store: Store, name: str, key: str) -> Checkpoint:
 
 
 def family_in(name: str, folder: Path, reader: str | None = None) -> Family:
-    """Return the family, after seeing that the files a model needs are there."""
+    """Return the family, after checking that the files a model needs are there."""
     kinds = kinds_in(name, folder)
     chosen = FAMILIES.get(reader or "")
     archived = chosen is not None and chosen.archive is not None
@@ -84,23 +93,19 @@ def family_in(name: str, folder: Path, reader: str | None = None) -> Family:
     if not config.is_file():
         raise ModelError(f"Model folder {name} has no config.json; is it the folder that save_pretrained wrote?")
     try:
-        said = json.loads(config.read_text(encoding="utf-8"))
-        family = chosen or family_of(said, name)
+        loaded = json.loads(config.read_text(encoding="utf-8"))
+        family = chosen or family_of(loaded, name)
     except (ValueError, AttributeError) as error:
         raise ModelError(f"The config.json of model {name} cannot be read ({error}).") from error
     if not any((folder / weights).is_file() for weights in family.weights):
         missing = family.weights[0] if family.weights else f"*{family.archive}"
-        raise ModelError(f"Model {name} has no weights: its folder {folder} holds no {missing}; {family.mending}.")
+        raise ModelError(f"Model {name} has no weights: its folder {folder} holds no {missing}; {family.repair}.")
     _check_objects(name, folder)
     return family
 
 
 def archived_family(path: Path) -> Family:
-    """Return the family of a model that is one file, after seeing that the file is whole and harmless.
-
-    Raises:
-        ModelError: no family has such files, or the file is damaged or would run code.
-    """
+    """Return the family of a model that is one file, after checking that the file is whole and harmless."""
     family = next((one for one in FAMILIES.values() if one.archive == path.suffix), None)
     if family is None:
         raise ModelError(f"Model {path} is a file; name the folder that holds its config.json and weights.")
@@ -110,18 +115,16 @@ def archived_family(path: Path) -> Family:
 
 
 def _check_objects(name: str, folder: Path) -> None:
-    """See that the JSON files beside the weights are whole."""
-    for path in (folder / file for file in _OBJECTS):
-        if not path.is_file():
-            continue
+    """Check that the JSON files beside the weights are whole."""
+    for path in (folder / file for file in _OBJECTS if (folder / file).is_file()):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            wrong = None if isinstance(found, dict) else "it is no JSON object"
+            wrong = "" if isinstance(found, dict) else "it is no JSON object"
             if found == {} and path.name in _FILLED:
                 wrong = "it is empty"
         except ValueError as error:
             wrong = str(error)
-        if wrong is not None:
+        if wrong:
             raise ModelError(
                 f"The {path.name} of model {name} cannot be read ({wrong}); copy it again from where the model is from."
             )

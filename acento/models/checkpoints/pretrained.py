@@ -1,6 +1,6 @@
 """What all families on transformers and torch share: how weights are loaded, and what a device is asked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from acento.core.errors import AcentoError, ModelError
+from acento.core.errors import AcentoError, ModelError, first_line
 from acento.models.base import DecodeOptions, Recognizer
 
 
@@ -35,14 +35,10 @@ def load_pretrained(
     with explained(title, folder):
         model, report = kind.from_pretrained(
             folder,
-            **{
-                "dtype": getattr(torch, options.dtype),
-                "attn_implementation": "sdpa",
-                "local_files_only": True,
-                "use_safetensors": True,
-                "output_loading_info": True,
-            }
-            | settings,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            **{"dtype": getattr(torch, options.dtype), "attn_implementation": "sdpa"} | settings,
         )
     missing = [key for key in report["missing_keys"] if not str(key).endswith(spare)] + [*report["mismatched_keys"]]
     if missing:
@@ -75,7 +71,7 @@ def explained(title: str, folder: Path) -> Iterator[None]:
     except (AcentoError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         if isinstance(error, SafetensorError):
             raise ModelError(
                 f"The weights of {title} model {folder} are damaged ({reason}); download or copy them again."
@@ -83,21 +79,29 @@ def explained(title: str, folder: Path) -> Iterator[None]:
         raise ModelError(f"{title} model {folder} cannot be loaded: {reason}") from error
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether torch says that memory ran out; the CPU's allocator says it in a plain RuntimeError."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "out of memory", "not enough memory")
-    )
+@torch.inference_mode()
+def generate_greedy(model: Any, limits: Sequence[int], **inputs: Any) -> list[list[int]]:
+    """Return the token ids written for each row, without prompt and end token, always taking the likeliest next one.
 
+    A row's text is the one that it would have alone: what the batch writes beyond a row's own limit is cut off.
 
-def release_memory(device: torch.device) -> None:
-    """Give back what torch caches on a device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    Args:
+        model: an encoder-decoder of transformers, in evaluation mode.
+        limits: the most tokens of each row; a model that repeats itself without end is stopped there.
+        inputs: what ``generate`` takes; ``decoder_input_ids``, where it is given, of one length for all rows.
+    """
+    longest = max(limits)
+    if longest < 1:
+        return [[] for _ in limits]
+    prompt = inputs["decoder_input_ids"].shape[1] if "decoder_input_ids" in inputs else 1
+    generated = model.generate(**inputs, max_new_tokens=longest, do_sample=False, num_beams=1)
+    ends = model.generation_config.eos_token_id
+    ends = set(ends) if isinstance(ends, list) else {ends}
+    written = []
+    for row, limit in zip(generated[:, prompt:].tolist(), limits, strict=True):
+        end = next((place for place, token in enumerate(row) if token in ends), len(row))
+        written.append(row[: min(end, limit)])
+    return written
 
 
 class TorchRecognizer(Recognizer):
@@ -120,12 +124,18 @@ class TorchRecognizer(Recognizer):
             torch.mps.synchronize()
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """See :meth:`Recognizer.is_out_of_memory`."""
-        return is_out_of_memory(error)
+        """See :meth:`Recognizer.is_out_of_memory`; the CPU's allocator says it in a plain RuntimeError."""
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):
+            return True
+        signs = ("can't allocate memory", "out of memory", "not enough memory")
+        return isinstance(error, RuntimeError) and any(words in str(error) for words in signs)
 
     def release_memory(self) -> None:
         """See :meth:`Recognizer.release_memory`."""
-        release_memory(self._device)
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self._device.type == "mps":
+            torch.mps.empty_cache()
 
     def close(self) -> None:
         """See :meth:`Recognizer.close`."""

@@ -1,13 +1,23 @@
 """How a person names a model: a folder or file, a hub id, a shipped model, one of the registry; and what reads it."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Final, Literal, get_args
 
 from acento.core.errors import InputError, ModelError
 from acento.core.store.base import check_key
-from acento.models.checkpoints.formats import Quantization, check_format
 from acento.models.families import FAMILIES
+
+Format = Literal["safetensors", "ctranslate2"]
+Quantization = Literal["float32", "float16", "int8", "int8_float16"]
+
+QUANTIZATIONS: Final[Mapping[Format, tuple[Quantization, ...]]] = {
+    "safetensors": ("float32", "float16"),
+    "ctranslate2": ("int8", "int8_float16", "float16", "float32"),
+}
+"""What each format can hold weights in; the first is taken where none is asked for."""
 
 SHIPPED = "demo:"
 """Prefix of the models that come with Acento, such as ``demo:whisper-mini``."""
@@ -34,10 +44,7 @@ class ModelName:
 
 
 def parse(name: str) -> ModelName:
-    """Take a name apart.
-
-    Raises:
-        ModelError: nothing is known that reads a model as the part after the colon says.
+    """Take a name apart; raise ModelError if nothing reads a model as the part after the colon says.
 
     >>> parse("openai/whisper-tiny@main:ctranslate2-int8")
     ModelName(base='openai/whisper-tiny@main', reader='ctranslate2-int8')
@@ -50,14 +57,22 @@ def parse(name: str) -> ModelName:
     body, colon, reader = name.removeprefix(prefix).rpartition(":")
     if not colon or Path(name).expanduser().exists():
         return ModelName(name)
-    return ModelName(prefix + body, _checked(reader))
+    engine, _, held = reader.partition("-")
+    if engine == CTRANSLATE2:
+        try:
+            reader = f"{CTRANSLATE2}-{check_format(CTRANSLATE2, held or None)[1]}"
+        except InputError as error:
+            raise ModelError(str(error)) from None
+    elif reader not in FAMILIES and reader != TRANSFORMERS:
+        known = ", ".join([f"{CTRANSLATE2}-int8", TRANSFORMERS, *FAMILIES])
+        raise ModelError(f"Nothing reads a model as {reader!r} (the part after its colon); there is {known}.")
+    return ModelName(prefix + body, reader)
 
 
 def with_engine(name: str, engine: str, quantization: str | None = None) -> str:
     """Return a model's name with an engine that is to run it, unless it names what reads it already.
 
-    Raises:
-        InputError: there is no such engine, or it cannot hold weights so.
+    Raises InputError if there is no such engine, or it cannot hold weights so.
 
     >>> with_engine("demo:whisper-mini", "ctranslate2")
     'demo:whisper-mini:ctranslate2-int8'
@@ -74,25 +89,23 @@ def with_engine(name: str, engine: str, quantization: str | None = None) -> str:
     return f"{name}:{CTRANSLATE2}-{check_format(CTRANSLATE2, quantization)[1]}"
 
 
-def _checked(reader: str) -> str:
-    engine, _, held = reader.partition("-")
-    if engine == CTRANSLATE2:
-        try:
-            return f"{CTRANSLATE2}-{check_format(CTRANSLATE2, held or None)[1]}"
-        except InputError as error:
-            raise ModelError(str(error)) from None
-    if reader in FAMILIES or reader == TRANSFORMERS:
-        return reader
-    known = ", ".join([f"{CTRANSLATE2}-int8", TRANSFORMERS, *FAMILIES])
-    raise ModelError(f"Nothing reads a model as {reader!r} (the part after its colon); there is {known}.")
+def check_format(name: str, quantization: str | None) -> tuple[Format, Quantization]:
+    """Return a format and how it holds weights, the format's own first choice where none is named.
+
+    Raises InputError if there is no such format, or it cannot hold weights so.
+    """
+    known = next((one for one in get_args(Format) if one == name), None)
+    if known is None:
+        raise InputError(f"There is no export format {name!r}; there is {', '.join(get_args(Format))}.")
+    able = QUANTIZATIONS[known]
+    chosen = next((one for one in able if quantization in (None, one)), None)
+    if chosen is None:
+        raise InputError(f"The format {name} cannot hold weights in {quantization!r}; it can in {', '.join(able)}.")
+    return known, chosen
 
 
 def check_name(name: str) -> str:
-    """Return a model's name if it can be one: letters, digits, ``.``, ``_``, ``-``.
-
-    Raises:
-        InputError: it cannot.
-    """
+    """Return a model's name if it is one (letters, digits, ``.``, ``_``, ``-``); else raise InputError."""
     if not is_name(name):
         raise InputError(f"{name!r} cannot be a model's name: use letters, digits, '.', '_' and '-'.")
     return name
@@ -100,10 +113,6 @@ def check_name(name: str) -> str:
 
 def is_name(name: str) -> bool:
     """Tell whether a model of the registry may be called so."""
-    if "/" in name or any(c in name for c in "@=,+"):
-        return False
-    try:
-        check_key(name)
-    except InputError:
-        return False
-    return True
+    with suppress(InputError):
+        return check_key(name) == name and not any(c in name for c in "/@=,+")
+    return False

@@ -1,7 +1,6 @@
 """A check of every loaded model: its tokenizer writes text and reads it back, in ids that the model has.
 
-Libraries replace a tokenizer whose files are missing by an empty one, which decodes everything to nothing and
-teaches every clip to write nothing. The check takes milliseconds.
+Libraries replace a tokenizer whose files are missing by an empty one, which decodes everything to nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,16 +20,10 @@ def check_tokenizer(
     decode: Callable[[Sequence[int]], str],
     encode: Callable[[str], Sequence[int]] | None = None,
 ) -> None:
-    """See that some text of a model's own vocabulary survives being written as ids and read back.
+    """Check that some text of a model's own vocabulary survives being written as ids and read back.
 
-    Args:
-        folder: the checkpoint, for the sentence.
-        size: ids that the model has; an id from it on cannot be written.
-        decode: returns the text of ids.
-        encode: returns the ids of a text; None where the model has only what reads them.
-
-    Raises:
-        ModelError: the tokenizer knows no letters, loses some, or gives ids that the model does not have.
+    ``size`` is how many ids the model has; ``encode`` is None where the model has only what reads them. Raises
+    ModelError if the tokenizer knows no letters, loses some, or gives ids that the model does not have.
     """
     pieces = (number for number in range(size) if _letters(decode([number])))
     ids = list(islice(pieces, _LETTERS))
@@ -51,11 +44,7 @@ def check_tokenizer(
 
 
 def check_pretrained(folder: Path, size: int, tokenizer: Any, **settings: Any) -> None:
-    """See that a tokenizer of transformers writes text; ``settings`` are passed to its ``decode``.
-
-    Raises:
-        ModelError: as :func:`check_tokenizer` does.
-    """
+    """Check a tokenizer of transformers (see ``check_tokenizer``); ``settings`` are passed to its ``decode``."""
     check_tokenizer(
         folder,
         size,
@@ -65,11 +54,7 @@ def check_pretrained(folder: Path, size: int, tokenizer: Any, **settings: Any) -
 
 
 def check_end(folder: Path, end: int | Sequence[int] | None, tokenizer: Any) -> None:
-    """See that the token which ends a text is the one that the model writes; another model's is another one.
-
-    Raises:
-        ModelError: it is another one.
-    """
+    """Raise ModelError if the token that ends a text is not the one that the model writes."""
     own = tokenizer.eos_token_id
     ends = [end] if isinstance(end, int) else end
     if own is not None and ends and own not in ends:

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acento.core.errors import ModelError
+from acento.core.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,13 +17,10 @@ SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 CTRANSLATE2 = ("model.bin",)
 NEMO_SUFFIX = ".nemo"
-OPENAI_SUFFIX = ".pt"
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 """What PEFT's ``save_pretrained`` writes."""
 BESIDE = (".json", ".txt", ".model", ".jinja")
 """Suffixes of a checkpoint's files besides its weights."""
-
-
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
@@ -41,13 +38,14 @@ class Kinds:
         """Files of the kinds that are read as different models; a pickle beside safetensors is the same one."""
         return [file for file in (self.safetensors, self.ctranslate2, self.nemo) if file is not None]
 
+    @property
+    def only_pickled(self) -> bool:
+        """Whether there are no weights but pickled ones."""
+        return self.pickled is not None and not self.rivals
+
 
 def kinds_in(name: str, folder: Path) -> Kinds:
-    """Look which weights are in a folder.
-
-    Raises:
-        ModelError: there are several NeMo models in it.
-    """
+    """Return which weights are in a folder; raise ModelError if there are several NeMo models in it."""
     archives = sorted(path.name for path in folder.glob(f"*{NEMO_SUFFIX}") if path.is_file())
     if len(archives) > 1:
         raise ModelError(f"Model folder {name} holds several models ({', '.join(archives)}); name the file itself.")
@@ -57,6 +55,12 @@ def kinds_in(name: str, folder: Path) -> Kinds:
         nemo=archives[0] if archives else None,
         pickled=_first(folder, PICKLED),
     )
+
+
+def small_files(folder: Path) -> list[Path]:
+    """Return a checkpoint's files besides its weights, its model card among them."""
+    named = (path for path in folder.iterdir() if path.suffix in BESIDE or path.name == "README.md")
+    return [path for path in named if path.is_file() and not is_pickled(path.name)]
 
 
 def is_adapter(folder: Path) -> bool:
@@ -70,11 +74,7 @@ def is_pickled(file: str) -> bool:
 
 
 def stored_dtype(folder: Path) -> str:
-    """Return the precision that most of a checkpoint's weights are kept in: ``float32``, ``float16`` or ``bfloat16``.
-
-    Raises:
-        ModelError: there are no safetensors, or they are damaged.
-    """
+    """Return what most weights of a checkpoint are kept in: ``float32``, ``float16`` or ``bfloat16``."""
     from safetensors import SafetensorError, safe_open
 
     sizes: Counter[str] = Counter()
@@ -90,13 +90,9 @@ def stored_dtype(folder: Path) -> str:
 
 
 def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str) -> "dict[str, Tensor]":
-    """Save a transformers model with other weights than it holds, each kept in a precision; return what was saved.
+    """Save a transformers model, which is not changed, with other weights, each in a precision; return what was saved.
 
-    Args:
-        model: the model; it is not changed.
-        state: its weights by name.
-        folder: where to.
-        dtype: ``float32``, ``float16`` or ``bfloat16``.
+    ``state`` are the weights by name, ``dtype`` is ``float32``, ``float16`` or ``bfloat16``.
     """
     import torch
 
@@ -118,11 +114,7 @@ def save_as(model: Any, state: "Mapping[str, Tensor]", folder: Path, dtype: str)
 
 
 def without_pickles(folder: Path, out: Path) -> None:
-    """Write pickled weights as safetensors, a shard at a time; only tensors are unpickled, no code is run.
-
-    Raises:
-        ModelError: a shard is damaged, or holds something else than tensors.
-    """
+    """Write pickled weights as safetensors, a shard at a time; only tensors are unpickled, no code is run."""
     import torch
     from safetensors.torch import save_file
 
@@ -134,8 +126,7 @@ def without_pickles(folder: Path, out: Path) -> None:
             # tied tensors share memory, which safetensors does not keep
             tensors = {name: tensor.clone().contiguous() for name, tensor in held.items()}
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ModelError(f"The pickled weights {path} cannot be read ({reason[0]}).") from error
+            raise ModelError(f"The pickled weights {path} cannot be read ({first_line(error)}).") from error
         name = SAFETENSORS[0] if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file(tensors, out / name, metadata={"format": "pt"})
         weights |= dict.fromkeys(tensors, name)

@@ -11,7 +11,7 @@ from acento.core.errors import DamagedError, InputError, ModelError
 from acento.core.store import Store
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.converted import convert
-from acento.models.checkpoints.formats import Format, Quantization, check_format
+from acento.models.checkpoints.references import Format, Quantization, check_format
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion, export_key

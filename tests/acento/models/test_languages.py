@@ -11,7 +11,7 @@ from acento.families.canary.languages import CANARY
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
-from acento.models.languages import told
+from acento.models.languages import language_code
 
 
 @pytest.fixture
@@ -31,24 +31,24 @@ def whisper(tmp_path: Path) -> Checkpoint:
 def test_a_language_is_told_by_the_code_that_the_model_knows(
     whisper: Checkpoint, named: str | None, code: str | None
 ) -> None:
-    assert told(whisper, named) == code
+    assert language_code(whisper, named) == code
 
 
 @pytest.mark.parametrize("named", ["yue", "ast"])
 def test_a_language_that_the_model_lacks_is_refused_with_a_proxy_offered(whisper: Checkpoint, named: str) -> None:
     with pytest.raises(ModelError, match=rf"does not know language '{named}' \(.*\); it knows en, .*--model-language"):
-        told(whisper, named)
+        language_code(whisper, named)
 
 
 def test_an_english_only_model_is_refused_another_language(whisper: Checkpoint) -> None:
     (whisper.folder / "generation_config.json").write_text('{"is_multilingual": false}')
-    assert told(whisper, "en-US") == "en"
+    assert language_code(whisper, "en-US") == "en"
     with pytest.raises(ModelError, match=r"English-only and cannot be told language 'es-CL' \(Spanish\)"):
-        told(whisper, "es-CL")
+        language_code(whisper, "es-CL")
 
 
 def test_a_model_that_says_nothing_of_languages_is_told_the_base_language(whisper: Checkpoint) -> None:
-    assert told(replace(whisper, family=FAMILIES["moonshine"]), "es-CL") == "es"
+    assert language_code(replace(whisper, family=FAMILIES["moonshine"]), "es-CL") == "es"
 
 
 def test_canary_is_refused_what_it_was_not_trained_on(whisper: Checkpoint) -> None:
@@ -56,9 +56,9 @@ def test_canary_is_refused_what_it_was_not_trained_on(whisper: Checkpoint) -> No
 
     assert set(LANGUAGE_CODE_TO_NAME) == CANARY
     with pytest.raises(ModelError, match="does not know language 'zh'"):
-        told(replace(whisper, family=FAMILIES["canary"]), "zh")
+        language_code(replace(whisper, family=FAMILIES["canary"]), "zh")
 
 
 def test_the_shipped_whisper_says_its_languages_without_being_loaded() -> None:
     with pytest.raises(ModelError, match=r"does not know language 'sv' \(Swedish\); it knows de, en, es"):
-        told(resolve("demo:whisper-mini"), "sv")
+        language_code(resolve("demo:whisper-mini"), "sv")

@@ -40,11 +40,7 @@ _CROSS: Final = {
 
 
 def to_transformers(ct2: Path, out: Path) -> None:
-    """Write ``out`` (config, generation config, tokenizer, feature extractor, float16 safetensors) from ``ct2``.
-
-    Raises:
-        InputError: ``model.bin`` is of another version of the format, or is no Whisper.
-    """
+    """Write ``out`` (config, generation config, tokenizer, feature extractor, float16 safetensors) from ``ct2``."""
     import torch
     from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizerFast
     from transformers.utils import logging
@@ -59,8 +55,10 @@ def to_transformers(ct2: Path, out: Path) -> None:
     state["proj_out.weight"] = state["model.decoder.embed_tokens.weight"]
     model.load_state_dict(state, assign=True)
     model.tie_weights()
-    said = json.loads((ct2 / "config.json").read_text(encoding="utf-8"))
-    model.generation_config = _generation_config(said, tokenizer, _multilingual(arrays))
+    facts = json.loads((ct2 / "config.json").read_text(encoding="utf-8"))
+    # a multilingual Whisper's vocabulary is one token larger than the English one: so OpenAI's code tells them apart
+    multilingual = arrays["decoder/embeddings/weight"].shape[0] >= 51865
+    model.generation_config = _generation_config(facts, tokenizer, multilingual)
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -73,44 +71,36 @@ def to_transformers(ct2: Path, out: Path) -> None:
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Return the named arrays of a CTranslate2 ``model.bin``.
+    """Return the named arrays of a CTranslate2 ``model.bin``; raise InputError if its format is of another version.
 
     The file is a version, the name and revision of a specification, and for each variable its name, its dimensions, its
     type and its bytes, then second names of variables that are equal; texts are ended by a zero, numbers little-endian.
-
-    Raises:
-        InputError: it is of another version of the format.
     """
-    content = memoryview(path.read_bytes())
-    place = 0
+    with path.open("rb") as file:
 
-    def number(kind: str) -> int:
-        nonlocal place
-        (value,) = struct.unpack_from(f"<{kind}", content, place)
-        place += struct.calcsize(kind)
-        return int(value)
+        def number(kind: str) -> int:
+            (value,) = struct.unpack(f"<{kind}", file.read(struct.calcsize(kind)))
+            return int(value)
 
-    def text() -> str:
-        nonlocal place
-        length = number("H")
-        place += length
-        return bytes(content[place - length : place - 1]).decode()
+        def text() -> str:
+            return file.read(number("H"))[:-1].decode()
 
-    version = number("I")
-    if version != _FORMAT_VERSION:
-        raise InputError(f"{path} is in version {version} of CTranslate2's format; {_FORMAT_VERSION} is known here.")
-    text()
-    number("I")
-    arrays = {}
-    for _ in range(number("I")):
-        name = text()
-        shape = [number("I") for _ in range(number("B"))]
-        kind, size = _TYPES[number("B")], number("I")
-        arrays[name] = np.frombuffer(content[place : place + size], dtype=kind).reshape(shape)
-        place += size
-    for _ in range(number("I")):
-        alias, name = text(), text()
-        arrays[alias] = arrays[name]
+        version = number("I")
+        if version != _FORMAT_VERSION:
+            raise InputError(
+                f"{path} is in version {version} of CTranslate2's format; {_FORMAT_VERSION} is known here."
+            )
+        text()
+        number("I")
+        arrays = {}
+        for _ in range(number("I")):
+            name = text()
+            shape = [number("I") for _ in range(number("B"))]
+            kind, size = _TYPES[number("B")], number("I")
+            arrays[name] = np.frombuffer(file.read(size), dtype=kind).reshape(shape)
+        for _ in range(number("I")):
+            alias, name = text(), text()
+            arrays[alias] = arrays[name]
     return arrays
 
 
@@ -144,25 +134,16 @@ def _layers(arrays: Arrays, side: str) -> int:
     return len({name.split("/")[1] for name in arrays if name.startswith(f"{side}/layer_") and name.count("/") > 2})
 
 
-def _multilingual(arrays: Arrays) -> bool:
-    """Tell a multilingual Whisper by its vocabulary, one token larger than the English one, as OpenAI's code does."""
-    return int(arrays["decoder/embeddings/weight"].shape[0]) >= 51865
-
-
 def _config(arrays: Arrays, tokenizer: Any) -> Any:
     from transformers import WhisperConfig
 
     vocabulary, width = arrays["decoder/embeddings/weight"].shape
     end = tokenizer.convert_tokens_to_ids(_END)
-    sides = {
-        f"{side}_{key}": value
-        for side in ("encoder", "decoder")
-        for key, value in (
-            ("layers", _layers(arrays, side)),
-            ("attention_heads", width // _HEAD_WIDTH),
-            ("ffn_dim", arrays[f"{side}/layer_0/ffn/linear_0/weight"].shape[0]),
-        )
-    }
+    sides = {}
+    for side in ("encoder", "decoder"):
+        sides[f"{side}_layers"] = _layers(arrays, side)
+        sides[f"{side}_attention_heads"] = width // _HEAD_WIDTH
+        sides[f"{side}_ffn_dim"] = arrays[f"{side}/layer_0/ffn/linear_0/weight"].shape[0]
     return WhisperConfig(
         vocab_size=vocabulary,
         d_model=width,
@@ -176,7 +157,7 @@ def _config(arrays: Arrays, tokenizer: Any) -> Any:
     )
 
 
-def _generation_config(said: Mapping[str, Any], tokenizer: Any, multilingual: bool) -> Any:
+def _generation_config(facts: Mapping[str, Any], tokenizer: Any, multilingual: bool) -> Any:
     """Return what decoding needs to know: CTranslate2's ``config.json`` has it under other names."""
     from transformers import GenerationConfig
 
@@ -186,15 +167,15 @@ def _generation_config(said: Mapping[str, Any], tokenizer: Any, multilingual: bo
     languages = {}
     if multilingual:
         languages = {
-            "lang_to_id": {tokenizer.convert_ids_to_tokens(number): number for number in said["lang_ids"]},
+            "lang_to_id": {tokenizer.convert_ids_to_tokens(number): number for number in facts["lang_ids"]},
             "task_to_id": {task: token(f"<|{task}|>") for task in ("transcribe", "translate")},
             "task": "transcribe",
         }
     end = token(_END)
     return GenerationConfig(
-        alignment_heads=said["alignment_heads"],
-        begin_suppress_tokens=said["suppress_ids_begin"],
-        suppress_tokens=said["suppress_ids"],
+        alignment_heads=facts["alignment_heads"],
+        begin_suppress_tokens=facts["suppress_ids_begin"],
+        suppress_tokens=facts["suppress_ids"],
         **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), end),
         decoder_start_token_id=token("<|startoftranscript|>"),
         is_multilingual=multilingual,

@@ -1,7 +1,7 @@
-"""Download packages with the machine's own clients, pip and apt-get, and keep what is made of them in the user's cache.
+"""Download packages with the machine's own clients, pip and apt-get, and cache what is made of them.
 
-The clients use whatever index and mirrors the user has set, verify signatures or hashes as they always do, and retry by
-themselves what a network loses. Nothing is installed, no code of a package is run, and root is not needed.
+The clients use the index and mirrors that the user has set, verify signatures or hashes, and retry what a network
+loses. Nothing is installed, no code of a package is run, and root is not needed.
 """
 
 import os
@@ -23,45 +23,34 @@ WITH_A_HUB: Final = (
 _FOLDER: Final = "real"
 
 
-def keep(name: str, fill: Callable[[Path], None]) -> Path:
+def cached_folder(name: str, fill: Callable[[Path], None]) -> Path:
     """Return the folder ``name`` of the cache; where it is not there, make it by ``fill``, whole or not at all.
 
-    ``fill`` writes into an empty folder, which is renamed when it returns: what a killed process leaves is never taken
-    for a whole folder, and is removed by the next call. Of two processes at once the first one's folder stays.
-
-    Raises:
-        StoreError: the cache cannot be written.
+    ``fill`` writes into an empty folder, which is renamed when it returns; the next call removes what a killed process
+    left. Of two processes at once the first one's folder stays. Raises StoreError if the cache cannot be written.
     """
     root = cache_root() / _FOLDER
     final = root / name
     if final.is_dir():
         return final
     scratch = Scratch(root / "tmp")
-    draft: Path | None = None
     try:
         scratch.sweep()
         draft = scratch.new()
         draft.mkdir()
-        fill(draft)
         try:
+            fill(draft)
             draft.rename(final)
-        except OSError:
-            if not final.is_dir():
-                raise
-    except OSError as error:
-        raise StoreError(f"The cache folder {root} cannot be written ({error.strerror or error}).") from error
-    finally:
-        if draft is not None:
+        finally:
             discard(draft)
+    except OSError as error:
+        if not final.is_dir():
+            raise StoreError(f"The cache folder {root} cannot be written ({error.strerror or error}).") from error
     return final
 
 
 def download_wheels(requirements: Sequence[str], folder: Path) -> list[Path]:
-    """Download wheels (``name==version``) with pip into a folder, and return their paths in the order of their names.
-
-    Raises:
-        InputError: pip is not there, or did not get one of them.
-    """
+    """Download wheels (``name==version``) with pip into a folder; return their paths in the order of their names."""
     folder.mkdir()
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     done = _run([sys.executable, "-m", "pip", "download", *options, *requirements])
@@ -78,11 +67,8 @@ def download_wheels(requirements: Sequence[str], folder: Path) -> list[Path]:
 def download_debian(packages: Sequence[str], folder: Path) -> None:
     """Download Debian packages with apt-get and unpack them into a folder, which is made.
 
-    Where the machine has no package lists, or old ones, they are fetched into a folder of their own and left there: the
-    machine's lists stay as they are.
-
-    Raises:
-        InputError: this is no Debian (or Ubuntu), or apt-get did not get one of them.
+    Where the machine has no package lists, or old ones, others are fetched into a folder apart, and its own stay as
+    they are. Raises InputError if this is no Debian (or Ubuntu), or apt-get did not get a package.
     """
     what = " and ".join(packages)
     missing = [name for name in ("apt-get", "dpkg") if shutil.which(name) is None]
@@ -94,29 +80,26 @@ def download_debian(packages: Sequence[str], folder: Path) -> None:
     folder.mkdir()
     archives = folder.with_name(f"{folder.name}-archives")
     archives.mkdir()
-    done = _run(["apt-get", "download", "-qq", "-o", "Acquire::Retries=3", *packages], archives)
+    options = ["-qq", "-o", "Acquire::Retries=3"]
+    done = _run(["apt-get", "download", *options, *packages], archives)
     if done.returncode != 0:
-        lists = _own_lists(folder.with_name(f"{folder.name}-lists"))
-        updated = _run(["apt-get", "update", "-qq", "-o", "Acquire::Retries=3", *lists], archives)
-        done = _run(["apt-get", "download", "-qq", "-o", "Acquire::Retries=3", *lists, *packages], archives)
+        own = folder.with_name(f"{folder.name}-lists")
+        for name in ("state/lists/partial", "cache/archives/partial"):
+            (own / name).mkdir(parents=True)
+        for place in ("Dir::State=state", "Dir::State::lists=state/lists", "Dir::Cache=cache"):
+            options += ["-o", place.replace("=", f"={own}/")]
+        updated = _run(["apt-get", "update", *options], archives)
+        done = _run(["apt-get", "download", *options, *packages], archives)
         if done.returncode != 0:
-            said = _last_line(updated.stderr if updated.returncode else done.stderr)
+            reason = _last_line(updated.stderr if updated.returncode else done.stderr)
             raise InputError(
-                f"apt-get did not get {what} ({said}). Check the network and the machine's sources of packages; "
+                f"apt-get did not get {what} ({reason}). Check the network and the machine's sources of packages; "
                 f"{WITH_A_HUB}."
             )
     for archive in sorted(archives.glob("*.deb")):
         unpacked = _run(["dpkg", "-x", str(archive), str(folder)])
         if unpacked.returncode != 0:
             raise InputError(f"{archive.name} cannot be unpacked ({_last_line(unpacked.stderr)}).")
-
-
-def _own_lists(folder: Path) -> list[str]:
-    """Make a state of apt's own in a folder; return the options that let apt-get use it."""
-    for name in ("state/lists/partial", "cache/archives/partial"):
-        (folder / name).mkdir(parents=True)
-    places = {"Dir::State": "state", "Dir::State::lists": "state/lists", "Dir::Cache": "cache"}
-    return [word for key, place in places.items() for word in ("-o", f"{key}={folder / place}")]
 
 
 def _run(command: Sequence[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:

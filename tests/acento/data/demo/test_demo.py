@@ -7,6 +7,7 @@ import doctest
 import hashlib
 import importlib
 import multiprocessing
+import re
 import threading
 import wave
 from pathlib import Path
@@ -15,23 +16,12 @@ import numpy as np
 import pytest
 
 from acento.core.errors import AcentoError
-from acento.data.demo import (
-    BASE_SPEAKERS,
-    COUNTS,
-    RULES,
-    SAMPLE_RATE,
-    SPEAKERS,
-    Voice,
-    base_sentences,
-    clips,
-    demo_clips,
-    pronounce,
-    sentences,
-    speak,
-    vocabulary,
-    write_demo,
-)
-from acento.data.demo.vocabulary import ADJECTIVES, NAMES, NOUNS, STATES, VERBS
+from acento.core.progress import Progress, listening
+from acento.data.demo import clips, demo_clips, write_demo
+from acento.data.demo.clips import COUNTS
+from acento.data.demo.grammar import ADJECTIVES, NAMES, NOUNS, STATES, VERBS
+from acento.data.demo.sentences import base_sentences, sentences, vocabulary
+from acento.data.demo.speech import BASE_SPEAKERS, RULES, SAMPLE_RATE, SPEAKERS, Voice, pronounce, speak
 from examples.demo_models.recipe import RECIPES
 
 TEXT = "los vecinos han comprado tres empanadas en la ciudad"
@@ -52,7 +42,7 @@ def base_texts() -> frozenset[str]:
     return frozenset(base_sentences(max(recipe.clips for recipe in RECIPES.values()), cover))
 
 
-@pytest.mark.parametrize("module", ["accent", "clips", "grammar", "sentences", "speech", "vocabulary", "voices"])
+@pytest.mark.parametrize("module", ["clips", "grammar", "sentences", "speech"])
 def test_the_examples_in_the_documentation_are_true(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"acento.data.demo.{module}")).failed == 0
 
@@ -142,9 +132,9 @@ def test_the_accent_says_a_word_its_own_way(word: str, said: str) -> None:
 
 
 def test_every_rule_of_the_accent_is_heard_in_training_and_in_test() -> None:
-    for rule in RULES:
+    for name, (pattern, _) in RULES.items():
         for split in ("train", "test"):
-            assert any(rule(word) != word for word in vocabulary(texts(split, "chilean"))), (rule.name, split)
+            assert any(re.search(pattern, word) for word in vocabulary(texts(split, "chilean"))), (name, split)
 
 
 def test_speech_is_the_same_whatever_was_spoken_before() -> None:
@@ -194,9 +184,10 @@ def test_the_folder_has_each_clip_with_its_text_and_three_lists(
 ) -> None:
     few = demo_clips()[148:152] + demo_clips()[209:213] + demo_clips()[-2:]
     monkeypatch.setattr(clips, "demo_clips", lambda: few)
-    steps: list[tuple[int, int]] = []
-    write_demo(tmp_path / "a", lambda done, total: steps.append((done, total)))
-    assert steps == [(i, len(few)) for i in range(1, len(few) + 1)]
+    steps: list[Progress] = []
+    with listening(steps.append):
+        write_demo(tmp_path / "a")
+    assert [(step.done, step.total) for step in steps] == [(i, len(few)) for i in range(1, len(few) + 1)]
     listed = []
     for split in ("train", "dev", "test"):
         with (tmp_path / "a" / f"{split}_files.csv").open(encoding="utf-8", newline="") as file:

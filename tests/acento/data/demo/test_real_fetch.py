@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from acento.core.errors import InputError, StoreError
-from acento.data.demo.real.fetch import download_debian, download_wheels, keep
+from acento.data.demo.real.fetch import cached_folder, download_debian, download_wheels
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_a_folder_is_filled_once(cache: Path) -> None:
         calls.append(folder)
         (folder / "content").write_text("whole")
 
-    assert keep("thing", fill) == keep("thing", fill) == cache / "thing"
+    assert cached_folder("thing", fill) == cached_folder("thing", fill) == cache / "thing"
     assert (cache / "thing" / "content").read_text() == "whole"
     assert len(calls) == 1
 
@@ -46,24 +46,24 @@ def test_a_failure_leaves_nothing(cache: Path) -> None:
         raise InputError("no")
 
     with pytest.raises(InputError):
-        keep("thing", fill)
+        cached_folder("thing", fill)
     assert [path.name for path in cache.rglob("*")] == ["tmp"]
 
 
 def test_a_kill_half_way_leaves_nothing_that_counts_and_the_next_call_clears_it_away(cache: Path) -> None:
     code = """
         import os, signal
-        from acento.data.demo.real.fetch import keep
+        from acento.data.demo.real.fetch import cached_folder
         def fill(folder):
             (folder / "content").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
-        keep("thing", fill)
+        cached_folder("thing", fill)
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (cache / "thing").exists()
     assert [path.read_text() for path in cache.rglob("content")] == ["half"]
-    keep("thing", lambda folder: (folder / "content").write_text("whole") and None)
+    cached_folder("thing", lambda folder: (folder / "content").write_text("whole") and None)
     assert [path.read_text() for path in cache.rglob("content")] == ["whole"]
 
 
@@ -73,7 +73,7 @@ def test_of_two_at_once_the_first_one_stays(cache: Path) -> None:
         (cache / "thing").mkdir()
         (cache / "thing" / "content").write_text("first")
 
-    assert (keep("thing", fill) / "content").read_text() == "first"
+    assert (cached_folder("thing", fill) / "content").read_text() == "first"
     assert list((cache / "tmp").iterdir()) == []
 
 
@@ -81,7 +81,7 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ACENTO_CACHE", str(tmp_path / "file"))
     with pytest.raises(StoreError, match="cannot be written"):
-        keep("thing", lambda _folder: None)
+        cached_folder("thing", lambda _folder: None)
 
 
 def test_wheels_come_in_the_order_of_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from acento.core.store import LocalStore
 from acento.data.demo.real import speech as module
-from acento.data.demo.real.recordings import find_dialogues, find_prompts
-from acento.data.demo.real.selection import CorpusClip, choose, split_of_level
+from acento.data.demo.real.selection import CorpusClip, choose, find_dialogues, find_prompts, split_of_level
 from acento.data.demo.real.speech import CORPORA, fetch_speech
 from acento.data.staging import stage
 

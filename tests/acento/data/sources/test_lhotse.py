@@ -8,7 +8,7 @@ from layouts import read, tree
 
 from acento.core.errors import DataError, InputError
 from acento.data.dataset import read_clips
-from acento.data.export.lhotse import export_lhotse
+from acento.data.export import export_lhotse
 from acento.data.sources import Reason
 from acento.data.staging import stage
 

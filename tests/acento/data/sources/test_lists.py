@@ -376,7 +376,7 @@ def test_a_cut_or_flipped_byte_never_gives_a_clip_the_text_of_another(folder, pl
 def test_an_audio_folder_is_written_for_datasets_and_read_back(tmp_path):
     import datasets
 
-    from acento.data.export.formats import FORMATS
+    from acento.data.export import FORMATS
 
     for number, name in enumerate(["train/a", "validation/b", "test/c"]):
         put(tmp_path / "source", name, number, text=f'frase "{number}", po')

@@ -104,7 +104,7 @@ def test_bad_files_among_good_ones_are_rejected_each_with_its_reason_and_the_goo
     put(folder, "again", 0)
     for name in ("zero", "no_samples", "cut", "text", "silent", "short", "long"):
         (folder / f"{name}.txt").write_text(f"this is {name}")
-    result = staged(store, folder, limits=StagingOptions(max_seconds=1.0))
+    result = staged(store, folder, max_seconds=1.0)
     expected = {
         "zero": "empty",
         "no_samples": "empty",
@@ -191,9 +191,7 @@ def test_the_fingerprint_covers_every_fact_of_a_clip(tmp_path, folder, change):
     assert staged(LocalStore(tmp_path / "two"), source).card.fingerprint != before
 
 
-@pytest.mark.parametrize(
-    "options", [{"seed": 1}, {"limits": StagingOptions(max_seconds=9)}, {"language": "es"}, {"split_by": "prompt"}, {}]
-)
+@pytest.mark.parametrize("options", [{"seed": 1}, {"max_seconds": 9}, {"language": "es"}, {"split_by": "prompt"}, {}])
 def test_the_fingerprint_covers_the_options_and_the_bytes(tmp_path, folder, options):
     before = staged(LocalStore(tmp_path / "one"), folder).card.fingerprint
     if not options:
@@ -319,7 +317,7 @@ def test_options_are_fixed_by_the_first_version(store, folder):
     put(folder, "new", 20)
     card = staged(store, folder).card
     assert (card.options["seed"], card.options["language"], card.options["split_by"]) == (3, "es", "prompt")
-    for options in ({"seed": 4}, {"split_by": "auto"}, {"language": "en"}, {"limits": StagingOptions(max_seconds=5)}):
+    for options in ({"seed": 4}, {"split_by": "auto"}, {"language": "en"}, {"max_seconds": 5}):
         with pytest.raises(DataError, match="stage under another name"):
             staged(store, folder, **options)
     staged(store, folder, seed=3)

@@ -16,7 +16,7 @@ from acento.data.demo.clips import demo_clips
 from acento.data.demo.speech import SAMPLE_RATE, speak
 from acento.families.whisper.convert import convert
 from acento.models.base import Audio, DecodeOptions, Recognizer
-from acento.models.checkpoints.formats import Quantization
+from acento.models.checkpoints.references import Quantization
 from acento.models.checkpoints.resolver import resolve
 from acento.training.loading import load_labeler
 
