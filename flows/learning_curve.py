@@ -2,8 +2,8 @@
 
 import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
 from acento.api.training import PlannedTraining
+from acento.experiments.learning_curve import check_shares, plan_shares
 from acento.requests import CurveRequest
-from acento.training.partial import check_shares, plan_shares
 from flows.finetune import train_to_the_end
 from flows.requested import flow_of
 from tasks.finetune import plan_training

@@ -5,11 +5,16 @@ from pydantic import BaseModel
 from acento.api.training import PlannedTraining, on_prepared, training_options, usable_card
 from acento.core.settings import settings
 from acento.core.store import open_store
-from acento.experiments.folds_report import FoldsReport, publish_report, report_of
+from acento.experiments.cross_validation import (
+    FoldsReport,
+    check_splits,
+    learned_clips,
+    plan_folds,
+    publish_report,
+)
 from acento.models.checkpoints.resolver import resolve
 from acento.requests import FoldsRequest
 from acento.scoring.table import percent_text
-from acento.training.partial import check_splits, learned_clips, plan_folds
 from acento.training.planning import recipe_of_model
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.plan import check_compute
@@ -47,7 +52,7 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
             by=request.by,
             splits=request.splits or (),
             language=request.language,
-            heard=on_prepared(request),
+            on_progress=on_prepared(request),
         )
     compute = request.compute or settings().compute
     say(f"{request.heading}: {clips} clips, of which {jobs[0].left_out} cannot be learned from and are left out.")
@@ -61,9 +66,7 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
 def pool_cross_validation(title: str, trainings: list[PlannedTraining]) -> CrossValidated:
     """Add up the errors of all folds, and show whether the gain holds for groups that were not trained on."""
     store = open_store(settings().store)
-    jobs = [training.job for training in trainings]
-    found = report_of(store, title, jobs)
-    key = publish_report(store, found, jobs)
+    found, key = publish_report(store, title, [training.job for training in trainings])
     say(f"{title}: {found.sentence}")
     show_markdown(
         artifact_key(title),

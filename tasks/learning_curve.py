@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from acento.api.training import PlannedTraining
 from acento.core.settings import settings
 from acento.core.store import open_store
-from acento.experiments.data_curve import PICTURE, DataCurve, curve_of, publish_curve
+from acento.experiments.learning_curve import PICTURE, DataCurve, publish_curve
 from acento.scoring.score import Rate
 from acento.training.job import FinetuneResult
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
@@ -27,8 +27,7 @@ def draw_learning_curve(title: str, trainings: list[PlannedTraining], results: l
     """Score what each training left on dev, forecast more clips, and show all of it."""
     store = open_store(settings().store)
     jobs = [training.job for training in trainings]
-    curve = curve_of(store, title, list(zip(jobs, results, strict=True)))
-    key = publish_curve(store, curve, jobs)
+    curve, key = publish_curve(store, title, list(zip(jobs, results, strict=True)))
     say(f"{title}: {curve.forecast.sentence}")
     show_markdown(
         artifact_key(title),

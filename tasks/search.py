@@ -9,7 +9,6 @@ from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.experiments.search.outcome import SearchOutcome
 from acento.experiments.search.plan import SearchPlan
-from acento.experiments.search.run import SearchProgress
 from acento.requests import SearchRequest
 from acento.training.job import FinetuneJob, FinetuneResult
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
@@ -31,8 +30,8 @@ def try_recipes(planned: PlannedTraining, plan: SearchPlan, request: SearchReque
     store = open_store(settings().store)
     key, what = artifact_key("search", planned.title), f"Searching a recipe for {planned.title}"
 
-    def on_progress(progress: SearchProgress, outcome: SearchOutcome) -> None:
-        say(progress.sentence)
+    def on_progress(outcome: SearchOutcome) -> None:
+        say(outcome.why)
         _show_table(planned.title, outcome)
 
     with progress_artifact(key, what), open_backend(planned.compute, store) as pool:

@@ -21,14 +21,13 @@ from acento.core.progress import report as report_progress
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.experiments.search.outcome import SearchOutcome, read_outcome
+from acento.experiments.search.outcome import SearchOutcome, TrialOutcome
 from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.report import write_outcome
-from acento.experiments.search.run import SearchProgress, run_study
-from acento.experiments.search.space.defaults import default_space
-from acento.experiments.search.space.reading import parse_space
+from acento.experiments.search.run import run_study
+from acento.experiments.search.space.reading import default_space, parse_space
 from acento.experiments.search.study import Study, open_study, study_folder
-from acento.experiments.search.trial import TrialCallback, TrialOutcome
+from acento.experiments.search.trial_manager import RunningTrial
 from acento.inference.runner import Runner, Worker
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_workers, pick_device
@@ -147,7 +146,7 @@ def try_recipes(
     plan: SearchPlan,
     request: SearchRequest,
     train: Train,
-    on_progress: Callable[[SearchProgress, SearchOutcome], None] = lambda _progress, _outcome: None,
+    on_progress: Callable[[SearchOutcome], None] = lambda _: None,
 ) -> tuple[Searched, bool]:
     """Try recipes until the budget is spent.
 
@@ -157,7 +156,7 @@ def try_recipes(
         plan: what is searched.
         request: the budget, and how many trials side by side.
         train: executes a trial's training.
-        on_progress: told what happens, from any thread, with the outcome so far.
+        on_progress: called from any thread with the outcome so far, whose ``why`` is what just happened.
 
     Returns:
         What the search came to, and whether a trial was made now; else all of them were made before.
@@ -165,18 +164,17 @@ def try_recipes(
     job = planned.job.model_copy(update={"name": f"{plan.name}-search", "publish": False})
     about = {"data": f"{job.train} {job.dev}", "model": job.base.digest, "language": job.language or ""}
     plan = plan.model_copy(update={"about": about})
-    made_now = False
+    limit, made_now = plan.limit(request.budget.trials), False
     with open_study(plan, _place(store, plan.name), store) as study:
 
-        def heard(progress: SearchProgress) -> None:
+        def report_trials(outcome: SearchOutcome, running: int) -> None:
             nonlocal made_now
-            made_now = made_now or progress.running > 0
-            total = progress.done + progress.running if progress.total is None else progress.total
-            report_progress(f"search {plan.name}", progress.done, total, "trials")
-            on_progress(progress, read_outcome(study, progress.sentence, progress.total))
+            made_now = made_now or running > 0
+            report_progress(f"search {plan.name}", outcome.done, limit or outcome.done + running, "trials")
+            on_progress(outcome)
 
         trials = _Trials(store, train, job, plan.name)
-        outcome = run_study(study, trials, budget=request.budget, parallel=request.parallel, on_progress=heard)
+        outcome = run_study(study, trials, budget=request.budget, parallel=request.parallel, on_progress=report_trials)
         return _searched(store, study, outcome, trials), made_now
 
 
@@ -189,7 +187,7 @@ class _Trials:
         self._lock = Lock()
         self._alone: defaultdict[str, Lock] = defaultdict(Lock)
 
-    def __call__(self, _: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
+    def __call__(self, _: int, recipe: Recipe, report: RunningTrial) -> TrialOutcome:
         """Train with a recipe. Of two trials with the same one, the second finds what the first came to."""
 
         def on_metrics(row: Row) -> None:

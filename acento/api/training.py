@@ -97,7 +97,7 @@ def plan_training(
     options = training_options(request, elsewhere)
     recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.changes)
 
-    def heard(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         if hindrance is not None:  # what is only now prepared was never learned from
             raise hindrance
         on_prepared(request)(done, total)
@@ -110,7 +110,7 @@ def plan_training(
         name=request.model_name,
         options=options,
         language=request.language,
-        heard=heard,
+        on_progress=on_progress,
     )
     if isinstance(request, FinetuneRequest):
         job = job.model_copy(update={"minutes": request.max_minutes})

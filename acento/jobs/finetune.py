@@ -16,11 +16,10 @@ from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
 from acento.registry.publishing import publish_model
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
-from acento.training.logs import live_log
 from acento.training.loop.curve import draw
-from acento.training.loop.history import write_history
-from acento.training.loop.state import Row, TrainingState
+from acento.training.loop.state import Row, TrainingState, write_history
 from acento.training.loop.weights import Weights
+from acento.training.tensorboard import live_log
 
 _LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")
 

@@ -61,7 +61,7 @@ class Trainable(ABC):
     would only show the same clips side by side in every epoch."""
     spectrogram: bool = True
     """Whether features are a log-mel spectrogram of 10 ms frames; else only the audio itself can be augmented."""
-    has_front: bool
+    has_frozen_prefix: bool
     """Whether the model begins with frozen layers, whose output for a clip never changes."""
 
     @abstractmethod
@@ -73,10 +73,10 @@ class Trainable(ABC):
         """
 
     @abstractmethod
-    def front(self, features: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
-        """Return what the frozen front makes of each clip's features: on the model's device, without gradient.
+    def frozen_prefix(self, features: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
+        """Return the output of the frozen prefix for each clip: on the model's device, without gradient.
 
-        Its dropout is off, so it depends on the clip alone and may be kept. Only where ``has_front``.
+        Its dropout is off, so it depends on the clip alone and may be kept. Only where ``has_frozen_prefix``.
         """
 
     @abstractmethod
@@ -86,18 +86,18 @@ class Trainable(ABC):
         labels: Sequence[Sequence[int]],
         smoothing: float,
         *,
-        fronted: bool = False,
+        past_prefix: bool = False,
     ) -> "tuple[torch.Tensor, int]":
         """Return the SUM of the losses of all label tokens, and how many there are.
 
         A sum, because a step's gradient is that of the sum over all its forward passes divided by all their tokens.
 
         Args:
-            inputs: each clip's features, or with ``fronted`` what ``front`` made of them; padding them to one length
-                changes no loss.
+            inputs: each clip's features, or with ``past_prefix`` the output of ``frozen_prefix``; padding them to one
+                length changes no loss.
             labels: ids for each clip, of different lengths; padding is never learned.
             smoothing: share of the target spread over all tokens (Szegedy et al. 2016).
-            fronted: whether the frozen front has been passed already.
+            past_prefix: whether ``inputs`` have passed the frozen prefix.
         """
 
     @abstractmethod
@@ -106,7 +106,7 @@ class Trainable(ABC):
 
     @abstractmethod
     def train(self) -> None:
-        """Set training mode: dropout on, but in the frozen front."""
+        """Set training mode: dropout on, but in the frozen prefix."""
 
     def eval(self) -> None:
         """Set evaluation mode."""

@@ -6,8 +6,7 @@ from acento.core.errors import InputError
 from acento.core.store import LocalStore, Store
 from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version, read_history, versions
-from acento.training.logs import log_root, run_log
-from acento.training.tensorboard import write_events
+from acento.training.tensorboard import log_root, run_log, write_events
 
 
 def log_folder(store: Store, model: str | None) -> Path:

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from acento.models.checkpoints.pretrained import TorchRecognizer
 from acento.models.checkpoints.weights import save_as, stored_dtype
 from acento.models.trainable import Needs, Trainable
 from acento.training.data.tokenizer_files import copy_unchanged
 from acento.training.recipe import Recipe
-from acento.training.sequence_loss import sequence_loss
 from acento.training.strategies import choose, frozen_layers, plain_state
 
 
@@ -46,47 +46,47 @@ class EncoderDecoderTrainable(Trainable):
         self._encoder, self._decoder = self.model.model.encoder, self.model.model.decoder
         choose(self.model, self._encoder, self._decoder, recipe)
         self._frozen = frozen_layers(self._encoder)
-        self.has_front = self._frozen > 0
+        self.has_frozen_prefix = self._frozen > 0
         if recipe.activation_checkpointing:
             self.model.activation_checkpointing_enable()
 
     @abstractmethod
-    def encoded(self, inputs: Sequence[Tensor], *, fronted: bool) -> tuple[Tensor, Tensor | None]:
+    def encoded(self, inputs: Sequence[Tensor], *, past_prefix: bool) -> tuple[Tensor, Tensor | None]:
         """Return the encoder's output, shape ``(clips, frames, width)``, and which frames are not padding.
 
         The mask is None where all are the clips' own.
 
         Args:
-            inputs: each clip's features, or with ``fronted`` what ``front`` made of them.
-            fronted: whether the frozen front has been passed already.
+            inputs: each clip's features, or with ``past_prefix`` the output of ``frozen_prefix``.
+            past_prefix: whether ``inputs`` have passed the frozen prefix.
         """
 
     def loss(
-        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool = False
     ) -> tuple[Tensor, int]:
-        """See :meth:`Trainable.loss` and :func:`sequence_loss`."""
-        if self.has_front and not fronted:
-            inputs, fronted = self.front(inputs), True
-        encoded, mask = self.encoded(inputs, fronted=fronted)
+        """See :meth:`Trainable.loss`; it is the cross entropy.
 
-        def decode(given: Tensor) -> Tensor:
-            hidden: Tensor = self._decoder(
-                input_ids=given,
-                encoder_hidden_states=encoded,
-                use_cache=False,
-                **({} if mask is None else {"encoder_attention_mask": mask}),
-            ).last_hidden_state
-            return hidden
-
-        return sequence_loss(
-            labels,
-            decode,
-            self.model.proj_out,
-            smoothing,
-            start=self._start,
-            filler=self._end,
-            device=self._device,
-        )
+        The decoder is given the start token and then the labels, but for the last: labels are shifted here, once.
+        Padding is left out by length and not by its id, which may be that of the end token: the end is learned.
+        """
+        if self.has_frozen_prefix and not past_prefix:
+            inputs, past_prefix = self.frozen_prefix(inputs), True
+        encoded, mask = self.encoded(inputs, past_prefix=past_prefix)
+        longest = max(map(len, labels))
+        given = torch.full((len(labels), longest), self._end, dtype=torch.long)
+        for row, ids in zip(given, labels, strict=True):
+            row[: len(ids)] = torch.tensor([self._start, *ids[:-1]])
+        hidden = self._decoder(
+            input_ids=given.to(self._device),
+            encoder_hidden_states=encoded,
+            use_cache=False,
+            **({} if mask is None else {"encoder_attention_mask": mask}),
+        ).last_hidden_state
+        # the projection to the vocabulary is the largest product of all: padding does not take part in it
+        own = torch.cat([torch.arange(len(ids)) + number * longest for number, ids in enumerate(labels)])
+        logits = self.model.proj_out(hidden.flatten(0, 1)[own.to(self._device)]).float()
+        wanted = torch.tensor([number for ids in labels for number in ids], device=self._device)
+        return functional.cross_entropy(logits, wanted, reduction="sum", label_smoothing=smoothing), len(wanted)
 
     def train(self) -> None:
         """See :meth:`Trainable.train`."""
@@ -101,13 +101,13 @@ class EncoderDecoderTrainable(Trainable):
         the base's own files.
         """
         generation = copy.deepcopy(self.model.generation_config)
-        self._tell(generation)
+        self._set_generation(generation)
         save_as(self.model, plain_state(self.model), folder, stored_dtype(self._folder))
         generation.save_pretrained(folder)
         copy_unchanged(self._folder, folder)
 
-    def _tell(self, generation: Any) -> None:
-        """Write into a copy of the generation config what the model has been taught."""
+    def _set_generation(self, generation: Any) -> None:
+        """Set in a copy of the generation config what the model has been taught."""
 
     @property
     def _device(self) -> torch.device:
@@ -115,7 +115,7 @@ class EncoderDecoderTrainable(Trainable):
         return device
 
     def _rows(self, clips: int) -> int:
-        """Return how many clips pass the frozen front at once: one on a CPU.
+        """Return how many clips pass the frozen prefix at once: one on a CPU.
 
         So a clip's output does not depend on which others stand beside it, and is the same after a restart.
         """

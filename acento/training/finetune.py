@@ -13,22 +13,15 @@ from acento.core.store import Store
 from acento.core.store.coordination import Lease
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
-from acento.training.data.feed import Feed
-from acento.training.data.prepared import Prepared
-from acento.training.data.sampling import Batches, weights_for
-from acento.training.job import FinetuneJob, FinetuneResult, state
+from acento.training.job import FinetuneJob, FinetuneResult, Why, state
 from acento.training.loading import load_trainable
 from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.history import FILE as HISTORY
-from acento.training.loop.history import write_history
-from acento.training.loop.loop import Hooks, Loop, Stopped, Why
+from acento.training.loop.hooks import Hooks, Stopped
+from acento.training.loop.loop import Loop
 from acento.training.loop.memory import plan_passes
-from acento.training.loop.optimizer import make_optimizer
-from acento.training.loop.schedule import total_steps
-from acento.training.loop.state import TrainingState
-from acento.training.loop.step import autocast
+from acento.training.loop.state import HISTORY, TrainingState, write_history
 from acento.training.loop.weights import Weights
-from acento.training.measured import JobClips, Who, clips_of, hear
+from acento.training.measured import Role, clips_of, decode_test
 
 _log = logging.getLogger(__name__)
 Publish = Callable[[Store, FinetuneJob, Trainable, Weights, TrainingState], str]
@@ -70,125 +63,66 @@ def train(
         done = state(store, job)  # whoever had the lease may have finished
         if done is not None:
             return done
-        hooks = Hooks(callbacks, lease.check, deadline)
-        return _train(store, job, publish, hooks)
+        return _train(store, job, publish, Hooks(callbacks, lease.check, deadline))
 
 
 def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> FinetuneResult:
-    clips = clips_of(store, job)
-    train, dev = clips.train, clips.dev
-    trainable = _load(job)
-    recipe = job.recipe
-    batches = Batches(
-        [1 if trainable.fills_window else example.samples for example in train.examples],
-        recipe.batch_size * recipe.accumulate,
-        recipe.seed,
-        weights_for(train.examples, recipe.balance) if recipe.balance else None,
-    )
-    learned = trainable.learned()
+    clips, trainable = clips_of(store, job), _load(job)
     checkpoints = Checkpoints(store, job.key)
-    where = checkpoints.latest() or TrainingState()
-    smaller = _fit_into_memory(job, trainable, train, where)
-    weights, optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
-    if job.part is not None:
-        try:
-            _hear(store, job, "base", trainable, clips, hooks)  # before anything is restored
-        except Stopped as stopped:
-            total = total_steps(recipe, batches.steps_per_epoch)
-            return _result(job, where, stopped.why, stopped.sentence, steps=total, done=False)
-    if where.step or where.evaluated is not None:
-        weights.restore(checkpoints.weights(where.step))
-        checkpoints.restore_optimizer(where.step, optimizer)
-    loop = Loop(
-        trainable=trainable,
-        feed=Feed(trainable, train, batches, recipe.augmentation, recipe.seed),
-        dev=dev,
-        recipe=recipe,
-        steps_per_epoch=batches.steps_per_epoch,
-        language=job.language,
-        optimizer=optimizer,
-        weights=weights,
-        checkpoints=checkpoints,
-        name=job.name,
-        hooks=hooks,
-    )
-    why, sentence = loop.run(where)
-    sentence = f"{sentence} {smaller}".rstrip()
-    done = where.ended is not None or why == "diverged"
-    result = _result(job, where, why, sentence, steps=loop.total, done=done)
-    if where.ended is None:
-        return result
-    assert where.best_step is not None, "a training that ended has decoded dev after its last step"
-    if (job.publish or job.part is not None) and where.best_step != where.step:
-        weights.restore(checkpoints.weights(where.best_step))
-    if job.part is not None:
-        try:
-            with weights.as_saved():
-                _hear(store, job, "tuned", trainable, clips, hooks)
-        except Stopped as stopped:
-            return _result(job, where, stopped.why, stopped.sentence, steps=loop.total, done=False)
+    reached = checkpoints.latest() or TrainingState()
+    smaller = ""
+    if reached.ended is None and reached.forward_size is None:
+        reached.forward_size, smaller = plan_passes(trainable, clips.train, job)
+        if smaller:
+            _log.warning("%s", smaller)
+    loop = Loop(job, trainable, clips, checkpoints, hooks)
+
+    def measure(role: Role) -> None:
+        trainable.eval()
+        decode_test(store, job, role, trainable.recognizer(), clips.test, hooks)
+
+    def result(why: Why, sentence: str, *, done: bool = False) -> FinetuneResult:
+        return FinetuneResult(
+            key=job.key,
+            name=job.name,
+            done=done,
+            why=why,
+            sentence=sentence,
+            step=reached.step,
+            steps=loop.total,
+            best_step=reached.best_step,
+            dev_wer_before=reached.base_wer,
+            dev_wer=reached.best_wer,
+            version=None,
+            cached=False,
+        )
+
+    try:
+        if job.part is not None:
+            measure("base")  # before anything is restored
+        loop.restore(reached)
+        why, sentence = loop.run(reached)
+        sentence = f"{sentence} {smaller}".rstrip()
+        if reached.ended is None:
+            return result(why, sentence, done=why == "diverged")
+        assert reached.best_step is not None, "a training that ended has decoded dev after its last step"
+        if (job.publish or job.part is not None) and reached.best_step != reached.step:
+            loop.weights.restore(checkpoints.weights(reached.best_step))
+        if job.part is not None:
+            with loop.weights.as_saved():
+                measure("tuned")
+    except Stopped as stopped:
+        return result(stopped.why, stopped.sentence)
+    final = result(why, sentence, done=True)
     if job.publish:
-        version = publish(store, job, trainable, weights, where)
-        result = result.model_copy(update={"version": version, "sentence": f"{sentence} {_outcome(result)}"})
+        version = publish(store, job, trainable, loop.weights, reached)
+        final = final.model_copy(update={"version": version, "sentence": f"{sentence} {_outcome(final)}"})
     with store.publish(job.result_key) as draft:
-        write_history(where.history, draft.folder / HISTORY)
-        draft.info["result"] = result.model_dump(mode="json")
+        write_history(reached.history, draft.folder / HISTORY)
+        draft.info["result"] = final.model_dump(mode="json")
     if job.part is not None:
         checkpoints.clear()
-    return result
-
-
-def _fit_into_memory(job: FinetuneJob, trainable: Trainable, train: Prepared, where: TrainingState) -> str:
-    """Make forward passes smaller where the whole batch would not fit, and return a sentence that says so.
-
-    Raises:
-        ModelError: not even one clip at a time fits.
-    """
-    if where.ended is not None or where.forward_size is not None:
-        return ""
-    device = job.options.device_type
-    try:
-        where.forward_size, sentence = plan_passes(
-            trainable, train, job.recipe, autocast(job.recipe, device), device, job.title
-        )
-    except Exception as error:
-        if not trainable.is_out_of_memory(error):
-            raise
-        trainable.release_memory()  # the first step makes its passes smaller
-        return ""
-    if sentence:
-        _log.warning("%s", sentence)
-    return sentence
-
-
-def _result(
-    job: FinetuneJob, where: TrainingState, why: Why, sentence: str, *, steps: int, done: bool
-) -> FinetuneResult:
-    """Return what an execution came to, without a version."""
-    return FinetuneResult(
-        key=job.key,
-        name=job.name,
-        done=done,
-        why=why,
-        sentence=sentence,
-        step=where.step,
-        steps=steps,
-        best_step=where.best_step,
-        dev_wer_before=where.base_wer,
-        dev_wer=where.best_wer,
-        version=None,
-        cached=False,
-    )
-
-
-def _hear(store: Store, job: FinetuneJob, who: Who, trainable: Trainable, clips: JobClips, hooks: Hooks) -> None:
-    """Decode the test clips of a part with the model as it is now.
-
-    Raises:
-        Stopped: somebody asked for the end, or time is up.
-    """
-    trainable.eval()
-    hear(store, job, who, trainable.recognizer(), clips.test, hooks.check)
+    return final
 
 
 def _load(job: FinetuneJob) -> Trainable:

@@ -20,6 +20,10 @@ TRAINING_VERSION = 1
 """Raised by hand whenever the same job may make other weights."""
 
 
+Why = Literal["finished", "early stopping", "time limit", "stopped", "diverged"]
+"""Why an execution of a training ended."""
+
+
 class FinetuneJob(BaseModel, frozen=True):
     """One base model, prepared data and a recipe."""
 
@@ -112,7 +116,7 @@ class FinetuneResult(BaseModel, frozen=True):
     name: str
     done: bool
     """Nothing is left to do; False: the same job goes on from its last checkpoint."""
-    why: Literal["finished", "early stopping", "time limit", "stopped", "diverged"]
+    why: Why
     sentence: str
     step: int
     """Optimizer steps so far."""
@@ -130,13 +134,6 @@ class FinetuneResult(BaseModel, frozen=True):
     def model(self) -> str | None:
         """What the published model is called wherever a model is named."""
         return None if self.version is None else f"registry:{self.name}@{self.version}"
-
-    @property
-    def better(self) -> bool | None:
-        """Whether the best dev WER is below the base's; None while either is not known."""
-        if self.dev_wer is None or self.dev_wer_before is None:
-            return None
-        return self.dev_wer < self.dev_wer_before
 
 
 def state(store: Store, job: FinetuneJob) -> FinetuneResult | None:

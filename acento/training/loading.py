@@ -1,6 +1,5 @@
 """Loads the training side of a model family."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from acento.core import plugins
@@ -11,9 +10,6 @@ from acento.models.family import Family
 from acento.models.trainable import Labeler, Trainable
 from acento.training.recipe import Recipe
 
-Trainer = Callable[[Path, str | None, Recipe, DeviceType], Trainable]
-LabelerLoader = Callable[[Path, str | None], Labeler]
-
 
 def load_trainable(
     family: Family, folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType
@@ -23,8 +19,8 @@ def load_trainable(
     Raises:
         ModelError: the family cannot be fine-tuned, or the checkpoint cannot do what the recipe asks.
     """
-    load: Trainer = plugins.load(_tunable(family, family.trainer))
-    return load(folder, language, recipe, device_type)
+    trainable: Trainable = plugins.load(_named(family, family.trainer))(folder, language, recipe, device_type)
+    return trainable
 
 
 def load_labeler(family: Family, folder: Path, language: str | None) -> Labeler:
@@ -33,12 +29,12 @@ def load_labeler(family: Family, folder: Path, language: str | None) -> Labeler:
     Raises:
         ModelError: the family cannot be fine-tuned, or the model does not know the language.
     """
-    load: LabelerLoader = plugins.load(_tunable(family, family.labeler))
-    return load(folder, language)
+    labeler: Labeler = plugins.load(_named(family, family.labeler))(folder, language)
+    return labeler
 
 
-def _tunable(family: Family, target: str | None) -> str:
-    """Return what was named to load, if anything was."""
+def _named(family: Family, target: str | None) -> str:
+    """Return the name of what loads a side of a family, if it has one."""
     if target is None:
         names = ", ".join(one.name for one in FAMILIES.values() if one.trainer) or "none"
         raise ModelError(f"Models of the family {family.name!r} cannot be fine-tuned yet; these can: {names}.")

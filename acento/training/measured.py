@@ -4,25 +4,24 @@ Both models decode the same prepared clips in the same way: the base before the 
 last, with the weights that a model version would have got.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
-from acento.core.progress import report
 from acento.core.store import Store
 from acento.core.text import normalizer as find_normalizer
 from acento.data.utterance import SAMPLE_RATE
-from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
+from acento.inference.predictions import FILE, read_predictions, write_predictions
 from acento.models.base import Recognizer
 from acento.scoring.score import UtteranceResult, score_utterances
 from acento.training.data.prepared import Prepared, load_prepared
 from acento.training.data.subsets import fold_places, share_places
 from acento.training.job import FinetuneJob
 from acento.training.loop.evaluate import decode
+from acento.training.loop.hooks import Hooks
 
-Who: TypeAlias = Literal["base", "tuned"]
+Role: TypeAlias = Literal["base", "tuned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,73 +47,58 @@ def clips_of(store: Store, job: FinetuneJob) -> JobClips:
         return JobClips(train, dev, dev)
     if job.part.kind == "share":
         return JobClips(train.chosen(share_places(train.examples, job.part)), dev, dev)
-    places = fold_places(train.examples, job.part)
-    return JobClips(train.chosen(places.train), train.chosen(places.dev), train.chosen(places.test))
+    return JobClips(*map(train.chosen, fold_places(train.examples, job.part)))
 
 
-def hear(
-    store: Store,
-    job: FinetuneJob,
-    who: Who,
-    recognizer: Recognizer,
-    clips: Prepared,
-    check: Callable[[str], None],
+def decode_test(
+    store: Store, job: FinetuneJob, role: Role, recognizer: Recognizer, clips: Prepared, hooks: Hooks
 ) -> None:
     """Decode the test clips and publish the texts, unless that was done before.
 
-    ``check`` is called after each batch with what is going on; what it raises ends the decoding, and nothing is kept.
+    Raises:
+        Stopped: somebody asked for the end, or time is up; then nothing of it is kept.
     """
-    key = _key(job, who)
+    key = _key(job, role)
     if store.find(key, verify=True) is not None:
         return
-    total = sum(example.samples for example in clips.examples) / SAMPLE_RATE
-    done = 0.0
-
-    def after_batch(seconds: float) -> None:
-        nonlocal done
-        done += seconds
-        report(f"decode with the {who} model", min(done, total), total, "s")
-        check(f"while the test clips were decoded with the {who} model")
-
     texts = decode(
-        recognizer, clips, batch_size=job.recipe.eval_batch_size, language=job.language, after_batch=after_batch
+        recognizer,
+        clips,
+        batch_size=job.recipe.eval_batch_size,
+        language=job.language,
+        after_batch=hooks.while_decoding(
+            clips, f"decode with the {role} model", f"while the test clips were decoded with the {role} model"
+        ),
     )
     with store.publish(key) as draft:
         write_predictions(draft.folder / FILE, texts)
         draft.info |= {"clips": len(texts), "failed": sum(text.failed for text in texts)}
 
 
-def test_table(store: Store, job: FinetuneJob, who: Who) -> pa.Table:
+def scored_table(store: Store, job: FinetuneJob, role: Role) -> pa.Table:
     """Return the scored utterances of a job's test clips, sorted by id; see ``acento.scoring.score.SCHEMA``.
 
     Raises:
         StoreError: the job is not done.
     """
-    texts = {row.id: row for row in read_predictions(store.local_path(_key(job, who), FILE))}
-    results = [
-        UtteranceResult(
-            id=example.id,
-            reference=example.text,
-            hypothesis=texts[example.id].text,
-            error=_reason(texts[example.id]),
-            split="test",
-            speaker=example.speaker,
-            accent=example.accent,
-            duration_s=example.samples / SAMPLE_RATE,
+    texts = {row.id: row for row in read_predictions(store.local_path(_key(job, role), FILE))}
+    results = []
+    for example in clips_of(store, job).test.examples:
+        text = texts[example.id]
+        results.append(
+            UtteranceResult(
+                id=example.id,
+                reference=example.text,
+                hypothesis=text.text,
+                error=None if text.error is None else f"{text.error}: {text.detail}",
+                split="test",
+                speaker=example.speaker,
+                accent=example.accent,
+                duration_s=example.samples / SAMPLE_RATE,
+            )
         )
-        for example in clips_of(store, job).test.examples
-    ]
     return score_utterances(results, find_normalizer(job.recipe.normalizer))
 
 
-def whole(store: Store, job: FinetuneJob) -> bool:
-    """Tell whether the texts of both models are in the store."""
-    return all(store.find(_key(job, who)) is not None for who in ("base", "tuned"))
-
-
-def _key(job: FinetuneJob, who: str) -> str:
-    return f"{job.key}/heard/{who}"
-
-
-def _reason(prediction: Prediction) -> str | None:
-    return None if prediction.error is None else f"{prediction.error}: {prediction.detail}"
+def _key(job: FinetuneJob, role: Role) -> str:
+    return f"{job.key}/heard/{role}"

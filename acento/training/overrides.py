@@ -1,13 +1,29 @@
-"""Values of a recipe as they are written on a command line: ``learning_rate=1e-4``, ``augmentation.noise=0.5``."""
+"""What a person writes of a recipe: a YAML file, and settings such as ``epochs=20`` or ``augmentation.noise=0.5``."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from acento.core.errors import InputError
-from acento.training.augment.options import Augmentation
-from acento.training.recipe import as_number
+
+
+def read_recipe(file: Path) -> dict[str, Any]:
+    """Return the values of a recipe's YAML file.
+
+    Raises:
+        InputError: it cannot be read, or is no mapping.
+    """
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"Recipe {file} cannot be read ({str(error).splitlines()[0]}).") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"Recipe {file} is not a mapping; write lines such as 'learning_rate: 1.0e-5'.")
+    return {str(key): _as_number(value) for key, value in values.items()}
 
 
 def settle(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
@@ -27,18 +43,17 @@ def settle(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]
             raise InputError(
                 f"--set {setting!r} sets nothing; write NAME=VALUE, such as epochs=20 or augmentation.noise=0.5."
             )
-        value = _value(setting, text)
-        if not dot:
-            settled[place] = value
-            continue
-        inside = settled.get(place) or {}
-        settled[place] = (inside.model_dump() if isinstance(inside, Augmentation) else dict(inside)) | {inner: value}
+        try:
+            value = _as_number(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {setting!r} cannot be read; quote what has brackets or colons in it.") from error
+        settled[place] = (settled.get(place) or {}) | {inner: value} if dot else value
     return settled
 
 
-def _value(setting: str, text: str) -> Any:
-    """Read a value as YAML does, and numbers such as ``1e-5`` too, which YAML 1.1 takes for text."""
+def _as_number(value: Any) -> Any:
+    """Return a float where YAML 1.1 reads ``1e-5`` as text, else the value as it is."""
     try:
-        return as_number(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {setting!r} cannot be read; quote what has brackets or colons in it.") from error
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

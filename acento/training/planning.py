@@ -14,12 +14,7 @@ from acento.models.languages import language_code
 from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.job import FinetuneJob
 from acento.training.loading import load_labeler
-from acento.training.recipe import Recipe, effective_recipe
-
-_MISSING = {
-    "train": "to learn from",
-    "dev": "to choose the best checkpoint by (the test split must stay unseen)",
-}
+from acento.training.recipe import Recipe, recipe_for
 
 
 def plan_finetune(
@@ -31,7 +26,7 @@ def plan_finetune(
     name: str,
     options: DecodeOptions,
     language: str | None = None,
-    heard: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FinetuneJob:
     """Prepare train and dev, unless the store has them already, and return the job; loads no weights.
 
@@ -43,7 +38,7 @@ def plan_finetune(
         name: the tuned model's name in the registry.
         options: device and threads; language and dtype are set here.
         language: ISO 639-1; by default the one that all training clips have.
-        heard: called with the clips prepared and all clips, for each split.
+        on_progress: called with the clips prepared and all clips, for each split.
 
     Raises:
         DataError: there is no train or no dev split, or nothing in it can be learned from.
@@ -56,8 +51,35 @@ def plan_finetune(
     check_splits(card)
     language = language_code(checkpoint, language or language_of(store, card, ["train"]))
     labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
-    train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, heard) for split in ("train", "dev"))
-    return _job(card, checkpoint, recipe, name, options, language, train, dev)
+    train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, on_progress) for split in ("train", "dev"))
+    return job_of(card, checkpoint, recipe, name, options, language, train, dev)
+
+
+def job_of(
+    card: Card,
+    checkpoint: Checkpoint,
+    recipe: Recipe,
+    name: str,
+    options: DecodeOptions,
+    language: str | None,
+    train: PreparedRef,
+    dev: PreparedRef,
+) -> FinetuneJob:
+    """Return the job of what was planned and prepared."""
+    return FinetuneJob(
+        name=name,
+        base=ModelSpec.of(checkpoint),
+        dataset=f"{card.name}@{card.version}",
+        dataset_fingerprint=card.fingerprint,
+        train=train.key,
+        dev=dev.key,
+        train_clips=train.clips,
+        dev_clips=dev.clips,
+        left_out=train.left_out + dev.left_out,
+        language=language,
+        recipe=recipe,
+        options=options.model_copy(update={"language": language, "dtype": "float32"}),
+    )
 
 
 def check_splits(card: Card) -> None:
@@ -66,7 +88,11 @@ def check_splits(card: Card) -> None:
     Raises:
         DataError: it lacks one of the two splits.
     """
-    for split, purpose in _MISSING.items():
+    purposes = {
+        "train": "to learn from",
+        "dev": "to choose the best checkpoint by (the test split must stay unseen)",
+    }
+    for split, purpose in purposes.items():
         if not card.splits.get(split):
             have = ", ".join(f"{known} ({clips})" for known, clips in card.splits.items() if clips) or "none"
             raise DataError(
@@ -84,13 +110,13 @@ def recipe_of_model(
         InputError: a value is out of its range, or the family cannot learn so.
     """
     family = checkpoint.family
-    recipe = effective_recipe(
+    recipe = recipe_for(
         clips,
         device_type,
-        overrides=overrides,
+        overrides,
+        strategy=family.strategies[0],
         width=model_width(checkpoint),
         learning_rate=family.learning_rate,
-        strategy=family.strategies[0],
     )
     check_recipe(family, recipe)
     return recipe
@@ -119,29 +145,3 @@ def model_width(checkpoint: Checkpoint) -> int | None:
     path = checkpoint.folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return next((config[key] for key in ("d_model", "hidden_size") if isinstance(config.get(key), int)), None)
-
-
-def _job(
-    card: Card,
-    checkpoint: Checkpoint,
-    recipe: Recipe,
-    name: str,
-    options: DecodeOptions,
-    language: str | None,
-    train: PreparedRef,
-    dev: PreparedRef,
-) -> FinetuneJob:
-    return FinetuneJob(
-        name=name,
-        base=ModelSpec.of(checkpoint),
-        dataset=f"{card.name}@{card.version}",
-        dataset_fingerprint=card.fingerprint,
-        train=train.key,
-        dev=dev.key,
-        train_clips=train.clips,
-        dev_clips=dev.clips,
-        left_out=train.left_out + dev.left_out,
-        language=language,
-        recipe=recipe,
-        options=options.model_copy(update={"language": language, "dtype": "float32"}),
-    )

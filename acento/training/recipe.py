@@ -5,10 +5,8 @@ Where a default comes from stands beside it. A recipe is stored with the model t
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from acento.core.errors import InputError
@@ -133,46 +131,48 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
 def recipe_for(
     clips: int,
     device_type: DeviceType,
+    given: Mapping[str, object] | None = None,
     *,
     strategy: Strategy = "encoder",
     width: int | None = None,
     learning_rate: float | None = None,
 ) -> Recipe:
-    """Return the defaults for so many training clips on a kind of device.
+    """Return the defaults for so many training clips on a kind of device, changed by what was given.
 
     Args:
         clips: clips in the train split.
         device_type: decides the batch, by memory.
-        strategy: what is to learn; adapters take a higher rate.
+        given: values of the recipe; None in them means "not given".
+        strategy: what is to learn where it is not given; adapters take a higher rate.
         width: the model's ``d_model``, which decides the rate; None: that of whisper-small.
         learning_rate: what a model's family usually takes when all of it learns, instead of what the width says.
+
+    Raises:
+        InputError: a key is unknown, or a value is out of its range.
     """
+    given = {key: value for key, value in (given or {}).items() if value is not None}
+    strategy = Recipe.checked({"strategy": given.get("strategy", strategy)}).strategy
     rate = (learning_rate or fine_tuning_rate(width or 768)) * (_LORA_FACTOR if strategy == "lora" else 1.0)
     # by memory for whisper-small at full windows; a CPU gains nothing from more
     batch = {"cpu": 8, "mps": 8, "cuda": 16}[device_type]
     if clips < SMALL:
-        # a batch of 8 gives 166 clips 21 steps an epoch: with fewer, 10 epochs would be too short a path
-        return Recipe(
-            strategy=strategy,
-            learning_rate=rate,
-            batch_size=min(8, batch),
-            eval_batch_size=batch,
-            epochs=10,  # what took whisper-small from 19.1 to 8.4, with an evaluation every half epoch
-            eval_every=0.5,
-            patience=6,  # three epochs: a dev set of 50 clips is noisy
-            checkpoint_every=50,
-        )
-    return Recipe(
-        strategy=strategy,
-        learning_rate=rate,
-        batch_size=batch,
-        accumulate=max(1, 32 // batch),  # 32 clips a step: less noise than 16, twice the steps of 64
-        eval_batch_size=2 * batch,
-        epochs=4,  # of ten over 6,500 clips, the first few bring most of the gain (Gandhi 2022)
-        eval_every=0.5,
-        patience=4,
-        checkpoint_every=200,
-    )
+        by_size: dict[str, Any] = {
+            "batch_size": min(8, batch),  # gives 166 clips 21 steps an epoch: with fewer, 10 epochs were too short
+            "eval_batch_size": batch,
+            "epochs": 10,  # what took whisper-small from 19.1 to 8.4, with an evaluation every half epoch
+            "patience": 6,  # three epochs: a dev set of 50 clips is noisy
+            "checkpoint_every": 50,
+        }
+    else:
+        by_size = {
+            "batch_size": batch,
+            "accumulate": max(1, 32 // batch),  # 32 clips a step: less noise than 16, twice the steps of 64
+            "eval_batch_size": 2 * batch,
+            "epochs": 4,  # of ten over 6,500 clips, the first few bring most of the gain (Gandhi 2022)
+            "patience": 4,
+            "checkpoint_every": 200,
+        }
+    return Recipe.checked({"strategy": strategy, "learning_rate": rate, "eval_every": 0.5} | by_size | given)
 
 
 def fine_tuning_rate(width: int) -> float:
@@ -190,67 +190,19 @@ def fine_tuning_rate(width: int) -> float:
     return float(f"{_PRE_TRAINED[low] * (width / low) ** slope / _FINE:.3g}")
 
 
-def effective_recipe(
-    clips: int,
-    device_type: DeviceType,
-    file: Path | None = None,
-    overrides: Mapping[str, object] | None = None,
-    *,
-    width: int | None = None,
-    learning_rate: float | None = None,
-    strategy: Strategy = "encoder",
-) -> Recipe:
-    """Return the defaults, changed by a YAML file's values and then by ``overrides``; None in them means "not given".
-
-    ``width`` and ``learning_rate`` are as :func:`recipe_for` takes them; ``strategy`` holds where none is given.
-
-    Raises:
-        InputError: the file cannot be read, a key is unknown, or a value is out of its range.
-    """
-    given = {} if file is None else read_recipe(file)
-    given |= {key: value for key, value in (overrides or {}).items() if value is not None}
-    if isinstance(given.get("augmentation"), BaseModel):
-        given["augmentation"] = given["augmentation"].model_dump()
-    known = Recipe.checked({"strategy": given.get("strategy", strategy)})
-    base = recipe_for(clips, device_type, strategy=known.strategy, width=width, learning_rate=learning_rate)
-    return base.with_values(**given)
-
-
-def read_recipe(file: Path) -> dict[str, Any]:
-    """Return the values of a recipe's YAML file.
-
-    Raises:
-        InputError: it cannot be read, or is no mapping.
-    """
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"Recipe {file} cannot be read ({str(error).splitlines()[0]}).") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise InputError(f"Recipe {file} is not a mapping; write lines such as 'learning_rate: 1.0e-5'.")
-    return {str(key): as_number(value) for key, value in values.items()}
-
-
-def as_number(value: Any) -> Any:
-    """Return a float where YAML 1.1 reads ``1e-5`` as text, else the value as it is."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """Return the dotted name of the first field that is wrong, "" for several together, and what is wrong with it."""
+    first = error.errors()[0]
+    what = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
+    return ".".join(map(str, first["loc"])), f"{what[0].lower()}{what[1:]}"
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     """Say the first thing that is wrong with a recipe."""
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]) or "together"
+    name, what = first_problem(error)
     if first["type"] == "extra_forbidden":
         inside = Augmentation if first["loc"][0] == "augmentation" else model
         return f"A recipe has no {name!r}; it has {', '.join(inside.model_fields)}."
-    what = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not first["loc"]:
-        return f"The recipe cannot be used: {what}."
-    return f"The recipe's {name}={first['input']!r} cannot be used: {what[0].lower()}{what[1:]}."
+    owner = f"The recipe's {name}={first['input']!r}" if name else "The recipe"
+    return f"{owner} cannot be used: {what}."

@@ -2,7 +2,7 @@
 
 import warnings
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,23 +11,18 @@ from acento.core.errors import ModelError
 from acento.training.recipe import Recipe
 
 _ADAPTER = "default"
-_BRANCHES = ("self_attn", "encoder_attn", "mlp")
-"""Parts of a layer whose output is added to what the layer was given."""
 
 
-class Stack(Protocol):
-    """An encoder or a decoder: layers, and a norm after the last, ``layer_norm`` or ``norm``."""
-
-    layers: nn.ModuleList
-
-    def parameters(self) -> Any: ...
-    def modules(self) -> Any: ...
-
-
-def choose(model: nn.Module, encoder: Stack, decoder: Stack, recipe: Recipe) -> None:
+def choose(model: nn.Module, encoder: Any, decoder: Any, recipe: Recipe) -> None:
     """Set ``requires_grad`` as the recipe's strategy says; what was frozen already (fixed positions) stays so.
 
     A projection that is tied to the decoder's embedding learns with the decoder, and rests with it.
+
+    Args:
+        model: the whole model.
+        encoder: its ``layers``, and a norm after the last, ``layer_norm`` or ``norm``.
+        decoder: the same.
+        recipe: how it learns.
 
     Raises:
         ModelError: no layer has a name that ``lora_sites`` lists.
@@ -35,33 +30,36 @@ def choose(model: nn.Module, encoder: Stack, decoder: Stack, recipe: Recipe) -> 
     if recipe.strategy == "lora":
         add_adapters(model, recipe)
     elif recipe.strategy != "full":
-        learning = {id(parameter) for parameter in _learning(encoder, decoder, recipe)}
+        parts = {
+            "encoder": [encoder],
+            "decoder": [decoder],
+            "last-n": [
+                module
+                for stack in (encoder, decoder)
+                for module in (*list(stack.layers)[-recipe.last_n :], _last_norm(stack))
+            ],
+        }[recipe.strategy]
+        learning = {id(parameter) for part in parts for parameter in part.parameters()}
         for parameter in model.parameters():
             if id(parameter) not in learning:
                 parameter.requires_grad_(False)
     if recipe.dropout:
         for stack in (encoder, decoder):
             for module in (stack, *stack.layers):
-                if any(parameter.requires_grad for parameter in module.parameters()):
+                if _learns(module):
                     _drop_out(module, recipe.dropout)
 
 
-def frozen_layers(encoder: Stack) -> int:
+def frozen_layers(encoder: Any) -> int:
     """Return how many layers at the beginning of an encoder are frozen, and all before them.
 
     One more than there are layers when the norm after the last is frozen too: then the whole encoder is.
     """
-    inside = {id(parameter) for layer in encoder.layers for parameter in layer.parameters()}
-    norm = _last_norm(encoder)
-    inside |= {id(parameter) for parameter in norm.parameters()}
+    modules = (*encoder.layers, _last_norm(encoder))
+    inside = {id(parameter) for module in modules for parameter in module.parameters()}
     if any(parameter.requires_grad for parameter in encoder.parameters() if id(parameter) not in inside):
         return 0
-    count = 0
-    for module in (*encoder.layers, norm):
-        if any(parameter.requires_grad for parameter in module.parameters()):
-            break
-        count += 1
-    return count
+    return next((count for count, module in enumerate(modules) if _learns(module)), len(modules))
 
 
 def plain_state(model: nn.Module) -> dict[str, Tensor]:
@@ -82,20 +80,11 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def _learning(encoder: Stack, decoder: Stack, recipe: Recipe) -> list[nn.Parameter]:
-    """Return the parameters of the parts that learn."""
-    if recipe.strategy == "encoder":
-        return list(encoder.parameters())
-    if recipe.strategy == "decoder":
-        return list(decoder.parameters())
-    parts = [
-        module for stack in (encoder, decoder) for module in (*list(stack.layers)[-recipe.last_n :], _last_norm(stack))
-    ]
-    return [parameter for part in parts for parameter in part.parameters()]
+def _learns(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
 
 
 def _last_norm(stack: Any) -> nn.Module:
-    """Return the norm after the last layer."""
     norm: nn.Module = stack.layer_norm if hasattr(stack, "layer_norm") else stack.norm
     return norm
 
@@ -108,7 +97,7 @@ def _drop_out(module: Any, share: float) -> None:
     if hasattr(module, "dropout"):
         module.dropout = share
         return
-    for name in _BRANCHES:
+    for name in ("self_attn", "encoder_attn", "mlp"):
         if isinstance(branch := getattr(module, name, None), nn.Module):
             branch.register_forward_hook(partial(_dropped, share))
 
@@ -137,13 +126,10 @@ def add_adapters(model: nn.Module, recipe: Recipe) -> None:
         target_modules=list(recipe.lora_sites),
         task_type=None,
     )
-    linear = sorted(
-        {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    )
-    unknown = sorted(set(recipe.lora_sites) - set(linear))
-    if unknown:
+    linear = {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    if unknown := sorted(set(recipe.lora_sites) - linear):
         raise ModelError(
-            f"The model has no linear layer {', '.join(unknown)} for lora_sites; it has {', '.join(linear)}."
+            f"The model has no linear layer {', '.join(unknown)} for lora_sites; it has {', '.join(sorted(linear))}."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT asks the model by a name that transformers has renamed

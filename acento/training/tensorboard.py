@@ -1,12 +1,17 @@
 """TensorBoard event files: appended while a training runs, or written afterwards from its history."""
 
 import time
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from acento.training.loop.curve import Row
+from acento.core.store import LocalStore, Store
+from acento.core.store.cache import cache_folder
+from acento.training.job import FinetuneJob
+from acento.training.loop.checkpoints import Checkpoints
+from acento.training.loop.state import Row
 
 TAGS = {
     "loss": "train/loss",
@@ -24,7 +29,7 @@ _OF_STEPS = {"seconds", "epoch"}
 """Fields that evaluations have too, where they would only repeat themselves."""
 
 
-class EventWriter(AbstractContextManager["EventWriter"]):
+class EventWriter:
     """Appends rows of a history to an event file in ``folder``, which ``tensorboard --logdir`` shows as they come.
 
     Each row is on its way to the disk when ``add`` returns: a kill loses none, at most it cuts the last one, which
@@ -53,7 +58,7 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         if from_step is not None:
             self._put(Event(step=from_step, session_log=SessionLog(status=SessionLog.START)))
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Mapping[str, Any]) -> None:
         """Append one row."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
@@ -75,17 +80,41 @@ class EventWriter(AbstractContextManager["EventWriter"]):
         self._writer.write(event.SerializeToString())
         self._writer.flush()
 
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self.close()
 
-
-def write_events(history: Iterable[Row], folder: Path) -> None:
+def write_events(history: Iterable[Mapping[str, Any]], folder: Path) -> None:
     """Write one event file of a whole history.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    with EventWriter(folder) as writer:
+    with closing(EventWriter(folder)) as writer:
         for row in history:
             writer.add(row)
+
+
+@contextmanager
+def live_log(store: Store, job: FinetuneJob) -> Iterator[Callable[[Row], None]]:
+    """Yield what takes each new row of a history and shows it in TensorBoard; the file is made with the first one.
+
+    A store that is no local folder keeps what it is given only when that is whole: there the rows go to a folder of
+    this machine beside its copies, and the store has them in the model's history at the end.
+    """
+    latest = Checkpoints(store, job.key).latest()
+    with ExitStack() as stack:
+
+        @cache
+        def writer() -> EventWriter:
+            folder, from_step = run_log(store, job.name, job.key), None if latest is None else latest.step + 1
+            return stack.enter_context(closing(EventWriter(folder, from_step=from_step)))
+
+        yield lambda row: writer().add(row)
+
+
+def run_log(store: Store, name: str, job: str) -> Path:
+    """Return the folder of the logs of one training."""
+    return log_root(store) / name / job.rpartition("/")[2][:12]
+
+
+def log_root(store: Store) -> Path:
+    """Return the folder of the logs of all trainings."""
+    return (store.root if isinstance(store, LocalStore) else cache_folder(store.url)) / "logs"

@@ -18,8 +18,8 @@ Shares = Annotated[str, typer.Option("--shares", help="Of the training clips, in
 @verb("CurveRequest", **RECIPE, **PLACE, shares=(Shares, "25,50,75,100"))
 def learning_curve(chosen: Values) -> None:
     """Train on a quarter, a half, … of the clips: would more clips help? Killed, the same command goes on."""
+    from acento.experiments.learning_curve import check_shares
     from acento.requests import CurveRequest
-    from acento.training.partial import check_shares
 
     shares = check_shares(_numbers(chosen["shares"]))
     request: CurveRequest = request_of(CurveRequest, chosen, recipe=recipe_of(chosen), shares=shares)

@@ -101,7 +101,7 @@ def test_data_is_staged_and_a_model_is_benchmarked_and_fine_tuned(server: Prefec
     ("call", "user", "extra"),
     [
         (
-            "from acento.experiments.search.study import open_study; open_study(None, Path('study'))",
+            "from acento.experiments.search.study import open_study; open_study(None, Path('study')).__enter__()",
             "The search",
             "search",
         ),

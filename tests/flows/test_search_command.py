@@ -14,7 +14,8 @@ from tiny_whisper import make_whisper
 
 from acento.core.store import LocalStore
 from acento.registry.versions import versions
-from acento.training.recipe import effective_recipe
+from acento.training.overrides import read_recipe
+from acento.training.recipe import recipe_for
 
 pytestmark = pytest.mark.server
 
@@ -101,7 +102,7 @@ def test_killed_after_the_third_trial_it_ends_with_eight_and_trains_none_twice(
     assert version.about.dev_wer == pytest.approx(float(best[2]), abs=1e-5)
     assert version.id in done.stdout
     results = folder / "store/searches/base-small"
-    recipe = effective_recipe(4, "cpu", results / "best.yaml")
+    recipe = recipe_for(4, "cpu", read_recipe(results / "best.yaml"))
     assert recipe.model_dump(mode="json") == version.about.recipe
     assert recipe.max_steps == 4
     assert (results / "history.png").read_bytes().startswith(b"\x89PNG")

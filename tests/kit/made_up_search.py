@@ -11,12 +11,12 @@ from sqlalchemy.engine import Engine
 
 from acento.core.store import Store
 from acento.experiments.search.budget import Budget
-from acento.experiments.search.outcome import SearchOutcome
+from acento.experiments.search.outcome import SearchOutcome, TrialOutcome
 from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.run import run_study
 from acento.experiments.search.space.reading import parse_space
 from acento.experiments.search.study import open_study
-from acento.experiments.search.trial import Objective, TrialCallback, TrialOutcome
+from acento.experiments.search.trial_manager import Objective, RunningTrial
 from acento.training.recipe import Recipe
 
 BASE = Recipe()
@@ -38,7 +38,13 @@ def search(
         return run_study(study, objective, budget=budget, **given)
 
 
-def good(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
+def opened(made: SearchPlan, place: Path | str | Store) -> None:
+    """Open a study and close it."""
+    with open_study(made, place):
+        pass
+
+
+def good(_: int, recipe: Recipe, __: RunningTrial) -> TrialOutcome:
     """An objective whose WER falls with the learning rate."""
     return TrialOutcome(0.5 - 100 * recipe.learning_rate, minutes=1.0)
 
@@ -46,7 +52,7 @@ def good(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
 def failing(error: Exception, where: Callable[[int], bool]) -> Objective:
     """Return an objective that fails for some trials."""
 
-    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: RunningTrial) -> TrialOutcome:
         if where(number):
             raise error
         return good(number, recipe, report)

@@ -27,7 +27,7 @@ from acento.registry.export.exporting import export_model
 from acento.registry.export.exporting import dev_scorer
 from acento.registry.versions import find_version
 from acento.scoring.counts import ErrorCounts, count_words
-from acento.training.loop.history import FILE, read_history
+from acento.training.loop.state import HISTORY, read_history
 from acento.training.planning import plan_finetune
 from acento.training.recipe import Recipe
 
@@ -192,7 +192,7 @@ def test_training_lowers_the_loss_and_its_export_is_scored_again(
     result = finetune(store, job)
     assert (result.why, result.step) == ("finished", 3)
     version = find_version(store, "tuned")
-    losses = [row["loss"] for row in read_history(store.local_path(version.key, FILE)) if "loss" in row]
+    losses = [row["loss"] for row in read_history(store.local_path(version.key, HISTORY)) if "loss" in row]
     assert losses[2] < losses[1] < losses[0]
 
     done = export_model(store, version, "ctranslate2", "int8", dev_scorer(store, version, options), bound=0.5)

@@ -1,6 +1,5 @@
 """What a search may cost: a number of trials, minutes of training, or dollars."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -28,12 +27,12 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
     when_spent: Literal["finish", "stop"] = "finish"
     """What becomes of running trials: they finish, or stop and stay open for a larger budget to go on with."""
 
-    def spent(self, so_far: "Spent") -> str | None:
-        """Return a sentence if the minutes or the dollars are spent."""
-        if self.minutes is not None and so_far.minutes >= self.minutes:
-            return f"The budget of {self.minutes:g} training minutes is spent ({so_far.minutes:.1f})."
-        if self.dollars is not None and so_far.dollars >= self.dollars:
-            return f"The budget of ${self.dollars:.2f} is spent (${so_far.dollars:.2f})."
+    def spent(self, minutes: float, dollars: float) -> str | None:
+        """Return a sentence if the minutes or the dollars are spent by what all trials took, running ones included."""
+        if self.minutes is not None and minutes >= self.minutes:
+            return f"The budget of {self.minutes:g} training minutes is spent ({minutes:.1f})."
+        if self.dollars is not None and dollars >= self.dollars:
+            return f"The budget of ${self.dollars:.2f} is spent (${dollars:.2f})."
         return None
 
     def cost(self, minutes: float, known: float | None) -> float | None:
@@ -42,8 +41,8 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
             return known
         return None if self.price_per_hour is None else minutes / 60 * self.price_per_hour
 
-    def dollars_of(self, trial: int, cost: float | None) -> float:
-        """Return what a finished trial adds to the dollars spent.
+    def check_cost(self, trial: int, cost: float | None) -> None:
+        """See that the cost of a finished trial is known where dollars are counted.
 
         Raises:
             InputError: a budget in dollars, and nobody knows what the trial cost.
@@ -53,12 +52,3 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
                 f"The cost of trial {trial} is unknown, so the budget of ${self.dollars:.2f} cannot be kept; "
                 "give the price of an hour, or a budget in minutes or trials."
             )
-        return cost or 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a search has taken so far, running trials included."""
-
-    minutes: float = 0.0
-    dollars: float = 0.0

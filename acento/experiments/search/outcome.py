@@ -5,12 +5,11 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from acento.experiments.search.plan import SearchPlan
 from acento.experiments.search.space.parameters import Scalar
 from acento.experiments.search.study import Study
-from acento.experiments.search.trial import EVALUATIONS, State, TrialRow
 from acento.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -19,7 +18,43 @@ if TYPE_CHECKING:
 FEWEST = 8
 """Finished trials below which the importance of a parameter is a guess."""
 
-HEARTBEAT, MINUTES, COST, SENTENCE = "heartbeat", "minutes", "cost", "sentence"
+EVALUATIONS, HEARTBEAT, MINUTES, COST, SENTENCE = "evaluations", "heartbeat", "minutes", "cost", "sentence"
+"""What is written on a trial of the study."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """What became of one training."""
+
+    dev_wer: float
+    """The dev WER of its best checkpoint, a share (0.2 is 20 %)."""
+    minutes: float
+    """Minutes of training now; those before a kill are already counted."""
+    cost: float | None = None
+    """Dollars, where the place it ran in knows."""
+    done: bool | None = None
+    """Whether the training came to its own end; None: it did unless it was told to end."""
+
+
+State = Literal["finished", "pruned", "failed", "running", "open"]
+"""``open``: begun and not at an end (killed or stopped); the search takes it up again when it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One line of the table of trials."""
+
+    number: int
+    state: State
+    params: Mapping[str, Scalar]
+    dev_wer: float | None
+    """Of the best checkpoint; of a trial without an end: of its last evaluation. None: not evaluated yet."""
+    minutes: float
+    cost: float | None
+    evaluations: tuple[tuple[int, float], ...]
+    """Step and dev WER of each evaluation."""
+    sentence: str | None
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +80,7 @@ class SearchOutcome:
         return [plan.space.recipe(plan.base, row.params) for row in self.trials if row.state in ("finished", "pruned")]
 
     @property
-    def told(self) -> int:
+    def done(self) -> int:
         """How many trials have come to an end."""
         return sum(row.state in ("finished", "pruned", "failed") for row in self.trials)
 
@@ -57,8 +92,9 @@ class SearchOutcome:
         writer.writerow(["trial", "state", "dev_wer", "minutes", "cost", "evaluations", *names, "sentence"])
         for row in self.trials:
             values = [row.params.get(name, "") for name in names]
-            facts = [row.number, row.state, _shown(row.dev_wer), f"{row.minutes:.3f}", _shown(row.cost)]
-            writer.writerow([*facts, len(row.evaluations), *values, row.sentence or ""])
+            wer, cost = ("" if value is None else f"{value:.6g}" for value in (row.dev_wer, row.cost))
+            facts = [row.number, row.state, wer, f"{row.minutes:.3f}", cost, len(row.evaluations)]
+            writer.writerow([*facts, *values, row.sentence or ""])
         return text.getvalue()
 
 
@@ -71,7 +107,8 @@ def read_outcome(study: Study, why: str, trials: int | None = None) -> SearchOut
         trials: the number of trials asked for; those beyond, which another process reached for, are left out.
     """
     rows = read_rows(study, trials)
-    best = best_row(rows)
+    finished = [(row.dev_wer, row.number, row) for row in rows if row.state == "finished" and row.dev_wer is not None]
+    best = min(finished)[2] if finished else None
     costs = [row.cost for row in rows if row.cost is not None]
     return SearchOutcome(
         name=study.plan.name,
@@ -88,8 +125,7 @@ def read_outcome(study: Study, why: str, trials: int | None = None) -> SearchOut
 
 def read_rows(study: Study, trials: int | None = None) -> list[TrialRow]:
     """Return the table of trials, by number."""
-    known = sorted(study.trials.get_trials(deepcopy=False), key=lambda trial: trial.number)
-    return [_row(study, trial) for trial in known if trials is None or trial.number < trials]
+    return [_row(study, trial) for trial in study.frozen_trials() if trials is None or trial.number < trials]
 
 
 def _row(study: Study, trial: "optuna.trial.FrozenTrial") -> TrialRow:
@@ -120,25 +156,12 @@ def _importance(study: Study, rows: Sequence[TrialRow]) -> dict[str, float] | No
     import optuna
 
     finished = [row for row in rows if row.state == "finished"]
-    values: dict[str, set[Scalar]] = {}
-    for row in finished:
-        for name, value in row.params.items():
-            values.setdefault(name, set()).add(value)
-    everywhere = [name for name in values if all(name in row.params for row in finished)]
-    varied = [name for name in everywhere if len(values[name]) > 1]
-    if len(finished) < FEWEST or len({row.dev_wer for row in finished}) < 2 or not varied:
+    if len(finished) < FEWEST or len({row.dev_wer for row in finished}) < 2:
+        return None
+    everywhere = [name for name in finished[0].params if all(name in row.params for row in finished)]
+    varied = [name for name in everywhere if len({row.params[name] for row in finished}) > 1]
+    if not varied:
         return None
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=study.plan.seed)
     found = optuna.importance.get_param_importances(study.trials, evaluator=evaluator, params=varied)
     return {name: float(share) for name, share in sorted(found.items(), key=lambda item: (-item[1], item[0]))}
-
-
-def best_row(rows: Sequence[TrialRow]) -> TrialRow | None:
-    """Return the finished trial with the lowest dev WER, the earliest of equals; None where none finished."""
-    finished = [(row.dev_wer, row.number, row) for row in rows if row.state == "finished" and row.dev_wer is not None]
-    return min(finished)[2] if finished else None
-
-
-def _shown(value: float | None) -> str:
-    """Return a number for CSV; nothing for None."""
-    return "" if value is None else f"{value:.6g}"

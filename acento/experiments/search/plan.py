@@ -1,15 +1,11 @@
 """The plan of a search: what varies, and how it is searched."""
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
+from acento.experiments.search.budget import PrunerName, SamplerName
 from acento.experiments.search.space.parameters import Scalar
 from acento.experiments.search.space.space import Space
 from acento.training.recipe import Recipe
-
-SamplerName = Literal["grid", "tpe", "random"]
-PrunerName = Literal["median", "halving", "none"]
 
 RANDOM_FIRST = 8
 """Trials that TPE draws at random before it has something to model."""

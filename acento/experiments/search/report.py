@@ -1,7 +1,9 @@
 """The files of a search: its trials, its best recipe, and pictures of how it went and what mattered."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from acento.core.figure import BLUE, GRAY, RED, new_figure, save_figure
@@ -27,40 +29,36 @@ def write_outcome(outcome: SearchOutcome, folder: Path) -> list[Path]:
     if any(row.dev_wer is not None for row in outcome.trials):
         written.append(draw_history(outcome, folder / "history.png"))
     if outcome.importance is not None:
-        written.append(draw_importance(outcome, folder / "importance.png"))
+        written.append(draw_importance(outcome, outcome.importance, folder / "importance.png"))
     return written
 
 
 def draw_history(outcome: SearchOutcome, path: Path) -> Path:
     """Draw each trial's dev WER by its number, and the best so far; trials without a WER are marked below the axis."""
     figure, axes = new_figure(7.5, 4.2)
-    finished = [(row.number, row.dev_wer) for row in outcome.trials if row.state == "finished"]
-    early = [(row.number, row.dev_wer) for row in outcome.trials if row.state != "finished" and row.dev_wer is not None]
+    known = [(row.number, row.dev_wer, row.state == "finished") for row in outcome.trials if row.dev_wer is not None]
+    finished = [(number, wer) for number, wer, done in known if done]
+    early = [(number, wer) for number, wer, done in known if not done]
     failed = [row.number for row in outcome.trials if row.state == "failed" and row.dev_wer is None]
-    shown = [wer for _, wer in [*finished, *early] if wer is not None]
     if finished:
-        axes.scatter(*zip(*finished, strict=True), s=34, color=BLUE, zorder=3, label="finished")
-        best, steps = float("inf"), []
-        for number, wer in finished:
-            best = min(best, wer if wer is not None else best)
-            steps.append((number, best))
-        steps.append((outcome.trials[-1].number, best))
-        axes.step(*zip(*steps, strict=True), where="post", color=BLUE, linewidth=1.2, zorder=2, label="best so far")
+        numbers, wers = zip(*finished, strict=True)
+        axes.scatter(numbers, wers, s=34, color=BLUE, zorder=3, label="finished")
+        best = np.minimum.accumulate(wers)
+        axes.step(
+            [*numbers, outcome.trials[-1].number],
+            [*best, best[-1]],
+            where="post",
+            color=BLUE,
+            linewidth=1.2,
+            zorder=2,
+            label="best so far",
+        )
     if early:
-        axes.scatter(
-            *zip(*early, strict=True), s=34, marker="x", color=GRAY, zorder=3, label="ended early (last evaluation)"
-        )
+        label = "ended early (last evaluation)"
+        axes.scatter(*zip(*early, strict=True), s=34, marker="x", color=GRAY, zorder=3, label=label)
     if failed:
-        axes.scatter(
-            failed,
-            [0.02] * len(failed),
-            s=34,
-            marker="v",
-            color=RED,
-            zorder=3,
-            transform=axes.get_xaxis_transform(),
-            label="failed",
-        )
+        below = {"transform": axes.get_xaxis_transform(), "label": "failed"}
+        axes.scatter(failed, [0.02] * len(failed), s=34, marker="v", color=RED, zorder=3, **below)
     if outcome.best_trial is not None and outcome.best_dev_wer is not None:
         axes.annotate(
             f"trial {outcome.best_trial}: {outcome.best_dev_wer:.1%}",
@@ -71,7 +69,7 @@ def draw_history(outcome: SearchOutcome, path: Path) -> Path:
             fontsize=9,
             color=_INK,
         )
-    low, high = min(shown), max(shown)
+    low, high = min(wer for _, wer, _ in known), max(wer for _, wer, _ in known)
     margin = (high - low) * 0.15 or 0.01
     axes.set_ylim(max(0.0, low - 1.4 * margin), high + margin)
     axes.set_xlim(-0.5, max(row.number for row in outcome.trials) + 0.5)
@@ -82,15 +80,9 @@ def draw_history(outcome: SearchOutcome, path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def draw_importance(outcome: SearchOutcome, path: Path) -> Path:
-    """Draw the importance of each parameter as bars.
-
-    Raises:
-        ValueError: too few trials for any.
-    """
-    if outcome.importance is None:
-        raise ValueError("no importance is known")
-    names, shares = list(outcome.importance), list(outcome.importance.values())
+def draw_importance(outcome: SearchOutcome, importance: Mapping[str, float], path: Path) -> Path:
+    """Draw the importance of each parameter as bars."""
+    names, shares = list(importance), list(importance.values())
     figure, axes = new_figure(7.5, 1.4 + 0.34 * len(names))
     bars = axes.barh(names, shares, color=BLUE, height=0.6)
     axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, fontsize=9, color=_INK)

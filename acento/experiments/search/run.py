@@ -3,33 +3,22 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
 from acento.core.errors import AcentoError, ModelError, StoreError, may_pass
 from acento.experiments.search.budget import Budget
-from acento.experiments.search.outcome import SearchOutcome, best_row, read_outcome
+from acento.experiments.search.outcome import SearchOutcome, TrialOutcome, read_outcome
 from acento.experiments.search.study import Study, storage_errors
-from acento.experiments.search.trial import Objective, TrialOutcome
-from acento.experiments.search.trial_manager import RunningTrial, TrialManager
+from acento.experiments.search.trial_manager import Objective, RunningTrial, TrialManager
 
 POLL_S = 1.0
 """Seconds between two looks at the budget, and at what other processes do."""
 
 GIVE_UP_AFTER = 3
-"""A search whose first trials, this many of them, all fail has something wrong with it that no recipe mends."""
+"""A search whose first trials, this many of them, all fail has something wrong with it that no recipe fixes."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchProgress:
-    """How far a search is."""
-
-    done: int
-    total: int | None
-    """None: as many trials as the budget allows."""
-    running: int
-    best_dev_wer: float | None
-    sentence: str
-    """What just happened."""
+OnProgress = Callable[[SearchOutcome, int], None]
 
 
 def run_study(
@@ -38,15 +27,15 @@ def run_study(
     *,
     budget: Budget,
     parallel: int = 1,
-    on_progress: Callable[[SearchProgress], None] = lambda _: None,
+    on_progress: OnProgress | None = None,
     should_stop: Callable[[], str | None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchOutcome:
     """Run the trials of a study that are not done yet.
 
     Trials that a killed search left are taken up first, with the same number and the same values; what is done stays
-    done. So the same call after a kill ends with the trials that were asked for, each told exactly once. A trial that
-    fails is written down with its sentence, and the search goes on.
+    done. So the same call after a kill ends with the trials that were asked for, each recorded exactly once. A trial
+    that fails is recorded with its sentence, and the search goes on.
 
     With ``grid`` and ``random``, what trial n tries never depends on timing, kills or ``parallel``; with ``tpe`` it is
     reproducible with ``parallel=1`` (which trials have ended when the next one is asked for is then always the same).
@@ -57,7 +46,8 @@ def run_study(
         objective: trains with a recipe; called from ``parallel`` threads.
         budget: when to stop.
         parallel: trials side by side in this process.
-        on_progress: called with what happens, from any thread.
+        on_progress: called with the outcome so far, whose ``why`` is what just happened, and the number of trials that
+            run here.
         should_stop: called about once a second and at every evaluation; a sentence ends the search: its running trials
             end and stay open.
         clock: seconds; for minutes of training that an objective does not know (a failed one's).
@@ -72,34 +62,32 @@ def run_study(
         return _Search(study, objective, budget, parallel, on_progress, should_stop, clock).run()
 
 
+@dataclass
 class _Search:
     """One call of :func:`run_study`, which says what its arguments are."""
 
-    def __init__(
-        self,
-        study: Study,
-        objective: Objective,
-        budget: Budget,
-        parallel: int,
-        on_progress: Callable[[SearchProgress], None],
-        should_stop: Callable[[], str | None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._study, self._objective, self._budget = study, objective, budget
-        self._parallel, self._on_progress, self._should_stop = parallel, on_progress, should_stop
-        self._manager = TrialManager(study, budget, clock, self._asked_to_stop)
+    study: Study
+    objective: Objective
+    budget: Budget
+    parallel: int
+    on_progress: OnProgress | None
+    should_stop: Callable[[], str | None]
+    clock: InitVar[Callable[[], float]]
+
+    def __post_init__(self, clock: Callable[[], float]) -> None:
+        self._manager = TrialManager(self.study, self.budget, clock, self._asked_to_stop)
         self._running: dict[Future[TrialOutcome], RunningTrial] = {}
-        self._failures: list[str] | None = []
-        """Sentences of the trials that failed, while none has done anything else."""
+        self._failures: int | None = 0
+        """How many trials failed, while none has done anything else."""
 
     def run(self) -> SearchOutcome:
         """Run until there is a reason not to."""
         why: str | None = None
-        with self._manager.open(), ThreadPoolExecutor(self._parallel, thread_name_prefix="trial") as pool:
+        with self._manager.open(), ThreadPoolExecutor(self.parallel, thread_name_prefix="trial") as pool:
             try:
                 while True:
                     why = why or self._reason_to_end()
-                    while why is None and len(self._running) < self._parallel:
+                    while why is None and len(self._running) < self.parallel:
                         taken = self._manager.take()
                         if taken is None:
                             break
@@ -117,23 +105,26 @@ class _Search:
             except BaseException:
                 self._manager.stopping = self._manager.stopping or "the search was interrupted"
                 raise
-        why = why or self._complete()
+        if why is None:
+            limit = self._manager.limit
+            grid = self.study.plan.sampler == "grid" and limit != self.budget.trials
+            why = f"All {limit} points of the grid are done." if grid else f"All {limit} trials are done."
         self._say(why)
-        return read_outcome(self._study, why, self._manager.limit)
+        return read_outcome(self.study, why, self._manager.limit)
 
     def _work(self, taken: RunningTrial) -> TrialOutcome:
         """Run one trial, in a thread of its own."""
-        recipe = self._study.plan.space.recipe(self._study.plan.base, taken.point)
-        return self._objective(taken.number, recipe, taken.report)
+        recipe = self.study.plan.space.recipe(self.study.plan.base, taken.point)
+        return self.objective(taken.number, recipe, taken)
 
     def _end(self, taken: RunningTrial, future: Future[TrialOutcome]) -> None:
-        """Write down how a trial ended."""
+        """Record how a trial ended."""
         error = future.exception()
         if error is None:
             outcome = future.result()
             state = self._manager.finish(taken, outcome)
-            said = {"finished": f"has a dev WER of {outcome.dev_wer:.2%}", "open": "stopped; it stays open"}
-            self._say(f"trial {taken.number} {said.get(state, state)}")
+            ends = {"finished": f"has a dev WER of {outcome.dev_wer:.2%}", "open": "stopped; it stays open"}
+            self._say(f"trial {taken.number} {ends.get(state, state)}")
         elif self._manager.stopping is not None or _of_the_place(error):
             self._manager.release(taken)
             if _of_the_place(error):
@@ -150,50 +141,35 @@ class _Search:
 
     def _count_failure(self, taken: RunningTrial) -> None:
         """End the search if everything fails."""
-        if self._failures is None or any(row.state in ("finished", "pruned") for row in self._manager.rows()):
+        rows = self._manager.rows()
+        if self._failures is None or any(row.state in ("finished", "pruned") for row in rows):
             return
-        row = next(row for row in self._manager.rows() if row.number == taken.number)
-        self._failures.append(row.sentence or "")
-        if len(self._failures) >= GIVE_UP_AFTER:
-            raise ModelError(f"The first {len(self._failures)} trials all failed, the last one so: {row.sentence}")
+        self._failures += 1
+        if self._failures >= GIVE_UP_AFTER:
+            sentence = next(row.sentence for row in rows if row.number == taken.number)
+            raise ModelError(f"The first {self._failures} trials all failed, the last one so: {sentence}")
 
     def _reason_to_end(self) -> str | None:
         """Return why no further trial should begin, and tell running ones to stop where that is wanted."""
         asked = self._asked_to_stop()
         if asked is not None:
             return f"The search was stopped ({asked}); the same command goes on with it."
-        spent = self._budget.spent(self._manager.spent())
-        if spent is not None and self._budget.when_spent == "stop":
+        spent = self._manager.spent()
+        if spent is not None and self.budget.when_spent == "stop":
             self._manager.stopping = spent
         return spent
 
     def _asked_to_stop(self) -> str | None:
         """Ask whether to stop; once said, it holds for every running trial."""
-        asked = self._should_stop()
+        asked = self.should_stop()
         if asked is not None:
             self._manager.stopping = asked
         return asked
 
-    def _complete(self) -> str:
-        """Say that every trial is done."""
-        limit = self._manager.limit
-        if self._study.plan.sampler == "grid" and limit is not None and limit != self._budget.trials:
-            return f"All {limit} points of the grid are done."
-        return f"All {limit} trials are done."
-
     def _say(self, sentence: str) -> None:
-        """Tell the listener what happened."""
-        rows = self._manager.rows()
-        best = best_row(rows)
-        self._on_progress(
-            SearchProgress(
-                done=sum(row.state in ("finished", "pruned", "failed") for row in rows),
-                total=self._manager.limit,
-                running=len(self._running),
-                best_dev_wer=None if best is None else best.dev_wer,
-                sentence=sentence,
-            )
-        )
+        """Report what happened."""
+        if self.on_progress is not None:
+            self.on_progress(read_outcome(self.study, sentence, self._manager.limit), len(self._running))
 
 
 def _of_the_place(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,36 +19,20 @@ from acento.experiments.search.plan import SearchPlan
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
+    from optuna.trial import FrozenTrial
 
 WAIT_FOR_FILE_S = 60
 """Seconds that a process waits for another one's write to the same file."""
 
-_PLAN = "plan"
-
 
 class Study:
-    """An open study. Close it, or use it as a context, so that its database is let go."""
+    """An open study."""
 
-    def __init__(
-        self,
-        plan: SearchPlan,
-        trials: "optuna.Study",
-        storage: "RDBStorage | JournalStorage",
-        place: str,
-        store: Store,
-    ) -> None:
-        """Take the plan, Optuna's study of the trials, its storage, where it is, and the store of the leases."""
+    def __init__(self, plan: SearchPlan, trials: "optuna.Study", place: str, store: Store) -> None:
+        """Take the plan, Optuna's study of the trials, where it is, and the store of the leases."""
         self.plan, self.trials, self.place = plan, trials, place
-        self._storage, self._store = storage, store
+        self._store = store
         self._leases: dict[int, Lease] = {}
-
-    def __enter__(self) -> "Study":
-        """Return the study."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the study."""
-        self.close()
 
     def lease(self, trial: int) -> Lease:
         """Return the lease of a trial, by which several processes share the study: who has it works on the trial."""
@@ -56,9 +40,9 @@ class Study:
         folder = f"searches/{self.plan.name}/trials/{trial:06d}"
         return self._leases.setdefault(trial, Lease(self._store, folder, what))
 
-    def close(self) -> None:
-        """Let the database go."""
-        _dispose(self._storage)
+    def frozen_trials(self) -> "list[FrozenTrial]":
+        """Return what is known of every trial, by number: they are numbered from 0 without a gap."""
+        return sorted(self.trials.get_trials(deepcopy=False), key=lambda trial: trial.number)
 
 
 def study_folder(store: Store, name: str) -> Path | None:
@@ -71,8 +55,9 @@ def study_folder(store: Store, name: str) -> Path | None:
     return store.root / key if isinstance(store, LocalStore) else None
 
 
-def open_study(plan: SearchPlan, place: Path | str | Store, store: Store | None = None) -> Study:
-    """Open a study, or begin it where there is none of that name.
+@contextmanager
+def open_study(plan: SearchPlan, place: Path | str | Store, store: Store | None = None) -> Iterator[Study]:
+    """Open a study while the block runs, or begin it where there is none of that name.
 
     Args:
         plan: what is searched; if the study has begun, this must be the plan it was begun with.
@@ -98,18 +83,15 @@ def open_study(plan: SearchPlan, place: Path | str | Store, store: Store | None 
         from acento.experiments.search.journal import StoreJournal
 
         journal = JournalStorage(StoreJournal(place, check_key(f"searches/{plan.name}/journal")))
-        return Study(plan, _study(plan, journal), journal, f"{place.url}/searches/{plan.name}", store or place)
+        yield Study(plan, _study(plan, journal), f"{place.url}/searches/{plan.name}", store or place)
+        return
     url, shown = _address(place)
-    with storage_errors(shown):
-        if isinstance(place, Path):
-            _create_file(plan, place / "study.db")
-        storage = _storage(url)
-        try:
-            trials = _study(plan, storage)
-        except BaseException:
-            _dispose(storage)
-            raise
-    return Study(plan, trials, storage, shown, store or LocalStore(Path(place)))
+    with ExitStack() as stack:
+        with storage_errors(shown):
+            if isinstance(place, Path):
+                _create_file(plan, place / "study.db")
+            trials = _study(plan, stack.enter_context(_storage(url)))
+        yield Study(plan, trials, shown, store or LocalStore(Path(place)))
 
 
 def _study(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "optuna.Study":
@@ -126,9 +108,9 @@ def _study(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "optuna.
         direction="minimize",
         load_if_exists=True,
     )
-    begun = trials.user_attrs.get(_PLAN)
+    begun = trials.user_attrs.get("plan")
     if begun is None:
-        trials.set_user_attr(_PLAN, plan.model_dump(mode="json"))
+        trials.set_user_attr("plan", plan.model_dump(mode="json"))
     else:
         _check_same(plan, begun)
     return trials
@@ -144,32 +126,33 @@ def _create_file(plan: SearchPlan, path: Path) -> None:
         raise StoreError(f"{path.parent} cannot be made ({error.strerror}); name another folder.") from error
     draft = path.with_name(f".study-{uuid.uuid4().hex}.db")
     try:
-        storage = _storage(f"sqlite:///{draft}")
-        try:
+        with _storage(f"sqlite:///{draft}") as storage:
             _study(plan, storage)
-        finally:
-            _dispose(storage)
-        try:
+        with suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            return
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _storage(url: str) -> "RDBStorage":
-    """Return Optuna's storage at a database URL."""
+@contextmanager
+def _storage(url: str) -> "Iterator[RDBStorage]":
+    """Yield Optuna's storage at a database URL, and let the database go afterwards."""
     import optuna
     from sqlalchemy.exc import ArgumentError
 
     waits = {"connect_args": {"timeout": WAIT_FOR_FILE_S}} if url.startswith("sqlite") else {}
     try:
-        return optuna.storages.RDBStorage(url, engine_kwargs=waits)
+        storage = optuna.storages.RDBStorage(url, engine_kwargs=waits)
     except (ImportError, ValueError, ArgumentError) as error:
         raise InputError(
             f"No study can be kept at {_address(url)[1]}: {error}; install the database's Python driver, "
             "or leave the URL away to keep the study in a file."
         ) from error
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _address(place: Path | str) -> tuple[str, str]:
@@ -226,12 +209,3 @@ def storage_errors(shown: str) -> Iterator[None]:
         if may_pass and isinstance(cause, OperationalError):
             raise TransientError(f"The study at {shown} does not answer ({reason}); try again later.") from error
         raise StoreError(f"The study at {shown} cannot be read or written ({reason}).") from error
-
-
-def _dispose(storage: "RDBStorage | JournalStorage") -> None:
-    """Close a storage's connections; a journal has none."""
-    from optuna.storages import RDBStorage
-
-    if isinstance(storage, RDBStorage):
-        storage.remove_session()
-        storage.engine.dispose()

@@ -69,8 +69,8 @@ class CtcTrainable(Trainable):
             if not _learns(part) and hasattr(part, "_freeze_parameters"):
                 part._freeze_parameters()  # else it asks for the gradient of the samples
         self._whole = not _learns(self._network.encoder) and self._closing_learns_alone()
-        fronted = bool(self._network.front_parts) and not any(map(_learns, self._network.front_parts))
-        self.has_front = self._whole or fronted
+        past_prefix = bool(self._network.front_parts) and not any(map(_learns, self._network.front_parts))
+        self.has_frozen_prefix = self._whole or past_prefix
         if recipe.dropout:
             self._set_dropout(recipe.dropout)
         if recipe.activation_checkpointing:
@@ -81,8 +81,8 @@ class CtcTrainable(Trainable):
         return self._recognizer.prepare(windows)
 
     @torch.no_grad()
-    def front(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.front`; shape ``(frames, width)`` each.
+    def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """See :meth:`Trainable.frozen_prefix`; shape ``(frames, width)`` each.
 
         That of the convolutions at the beginning; where the head alone learns, that of the whole encoder, one clip at
         a time, so that a clip's output does not depend on which others stand beside it.
@@ -93,7 +93,7 @@ class CtcTrainable(Trainable):
         return [front.float() for front in fronts]
 
     def loss(
-        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool = False
     ) -> tuple[Tensor, int]:
         """See :meth:`Trainable.loss`; a clip with fewer frames than its labels need has none.
 
@@ -101,9 +101,9 @@ class CtcTrainable(Trainable):
         training for online end-to-end speech recognition systems", do frame by frame, with the divergence that
         smoothed targets (Szegedy et al. 2016) give.
         """
-        if self.has_front and not fronted:
-            inputs = self.front(inputs)
-        elif not self.has_front:
+        if self.has_frozen_prefix and not past_prefix:
+            inputs = self.frozen_prefix(inputs)
+        elif not self.has_frozen_prefix:
             inputs = [self._network.front(one.to(self._device, non_blocking=True)) for one in inputs]
         hidden = list(inputs) if self._whole else self._network.encode(inputs)
         lengths = [len(one) for one in hidden]

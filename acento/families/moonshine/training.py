@@ -50,8 +50,8 @@ class MoonshineTrainable(EncoderDecoderTrainable):
         return self._recognizer.prepare(windows).values
 
     @torch.no_grad()
-    def front(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.front`; shape ``(frames, hidden)`` each, of 24 ms."""
+    def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """See :meth:`Trainable.frozen_prefix`; shape ``(frames, hidden)`` each, of 24 ms."""
         parts: list[Tensor] = []
         rows = self._rows(len(features))
         for first in range(0, len(features), rows):
@@ -63,9 +63,9 @@ class MoonshineTrainable(EncoderDecoderTrainable):
             parts += [row[: len(own)].float() for row, own in zip(hidden, embedded, strict=True)]
         return parts
 
-    def encoded(self, inputs: Sequence[Tensor], *, fronted: bool) -> tuple[Tensor, Tensor | None]:
+    def encoded(self, inputs: Sequence[Tensor], *, past_prefix: bool) -> tuple[Tensor, Tensor | None]:
         """See :meth:`EncoderDecoderTrainable.encoded`."""
-        hidden, mask = together(list(inputs) if fronted else self._embedded(inputs))
+        hidden, mask = together(list(inputs) if past_prefix else self._embedded(inputs))
         if self._frozen > len(self._encoder.layers):
             return hidden, mask
         return self._encoder.layer_norm(attend(self._encoder, hidden, mask, first=self._frozen)), mask

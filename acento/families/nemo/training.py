@@ -83,7 +83,7 @@ class NemoTrainable(Trainable):
         if hasattr(encoder, "att_context_size_all"):
             # streaming models learn in a random one of several contexts; what decodes is the first
             encoder.att_context_size_all = encoder.att_context_size_all[:1]
-        self.has_front = not any(parameter.requires_grad for _, parameter in _named(self.model, hearing=True))
+        self.has_frozen_prefix = not any(parameter.requires_grad for _, parameter in _named(self.model, hearing=True))
         if recipe.dropout:
             _set_dropout(self.model, recipe.dropout)
         if self._recompute:
@@ -99,8 +99,8 @@ class NemoTrainable(Trainable):
         return [self._spectrogram(window) for window in windows]
 
     @torch.no_grad()
-    def front(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.front`; shape ``(encoder frames, d_model)`` each, one clip at a time."""
+    def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """See :meth:`Trainable.frozen_prefix`; shape ``(encoder frames, d_model)`` each, one clip at a time."""
         parts = []
         for one in features:
             encoded, frames = self._encode([one])
@@ -108,16 +108,16 @@ class NemoTrainable(Trainable):
         return parts
 
     def loss(
-        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool = False
     ) -> tuple[Tensor, int]:
         """See :meth:`Trainable.loss`.
 
         A clip whose text cannot be dealt out over its frames (CTC needs one for each label, and one more between equal
         ones) has no loss that is a number: with NeMo it counts as nothing, and so it does here.
         """
-        if self.has_front and not fronted:
-            inputs, fronted = self.front(inputs), True
-        if fronted:
+        if self.has_frozen_prefix and not past_prefix:
+            inputs, past_prefix = self.frozen_prefix(inputs), True
+        if past_prefix:
             frames = torch.tensor([len(one) for one in inputs], device=self._device)
             encoded = nn.utils.rnn.pad_sequence(list(inputs), batch_first=True).to(self._device).transpose(1, 2)
         else:

@@ -51,7 +51,7 @@ class VoxtralTrainable(Trainable):
         self._recognizer, self._folder = recognizer, folder
         self._tower, self._projector = self.model.model.audio_tower, self.model.model.multi_modal_projector
         self._choose(recipe)
-        self.has_front = recipe.strategy == "lora"
+        self.has_frozen_prefix = recipe.strategy == "lora"
         if recipe.activation_checkpointing:
             self.model.activation_checkpointing_enable()
 
@@ -60,20 +60,20 @@ class VoxtralTrainable(Trainable):
         return [self._recognizer.log_mel(window)[0].clone() for window in windows]  # made in inference mode
 
     @torch.no_grad()
-    def front(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.front`: what the language model reads, shape ``(tokens, hidden)`` each."""
+    def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """See :meth:`Trainable.frozen_prefix`: what the language model reads, shape ``(tokens, hidden)`` each."""
         return [heard.float() for heard in self._heard(features)]
 
     def loss(
-        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, fronted: bool = False
+        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool = False
     ) -> tuple[Tensor, int]:
         """See :meth:`Trainable.loss`; the language model is given the request and the labels, but for the last.
 
         Padding comes last, where nothing that is learned looks: each place hears those before it only.
         """
-        if self.has_front and not fronted:
-            inputs, fronted = self.front(inputs), True
-        heard = inputs if fronted else self._heard(inputs)
+        if self.has_frozen_prefix and not past_prefix:
+            inputs, past_prefix = self.frozen_prefix(inputs), True
+        heard = inputs if past_prefix else self._heard(inputs)
         rows = [self._recognizer.asked(part, ids[:-1]) for part, ids in zip(heard, labels, strict=True)]
         read = pad_sequence(rows, batch_first=True)
         hidden = self.model.model.language_model(inputs_embeds=read, use_cache=False).last_hidden_state
@@ -93,7 +93,7 @@ class VoxtralTrainable(Trainable):
     def train(self) -> None:
         """See :meth:`Trainable.train`."""
         self.model.train()
-        if self.has_front:
+        if self.has_frozen_prefix:
             self._tower.eval()
             self._projector.eval()
 

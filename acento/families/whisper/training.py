@@ -58,8 +58,8 @@ class WhisperTrainable(EncoderDecoderTrainable):
         return list(self._recognizer.log_mel(windows).clone())  # made in inference mode, which no gradient may follow
 
     @torch.no_grad()
-    def front(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.front`; shape ``(frames / 2, d_model)`` each."""
+    def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """See :meth:`Trainable.frozen_prefix`; shape ``(frames / 2, d_model)`` each."""
         parts: list[Tensor] = []
         for part in self._stacked(features).split(self._rows(len(features))):
             hidden = self._embed(part)
@@ -70,16 +70,16 @@ class WhisperTrainable(EncoderDecoderTrainable):
             parts += hidden.float()
         return parts
 
-    def encoded(self, inputs: Sequence[Tensor], *, fronted: bool) -> tuple[Tensor, None]:
+    def encoded(self, inputs: Sequence[Tensor], *, past_prefix: bool) -> tuple[Tensor, None]:
         """See :meth:`EncoderDecoderTrainable.encoded`; a window has no padding."""
         batch = self._stacked(inputs)
-        return self._rest(batch) if fronted else self._encoder(batch).last_hidden_state, None
+        return self._rest(batch) if past_prefix else self._encoder(batch).last_hidden_state, None
 
     def recognizer(self) -> WhisperRecognizer:
         """See :meth:`Trainable.recognizer`."""
         return self._recognizer
 
-    def _tell(self, generation: Any) -> None:
+    def _set_generation(self, generation: Any) -> None:
         """Set language and task."""
         if getattr(generation, "forced_decoder_ids", None) is not None:
             generation.forced_decoder_ids = None  # the old way to say it, and against it today's generate() raises
@@ -97,7 +97,7 @@ class WhisperTrainable(EncoderDecoderTrainable):
         return hidden + encoder.embed_positions.weight
 
     def _rest(self, hidden: Tensor) -> Tensor:
-        """Return the encoder's output from that of its frozen front; the layers that learn may be dropped whole."""
+        """Return the encoder's output from that of its frozen prefix; the layers that learn may be dropped whole."""
         encoder = self._encoder
         for layer in encoder.layers[self._frozen :]:
             dropped = encoder.training and encoder.layerdrop > 0 and torch.rand([]).item() < encoder.layerdrop

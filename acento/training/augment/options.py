@@ -82,3 +82,8 @@ class Augmentation(BaseModel, frozen=True, extra="forbid"):
     def changes_features(self) -> bool:
         """Whether any clip's features may be changed after they were computed."""
         return self.masks or self.warp > 0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether every clip stays as it is."""
+        return not self.changes_audio and not self.changes_features

@@ -1,6 +1,5 @@
 """Clips changed before features are made of them: speed, pitch, rooms, noise, level; pure in a generator's state."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,10 @@ _FIRST_ECHO_S = 0.002
 """Seconds until the first echo: 70 cm of detour."""
 
 
-def augmented(
+def augment(
     audio: Audio, options: Augmentation, rng: np.random.Generator, *, max_samples: int | None = None
-) -> Audio:
-    """Return a clip as it might have sounded elsewhere, said by somebody else.
+) -> tuple[Audio, npt.NDArray[np.bool_]]:
+    """Return a clip as it might have sounded elsewhere, from another speaker, and where in it somebody speaks.
 
     Args:
         audio: float32, mono, 16 kHz; it is not changed.
@@ -32,20 +31,11 @@ def augmented(
         max_samples: the most that the result may have. A clip that would be slowed down beyond it keeps its speed.
 
     Returns:
-        float32, within [-1, 1]: a clip that would be louder is made quieter as a whole, never clipped.
+        Samples within [-1, 1]: a clip that would be louder is made quieter as a whole, never clipped. And for each
+        10 ms whether somebody speaks, told before noise was added: in loud noise, energy no longer shows pauses.
 
     Raises:
         DataError: the folder of noise cannot be used.
-    """
-    return augmented_with_speech(audio, options, rng, max_samples=max_samples)[0]
-
-
-def augmented_with_speech(
-    audio: Audio, options: Augmentation, rng: np.random.Generator, *, max_samples: int | None = None
-) -> tuple[Audio, npt.NDArray[np.bool_]]:
-    """Return ``augmented(…)`` and, for each 10 ms of it, whether somebody speaks, told before noise was added.
-
-    In loud noise pauses can no longer be told from speech by energy.
     """
     # All of this is drawn at once, so that what one effect draws does not change the others.
     speed, pitch, reverb, noise, gain = rng.random(_EFFECTS)
@@ -78,22 +68,16 @@ def _at_speed(audio: Audio, factor: float, max_samples: int | None) -> Audio:
 
 
 def _at_pitch(audio: Audio, semitones: float) -> Audio:
-    """Move the pitch, the tempo staying as it is: Signalsmith Stretch, by audiomentations."""
-    changed: Audio = _pitch_shift()(semitones).apply(np.ascontiguousarray(audio), SAMPLE_RATE)
-    return changed[: len(audio)]
+    """Move the pitch, the tempo staying as it is: Signalsmith Stretch, by audiomentations.
 
-
-@cache
-def _pitch_shift() -> Any:
-    """Return a maker of transforms whose amount is given, so that nothing is drawn from global random state."""
+    The amount is given to the transform, so that it draws nothing from global random state.
+    """
     from audiomentations import PitchShift
 
-    def make(semitones: float) -> Any:
-        transform = PitchShift(p=1.0)
-        transform.parameters = {"should_apply": True, "num_semitones": semitones}
-        return transform
-
-    return make
+    transform: Any = PitchShift(p=1.0)
+    transform.parameters = {"should_apply": True, "num_semitones": semitones}
+    changed: Audio = transform.apply(np.ascontiguousarray(audio), SAMPLE_RATE)
+    return changed[: len(audio)]
 
 
 def _in_room(audio: Audio, decay_s: float, rng: np.random.Generator) -> Audio:
@@ -108,9 +92,9 @@ def _in_room(audio: Audio, decay_s: float, rng: np.random.Generator) -> Audio:
     echoes = rng.standard_normal(len(seconds)) * 10 ** (-3 * seconds / decay_s) * (seconds >= _FIRST_ECHO_S)
     echoes *= 10 ** (-direct_db / 20) / max(float(np.linalg.norm(echoes)), 1e-9)
     response = np.concatenate([[1.0], echoes]).astype(np.float32)
-    heard: Audio = fftconvolve(audio, response)[: len(audio)]
-    before, after = float(np.linalg.norm(audio)), float(np.linalg.norm(heard))
-    return heard * np.float32(before / after if after > 0 else 1.0)
+    echoed: Audio = fftconvolve(audio, response)[: len(audio)]
+    before, after = float(np.linalg.norm(audio)), float(np.linalg.norm(echoed))
+    return echoed * np.float32(before / after if after > 0 else 1.0)
 
 
 def _in_noise(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from acento.data.utterance import SAMPLE_RATE
@@ -17,13 +18,15 @@ from acento.inference.clock import Stopwatch
 from acento.inference.prefetch import ahead
 from acento.models.trainable import Trainable
 from acento.training.augment.options import Augmentation
+from acento.training.augment.spectrogram import masked, warped
+from acento.training.augment.waveform import augment
 
 if TYPE_CHECKING:
     from acento.training.data.prepared import Prepared
     from acento.training.data.sampling import Batches
 
-FRONT_BYTES = 2 << 30
-"""What is kept of the frozen front's output; on a GPU it is the GPU's memory. 1,000 clips of whisper-tiny's window."""
+PREFIX_BYTES = 2 << 30
+"""What is kept of the frozen prefix's output; on a GPU it is the GPU's memory. 1,000 clips of whisper-tiny's window."""
 FEATURE_BYTES = 1 << 30
 """What is kept of features, in host memory: 1,100 windows of 30 s with 80 mel bins."""
 _DEPTH = 2
@@ -38,7 +41,7 @@ class StepClips:
     rows: Sequence[int]
     labels: Sequence[Sequence[int]]
     features: dict[int, Tensor]
-    """By the clip's place in the step, as the model's family makes them; none for clips whose front is kept."""
+    """By the clip's place in the step, as the model's family makes them; none for clips whose prefix output is kept."""
 
     @property
     def tokens(self) -> int:
@@ -57,22 +60,21 @@ class Feed:
         augmentation: Augmentation,
         seed: int,
         *,
-        front_bytes: int = FRONT_BYTES,
+        prefix_bytes: int = PREFIX_BYTES,
         feature_bytes: int = FEATURE_BYTES,
     ) -> None:
         """Take the prepared split, and which of its clips each step has."""
         self._trainable, self._train, self._batches = trainable, train, batches
         self._augmentation, self._seed = augmentation, seed
-        constant = not augmentation.changes_audio and not augmentation.changes_features
-        self._fronts = _Kept(front_bytes if constant and trainable.has_front else 0)
-        self._features = _Kept(feature_bytes if constant else 0)
+        self._prefixes = _Kept(prefix_bytes if augmentation.is_off and trainable.has_frozen_prefix else 0)
+        self._features = _Kept(feature_bytes if augmentation.is_off else 0)
         self.waiting = Stopwatch()
         """The time in which the model waited for features."""
 
     @property
-    def kept_fronts(self) -> int:
-        """How many clips' front is kept."""
-        return len(self._fronts.tensors)
+    def kept_prefixes(self) -> int:
+        """Of how many clips the prefix's output is kept."""
+        return len(self._prefixes.tensors)
 
     def steps(self, first: int, end: int) -> Iterator[StepClips]:
         """Yield the steps from ``first`` to before ``end``, counted from 0; close it to stop the thread."""
@@ -80,29 +82,23 @@ class Feed:
         return ahead(made, depth=_DEPTH, waiting=self.waiting, name="make features")
 
     def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[list[Tensor], bool]:
-        """Return the inputs of the clips at some places of a step, and whether the frozen front has been passed."""
-        if not self._trainable.has_front:
+        """Return the inputs of the clips at some places of a step, and whether they have passed the frozen prefix."""
+        if not self._trainable.has_frozen_prefix:
             return [clips.features[place] for place in places], False
-        fronts: dict[int, Tensor] = {}
-        missing = []
-        for place in places:
-            kept = self._fronts.tensors.get(clips.rows[place])
-            if kept is None:
-                missing.append(place)
-            else:
-                fronts[place] = kept
+        outputs = {place: self._prefixes.tensors.get(clips.rows[place]) for place in places}
+        missing = [place for place in places if outputs[place] is None]
         if missing:
-            made = self._trainable.front([clips.features[place] for place in missing])
-            for place, front in zip(missing, made, strict=True):
-                fronts[place] = front
-                self._fronts.keep(clips.rows[place], front)
-        return [fronts[place] for place in places], True
+            made = self._trainable.frozen_prefix([clips.features[place] for place in missing])
+            for place, output in zip(missing, made, strict=True):
+                outputs[place] = output
+                self._prefixes.keep(clips.rows[place], output)
+        return [output for output in outputs.values() if output is not None], True
 
     def _make(self, step: int) -> StepClips:
         """Make one step's features; runs in the thread."""
         rows = self._batches.at(step)
         features = {
-            place: self._features_of(step, row) for place, row in enumerate(rows) if row not in self._fronts.tensors
+            place: self._features_of(step, row) for place, row in enumerate(rows) if row not in self._prefixes.tensors
         }
         return StepClips(step, rows, [self._train.examples[row].labels for row in rows], features)
 
@@ -111,20 +107,18 @@ class Feed:
         if kept is not None:
             return kept
         options, audio = self._augmentation, self._train.audio(row)
-        if not options.changes_audio and not options.changes_features:
+        if options.is_off:
             features = self._trainable.features([audio])[0]
             self._features.keep(row, features)
             return features
-        from acento.training.augment.spectrogram import masked
-        from acento.training.augment.vocal_tract import warped
-        from acento.training.augment.waveform import augmented_with_speech
-
         rng = np.random.default_rng([self._seed, step, row])
         window = self._trainable.window_s
-        most = None if window is None else int(window * SAMPLE_RATE)
-        audio, speech = augmented_with_speech(audio, options, rng, max_samples=most)
-        features = warped(self._trainable.features([audio])[0], options, rng)
-        return masked(features, speech, options, rng) if options.masks else features
+        audio, speech = augment(audio, options, rng, max_samples=None if window is None else int(window * SAMPLE_RATE))
+        features = self._trainable.features([audio])[0]
+        if not options.changes_features:
+            return features
+        changed = warped(features.detach().numpy(), options, rng)
+        return torch.from_numpy(masked(changed, speech, options, rng) if options.masks else changed)
 
 
 class _Kept:

@@ -7,7 +7,8 @@ stand in the order of their ids, so the bytes do not depend on how the data set 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from functools import partial
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 
@@ -31,8 +32,9 @@ from acento.training.data.prepared import (
     INDEX_SCHEMA,
     LEFT_OUT,
     LEFT_OUT_SCHEMA,
+    Example,
     LeftOut,
-    Reason,
+    LeftOutReason,
 )
 
 PREPARING_VERSION = 1
@@ -41,12 +43,12 @@ PREPARING_VERSION = 1
 _WRONG_SCRIPT = 0.5
 """A text with fewer of its letters in a script of its language is refused, as by the default validation suite."""
 _SENTENCES = {
-    Reason.NO_TEXT: "no text",
-    Reason.OTHER_SCRIPT: "text in another script than the language",
-    Reason.TOO_LONG: "audio longer than the model's window",
-    Reason.LABEL_TOO_LONG: "text longer than the model can write",
-    Reason.AUDIO_TOO_SHORT: "audio too short for its text",
-    Reason.UNWRITABLE: "text that the model's vocabulary cannot write",
+    LeftOutReason.NO_TEXT: "no text",
+    LeftOutReason.OTHER_SCRIPT: "text in another script than the language",
+    LeftOutReason.TOO_LONG: "audio longer than the model's window",
+    LeftOutReason.LABEL_TOO_LONG: "text longer than the model can write",
+    LeftOutReason.AUDIO_TOO_SHORT: "audio too short for its text",
+    LeftOutReason.UNWRITABLE: "text that the model's vocabulary cannot write",
 }
 
 
@@ -63,23 +65,13 @@ class PreparedRef(BaseModel, frozen=True):
     """Whether it had been prepared before."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A clip that is learned from: its row in a data part, and what the index says of it."""
-
-    part: str
-    row: int
-    samples: int
-    index: tuple[str, str, list[int], str | None, str | None, str | None]
-
-
 def prepare(
     store: Store,
     card: Card,
     split: str,
     needs: Needs,
     labels: Callable[[str], list[int]],
-    heard: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None],
 ) -> PreparedRef:
     """Prepare one split, unless the store has it already; memory grows with the index, not with the audio.
 
@@ -89,7 +81,7 @@ def prepare(
         split: ``train``, ``dev`` or ``test``, or several of them, such as ``train+dev``.
         needs: what the model decides.
         labels: turns a text into label ids, as ``needs.labels`` names them; raises DataError where it cannot.
-        heard: called with the clips that are done and all clips to do.
+        on_progress: called with the clips that are done and all clips to do.
 
     Raises:
         DataError: the data set has no such split, or nothing in it can be learned from.
@@ -101,66 +93,68 @@ def prepare(
     if (artifact := store.find(key, verify=True)) is not None:
         return PreparedRef(key=key, split=split, cached=True, **artifact.info)
     clips = chain.from_iterable(read_clips(store, card, name) for name in split.split("+"))
-    planned, left_out = _plan(clips, needs, labels)
-    if not planned:
+    chosen, left_out = _choose(clips, needs, labels)
+    if not chosen:
         raise _nothing_left(card, split, left_out)
+    examples = [example for example, _ in chosen]
     facts = {
-        "clips": len(planned),
-        "seconds": round(sum(clip.samples for clip in planned) / SAMPLE_RATE, 6),
+        "clips": len(chosen),
+        "seconds": round(sum(example.samples for example in examples) / SAMPLE_RATE, 6),
         "left_out": len(left_out),
     }
     with store.publish(key) as draft:
-        _write_audio(store, draft.folder / AUDIO, planned, heard)
-        _write_table(draft.folder / INDEX, INDEX_SCHEMA, [(*clip.index, clip.samples) for clip in planned])
-        rows = [(out.id, out.reason.value, out.sentence) for out in left_out]
-        _write_table(draft.folder / LEFT_OUT, LEFT_OUT_SCHEMA, rows)
+        _write_audio(store, draft.folder / AUDIO, chosen, on_progress)
+        for name, schema, rows in ((INDEX, INDEX_SCHEMA, examples), (LEFT_OUT, LEFT_OUT_SCHEMA, left_out)):
+            table = pa.Table.from_pylist([asdict(row) for row in rows], schema)
+            pq.write_table(table, draft.folder / name, compression="zstd")
         draft.info.update(facts)
     return PreparedRef(key=key, split=split, cached=False, **facts)
 
 
-def _plan(
+def _choose(
     rows: Iterator[ClipRow], needs: Needs, labels: Callable[[str], list[int]]
-) -> tuple[list[_Planned], list[LeftOut]]:
-    """Sort clips into those that are learned from and those that are not, each by id, from what is known of them."""
-    planned, left_out = list[_Planned](), list[LeftOut]()
+) -> tuple[list[tuple[Example, ClipRow]], list[LeftOut]]:
+    """Return the clips to learn from, each with its row in the data set, and the others; both by id."""
+    chosen, left_out = list[tuple[Example, ClipRow]](), list[LeftOut]()
     for row in rows:
         clip = row.utterance
         found = _labels_of(clip, needs, labels)
         if isinstance(found, LeftOut):
             left_out.append(found)
-        else:
-            index = (clip.id, clip.text or "", found, clip.accent, clip.speaker, clip.language)
-            planned.append(_Planned(row.part, row.row, round(clip.duration_s * SAMPLE_RATE), index))
-    planned.sort(key=lambda clip: clip.index[0])
-    left_out.sort(key=lambda out: out.id)
-    return planned, left_out
+            continue
+        samples = round(clip.duration_s * SAMPLE_RATE)
+        example = Example(clip.id, clip.text, tuple(found), clip.accent, clip.speaker, clip.language, samples)
+        chosen.append((example, row))
+    return sorted(chosen, key=lambda pair: pair[0].id), sorted(left_out, key=lambda out: out.id)
 
 
 def _labels_of(clip: Utterance, needs: Needs, labels: Callable[[str], list[int]]) -> list[int] | LeftOut:
     """Return a clip's label ids, or why it cannot be learned from."""
+    leave_out = partial(LeftOut, clip.id)
     language = clip.language or needs.language
     wording = measure_wording(clip.text, language, None)
     if not clip.text or not wording.letters:
-        return LeftOut(clip.id, Reason.NO_TEXT, "It has no text that says what is spoken.")
+        return leave_out(LeftOutReason.NO_TEXT, "It has no text that says what is spoken.")
     if wording.script_share is not None and wording.script_share < _WRONG_SCRIPT:
         sentence = f"Its text is in {wording.script} letters, which {language} is not written in."
-        return LeftOut(clip.id, Reason.OTHER_SCRIPT, sentence)
+        return leave_out(LeftOutReason.OTHER_SCRIPT, sentence)
+    seconds = f"{clip.duration_s:.2f} s"
     if needs.window_s is not None and clip.duration_s > needs.window_s:
-        sentence = f"It lasts {clip.duration_s:.2f} s, and the model hears {needs.window_s:g} s: cut it."
-        return LeftOut(clip.id, Reason.TOO_LONG, sentence)
+        sentence = f"It lasts {seconds}, and the model hears {needs.window_s:g} s: cut it."
+        return leave_out(LeftOutReason.TOO_LONG, sentence)
     try:
         found = labels(clip.text)
     except DataError as error:
-        return LeftOut(clip.id, Reason.UNWRITABLE, str(error))
+        return leave_out(LeftOutReason.UNWRITABLE, str(error))
     if len(found) > needs.max_labels:
         sentence = f"Its text has {len(found)} tokens, and the model can write {needs.max_labels}: cut it in two."
-        return LeftOut(clip.id, Reason.LABEL_TOO_LONG, sentence)
+        return leave_out(LeftOutReason.LABEL_TOO_LONG, sentence)
     if needs.frames_per_s is not None:
         wanted = len(found) + sum(first == second for first, second in pairwise(found))
         frames = int(clip.duration_s * needs.frames_per_s)
         if wanted > frames:
-            sentence = f"Its text takes {wanted} frames, and its {clip.duration_s:.2f} s have {frames}: is it cut off?"
-            return LeftOut(clip.id, Reason.AUDIO_TOO_SHORT, sentence)
+            sentence = f"Its text takes {wanted} frames, and its {seconds} have {frames}: is it cut off?"
+            return leave_out(LeftOutReason.AUDIO_TOO_SHORT, sentence)
     return found
 
 
@@ -174,25 +168,27 @@ def _nothing_left(card: Card, split: str, left_out: Sequence[LeftOut]) -> DataEr
     )
 
 
-def _write_audio(store: Store, path: Path, planned: Sequence[_Planned], heard: Callable[[int, int], None]) -> None:
+def _write_audio(
+    store: Store, path: Path, chosen: Sequence[tuple[Example, ClipRow]], on_progress: Callable[[int, int], None]
+) -> None:
     """Write every clip's samples to its place, reading one row group of one part at a time."""
-    starts = np.concatenate([[0], np.cumsum([clip.samples for clip in planned])])
+    starts = np.cumsum([0, *(example.samples for example, _ in chosen)])
     # in the order of the parts, so that each of them is read once
-    order = sorted(range(len(planned)), key=lambda at: (planned[at].part, planned[at].row))
+    places = sorted((row.part, row.row, at) for at, (_, row) in enumerate(chosen))
     done = 0
     with path.open("wb") as file:
         file.truncate(2 * int(starts[-1]))
-        for part, places in groupby(order, key=lambda at: planned[at].part):
-            wanted = {planned[at].row: at for at in places}
+        for part, rows in groupby(places, key=lambda place: place[0]):
+            wanted = {row: at for _, row, at in rows}
             for row, name, data in _flacs(store, part, wanted.keys()):
                 at = wanted[row]
                 samples = decode_flac(data)
-                if name != planned[at].index[0] or len(samples) != planned[at].samples:
+                if name != chosen[at][0].id or len(samples) != chosen[at][0].samples:
                     raise DamagedError(f"Row {row} of {part} is not the clip that the data set names: stage it again.")
                 file.seek(2 * int(starts[at]))
                 file.write((samples * FULL_SCALE).astype("<i2").tobytes())
                 done += 1
-                heard(done, len(planned))
+                on_progress(done, len(chosen))
 
 
 def _flacs(store: Store, part: str, wanted: Collection[int]) -> Iterator[tuple[int, str, bytes]]:
@@ -207,10 +203,3 @@ def _flacs(store: Store, part: str, wanted: Collection[int]) -> Iterator[tuple[i
                 for row in here:
                     yield row, group[row - first]["id"], group[row - first]["audio"]["bytes"]
             first += size
-
-
-def _write_table(path: Path, schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> None:
-    """Write rows as Parquet: the same bytes for the same rows."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    pq.write_table(pa.table(arrays, schema=schema), path, compression="zstd")

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acento.core.errors import DamagedError
 from acento.core.store import Store
+from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio
-from acento.training.speech import speech_frames
 
 AUDIO, INDEX, LEFT_OUT = "audio.i2", "index.parquet", "left_out.parquet"
 """The files: samples (int16, little endian, mono, 16 kHz), one clip after another; the clips; the other clips."""
@@ -37,7 +36,7 @@ INDEX_SCHEMA = pa.schema(
 LEFT_OUT_SCHEMA = pa.schema([("id", pa.string()), ("reason", pa.string()), ("sentence", pa.string())])
 
 
-class Reason(StrEnum):
+class LeftOutReason(StrEnum):
     """Why a clip cannot be learned from."""
 
     NO_TEXT = "no_text"
@@ -53,7 +52,7 @@ class LeftOut:
     """A clip that cannot be learned from, and why."""
 
     id: str
-    reason: Reason
+    reason: LeftOutReason
     sentence: str
 
 
@@ -96,15 +95,16 @@ class Prepared:
         part._spans = [self._spans[place] for place in places]
         return part
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio of all examples."""
+        return sum(example.samples for example in self.examples) / SAMPLE_RATE
+
     def audio(self, at: int) -> Audio:
         """Return one example's samples, float32 in [-1, 1), mono, 16 kHz: to the bit what the staged clip holds."""
         samples: Audio = self._samples[self._spans[at]].astype(np.float32)
         samples /= FULL_SCALE
         return samples
-
-    def speech(self, at: int) -> npt.NDArray[np.bool_]:
-        """Tell for each 10 ms of one example whether somebody speaks; see :func:`speech_frames`."""
-        return speech_frames(self.audio(at))
 
 
 def load_prepared(store: Store, key: str) -> Prepared:
@@ -118,6 +118,6 @@ def load_prepared(store: Store, key: str) -> Prepared:
     rows = pq.read_table(store.local_path(key, LEFT_OUT)).to_pylist()
     return Prepared(
         [Example(**{**row, "labels": tuple(row["labels"])}) for row in index],
-        [LeftOut(row["id"], Reason(row["reason"]), row["sentence"]) for row in rows],
+        [LeftOut(row["id"], LeftOutReason(row["reason"]), row["sentence"]) for row in rows],
         store.local_path(key, AUDIO),
     )

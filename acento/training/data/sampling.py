@@ -4,8 +4,8 @@ Each epoch is dealt anew from a seed and the epoch's number. Clips of similar le
 batch is padding; which clips those are, and the order of batches, is chance.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -94,7 +94,7 @@ def weights_for(examples: Sequence[Grouped], balance: Balance) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class GroupShare:
     """What a group has of the clips, and of what is drawn: shares of 1."""
 
     clips: int
@@ -102,19 +102,17 @@ class Share:
     after: float
 
 
-def shares(examples: Sequence[Grouped], weights: Sequence[float] | None, by: Balance) -> Mapping[str | None, Share]:
+def shares(
+    examples: Sequence[Grouped], weights: Sequence[float] | None, by: Balance
+) -> Mapping[str | None, GroupShare]:
     """Return what balance does to each group, largest first; None names the clips of which the group is not known."""
     groups = [getattr(example, by) for example in examples]
-    sizes = Counter(groups)
     given = [1.0] * len(groups) if weights is None else weights
+    drawn: dict[str | None, float] = defaultdict(float)
+    for group, weight in zip(groups, given, strict=True):
+        drawn[group] += weight
     total = sum(given)
-    drawn = _sums(groups, given)
-    ordered = sorted(sizes, key=lambda group: (-sizes[group], group is None, group or ""))
-    return {group: Share(sizes[group], sizes[group] / len(groups), drawn[group] / total) for group in ordered}
-
-
-def _sums(groups: Iterable[str | None], weights: Iterable[float]) -> dict[str | None, float]:
-    sums: dict[str | None, float] = {}
-    for group, weight in zip(groups, weights, strict=True):
-        sums[group] = sums.get(group, 0.0) + weight
-    return sums
+    return {
+        group: GroupShare(clips, clips / len(groups), drawn[group] / total)
+        for group, clips in sorted(Counter(groups).items(), key=lambda one: (-one[1], one[0] is None, one[0] or ""))
+    }

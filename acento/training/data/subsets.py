@@ -8,8 +8,7 @@ small rules that go with a job, and choose the same clips wherever it is carried
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, Field
 
@@ -45,13 +44,12 @@ class Fold(BaseModel, frozen=True, extra="forbid"):
 Subset: TypeAlias = Annotated[Share | Fold, Field(discriminator="kind")]
 
 
-@dataclass(frozen=True, slots=True)
-class FoldPlaces:
+class FoldPlaces(NamedTuple):
     """The places of a fold's clips among all, each in ascending order."""
 
-    train: tuple[int, ...]
-    dev: tuple[int, ...]
-    test: tuple[int, ...]
+    train: list[int]
+    dev: list[int]
+    test: list[int]
 
 
 def share_places(examples: "Sequence[Example]", share: Share) -> list[int]:
@@ -105,9 +103,9 @@ def fold_places(examples: "Sequence[Example]", fold: Fold) -> FoldPlaces:
     inner = make_folds([groups[place] for place in rest], min(DEV_FOLDS, left), fold.seed)
     smallest = inner.sizes.index(min(inner.sizes))
     return FoldPlaces(
-        train=tuple(rest[place] for place in inner.train(smallest)),
-        dev=tuple(rest[place] for place in inner.test(smallest)),
-        test=tuple(folds.test(fold.number)),
+        train=[rest[place] for place in inner.train(smallest)],
+        dev=[rest[place] for place in inner.test(smallest)],
+        test=folds.test(fold.number),
     )
 
 

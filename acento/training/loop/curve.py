@@ -9,19 +9,16 @@ import numpy.typing as npt
 
 from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
 
-Row = Mapping[str, Any]
-"""A row of ``history.jsonl``: one with ``loss`` for a step of training, or one with ``dev_wer`` for an evaluation."""
-
 _SMOOTH = 0.05
 """The share of all steps over which the loss is averaged."""
 
 
-def draw(history: Sequence[Row], path: Path, *, title: str = "", base_wer: float | None = None) -> None:
+def draw(history: Sequence[Mapping[str, Any]], path: Path, *, title: str = "", base_wer: float | None = None) -> None:
     """Write ``learning_curve(…)`` as a PNG: the same bytes for the same history."""
     save_figure(learning_curve(history, title=title, base_wer=base_wer), path)
 
 
-def learning_curve(history: Sequence[Row], *, title: str = "", base_wer: float | None = None) -> Any:
+def learning_curve(history: Sequence[Mapping[str, Any]], *, title: str = "", base_wer: float | None = None) -> Any:
     """Return a matplotlib figure of training loss and dev WER by step.
 
     The base model's WER is a dashed line: ``base_wer`` (errors per reference word), else that of an evaluation at step
@@ -54,15 +51,13 @@ def smoothed(values: npt.ArrayLike, width: int) -> npt.NDArray[np.float64]:
     [1.5, 3.0, 6.0, 7.5]
     """
     given = np.asarray(values, dtype=np.float64)
-    before = (width - 1) // 2
-    sums = np.concatenate([[0.0], np.cumsum(given)])
-    at = np.arange(len(given))
-    start, end = np.maximum(at - before, 0), np.minimum(at - before + width, len(given))
-    smooth: npt.NDArray[np.float64] = (sums[end] - sums[start]) / (end - start)
+    ahead = width // 2
+    sums, counts = (np.convolve(one, np.ones(width))[ahead : ahead + len(one)] for one in (given, np.ones(len(given))))
+    smooth: npt.NDArray[np.float64] = sums / counts
     return smooth
 
 
-def _draw_loss(axes: Any, steps: Sequence[Row]) -> None:
+def _draw_loss(axes: Any, steps: Sequence[Mapping[str, Any]]) -> None:
     finite = [row for row in steps if np.isfinite(row["loss"])]
     at, loss = [row["step"] for row in finite], [row["loss"] for row in finite]
     width = max(1, round(_SMOOTH * len(at)))
@@ -79,7 +74,7 @@ def _draw_loss(axes: Any, steps: Sequence[Row]) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _draw_wer(axes: Any, evaluations: Sequence[Row], base_wer: float | None) -> None:
+def _draw_wer(axes: Any, evaluations: Sequence[Mapping[str, Any]], base_wer: float | None) -> None:
     axes.set_ylabel("WER on dev (%)")
     if base_wer is not None:
         axes.axhline(100 * base_wer, color=GRAY, linestyle="--", linewidth=1.2, label=f"base: {100 * base_wer:.1f} %")

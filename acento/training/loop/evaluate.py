@@ -21,8 +21,7 @@ _LONGEST_LOOP = 8
 """Words of the longest sequence whose repetition is looked for."""
 _REPEATS = 4
 """So many times in a row, and not so in the reference, is a loop."""
-_TOO_LONG = 2.0
-_SLACK = 5
+_TOO_LONG, _SLACK = 2.0, 5
 """A hypothesis of more than twice the reference's words, and five, is longer than anybody speaks."""
 
 
@@ -61,29 +60,25 @@ def evaluate(
         DataError: no clip of dev has a word after normalizing.
         Exception: what the model raised, if not a single clip could be decoded.
     """
-    heard = decode(recognizer, dev, batch_size=batch_size, language=language, after_batch=after_batch)
-    rule = find_normalizer(normalizer)
-    errors, lengths, runaways, failed, total = [], [], 0, 0, ErrorCounts()
-    for example, prediction in zip(dev.examples, heard, strict=True):
-        if prediction.text is None:
-            failed += 1
-            continue
-        reference, hypothesis = rule(example.text), rule(prediction.text)
-        counts = count_words(reference, hypothesis)
-        total += counts
-        errors.append(counts.errors)
-        lengths.append(counts.reference_length)
-        runaways += is_runaway(reference, hypothesis)
-    if not sum(lengths):
+    predictions = decode(recognizer, dev, batch_size=batch_size, language=language, after_batch=after_batch)
+    normalize = find_normalizer(normalizer)
+    pairs = [
+        (normalize(example.text), normalize(prediction.text))
+        for example, prediction in zip(dev.examples, predictions, strict=True)
+        if prediction.text is not None
+    ]
+    counts = [count_words(reference, hypothesis) for reference, hypothesis in pairs]
+    total = sum(counts, ErrorCounts())
+    if total.rate is None:
         raise DataError(f"No dev clip has a word left by normalizer {normalizer!r}; its WER cannot steer a training.")
-    bounds = interval(errors, lengths)
+    bounds = interval([one.errors for one in counts], [one.reference_length for one in counts])
     return DevScore(
-        wer=sum(errors) / sum(lengths),
+        wer=total.rate,
         low=bounds.low if bounds else None,
         high=bounds.high if bounds else None,
-        runaways=runaways,
-        clips=len(errors),
-        failed=failed,
+        runaways=sum(is_runaway(reference, hypothesis) for reference, hypothesis in pairs),
+        clips=len(pairs),
+        failed=len(predictions) - len(pairs),
         counts=total,
     )
 
@@ -106,8 +101,8 @@ def decode(
     clips = [PlannedClip(examples[row].id, examples[row].samples / SAMPLE_RATE, "", "", row) for row in order]
     batches = [clips[start : start + batch_size] for start in range(0, len(clips), batch_size)]
     engine = Engine(recognizer, batch_size=batch_size, language=language)
-    heard = engine.decode(batches, lambda clip: prepared.audio(clip.row), after_batch).predictions
-    return [prediction for _, prediction in sorted(zip(order, heard, strict=True), key=lambda pair: pair[0])]
+    predictions = engine.decode(batches, lambda clip: prepared.audio(clip.row), after_batch).predictions
+    return [prediction for _, prediction in sorted(zip(order, predictions, strict=True), key=lambda pair: pair[0])]
 
 
 def is_runaway(reference: str, hypothesis: str) -> bool:
@@ -118,10 +113,10 @@ def is_runaway(reference: str, hypothesis: str) -> bool:
     >>> is_runaway("uno", "uno dos tres"), is_runaway("uno", "a b c d e f g h")
     (False, True)
     """
-    said, heard = reference.split(), hypothesis.split()
-    if len(heard) > _TOO_LONG * len(said) + _SLACK:
+    expected, words = reference.split(), hypothesis.split()
+    if len(words) > _TOO_LONG * len(expected) + _SLACK:
         return True
-    return longest_loop(heard) >= _REPEATS and longest_loop(heard) > longest_loop(said)
+    return longest_loop(words) >= _REPEATS and longest_loop(words) > longest_loop(expected)
 
 
 def longest_loop(words: list[str]) -> int:

@@ -6,20 +6,22 @@ docs/concepts/memory.md compares the estimate with what processes really took.
 """
 
 import gc
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from humanize import naturalsize as said
+from humanize import naturalsize as size_text
 from torch import Tensor
 
 from acento.core.errors import ModelError
 from acento.models.trainable import Trainable
-from acento.training.data.feed import FEATURE_BYTES, FRONT_BYTES
+from acento.scoring.table import counted
+from acento.training.data.feed import FEATURE_BYTES, PREFIX_BYTES
 from acento.training.data.prepared import Prepared
+from acento.training.job import FinetuneJob
+from acento.training.loop.step import SMALLER, autocast
 from acento.training.recipe import Recipe
 
 FACTOR = 1.5
@@ -53,20 +55,20 @@ class Need:
         return self.fixed + clips * self.clip
 
 
-def need_of(trainable: Trainable, train: Prepared, recipe: Recipe, autocast: AbstractContextManager[Any]) -> Need:
+def need_of(trainable: Trainable, train: Prepared, recipe: Recipe, precision: AbstractContextManager[Any]) -> Need:
     """Return what a training takes beside its loaded model, which is not changed by it."""
-    kept, inputs = kept_by_a_clip(trainable, train, autocast)
+    kept, inputs = kept_by_a_clip(trainable, train, precision)
     learned = sum(parameter.numel() for parameter in trainable.learned().values())
     each = _GRADIENT + (_ADAM_8BIT if recipe.optimizer == "adamw-8bit" else _ADAM)
     each += _COPY * (bool(recipe.average) + (recipe.interpolate < 1))
     fixed = learned * each
-    if not recipe.augmentation.changes_audio and not recipe.augmentation.changes_features:
-        most = FRONT_BYTES if trainable.has_front else FEATURE_BYTES
+    if recipe.augmentation.is_off:
+        most = PREFIX_BYTES if trainable.has_frozen_prefix else FEATURE_BYTES
         fixed += min(most, inputs * len(train.examples))  # what the feed keeps from one epoch to the next
     return Need(fixed, round(FACTOR * kept))
 
 
-def kept_by_a_clip(trainable: Trainable, train: Prepared, autocast: AbstractContextManager[Any]) -> tuple[int, int]:
+def kept_by_a_clip(trainable: Trainable, train: Prepared, precision: AbstractContextManager[Any]) -> tuple[int, int]:
     """Return the bytes that autograd keeps of a forward pass of the longest clip with the most labels.
 
     The second number is the bytes of the clip's input.
@@ -86,12 +88,12 @@ def kept_by_a_clip(trainable: Trainable, train: Prepared, autocast: AbstractCont
     learning = trainable.model.training
     trainable.train()
     try:
-        with autocast:
+        with precision:
             inputs = trainable.features([train.audio(longest)])
-            if trainable.has_front:
-                inputs = trainable.front(inputs)
+            if trainable.has_frozen_prefix:
+                inputs = trainable.frozen_prefix(inputs)
             with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                loss, _ = trainable.loss(inputs, [labels], 0.0, fronted=trainable.has_front)
+                loss, _ = trainable.loss(inputs, [labels], 0.0, past_prefix=trainable.has_frozen_prefix)
         size = sum(tensor.nbytes for tensor in inputs)
         del loss, inputs
     finally:
@@ -132,39 +134,36 @@ def fitting_size(need: Need, free: int | None, recipe: Recipe, title: str) -> in
         clips = -(-clips // 2)
     if clips == 1 and need.of(1) > free:
         raise ModelError(
-            f"{title[:1].upper()}{title[1:]} needs about {said(need.of(1))} of memory beside the model with one clip "
-            f"in a forward pass, and {said(free)} are free; set activation_checkpointing, take strategy=lora or "
-            "last-n, or optimizer=adamw-8bit, or a smaller model."
+            f"{title[:1].upper()}{title[1:]} needs about {size_text(need.of(1))} of memory beside the model with one "
+            f"clip in a forward pass, and {size_text(free)} are free; {SMALLER}."
         )
     return clips
 
 
-def plan_passes(
-    trainable: Trainable,
-    train: Prepared,
-    recipe: Recipe,
-    autocast: AbstractContextManager[Any],
-    device: str,
-    title: str,
-    free: Callable[[str], int | None] = free_memory,
-) -> tuple[int | None, str]:
+def plan_passes(trainable: Trainable, train: Prepared, job: FinetuneJob) -> tuple[int | None, str]:
     """Return how many clips a forward pass may have, None for as many as the recipe says, and a sentence if fewer.
 
     Raises:
         ModelError: one clip alone cannot fit.
-        Exception: what the device raises when not even the trial pass fits.
     """
-    room = free(device)
-    if room is None:
+    recipe, device = job.recipe, job.options.device_type
+    free = free_memory(device)
+    if free is None:
         return None, ""
-    need = need_of(trainable, train, recipe, autocast)
-    clips = fitting_size(need, room, recipe, title)
+    try:
+        need = need_of(trainable, train, recipe, autocast(recipe, device))
+    except Exception as error:
+        if not trainable.is_out_of_memory(error):
+            raise
+        trainable.release_memory()  # the first step makes its passes smaller
+        return None, ""
+    clips = fitting_size(need, free, recipe, job.title)
     if clips is None:
         return None, ""
     return clips, (
-        f"A batch of {recipe.batch_size} clips needs about {said(need.of(recipe.batch_size))} of memory beside the "
-        f"model, and {said(room)} are free: forward passes have {clips} {'clip' if clips == 1 else 'clips'}, with the "
-        "gradients of the whole batch."
+        f"A batch of {recipe.batch_size} clips needs about {size_text(need.of(recipe.batch_size))} of memory beside "
+        f"the model, and {size_text(free)} are free: forward passes have {counted(clips, 'clip')}, with the gradients "
+        "of the whole batch."
     )
 
 

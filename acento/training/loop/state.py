@@ -1,13 +1,18 @@
-"""Where a training stands: all that a checkpoint must say, beside tensors, for a resumed one to go on the same way."""
+"""Where a training stands: all that a checkpoint must say, beside tensors, to go on the same way; and its history."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from acento.core.errors import DamagedError
 
+HISTORY = "history.jsonl"
+"""The file of a history: a row for each step and for each evaluation, as lines of JSON."""
+
 Row = dict[str, Any]
-"""A line of the history, JSON-like: of a step, or of an evaluation on dev."""
+"""A row of a history, JSON-like: of a step (``loss``), or of an evaluation on dev (``dev_wer``)."""
 
 
 @dataclass(slots=True)
@@ -30,8 +35,8 @@ class TrainingState:
     """Why there is nothing left to train."""
     history: list[Row] = field(default_factory=list)
 
-    def heard(self, row: Row) -> None:
-        """Take an evaluation's row into account; the first one is that of the base."""
+    def record_evaluation(self, row: Row) -> None:
+        """Add an evaluation's row to the history, and compare it with the best; the first one is that of the base."""
         self.evaluated = self.step
         self.history.append(row)
         if self.step == 0:
@@ -56,3 +61,13 @@ class TrainingState:
             return cls(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise DamagedError(f"The state in a training's checkpoint cannot be read ({error}).") from error
+
+
+def write_history(rows: Iterable[Row], path: Path) -> None:
+    """Write rows as lines of JSON."""
+    path.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_history(path: Path) -> list[Row]:
+    """Read what ``write_history`` wrote."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]

@@ -12,12 +12,13 @@ import torch
 from acento.core.errors import ModelError
 from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed, StepClips
-from acento.training.loop.history import step_row
 from acento.training.loop.schedule import rate_at
 from acento.training.loop.state import Row, TrainingState
 from acento.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
+SMALLER = "set activation_checkpointing, take strategy=lora or last-n, or optimizer=adamw-8bit, or a smaller model"
+"""What lets a training take less memory."""
 
 
 class Diverged(Exception):  # noqa: N818 - a finding, which the loop makes a sentence of
@@ -39,7 +40,8 @@ class Stepper:
     def __call__(self, clips: StepClips, state: TrainingState) -> Row:
         """Make the step that follows ``state.step``; return its row of the history.
 
-        Where memory made forward passes smaller, the row says how many clips they have: ``forward_size``.
+        ``loss`` is in nats for each token, ``grad_norm`` before clipping, ``seconds`` are wall time. Where memory made
+        forward passes smaller, ``forward_size`` says how many clips they have.
 
         Raises:
             Diverged: the loss or a gradient is not finite.
@@ -57,14 +59,14 @@ class Stepper:
             group["lr"] = rate
         self._optimizer.step()
         step = clips.step + 1
-        row = step_row(
-            step,
-            step / self._steps_per_epoch,
-            loss=loss,
-            learning_rate=rate,
-            grad_norm=norm,
-            seconds=perf_counter() - began,
-        )
+        row = {
+            "step": step,
+            "epoch": round(step / self._steps_per_epoch, 6),
+            "loss": loss,
+            "learning_rate": rate,
+            "grad_norm": norm,
+            "seconds": round(perf_counter() - began, 6),
+        }
         return row if state.forward_size is None else row | {"forward_size": state.forward_size}
 
     def gradients(self, clips: StepClips, state: TrainingState) -> float:
@@ -82,10 +84,7 @@ class Stepper:
                 if not self._trainable.is_out_of_memory(error):
                     raise
                 if size == 1:
-                    raise ModelError(
-                        "Not even one clip at a time fits into memory; set activation_checkpointing, take "
-                        "strategy=lora or last-n, or optimizer=adamw-8bit, or a smaller model."
-                    ) from error
+                    raise ModelError(f"Not even one clip at a time fits into memory; {SMALLER}.") from error
             # outside the handler, so that the failed call's frames, and the memory they hold, are gone
             self._optimizer.zero_grad(set_to_none=True)
             self._trainable.release_memory()
@@ -100,9 +99,9 @@ class Stepper:
         for start in range(0, len(clips.rows), size):
             places = range(start, min(start + size, len(clips.rows)))
             with autocast(self._recipe, self._device):
-                inputs, fronted = self._feed.inputs(clips, places)
+                inputs, past_prefix = self._feed.inputs(clips, places)
                 labels = [clips.labels[place] for place in places]
-                loss, _ = self._trainable.loss(inputs, labels, self._recipe.label_smoothing, fronted=fronted)
+                loss, _ = self._trainable.loss(inputs, labels, self._recipe.label_smoothing, past_prefix=past_prefix)
             (loss / clips.tokens).backward()
             total = total + loss.detach()
         return float(total) / clips.tokens

@@ -397,10 +397,10 @@ def test_what_a_frozen_front_makes_of_a_clip_depends_on_no_other_clip(case: Case
     folder = random_weights(case)
     for strategy in resolve(str(folder)).family.strategies:
         trainable = learner(folder, case, strategy=strategy, last_n=1)
-        if trainable.has_front:
+        if trainable.has_frozen_prefix:
             trainable.train()
             features = trainable.features(eight_clips())
-            together, alone = trainable.front(features), [trainable.front([one])[0] for one in features]
+            together, alone = trainable.frozen_prefix(features), [trainable.frozen_prefix([one])[0] for one in features]
             # to the bit: it is kept, and made again after a restart beside other clips
             assert all(map(torch.equal, together, alone)), strategy
 

@@ -27,8 +27,7 @@ from acento.scoring.counts import ErrorCounts
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import DevScore
-from acento.training.loop.history import FILE, read_history
-from acento.training.loop.state import Row
+from acento.training.loop.state import HISTORY, Row, read_history
 
 torch.set_num_threads(1)
 
@@ -84,7 +83,7 @@ def test_it_ends_in_a_version_with_its_recipe_and_history(
     assert (version.about.strategy, version.about.language, version.about.job) == ("encoder", "es", job.key)
     assert version.about.dev_wer == result.dev_wer
     assert json.loads(store.read_bytes(version.key, "recipe.json")) == job.recipe.model_dump(mode="json")
-    written = read_history(store.local_path(version.key, FILE))
+    written = read_history(store.local_path(version.key, HISTORY))
     assert written == rows
     assert [row["step"] for row in written] == [0, 1, 2, 2, 3, 3]
     assert [row["step"] for row in written if "dev_wer" in row] == [0, 2, 3]
@@ -166,7 +165,7 @@ def test_stopped_after_every_step_it_ends_bit_equal_to_one_that_was_not(
     ours, theirs = weights(store, results[-1]), weights(other, straight)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert results[-1].version == straight.version
-    rows = read_history(store.local_path(find_version(store, "tuned").key, FILE))
+    rows = read_history(store.local_path(find_version(store, "tuned").key, HISTORY))
     assert plain(rows) == plain(straight_rows)
     assert results[-1].best_step == straight.best_step
 
@@ -206,7 +205,6 @@ def test_the_best_by_dev_wer_is_published_and_the_first_of_equals(
     wers(monkeypatch, 0.9, 0.6, 0.3, 0.3, 0.7)
     result = finetune(store, job)
     assert (result.dev_wer_before, result.dev_wer, result.best_step) == (0.9, 0.3, 2)
-    assert result.better
     assert "Dev WER went from 90.0% to 30.0% (step 2)" in result.sentence
     assert Checkpoints(store, job.key).steps() == [2, 4]
     best = Checkpoints(store, job.key).weights(2)
@@ -235,7 +233,7 @@ def test_where_nothing_was_better_than_the_base_it_says_so_and_publishes_the_bes
 ) -> None:
     wers(monkeypatch, 0.2, 0.3)
     result = finetune(store, planned(max_steps=1))
-    assert result.better is False
+    assert (result.dev_wer_before, result.dev_wer) == (0.2, 0.3)
     assert "Nothing was better on dev than the base model's 20.0%" in result.sentence
     assert result.version is not None
 

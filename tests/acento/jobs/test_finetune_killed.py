@@ -19,7 +19,7 @@ from acento.jobs.finetune import finetune
 from acento.registry.versions import find_version, versions
 from acento.training.job import FinetuneJob, state
 from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.history import FILE, read_history
+from acento.training.loop.state import HISTORY, read_history
 
 torch.set_num_threads(1)
 Made = tuple[FinetuneJob, Callable[[], Path], Callable[[Path], object]]
@@ -52,7 +52,7 @@ def outcome(root: Path, job: FinetuneJob) -> object:
         for name, digest in tree(root / version.key).items()
         if not name.endswith((".jsonl", "_complete.json"))
     }
-    rows = read_history(store.local_path(version.key, FILE))
+    rows = read_history(store.local_path(version.key, HISTORY))
     for row in rows:
         row.pop("seconds", None)
     return files, rows, result, Checkpoints(store, job.key).steps(), len(versions(store))

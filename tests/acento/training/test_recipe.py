@@ -6,7 +6,8 @@ import pytest
 
 from acento.core.errors import InputError
 from acento.training.augment.options import Augmentation
-from acento.training.recipe import Recipe, effective_recipe, fine_tuning_rate, recipe_for
+from acento.training.overrides import read_recipe, settle
+from acento.training.recipe import Recipe, fine_tuning_rate, recipe_for
 
 
 def test_wider_models_learn_more_slowly() -> None:
@@ -30,7 +31,7 @@ def test_the_same_clips_make_a_step_on_every_device() -> None:
 def test_flags_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("strategy: last-n\nepochs: 3\nlearning_rate: 1e-4\naugmentation: {speed: 0.5}\n")
-    recipe = effective_recipe(150, "cpu", file, {"epochs": 2.5, "seed": None})
+    recipe = recipe_for(150, "cpu", settle(read_recipe(file), ["epochs=2.5", "seed=null"]))
     assert (recipe.strategy, recipe.epochs, recipe.learning_rate) == ("last-n", 2.5, 1e-4)
     assert recipe.augmentation == Augmentation(speed=0.5)
     assert recipe.patience == recipe_for(150, "cpu").patience
@@ -39,7 +40,8 @@ def test_flags_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Pat
 def test_adapters_take_a_higher_rate_wherever_the_strategy_was_named(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("strategy: lora\n")
-    by_file, by_flag = effective_recipe(150, "cpu", file), effective_recipe(150, "cpu", None, {"strategy": "lora"})
+    by_file = recipe_for(150, "cpu", read_recipe(file))
+    by_flag = recipe_for(150, "cpu", {"strategy": "lora"})
     assert by_file == by_flag
     assert by_file.learning_rate == pytest.approx(10 * recipe_for(150, "cpu").learning_rate)
 
@@ -63,7 +65,7 @@ def test_a_recipe_is_the_same_after_json() -> None:
 )
 def test_what_is_wrong_is_said_in_a_sentence(values: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        effective_recipe(150, "cpu", None, values)
+        recipe_for(150, "cpu", values)
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "just words"])
@@ -71,4 +73,4 @@ def test_a_file_that_is_no_recipe_is_refused_by_name(tmp_path: Path, text: str) 
     file = tmp_path / "mine.yaml"
     file.write_text(text)
     with pytest.raises(InputError, match=r"Recipe .*mine\.yaml"):
-        effective_recipe(150, "cpu", file)
+        read_recipe(file)

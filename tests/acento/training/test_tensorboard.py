@@ -1,6 +1,7 @@
 """TensorBoard reads back what the history says, while it grows, and after a kill and a resume."""
 
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_a_history_is_read_back_as_scalars(tmp_path: Path) -> None:
 
 
 def test_rows_can_be_read_as_soon_as_they_are_added(tmp_path: Path) -> None:
-    with EventWriter(tmp_path / "run") as board:
+    with closing(EventWriter(tmp_path / "run")) as board:
         for count, row in enumerate(HISTORY[:2], start=1):
             board.add(row)
             assert len(read(tmp_path / "run")["train/loss"]) == count
@@ -50,7 +51,7 @@ def test_what_a_killed_process_showed_beyond_its_checkpoint_is_hidden(tmp_path: 
     killed = EventWriter(tmp_path)
     for step in range(1, 8):
         killed.add({"step": step, "loss": 9.0})
-    with EventWriter(tmp_path, from_step=5) as board:
+    with closing(EventWriter(tmp_path, from_step=5)) as board:
         for step in range(5, 7):
             board.add({"step": step, "loss": 1.0})
     assert read(tmp_path)["train/loss"] == [(1, 9.0), (2, 9.0), (3, 9.0), (4, 9.0), (5, 1.0), (6, 1.0)]
@@ -61,7 +62,7 @@ def test_a_row_that_was_cut_by_a_kill_is_passed_over(tmp_path: Path) -> None:
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-7])
     assert read(tmp_path)["train/loss"] == [(1, 2.5)]
-    with EventWriter(tmp_path, from_step=2) as board:
+    with closing(EventWriter(tmp_path, from_step=2)) as board:
         board.add(HISTORY[1])
     assert read(tmp_path)["train/loss"] == [(1, 2.5), (2, 1.5)]
 

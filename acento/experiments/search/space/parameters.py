@@ -67,11 +67,6 @@ class Range(BaseModel, frozen=True, extra="forbid"):
         """Return the recipe's value for what the study stored."""
         return label
 
-    def to_plain(self) -> Any:
-        """Return it as a space file says it."""
-        kept = self.model_dump(exclude_defaults=True, exclude={"integer"})
-        return {name: int(x) if self.integer and not isinstance(x, bool) else x for name, x in kept.items()}
-
 
 class Choices(BaseModel, frozen=True, extra="forbid"):
     """One of a list of values: words, numbers, true/false, nothing, or lists of these."""
@@ -80,8 +75,7 @@ class Choices(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        labels = self.labels
-        if len(labels) < len(self.values):
+        if len(self.labels) < len(self.values):
             raise ValueError("a value is listed twice")
         return self
 
@@ -109,7 +103,3 @@ class Choices(BaseModel, frozen=True, extra="forbid"):
     def value(self, label: Scalar) -> Any:
         """Return the recipe's value for what the study stored."""
         return self.labels[label]
-
-    def to_plain(self) -> Any:
-        """Return it as a space file says it."""
-        return list(self.values)

@@ -1,8 +1,8 @@
 """The space of a search: which fields of a recipe vary, and over what."""
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,34 +21,30 @@ LARGEST_GRID = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A field that decides whether another one means anything, and for which of its values it does."""
+    """A field that decides whether another one means anything."""
 
     field: str
-    on: Callable[[Any], bool]
     example: Any
-    """A value for which the other one counts."""
+    """A value for which the other one counts: of words only this one, of numbers all but 0."""
 
-
-def _strategy(name: str) -> Switch:
-    return Switch("strategy", lambda value: value == name, name)
-
-
-def _positive(field: str, example: float) -> Switch:
-    return Switch(f"augmentation.{field}", lambda value: bool(value), example)
+    def is_on(self, value: Any) -> bool:
+        """Tell whether the other field counts where this one has a value."""
+        return value == self.example if isinstance(self.example, str) else bool(value)
 
 
 SWITCHES: Mapping[str, Switch] = {
-    **dict.fromkeys(("lora_rank", "lora_alpha", "lora_dropout", "lora_sites"), _strategy("lora")),
-    "last_n": _strategy("last-n"),
+    **dict.fromkeys(("lora_rank", "lora_alpha", "lora_dropout", "lora_sites"), Switch("strategy", "lora")),
+    "last_n": Switch("strategy", "last-n"),
     **dict.fromkeys(
-        ("augmentation.noise_snr_db", "augmentation.noise_colors", "augmentation.noise_folder"), _positive("noise", 0.5)
+        ("augmentation.noise_snr_db", "augmentation.noise_colors", "augmentation.noise_folder"),
+        Switch("augmentation.noise", 0.5),
     ),
-    "augmentation.speed_range": _positive("speed", 0.5),
-    "augmentation.pitch_semitones": _positive("pitch", 0.5),
-    "augmentation.gain_db": _positive("gain", 0.5),
-    "augmentation.reverb_s": _positive("reverb", 0.5),
-    "augmentation.time_mask_s": _positive("time_masks", 1),
-    "augmentation.frequency_mask": _positive("frequency_masks", 1),
+    "augmentation.speed_range": Switch("augmentation.speed", 0.5),
+    "augmentation.pitch_semitones": Switch("augmentation.pitch", 0.5),
+    "augmentation.gain_db": Switch("augmentation.gain", 0.5),
+    "augmentation.reverb_s": Switch("augmentation.reverb", 0.5),
+    "augmentation.time_mask_s": Switch("augmentation.time_masks", 1),
+    "augmentation.frequency_mask": Switch("augmentation.frequency_masks", 1),
 }
 """Fields that count only under a value of another: a trial has them only then, so no two trials are the same recipe."""
 
@@ -80,7 +76,7 @@ class Space(BaseModel, frozen=True, extra="forbid"):
         for name in self._ordered():
             if not self._applies(name, point, recipe):
                 continue
-            label = self.parameters[name].label(value_at(recipe, name))
+            label = self.parameters[name].label(attrgetter(name)(recipe))
             if label is None:
                 return None
             point[name] = label[0]
@@ -92,43 +88,27 @@ class Space(BaseModel, frozen=True, extra="forbid"):
         Raises:
             InputError: a parameter has no end of values, or all of them together have too many.
         """
-        values = {name: self._listed(name) for name in self._ordered()}
-        points = list(itertools.islice(self._points(list(values), values, {}), LARGEST_GRID + 1))
-        if len(points) > LARGEST_GRID:
-            raise InputError(
-                f"The grid has more than {LARGEST_GRID} points; list fewer values, or search with tpe or random."
-            )
-        order = np.random.default_rng(seed).permutation(len(points))
-        return [points[i] for i in order]
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the space as a space file says it."""
-        return {name: parameter.to_plain() for name, parameter in self.parameters.items()}
-
-    def _listed(self, name: str) -> tuple[Scalar, ...]:
-        """Return every value of a parameter of a grid."""
-        parameter = self.parameters[name]
-        values = parameter.finite()
-        if values is None:
-            low, high = (parameter.low, parameter.high) if isinstance(parameter, Range) else (0, 0)
-            raise InputError(
-                f"A grid needs a list of values for {name}, such as [{low:g}, {high:g}], or a range with a step."
-            )
-        return values
-
-    def _points(
-        self, names: list[str], values: Mapping[str, tuple[Scalar, ...]], point: dict[str, Scalar]
-    ) -> Iterator[dict[str, Scalar]]:
-        """Yield every point that has the values of ``point``."""
-        if not names:
-            yield point
-            return
-        name, *rest = names
-        if not self._applies(name, point, None):
-            yield from self._points(rest, values, point)
-            return
-        for value in values[name]:
-            yield from self._points(rest, values, {**point, name: value})
+        points: list[dict[str, Scalar]] = [{}]
+        for name in self._ordered():
+            parameter = self.parameters[name]
+            values = parameter.finite()
+            if values is None:
+                low, high = (parameter.low, parameter.high) if isinstance(parameter, Range) else (0, 0)
+                raise InputError(
+                    f"A grid needs a list of values for {name}, such as [{low:g}, {high:g}], or a range with a step."
+                )
+            points = [
+                larger
+                for point in points
+                for larger in (
+                    [{**point, name: value} for value in values] if self._applies(name, point, None) else [point]
+                )
+            ]
+            if len(points) > LARGEST_GRID:
+                raise InputError(
+                    f"The grid has more than {LARGEST_GRID} points; list fewer values, or search with tpe or random."
+                )
+        return [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
 
     def _ordered(self) -> list[str]:
         """Return the names, a switch always before what it switches."""
@@ -140,29 +120,18 @@ class Space(BaseModel, frozen=True, extra="forbid"):
         if switch is None:
             return True
         if switch.field in point:
-            return switch.on(self.parameters[switch.field].value(point[switch.field]))
-        return base is None or switch.on(value_at(base, switch.field))
+            return switch.is_on(self.parameters[switch.field].value(point[switch.field]))
+        return base is None or switch.is_on(attrgetter(switch.field)(base))
 
 
 def replaced(base: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """Return a recipe with fields replaced; names may be dotted.
+    """Return a recipe with fields replaced; those of a part are named ``augmentation.noise``.
 
     Raises:
         InputError: the values are not allowed.
     """
     body = base.model_dump()
     for name, value in values.items():
-        *parts, last = name.split(".")
-        inner = body
-        for part in parts:
-            inner = inner[part]
-        inner[last] = value
+        part, _, field = name.rpartition(".")
+        (body[part] if part else body)[field] = value
     return Recipe.checked(body)
-
-
-def value_at(recipe: Recipe, name: str) -> Any:
-    """Return the value of a field whose name may be dotted."""
-    value: Any = recipe
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value

@@ -8,22 +8,23 @@ from made_up_search import good, plan, search
 
 from acento.core.errors import InputError
 from acento.experiments.search.budget import Budget
-from acento.experiments.search.trial import TrialCallback, TrialOutcome
+from acento.experiments.search.outcome import TrialOutcome
+from acento.experiments.search.trial_manager import RunningTrial
 from acento.training.recipe import Recipe
 
 
 def test_minutes_end_a_search_and_starting_it_again_does_not_renew_them(tmp_path: Path) -> None:
     outcome = search(tmp_path, plan(), good, None, budget=Budget(minutes=3))
-    assert outcome.told == 3
+    assert outcome.done == 3
     assert outcome.why == "The budget of 3 training minutes is spent (3.0)."
-    assert search(tmp_path, plan(), good, None, budget=Budget(minutes=3)).told == 3
-    assert search(tmp_path, plan(), good, None, budget=Budget(minutes=3.5)).told == 4
+    assert search(tmp_path, plan(), good, None, budget=Budget(minutes=3)).done == 3
+    assert search(tmp_path, plan(), good, None, budget=Budget(minutes=3.5)).done == 4
 
 
 def test_minutes_that_a_trial_does_not_end_by_itself_can_stop_it_and_more_minutes_go_on(tmp_path: Path) -> None:
     now = [0.0]
 
-    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: RunningTrial) -> TrialOutcome:
         if number == 1 and now[0] == 0:
             now[0] += 120
             while report.stop() is None:  # until the search has looked at its clock
@@ -44,13 +45,13 @@ def test_minutes_that_a_trial_does_not_end_by_itself_can_stop_it_and_more_minute
 
 def test_dollars_end_a_search_by_the_price_of_an_hour_or_by_what_trials_cost(tmp_path: Path) -> None:
     priced = search(tmp_path / "p", plan(), good, None, budget=Budget(dollars=0.1, price_per_hour=3))
-    assert priced.told == 2
+    assert priced.done == 2
     assert priced.dollars == pytest.approx(0.1)
     assert priced.why == "The budget of $0.10 is spent ($0.10)."
 
-    def knows(_: int, __: Recipe, ___: TrialCallback) -> TrialOutcome:
+    def knows(_: int, __: Recipe, ___: RunningTrial) -> TrialOutcome:
         return TrialOutcome(0.2, minutes=1.0, cost=0.5)
 
-    assert search(tmp_path / "k", plan(), knows, None, budget=Budget(dollars=1.2)).told == 3
+    assert search(tmp_path / "k", plan(), knows, None, budget=Budget(dollars=1.2)).done == 3
     with pytest.raises(InputError, match="The cost of trial 0 is unknown"):
         search(tmp_path / "n", plan(), good, None, budget=Budget(dollars=1))

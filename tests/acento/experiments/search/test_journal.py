@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from forked import all_at_once
-from made_up_search import failing, good, plan, search
+from made_up_search import failing, good, opened, plan, search
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore, open_store
@@ -37,7 +37,7 @@ def test_a_search_goes_on_only_with_its_own_plan(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     search(store, plan(), good, 1)
     with pytest.raises(InputError, match="begun with something else as the sampler"):
-        open_study(plan(sampler="tpe"), store)
+        opened(plan(sampler="tpe"), store)
 
 
 def test_a_trial_that_failed_is_remembered_with_its_sentence(tmp_path: Path) -> None:

@@ -10,15 +10,17 @@ import yaml
 from made_up_search import BASE, failing, good, plan, search
 
 from acento.core.errors import ModelError
+from acento.experiments.search.outcome import TrialOutcome
 from acento.experiments.search.report import write_outcome
 from acento.experiments.search.space.reading import parse_space
-from acento.experiments.search.trial import TrialCallback, TrialOutcome
-from acento.training.recipe import Recipe, effective_recipe
+from acento.experiments.search.trial_manager import RunningTrial
+from acento.training.overrides import read_recipe
+from acento.training.recipe import Recipe, recipe_for
 
 SPACE = parse_space({"strategy": ["encoder", "full"], "dropout": [0.0, 0.1, 0.2], "average": [0.0, 0.9]}, BASE)
 
 
-def by_dropout(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
+def by_dropout(_: int, recipe: Recipe, __: RunningTrial) -> TrialOutcome:
     """An objective in which dropout decides nearly everything, strategy a little, and the average nothing."""
     return TrialOutcome(0.2 + recipe.dropout + 0.01 * (recipe.strategy == "full"), minutes=1.0)
 
@@ -37,7 +39,7 @@ def test_importance_is_not_guessed_from_few_trials_or_from_none_that_differ(tmp_
     made = plan(space=SPACE, sampler="grid")
     assert search(tmp_path / "few", made, by_dropout, 7).importance is None
 
-    def same(_: int, __: Recipe, ___: TrialCallback) -> TrialOutcome:
+    def same(_: int, __: Recipe, ___: RunningTrial) -> TrialOutcome:
         return TrialOutcome(0.2, minutes=1.0)
 
     assert search(tmp_path / "same", made, same, 8).importance is None
@@ -57,7 +59,7 @@ def test_what_is_written_can_be_read_trained_with_and_looked_at(tmp_path: Path) 
     assert rows[4]["state"] == "failed"
     assert rows[4]["sentence"] == "Too hot."
     assert rows[4]["dev_wer"] == ""
-    assert effective_recipe(166, "cpu", files[1]) == outcome.best
+    assert recipe_for(166, "cpu", read_recipe(files[1])) == outcome.best
     assert yaml.safe_load(files[1].read_text())["strategy"] == outcome.best.strategy  # type: ignore[union-attr]
 
 
@@ -74,7 +76,7 @@ def test_the_pictures_are_pictures(tmp_path: Path) -> None:
 
 
 def test_nothing_finished_is_no_best(tmp_path: Path) -> None:
-    def pruned(_: int, __: Recipe, report: TrialCallback) -> TrialOutcome:
+    def pruned(_: int, __: Recipe, report: RunningTrial) -> TrialOutcome:
         report(1, 0.5)
         return TrialOutcome(0.5, minutes=1.0, done=False)
 
@@ -86,7 +88,7 @@ def test_nothing_finished_is_no_best(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_of_equals_the_first_is_the_best(tmp_path: Path) -> None:
-    def same(_: int, __: Recipe, ___: TrialCallback) -> TrialOutcome:
+    def same(_: int, __: Recipe, ___: RunningTrial) -> TrialOutcome:
         return TrialOutcome(0.2, minutes=1.0)
 
     assert search(tmp_path, plan(), same, 3).best == BASE

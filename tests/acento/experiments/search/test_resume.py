@@ -25,7 +25,7 @@ PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
 from made_up_search import plan, search, unsynced
-from acento.experiments.search.trial import TrialOutcome
+from acento.experiments.search.outcome import TrialOutcome
 
 folder, sampler, trials, hang, parallel = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
 
@@ -125,7 +125,7 @@ def test_processes_that_ask_at_once_run_no_more_trials_than_were_asked_for(tmp_p
         study.trials.ask = asked_twice  # type: ignore[method-assign, assignment]
         outcome = run_study(study, good, budget=Budget(trials=3))
     assert [(row.number, row.state) for row in outcome.trials] == [(number, "finished") for number in range(3)]
-    assert search(tmp_path, made, good, 4).told == 4
+    assert search(tmp_path, made, good, 4).done == 4
 
 
 def test_a_trial_of_a_living_owner_is_left_to_it(tmp_path: Path) -> None:

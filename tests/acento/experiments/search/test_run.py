@@ -8,8 +8,8 @@ import pytest
 from made_up_search import BASE, GRID, failing, good, plan, search
 
 from acento.core.errors import ModelError, StoreError, TransientError
-from acento.experiments.search.run import SearchProgress
-from acento.experiments.search.trial import TrialCallback, TrialOutcome
+from acento.experiments.search.outcome import SearchOutcome, TrialOutcome
+from acento.experiments.search.trial_manager import RunningTrial
 from acento.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_a_grid_is_covered_exactly_and_then_ends(tmp_path: Path) -> None:
     seen: list[tuple[str, float]] = []
 
-    def objective(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
+    def objective(_: int, recipe: Recipe, __: RunningTrial) -> TrialOutcome:
         seen.append((recipe.strategy, recipe.epochs))
         return TrialOutcome(recipe.epochs / 10 + (recipe.strategy == "full"), minutes=1.0)
 
@@ -33,7 +33,7 @@ def test_a_grid_is_covered_exactly_and_then_ends(tmp_path: Path) -> None:
 def test_the_first_trial_is_what_would_have_been_trained_without_a_search(tmp_path: Path) -> None:
     recipes: list[Recipe] = []
 
-    def objective(_: int, recipe: Recipe, __: TrialCallback) -> TrialOutcome:
+    def objective(_: int, recipe: Recipe, __: RunningTrial) -> TrialOutcome:
         recipes.append(recipe)
         return TrialOutcome(0.3, minutes=1.0)
 
@@ -57,7 +57,7 @@ def test_a_search_in_three_calls_tries_what_one_call_tries(tmp_path: Path, sampl
 def test_four_trials_run_side_by_side_and_try_what_one_after_another_would(tmp_path: Path) -> None:
     together, lock, told = Barrier(4, timeout=60), Lock(), Counter[int]()
 
-    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: RunningTrial) -> TrialOutcome:
         with lock:
             told[number] += 1
         together.wait()  # breaks unless four are here at once
@@ -74,7 +74,7 @@ def test_four_trials_run_side_by_side_and_try_what_one_after_another_would(tmp_p
 def test_a_trial_worse_than_others_is_pruned(tmp_path: Path, pruner: str) -> None:
     ends: dict[int, int] = {}
 
-    def objective(number: int, _: Recipe, report: TrialCallback) -> TrialOutcome:
+    def objective(number: int, _: Recipe, report: RunningTrial) -> TrialOutcome:
         wer = 0.9 if number == 5 else 0.3 - number / 100
         for evaluation in range(1, 5):
             ends[number] = evaluation
@@ -109,7 +109,7 @@ def test_a_trial_that_fails_is_written_down_and_the_search_goes_on(
 
 
 def test_a_training_that_diverged_is_a_failure(tmp_path: Path) -> None:
-    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: RunningTrial) -> TrialOutcome:
         report(5, float("nan"))
         return TrialOutcome(float("nan"), minutes=1.0) if number == 1 else good(number, recipe, report)
 
@@ -122,7 +122,7 @@ def test_when_the_first_three_trials_fail_the_search_ends_with_the_sentence(tmp_
     objective = failing(ModelError("No such layer."), lambda _: True)
     with pytest.raises(ModelError, match=r"The first 3 trials all failed, the last one so: No such layer\."):
         search(tmp_path, plan(), objective, 8)
-    assert search(tmp_path, plan(), good, 8).told == 8  # what was wrong is mended: it goes on
+    assert search(tmp_path, plan(), good, 8).done == 8  # what was wrong is mended: it goes on
 
 
 @pytest.mark.parametrize("error", [TransientError("The network is down."), StoreError("The disk is full.")])
@@ -139,7 +139,7 @@ def test_asked_to_stop_the_running_trial_stays_open_and_is_taken_up_first(tmp_pa
     asked: list[str] = []
     begun: list[int] = []
 
-    def objective(number: int, recipe: Recipe, report: TrialCallback) -> TrialOutcome:
+    def objective(number: int, recipe: Recipe, report: RunningTrial) -> TrialOutcome:
         begun.append(number)
         if number == 1 and begun.count(1) == 1:
             asked.append("SIGTERM")
@@ -160,15 +160,15 @@ def test_asked_to_stop_the_running_trial_stays_open_and_is_taken_up_first(tmp_pa
 
 
 def test_a_larger_number_adds_trials_and_the_same_number_adds_none(tmp_path: Path) -> None:
-    assert search(tmp_path, plan(), good, 2).told == 2
-    assert search(tmp_path, plan(), failing(ModelError("unused"), lambda _: True), 2).told == 2
-    assert search(tmp_path, plan(), good, 3).told == 3
+    assert search(tmp_path, plan(), good, 2).done == 2
+    assert search(tmp_path, plan(), failing(ModelError("unused"), lambda _: True), 2).done == 2
+    assert search(tmp_path, plan(), good, 3).done == 3
 
 
 def test_the_listener_hears_how_far_it_is(tmp_path: Path) -> None:
-    heard: list[SearchProgress] = []
-    search(tmp_path, plan(), good, 2, on_progress=heard.append)
-    assert [(said.done, said.running) for said in heard] == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 0)]
-    assert heard[-1].best_dev_wer is not None
-    assert heard[-1].total == 2
-    assert "learning_rate=1e-05" in heard[0].sentence
+    told: list[tuple[SearchOutcome, int]] = []
+    search(tmp_path, plan(), good, 2, on_progress=lambda *outcome: told.append(outcome))
+    assert [(outcome.done, running) for outcome, running in told] == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 0)]
+    assert told[-1][0].best_dev_wer is not None
+    assert told[-1][0].why == "All 2 trials are done."
+    assert "learning_rate=1e-05" in told[0][0].why

@@ -157,25 +157,25 @@ def test_what_learns_is_what_the_strategy_says(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "strategy", "front"),
+    ("name", "strategy", "prefix"),
     [
         ("wav2vec2", "encoder", True), ("wav2vec2", "full", False), ("wav2vec2", "decoder", True),
         ("wav2vec2", "lora", True), ("wav2vec2-bert", "encoder", False), ("wav2vec2-bert", "decoder", True),
         ("parakeet", "encoder", True), ("parakeet", "decoder", True),
     ],
 )  # fmt: skip
-def test_what_the_frozen_front_makes_may_be_kept(root: Path, name: str, strategy: str, front: bool) -> None:
+def test_what_the_frozen_prefix_makes_may_be_kept(root: Path, name: str, strategy: str, prefix: bool) -> None:
     folder = made(root, name)
     trainable, rows = learner(folder, strategy=strategy), labels(folder)
-    assert trainable.has_front is front
-    if not front:
+    assert trainable.has_frozen_prefix is prefix
+    if not prefix:
         return
     trainable.train()
     features = trainable.features(clips())
-    kept = trainable.front(features)
-    assert all(map(torch.equal, kept, [trainable.front([one])[0] for one in features]))
+    kept = trainable.frozen_prefix(features)
+    assert all(map(torch.equal, kept, [trainable.frozen_prefix([one])[0] for one in features]))
     assert not any(one.requires_grad for one in kept)
-    passed, whole = (trainable.loss(x, rows, 0.0, fronted=y)[0] for x, y in ((kept, True), (features, False)))
+    passed, whole = (trainable.loss(x, rows, 0.0, past_prefix=y)[0] for x, y in ((kept, True), (features, False)))
     assert passed.item() == whole.item()
 
 

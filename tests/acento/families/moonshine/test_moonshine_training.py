@@ -168,19 +168,21 @@ def test_what_learns_is_what_the_strategy_names(folder: Path) -> None:
     assert {name.split(".")[-4] for name in names["lora"]} == {"q_proj", "v_proj"}
 
 
-@pytest.mark.parametrize(("strategy", "front"), [("decoder", 3), ("last-n", 1), ("encoder", 0), ("lora", 0)])
-def test_a_frozen_front_gives_what_the_encoder_gives(folder: Path, strategy: str, front: int) -> None:
+@pytest.mark.parametrize(("strategy", "prefix"), [("decoder", 3), ("last-n", 1), ("encoder", 0), ("lora", 0)])
+def test_a_frozen_prefix_gives_what_the_encoder_gives(folder: Path, strategy: str, prefix: int) -> None:
     trainable, rows = learner(folder, strategy=strategy, last_n=1, dropout=0.3), labels(folder)
-    assert (trainable.has_front, trainable._frozen) == (front > 0, front)
-    if not front:
+    assert (trainable.has_frozen_prefix, trainable._frozen) == (prefix > 0, prefix)
+    if not prefix:
         return
     trainable.train()
     features = trainable.features(eight_clips()[:3])
-    made = trainable.front(features)
-    assert all(map(torch.equal, made, trainable.front(features))), "dropout in a frozen front must be off"
-    assert torch.equal(made[1], trainable.front(features[1:2])[0]), "a clip's front depends on no other clip"
+    made = trainable.frozen_prefix(features)
+    assert all(map(torch.equal, made, trainable.frozen_prefix(features))), "dropout in a frozen prefix must be off"
+    assert torch.equal(made[1], trainable.frozen_prefix(features[1:2])[0]), "a clip's prefix depends on no other clip"
     trainable.eval()
-    direct, kept = (trainable.loss(x, rows, 0.0, fronted=passed)[0] for x, passed in ((features, False), (made, True)))
+    direct, kept = (
+        trainable.loss(x, rows, 0.0, past_prefix=passed)[0] for x, passed in ((features, False), (made, True))
+    )
     assert direct.item() == kept.item()
     if strategy == "decoder":
         with torch.no_grad():

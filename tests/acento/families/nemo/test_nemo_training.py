@@ -20,8 +20,7 @@ from acento.families.nemo.training import NemoTrainable
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.augment.options import Augmentation
-from acento.training.augment.spectrogram import masked
-from acento.training.augment.vocal_tract import warped
+from acento.training.augment.spectrogram import masked, warped
 from acento.training.loading import load_trainable
 from acento.training.loop.optimizer import make_optimizer
 from acento.training.recipe import Recipe
@@ -224,20 +223,22 @@ def test_canarys_smoothing_spreads_over_all_tokens(models: Made) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ctc", "tdt", "canary"])
-def test_a_frozen_front_is_kept_and_gives_the_same_loss(models: Made, kind: str) -> None:
+def test_a_frozen_prefix_is_kept_and_gives_the_same_loss(models: Made, kind: str) -> None:
     trainable, rows = learner(models(kind), strategy="decoder", dropout=0.3), labels(models(kind))
-    assert trainable.has_front
+    assert trainable.has_frozen_prefix
     trainable.train()
     features = trainable.features(eight_clips())
-    front = trainable.front(features)
-    assert all(map(torch.equal, front, trainable.front(features))), "dropout in a frozen front must be off"
-    assert trainable.loss(front, rows, 0.0, fronted=True)[0] != trainable.loss(front, rows, 0.0, fronted=True)[0] or (
-        kind == "ctc"
-    ), "what learns has dropout; a CTC head is one layer"
+    prefix = trainable.frozen_prefix(features)
+    assert all(map(torch.equal, prefix, trainable.frozen_prefix(features))), "dropout in a frozen prefix must be off"
+    assert trainable.loss(prefix, rows, 0.0, past_prefix=True)[0] != trainable.loss(
+        prefix, rows, 0.0, past_prefix=True
+    )[0] or (kind == "ctc"), "what learns has dropout; a CTC head is one layer"
     trainable.eval()
-    direct, kept = (trainable.loss(x, rows, 0.0, fronted=passed)[0] for x, passed in ((features, False), (front, True)))
+    direct, kept = (
+        trainable.loss(x, rows, 0.0, past_prefix=passed)[0] for x, passed in ((features, False), (prefix, True))
+    )
     assert kept.item() == pytest.approx(direct.item(), rel=1e-5)
-    assert not learner(models(kind)).has_front
+    assert not learner(models(kind)).has_frozen_prefix
 
 
 @pytest.mark.parametrize("kind", ["ctc", "tdt", "canary"])
@@ -327,7 +328,7 @@ def test_masks_and_warps_lie_on_the_features(models: Made) -> None:
     assert [one.shape for one in plain] == [(80, max(16000, len(clip)) // 160) for clip in clips]
     assert {one.dtype for one in plain} == {torch.float32}
     changed = [
-        masked(warped(one, options, random), speech_frames(clip), options, random)
+        torch.from_numpy(masked(warped(one.numpy(), options, random), speech_frames(clip), options, random))
         for one, clip in zip(plain, clips, strict=True)
     ]
     assert not any(map(torch.equal, plain, changed))

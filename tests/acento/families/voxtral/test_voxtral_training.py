@@ -108,7 +108,7 @@ def test_adapters_sit_on_the_language_model_alone(folder: Path) -> None:
     names = trainable.learned()
     assert all(".language_model." in name and ".lora_" in name for name in names)
     assert {name.split(".")[-4] for name in names} == {"q_proj", "v_proj"}
-    assert trainable.has_front
+    assert trainable.has_frozen_prefix
     with pytest.raises(ModelError, match=r"no linear layer fc1 for lora_sites; it has down_proj, gate_proj"):
         learner(folder, lora_sites=("fc1",))
 
@@ -118,7 +118,7 @@ def test_encoder_learns_ears_and_projector_and_leaves_the_language_model_alone(f
     names = set(trainable.learned())
     assert {name.split(".")[1] for name in names} == {"audio_tower", "multi_modal_projector"}
     assert "model.audio_tower.embed_positions.weight" not in names, "the sinusoids are no parameters to learn"
-    assert not trainable.has_front
+    assert not trainable.has_frozen_prefix
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -144,15 +144,15 @@ def test_what_has_no_meaning_here_is_refused_by_name(folder: Path) -> None:
     assert trainable.loss(inputs, rows, 0.0)[0] != trainable.loss(inputs, rows, 0.0)[0]
 
 
-def test_a_frozen_front_is_passed_once_without_dropout_and_clip_by_clip(folder: Path) -> None:
+def test_a_frozen_prefix_is_passed_once_without_dropout_and_clip_by_clip(folder: Path) -> None:
     trainable, rows = learner(folder, lora_dropout=0), labels(folder)
     trainable.train()
     inputs = features(trainable)
-    front = trainable.front(inputs)
-    assert [one.shape for one in front] == [(25, 64)] * 4
-    assert all(map(torch.equal, front, trainable.front(inputs)))
-    assert torch.equal(front[1], trainable.front(inputs[1:2])[0]), "a clip's front depends on no other clip"
-    assert trainable.loss(front, rows, 0.0, fronted=True)[0].item() == trainable.loss(inputs, rows, 0.0)[0].item()
+    prefix = trainable.frozen_prefix(inputs)
+    assert [one.shape for one in prefix] == [(25, 64)] * 4
+    assert all(map(torch.equal, prefix, trainable.frozen_prefix(inputs)))
+    assert torch.equal(prefix[1], trainable.frozen_prefix(inputs[1:2])[0]), "a clip's prefix depends on no other clip"
+    assert trainable.loss(prefix, rows, 0.0, past_prefix=True)[0].item() == trainable.loss(inputs, rows, 0.0)[0].item()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

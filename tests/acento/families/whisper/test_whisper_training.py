@@ -167,7 +167,7 @@ def test_encoder_leaves_decoder_embedding_and_projection_alone(folder: Path) -> 
 def test_decoder_leaves_the_encoder_alone_and_its_projection_stays_tied(folder: Path) -> None:
     trainable = learner(folder, strategy="decoder")
     assert all(name.startswith("model.decoder.") for name in trainable.learned())
-    assert trainable.has_front
+    assert trainable.has_frozen_prefix
     learn(trainable, labels(folder), 1, learning_rate=1e-3)
     assert trainable.model.proj_out.weight is trainable.model.model.decoder.embed_tokens.weight
 
@@ -295,14 +295,16 @@ def test_an_english_only_shape_trains_and_has_no_language(tmp_path: Path) -> Non
         load_labeler(folder, "es")
 
 
-def test_a_frozen_front_gives_what_the_encoder_gives(folder: Path) -> None:
+def test_a_frozen_prefix_gives_what_the_encoder_gives(folder: Path) -> None:
     trainable, rows = learner(folder, strategy="decoder"), labels(folder)
     features = trainable.features(clips())
-    front = trainable.front(features)
+    prefix = trainable.frozen_prefix(features)
     with torch.no_grad():
         encoded = trainable.model.model.encoder(torch.stack(features)).last_hidden_state
-        torch.testing.assert_close(torch.stack(front), encoded)
-    direct, kept = (trainable.loss(x, rows, 0.0, fronted=passed)[0] for x, passed in ((features, False), (front, True)))
+        torch.testing.assert_close(torch.stack(prefix), encoded)
+    direct, kept = (
+        trainable.loss(x, rows, 0.0, past_prefix=passed)[0] for x, passed in ((features, False), (prefix, True))
+    )
     assert direct.item() == kept.item()
 
 
@@ -318,13 +320,15 @@ def test_the_first_layers_alone_can_be_a_front(tmp_path: Path) -> None:
     trainable, rows = learner(folder, strategy="last-n", last_n=1, dropout=0.3), labels(folder)
     trainable.train()
     features = trainable.features(clips())
-    front = trainable.front(features)
-    assert trainable.has_front
-    assert all(map(torch.equal, front, trainable.front(features))), "dropout in a frozen front must be off"
-    assert torch.equal(front[1], trainable.front(features[1:2])[0]), "a clip's front depends on no other clip"
-    assert trainable.loss(front, rows, 0.0, fronted=True)[0] != trainable.loss(front, rows, 0.0, fronted=True)[0]
+    prefix = trainable.frozen_prefix(features)
+    assert trainable.has_frozen_prefix
+    assert all(map(torch.equal, prefix, trainable.frozen_prefix(features))), "dropout in a frozen prefix must be off"
+    assert torch.equal(prefix[1], trainable.frozen_prefix(features[1:2])[0]), "a clip's prefix depends on no other clip"
+    assert (
+        trainable.loss(prefix, rows, 0.0, past_prefix=True)[0] != trainable.loss(prefix, rows, 0.0, past_prefix=True)[0]
+    )
     trainable.eval()
-    loss, tokens = trainable.loss(front, rows, 0.0, fronted=True)
+    loss, tokens = trainable.loss(prefix, rows, 0.0, past_prefix=True)
     torch.testing.assert_close(loss / tokens, theirs(trainable, features, rows), rtol=1e-5, atol=1e-5)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from acento.core.fingerprint import sha256
 from acento.training.augment.options import Augmentation
-from acento.training.augment.waveform import augmented, augmented_with_speech
+from acento.training.augment.waveform import augment
 
 Audio = npt.NDArray[np.float32]
 EFFECTS = ("speed", "pitch", "reverb", "noise", "gain")
@@ -34,6 +34,10 @@ def spoken(seconds: float = 1.0) -> Audio:
 
 def rng(*seed: int) -> np.random.Generator:
     return np.random.default_rng([0, *seed])
+
+
+def augmented(audio: Audio, options: Augmentation, rng: np.random.Generator, **limits: int) -> Audio:
+    return augment(audio, options, rng, **limits)[0]
 
 
 def loudest_hertz(audio: Audio) -> float:
@@ -65,10 +69,10 @@ def test_another_process_makes_the_same_samples() -> None:
     code = (
         "import numpy as np\nfrom acento.core.fingerprint import sha256\n"
         "from acento.training.augment.options import Augmentation\n"
-        "from acento.training.augment.waveform import augmented\n"
+        "from acento.training.augment.waveform import augment\n"
         f"options = Augmentation.model_validate_json({ALL.model_dump_json()!r})\n"
         "audio = (0.3 * np.sin(np.arange(16000) / 9)).astype(np.float32)\n"
-        "print(sha256(augmented(audio, options, np.random.default_rng([0, 7])).tobytes()))"
+        "print(sha256(augment(audio, options, np.random.default_rng([0, 7]))[0].tobytes()))"
     )
     audio = (0.3 * np.sin(np.arange(16000) / 9)).astype(np.float32)
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -81,7 +85,7 @@ def test_nothing_is_clipped_or_longer_than_the_window(seed: int, samples: int, l
     audio = (level * np.random.default_rng(seed).uniform(-1, 1, samples)).astype(np.float32)
     options = ALL.model_copy(update={"speed_range": (0.5, 2.0), "gain_db": (20.0, 60.0)})
     limit = max(samples, samples + more)
-    changed, speech = augmented_with_speech(audio, options, rng(seed), max_samples=limit)
+    changed, speech = augment(audio, options, rng(seed), max_samples=limit)
     assert len(changed) <= limit
     assert np.abs(changed).max() <= 1.0
     assert speech.shape == (-(-len(changed) // 160),)
@@ -113,7 +117,7 @@ def test_pitch_moves_and_tempo_stays(semitones: float, hertz: float) -> None:
 
 def test_pitch_shifted_speech_stays_where_it_was() -> None:
     options = Augmentation(pitch=1.0, pitch_semitones=(3.0, 3.0))
-    _, speech = augmented_with_speech(spoken(), options, rng())
+    _, speech = augment(spoken(), options, rng())
     assert np.flatnonzero(speech)[[0, -1]].tolist() == pytest.approx([50, 149], abs=6)
 
 
@@ -165,7 +169,7 @@ def test_a_silent_clip_gets_no_noise() -> None:
 
 def test_speech_is_told_from_before_the_noise() -> None:
     options = Augmentation(noise=1.0, noise_snr_db=(0.0, 0.0))
-    _, speech = augmented_with_speech(spoken(), options, rng())
+    _, speech = augment(spoken(), options, rng())
     assert speech[52:148].all()
     assert not speech[:48].any()
 

@@ -20,7 +20,8 @@ from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
 from acento.models.trainable import Needs
 from acento.training.data.prepare import PreparedRef, prepare
-from acento.training.data.prepared import Reason, load_prepared
+from acento.training.data.prepared import LeftOutReason, load_prepared
+from acento.training.speech import speech_frames
 
 NEEDS = Needs(family="whisper", labels="tokenizer-1", window_s=30.0, max_labels=20)
 
@@ -79,8 +80,7 @@ def test_every_16_bit_sample_survives_flac_and_floating_point() -> None:
 def test_speech_has_a_value_for_each_10_ms(store: LocalStore, card: Card) -> None:
     found = load_prepared(store, prepared(store, card).key)
     assert found.examples[0].samples == 3200
-    assert found.speech(0).shape == (20,)
-    assert found.speech(0).all()  # noise without a pause
+    assert speech_frames(found.audio(0)).tolist() == [True] * 20  # noise without a pause
 
 
 def test_it_counts_clips_seconds_and_progress(store: LocalStore, card: Card) -> None:
@@ -159,10 +159,10 @@ def test_clips_that_cannot_be_learned_from_are_left_out_by_name(store: LocalStor
     assert [example.id for example in found.examples] == ["good"]  # exactly as long as the window
     assert (ref.clips, ref.left_out) == (1, 4)
     assert {out.id: out.reason for out in found.left_out} == {
-        "silent": Reason.NO_TEXT,
-        "russian": Reason.OTHER_SCRIPT,
-        "long": Reason.TOO_LONG,
-        "wordy": Reason.LABEL_TOO_LONG,
+        "silent": LeftOutReason.NO_TEXT,
+        "russian": LeftOutReason.OTHER_SCRIPT,
+        "long": LeftOutReason.TOO_LONG,
+        "wordy": LeftOutReason.LABEL_TOO_LONG,
     }
     said = {out.id: out.sentence for out in found.left_out}
     assert said["long"] == "It lasts 0.90 s, and the model hears 0.5 s: cut it."
@@ -173,7 +173,7 @@ def test_clips_that_cannot_be_learned_from_are_left_out_by_name(store: LocalStor
 def test_a_text_with_more_labels_than_its_audio_has_frames_is_left_out(store: LocalStore, troubled: Card) -> None:
     needs = NEEDS.model_copy(update={"frames_per_s": 6.0, "max_labels": 40})
     left_out = load_prepared(store, prepared(store, troubled, needs, "dev").key).left_out
-    said = {out.id: out.sentence for out in left_out if out.reason is Reason.AUDIO_TOO_SHORT}
+    said = {out.id: out.sentence for out in left_out if out.reason is LeftOutReason.AUDIO_TOO_SHORT}
     assert said == {"wordy": "Its text takes 25 frames, and its 0.30 s have 1: is it cut off?"}
     wider = needs.model_copy(update={"frames_per_s": 90.0})
     kept = {example.id for example in load_prepared(store, prepared(store, troubled, wider, "dev").key).examples}
@@ -202,7 +202,7 @@ def test_a_text_that_the_vocabulary_cannot_write_is_left_out_by_name(store: Loca
 
     ref = prepare(store, card, "test", NEEDS, without_digits, lambda *_: None)
     assert [(out.id, out.reason, out.sentence) for out in load_prepared(store, ref.key).left_out] == [
-        ("c03", Reason.UNWRITABLE, "Its text has '3', which the model's vocabulary cannot write.")
+        ("c03", LeftOutReason.UNWRITABLE, "Its text has '3', which the model's vocabulary cannot write.")
     ]
 
 

@@ -62,8 +62,8 @@ def test_a_restored_optimizer_goes_on_to_the_bit(store: Store) -> None:
 
 def test_the_state_comes_back_whole(store: Store) -> None:
     state = TrainingState(step=2, history=[{"step": 1, "loss": 0.5}], forward_size=4)
-    state.heard({"step": 2, "dev_wer": 0.25})
-    state.heard({"step": 2, "dev_wer": 0.5})
+    state.record_evaluation({"step": 2, "dev_wer": 0.25})
+    state.record_evaluation({"step": 2, "dev_wer": 0.5})
     module = model()
     Checkpoints(store, "jobs/x").save(state, weights(module), make_optimizer(dict(module.named_parameters()), Recipe()))
     assert Checkpoints(store, "jobs/x").latest() == state

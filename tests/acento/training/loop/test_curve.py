@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from acento.training.loop.curve import Row, draw, learning_curve, smoothed
+from acento.training.loop.curve import draw, learning_curve, smoothed
+from acento.training.loop.state import Row
 
 
 def history(steps: int = 40) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from acento.jobs.finetune import finetune
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
 from acento.registry.versions import find_version
-from acento.training import finetune as module
 from acento.training.data.prepared import Prepared, load_prepared
 from acento.training.job import FinetuneJob
 from acento.training.loading import load_trainable
@@ -127,7 +126,7 @@ def test_with_little_memory_passes_are_smaller_and_the_weights_the_same(
     whole = load_file(store.local_folder(find_version(store, f"whole@{result.version}").key) / "model.safetensors")
     asked = need(planned, tmp_path)
     room = int(asked.of(2) / (1 - MARGIN)) + 1
-    monkeypatch.setattr(module, "plan_passes", lambda *given: memory.plan_passes(*given, free=lambda _: room))
+    monkeypatch.setattr(memory, "free_memory", lambda _: room)
     other = job.model_copy(update={"name": "parts", "options": job.options.model_copy(update={"threads": 2})})
     rows: list[Row] = []
     result = finetune(store, other, callbacks=Callbacks(on_metrics=rows.append))
@@ -142,7 +141,7 @@ def test_with_little_memory_passes_are_smaller_and_the_weights_the_same(
 def test_with_no_memory_it_is_refused_before_the_first_step(
     planned: Callable[..., FinetuneJob], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "plan_passes", lambda *given: memory.plan_passes(*given, free=lambda _: 1000))
+    monkeypatch.setattr(memory, "free_memory", lambda _: 1000)
     rows: list[Row] = []
     with pytest.raises(ModelError, match=r"The training of tuned on lessons@1 needs about .* 1\.0 kB are free"):
         finetune(LocalStore(tmp_path / "store"), planned(), callbacks=Callbacks(on_metrics=rows.append))

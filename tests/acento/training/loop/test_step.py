@@ -186,26 +186,26 @@ def test_bfloat16_autocast_leaves_weights_and_gradients_float32(folder: Path) ->
 def test_the_frozen_encoder_runs_once_for_each_clip(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = Clips(folder)
     trainable, stepper, feed, _ = made(folder, clips, strategy="decoder", batch_size=4)
-    real, passed = trainable.front, []
-    monkeypatch.setattr(trainable, "front", lambda features: passed.append(len(features)) or real(features))
+    real, passed = trainable.frozen_prefix, []
+    monkeypatch.setattr(trainable, "frozen_prefix", lambda features: passed.append(len(features)) or real(features))
     for step in range(6):
         stepper(step_clips(feed, step), TrainingState(step=step))
     assert sum(passed) == len(TEXTS)
     assert sorted(clips.read) == list(range(len(TEXTS))), "nor is audio read or transformed a second time"
-    assert feed.kept_fronts == len(TEXTS)
+    assert feed.kept_prefixes == len(TEXTS)
 
 
 @pytest.mark.parametrize("room", [0, 30_000])
 def test_beyond_its_room_the_front_is_made_again_and_the_loss_is_the_same(folder: Path, room: int) -> None:
     losses = []
-    for front_bytes in (1 << 30, room):
+    for prefix_bytes in (1 << 30, room):
         clips = Clips(folder)
         trainable, stepper, feed, recipe = made(folder, clips, strategy="decoder", batch_size=4)
-        feed = Feed(trainable, clips, feed._batches, recipe.augmentation, 0, front_bytes=front_bytes)  # type: ignore[arg-type]
+        feed = Feed(trainable, clips, feed._batches, recipe.augmentation, 0, prefix_bytes=prefix_bytes)  # type: ignore[arg-type]
         stepper._feed = feed
         losses.append([stepper(step_clips(feed, n), TrainingState(step=n))["loss"] for n in range(4)])
     assert losses[0] == losses[1]
-    assert feed.kept_fronts == room // (100 * 32 * 4)
+    assert feed.kept_prefixes == room // (100 * 32 * 4)
 
 
 def test_steps_that_were_made_ahead_and_never_taken_lose_no_clip(folder: Path) -> None:

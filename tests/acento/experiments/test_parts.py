@@ -12,8 +12,14 @@ from tiny_whisper import make_whisper
 from acento.core.callbacks import Callbacks
 from acento.core.errors import InputError
 from acento.core.store import LocalStore
-from acento.experiments.data_curve import PICTURE, curve_of, publish_curve
-from acento.experiments.folds_report import publish_report, report_of
+from acento.experiments.cross_validation import learned_clips, plan_folds, publish_report
+from acento.experiments.learning_curve import (
+    PICTURE,
+    check_shares,
+    plan_shares,
+    publish_curve,
+    recipe_for_share,
+)
 from acento.inference.predictions import Prediction, write_predictions
 from acento.jobs.finetune import finetune
 from acento.models.base import DecodeOptions
@@ -25,13 +31,11 @@ from acento.training.data.subsets import Fold, Share, fold_places, share_places
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import decode
+from acento.training.loop.hooks import Hooks
 from acento.training.loop.schedule import evaluation_steps, total_steps
-from acento.training.measured import clips_of, hear, test_table
-from acento.training.partial import check_shares, learned_clips, plan_folds, plan_shares, recipe_for_share
+from acento.training.measured import clips_of, decode_test, scored_table
 from acento.training.recipe import Recipe
 
-scored_table = test_table
-del test_table  # or pytest would take it for a test
 torch.set_num_threads(1)
 
 
@@ -217,19 +221,17 @@ def told(store: LocalStore, job: FinetuneJob, right: int) -> FinetuneResult:
 def test_a_curve_has_its_points_a_forecast_and_a_picture(store: LocalStore, tmp_path: Path, folder: Path) -> None:
     card = lessons(store, tmp_path / "clips", train=12, dev=12)
     jobs = plan_shares(lesson_job(store, card, folder), [25, 50, 100])
-    curve = curve_of(
-        store, "learning curve", [(job, told(store, job, right)) for job, right in zip(jobs, (2, 5, 7), strict=True)]
-    )
+    trainings = [(job, told(store, job, right)) for job, right in zip(jobs, (2, 5, 7), strict=True)]
+    curve, key = publish_curve(store, "learning curve", trainings)
     assert [point.clips for point in curve.points] == [3, 6, 12]
     assert [point.wer.value for point in curve.points] == pytest.approx([10 / 12, 7 / 12, 5 / 12])
     assert (curve.base.value, curve.dev_clips) == (1.0, 12)
     assert [one.clips for one in curve.forecast.predicted] == [24, 48]
     assert curve.forecast.back_test is not None
     assert "From half the clips the forecast would have been" in curve.forecast.sentence
-    key = publish_curve(store, curve, jobs)
     assert store.read_bytes(key, PICTURE).startswith(b"\x89PNG")
     assert json.loads(store.read_bytes(key, "curve.json"))["points"][0]["clips"] == 3
-    assert publish_curve(store, curve, jobs) == key
+    assert publish_curve(store, "learning curve", trainings) == (curve, key)
 
 
 def test_folds_are_pooled_and_the_base_and_the_tuned_model_heard_the_same_clips(
@@ -243,13 +245,12 @@ def test_folds_are_pooled_and_the_base_and_the_tuned_model_heard_the_same_clips(
     assert len({job.fingerprint for job in jobs}) == 3
     for job, right in zip(jobs, (4, 3, 1), strict=True):
         told(store, job, right)
-    report = report_of(store, "3 folds", jobs)
+    report, key = publish_report(store, "3 folds", jobs)
     assert (report.unit, report.base.wer.value, report.tuned.clips, report.tuned.groups) == ("speaker", 1.0, 12, 3)
     assert report.tuned.wer.value == pytest.approx(4 / 12)
     assert [row.tuned for row in report.rows] == pytest.approx([0, 1 / 4, 3 / 4])
     assert report.delta == pytest.approx(-8 / 12)
     assert "the gain holds for speakers that were not trained on. 3 speakers are few" in report.sentence
-    key = publish_report(store, report, jobs)
     assert {"folds.json", "base.parquet", "tuned.parquet"} <= set(store.find(key).files)
     with pytest.raises(InputError, match="has no test split to make folds of; it has train, dev"):
         plan_folds(
@@ -261,7 +262,8 @@ def test_what_was_heard_is_not_heard_again(store: LocalStore, tmp_path: Path, fo
     job = shares_of(store, tmp_path, folder)[0]
     told(store, job, 1)
     nobody: Any = None
-    hear(store, job, "tuned", nobody, clips_of(store, job).test, pytest.fail)
+    silent = Hooks(alive=pytest.fail)
+    decode_test(store, job, "tuned", nobody, clips_of(store, job).test, silent)
 
 
 def test_decoded_texts_stand_in_the_order_of_the_clips(store: LocalStore, tmp_path: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acento.training.augment.options import Augmentation
-from acento.training.augment.vocal_tract import warped
+from acento.training.augment.spectrogram import warped
 
 ALWAYS = Augmentation(warp=1.0)
 BINS, FRAMES = 80, 50
@@ -36,12 +36,11 @@ def test_values_stay_within_those_that_were_there(seed: int) -> None:
     assert (after <= before.max(axis=0) + 1e-6).all()
 
 
-def test_tensors_and_arrays_come_out_alike() -> None:
-    before = tone(30)
-    array = warped(before, ALWAYS, np.random.default_rng(3))
-    tensor = warped(torch.from_numpy(before), ALWAYS, np.random.default_rng(3))
-    np.testing.assert_array_equal(tensor.numpy(), array)
-    assert not np.array_equal(array, before)
+def test_the_tensor_behind_an_array_is_not_changed() -> None:
+    tensor = torch.from_numpy(tone(30))
+    after = warped(tensor.numpy(), ALWAYS, np.random.default_rng(3))
+    assert not np.array_equal(after, tone(30))
+    np.testing.assert_array_equal(tensor.numpy(), tone(30))
 
 
 def test_what_is_drawn_afterwards_does_not_depend_on_it() -> None:

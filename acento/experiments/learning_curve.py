@@ -1,0 +1,199 @@
+"""The learning curve over data: dev WER by the number of training clips, its forecast, a picture and a file of both.
+
+The points of a curve are trained for the same number of optimizer steps, with dev decoded after the same ones, so that
+they differ in clips: with the same number of epochs a quarter of the clips would get a quarter of the steps, and a
+curve of shorter trainings would promise too much of more data. That a small share is seen more often does it no harm
+that dev does not see: of each training the best checkpoint counts.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from acento.core.errors import InputError
+from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
+from acento.core.fingerprint import fingerprint
+from acento.core.store import Store
+from acento.scoring.forecast import Forecast, LearningPoint, forecast
+from acento.scoring.score import Rate, count_column, word_rate
+from acento.training.data.subsets import Share, share_size
+from acento.training.job import FinetuneJob, FinetuneResult
+from acento.training.loop.schedule import total_steps
+from acento.training.measured import scored_table
+from acento.training.recipe import Recipe
+
+REPORT, PICTURE = "curve.json", "curve.png"
+_VERSION = 1
+
+
+class CurvePoint(BaseModel, frozen=True):
+    """One training."""
+
+    percent: float
+    clips: int
+    wer: Rate
+    """Of its best checkpoint on dev, with the interval over dev's clips."""
+    best_step: int | None
+    steps: int
+
+
+class DataCurve(BaseModel, frozen=True):
+    """Everything that a learning curve says: ``curve.json``."""
+
+    title: str
+    base: Rate
+    """The base model on the same dev clips."""
+    dev_clips: int
+    points: tuple[CurvePoint, ...]
+    """The smallest first."""
+    forecast: Forecast
+
+
+def plan_shares(job: FinetuneJob, percents: Sequence[float]) -> list[FinetuneJob]:
+    """Return a training on each share of a planned training's clips, the smallest first.
+
+    Raises:
+        InputError: there are not two shares from 1 to 100, or two of them are of as many clips.
+    """
+    sizes = [(percent, share_size(job.train_clips, percent)) for percent in check_shares(percents)]
+    for (percent, size), (following, next_size) in pairwise(sizes):
+        if size == next_size:
+            raise InputError(
+                f"{percent:g} % and {following:g} % of {job.train_clips} training clips are both {size}; "
+                "ask for shares that lie further apart."
+            )
+    return [
+        job.model_copy(
+            update={
+                "name": f"{job.name}-curve-{percent:g}",
+                "part": Share(percent=percent),
+                "recipe": recipe_for_share(job.recipe, job.train_clips, size),
+                "train_clips": size,
+                "publish": False,
+            }
+        )
+        for percent, size in sizes
+    ]
+
+
+def check_shares(percents: Sequence[float]) -> list[float]:
+    """Return shares in ascending order, each once.
+
+    Raises:
+        InputError: there are not two of them from 1 to 100.
+    """
+    for percent in percents:
+        if not 1 <= percent <= 100:
+            raise InputError(f"A share of {percent:g} % cannot be learned from; ask for shares from 1 to 100.")
+    ordered = sorted(set(percents))
+    if len(ordered) < 2:
+        raise InputError("One share makes no curve; ask for two or more, such as 25,50,75,100.")
+    return ordered
+
+
+def recipe_for_share(recipe: Recipe, clips: int, share: int) -> Recipe:
+    """Return a recipe by which a share of the clips is learned in as many steps, and dev decoded after the same ones.
+
+    >>> few = recipe_for_share(Recipe(epochs=4, eval_every=1, batch_size=5), 100, 25)
+    >>> few.max_steps, few.epochs, few.eval_every
+    (80, 16.0, 4.0)
+    """
+    size = recipe.batch_size * recipe.accumulate
+    all_epoch, share_epoch = -(-clips // size), -(-share // size)
+    if all_epoch == share_epoch:
+        return recipe
+    steps = total_steps(recipe, all_epoch)
+    longer = all_epoch / share_epoch
+    return recipe.with_values(max_steps=steps, epochs=steps / share_epoch, eval_every=recipe.eval_every * longer)
+
+
+def publish_curve(
+    store: Store, title: str, trainings: Sequence[tuple[FinetuneJob, FinetuneResult]]
+) -> tuple[DataCurve, str]:
+    """Draw the curve through trainings on shares that are done, the smallest first.
+
+    A clip that one of the models could not decode is left out for all of them.
+
+    Returns:
+        The curve, and the key of the artifact that has it and its picture; the same again is found.
+
+    Raises:
+        StoreError: a training is not done.
+    """
+    tables = [scored_table(store, job, "tuned") for job, _ in trainings]
+    base = scored_table(store, trainings[0][0], "base")
+    failed = {row["id"] for table in (*tables, base) for row in table.to_pylist() if row["status"] != "scored"}
+    kept = [name not in failed for name in base["id"].to_pylist()]
+    tables, base = [table.filter(kept) for table in tables], base.filter(kept)
+    points, learned = [], []
+    for (job, result), table in zip(trainings, tables, strict=True):
+        assert isinstance(job.part, Share), "a curve is of shares"
+        points.append(
+            CurvePoint(
+                percent=job.part.percent,
+                clips=job.train_clips,
+                wer=word_rate(table),
+                best_step=result.best_step,
+                steps=result.step,
+            )
+        )
+        errors, lengths = (count_column(table, f"word_{what}").tolist() for what in ("errors", "length"))
+        learned.append(LearningPoint(job.train_clips, tuple(errors), tuple(lengths)))
+    curve = DataCurve(
+        title=title, base=word_rate(base), dev_clips=len(base), points=tuple(points), forecast=forecast(learned)
+    )
+    key = f"curves/{fingerprint([_VERSION, [job.fingerprint for job, _ in trainings], title])}"
+    with store.publish(key) as draft:
+        (draft.folder / REPORT).write_text(curve.model_dump_json(indent=1), encoding="utf-8")
+        draw(curve, draft.folder / PICTURE)
+    return curve, key
+
+
+def draw(curve: DataCurve, path: Path) -> None:
+    """Write the picture: what was measured, the fitted curve drawn on, and the forecasts, each with its interval."""
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    figure, axes = new_figure(8, 4.8)
+    if curve.base.value is not None:
+        base = 100 * curve.base.value
+        axes.axhline(base, color=GRAY, linestyle="--", linewidth=1.2, label=f"base: {base:.1f} %")
+    measured = [
+        (point.clips, point.wer.value, point.wer.low, point.wer.high)
+        for point in curve.points
+        if point.wer.value is not None
+    ]
+    _bars(axes, measured, ORANGE, "o", "measured on dev")
+    ahead = [(one.clips, one.wer, one.low, one.high) for one in curve.forecast.predicted]
+    _bars(axes, ahead, BLUE, "D", "forecast")
+    ticks = sorted({clips for clips, *_ in (*measured, *ahead)})
+    if curve.forecast.curve is not None:
+        steps = [ticks[0] * (ticks[-1] / ticks[0]) ** (step / 100) for step in range(101)]
+        fitted = [100 * curve.forecast.curve.at(clips) for clips in steps]
+        axes.plot(steps, fitted, color=BLUE, linewidth=1.2, alpha=0.7, label="a + b · clips^-c")
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [str(clips) for clips in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("training clips")
+    axes.set_ylabel("WER on dev (%)")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=9)
+    figure.suptitle(curve.title[0].upper() + curve.title[1:], fontsize=12, x=0.02, ha="left")
+    save_figure(figure, path)
+
+
+def _bars(
+    axes: Any, points: Sequence[tuple[int, float, float | None, float | None]], color: str, marker: str, label: str
+) -> None:
+    """Draw points with their intervals."""
+    if points:
+        clips, wer, low, high = zip(*points, strict=True)
+        below = [100 * max(0.0, value - (value if end is None else end)) for value, end in zip(wer, low, strict=True)]
+        above = [100 * max(0.0, (value if end is None else end) - value) for value, end in zip(wer, high, strict=True)]
+        percent = [100 * value for value in wer]
+        axes.errorbar(
+            clips, percent, yerr=[below, above], color=color, fmt=marker, capsize=4, linewidth=1.2, label=label
+        )
