@@ -12,10 +12,10 @@ from acento.registry.card.card import publish_report, report_of
 from acento.registry.card.report import card_path, latest_report
 from acento.registry.gate.judging import Question, ask, judge
 from acento.registry.gate.verdict import GateVerdict
+from acento.registry.interpolation import smaller_step
 from acento.registry.model_version import ModelVersion
 from acento.registry.promotion import current
 from acento.registry.promotion import promote as move_alias
-from acento.registry.interpolation import smaller_step
 from acento.registry.versions import find_version
 
 

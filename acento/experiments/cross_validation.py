@@ -16,7 +16,7 @@ from acento.data.utterance import SPLITS
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import check_name
-from acento.models.languages import told
+from acento.models.languages import language_code
 from acento.scoring.folds import Pooled, groups_of, pool, pool_difference, pool_tables
 from acento.scoring.power import detectable
 from acento.scoring.score import SCORED, count_column, scored
@@ -123,7 +123,7 @@ def plan_folds(
     chosen = check_splits(card, splits)
     if folds < 2:
         raise InputError(f"{folds} folds cannot test on other clips than they train on; ask for 2 or more.")
-    language = told(checkpoint, language or language_of(store, card, chosen))
+    language = language_code(checkpoint, language or language_of(store, card, chosen))
     labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
     clips = prepare(store, card, "+".join(chosen), labeler.needs, labeler.labels, on_progress)
     examples = load_prepared(store, clips.key).examples

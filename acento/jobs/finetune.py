@@ -11,9 +11,8 @@ from acento.core.store import Store
 from acento.inference.runner import Runner, Worker
 from acento.models.devices import device_name
 from acento.models.trainable import Trainable
-from acento.registry.publishing import base_license, data_license
 from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
-from acento.registry.publishing import publish_model
+from acento.registry.publishing import base_license, data_license, publish_model
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.curve import draw

@@ -5,23 +5,17 @@ Wortsman et al., "Robust fine-tuning of zero-shot models" (WiSE-FT), CVPR 2022.
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acento.core.errors import InputError, ModelError
-from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX
-from acento.scoring.counts import ErrorCounts
-import json
-import tempfile
-from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
-
 from pydantic import TypeAdapter
 
+from acento.core.errors import InputError, ModelError
 from acento.core.fingerprint import fingerprint
 from acento.core.progress import report
 from acento.core.store import Store
@@ -30,8 +24,10 @@ from acento.inference.benchmark import SCORING_VERSION
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX
 from acento.registry.model_version import RECIPE, ModelVersion
 from acento.registry.publishing import publish_model
+from acento.scoring.counts import ErrorCounts
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
 from acento.training.loading import load_labeler

@@ -4,23 +4,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from acento.core.errors import AcentoError
 from acento.core.fingerprint import fingerprint, sha256_file
 from acento.core.store import Store
 from acento.core.store.base import MARKER
-from acento.models.checkpoints.checkpoint import checkpoint_files
+from acento.data.dataset import load_card
+from acento.models.checkpoints.checkpoint import ModelSpec, checkpoint_files
+from acento.models.checkpoints.completed import front_matter
 from acento.models.checkpoints.references import check_name
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.card.card import model_card
 from acento.registry.model_version import CARD, CURVE, HISTORY, RECIPE, ModelAbout, ModelVersion
 from acento.registry.versions import find_version, history_rows
-
-from pathlib import Path
-
-from acento.core.errors import AcentoError
-from acento.core.store import Store
-from acento.data.dataset import load_card
-from acento.models.checkpoints.completed import front_matter
-from acento.models.checkpoints.resolver import resolve
-from acento.models.checkpoints.checkpoint import ModelSpec
 
 _DIGITS = 12
 

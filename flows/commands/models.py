@@ -168,8 +168,7 @@ def export(
 ) -> None:
     """Write a version in another format, if it does as well on the dev clips of its training."""
     from acento.models.checkpoints.references import check_format
-    from acento.registry.export.exporting import export_model, hand_out
-    from acento.registry.export.exporting import dev_scorer
+    from acento.registry.export.exporting import dev_scorer, export_model, hand_out
     from acento.registry.versions import find_version
 
     store = _store()

@@ -1,14 +1,15 @@
 """The kinds of sources of recordings with transcripts: each is one file, and one line of the tables here."""
 
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem
+from acento.data.sources.base import Rejection, RejectReason, Source, SourceItem
 
-__all__ = ["Reason", "Rejection", "Source", "SourceItem", "SourceOptions", "kinds", "open_source"]
+__all__ = ["RejectReason", "Rejection", "Source", "SourceItem", "SourceOptions", "kinds", "open_source"]
 
 _FILES = (
     "archives.archive:Archive",
@@ -16,19 +17,19 @@ _FILES = (
     "transcripts.timed_transcript:TimedTranscript",
     "layouts.transcript_list:TranscriptList",
     "tables.table:Table",
-    "tables.nemo_manifest:NemoManifest",
+    "tables.table:NemoManifest",
 )
 _FOLDERS = (
     "layouts.common_voice:CommonVoice",
-    "layouts.spontaneous_speech:SpontaneousSpeech",
+    "layouts.common_voice:SpontaneousSpeech",
     "layouts.kaldi:Kaldi",
-    "layouts.mls:Mls",
-    "layouts.fleurs:Fleurs",
-    "layouts.vox_populi:VoxPopuli",
-    "layouts.libri_speech:LibriSpeech",
+    "layouts.speaker_folders:Mls",
+    "layouts.fleurs_vox_populi:Fleurs",
+    "layouts.fleurs_vox_populi:VoxPopuli",
+    "layouts.speaker_folders:LibriSpeech",
     "hub.hugging_face:HuggingFace",
     "folders.listed_folder:ListedFolder",
-    "layouts.timit:Timit",
+    "layouts.speaker_folders:Timit",
     "transcripts.timed_transcript:TimedTranscriptFolder",
     "layouts.transcript_list:TranscriptListFolder",
     "folders.audio_folder:AudioFolder",
@@ -40,6 +41,8 @@ _KNOWN = (
     "with times (.srt, .eaf, …), an archive or an address of one of these, or a Hugging Face data set (owner/name); "
     "docs/how-to/data.md and docs/how-to/layouts.md have them all."
 )
+_NO_PATH = (OSError, ValueError, RuntimeError)
+"""What is raised for a name that can be no path."""
 
 
 @cache
@@ -49,27 +52,20 @@ def kinds() -> tuple[type[Source], ...]:
     return tuple(getattr(import_module(f"{__name__}.{module}"), name) for module, name in places)
 
 
-def open_source(where: str, options: SourceOptions | None = None) -> Source:
+def open_source(location: str, options: SourceOptions | None = None) -> Source:
     """Return the source that a user names: a path, a URL, or a hub id.
 
     Raises:
         DataError: nothing is there, the folder is empty, or no kind of source knows it.
     """
     for kind in kinds():
-        if _is(kind, where, options or SourceOptions()):
-            return kind(where, options)
-    try:
-        exists = Path(where).expanduser().exists()
-    except (OSError, ValueError):
+        with suppress(*_NO_PATH):
+            if kind.fits(location, options or SourceOptions()):
+                break
+    else:
         exists = False
-    if not exists:
-        raise DataError(f"There is nothing at {where!r}. {_KNOWN}")
-    raise DataError(f"{where!r} is not a source that is known here. {_KNOWN}")
-
-
-def _is(kind: type[Source], where: str, options: SourceOptions) -> bool:
-    """Tell whether a kind knows what a user named, which may be nothing that could be a path."""
-    try:
-        return kind.fits(where, options)
-    except (OSError, ValueError, RuntimeError):
-        return False
+        with suppress(*_NO_PATH):
+            exists = Path(location).expanduser().exists()
+        what = f"{location!r} is not a source that is known here." if exists else f"There is nothing at {location!r}."
+        raise DataError(f"{what} {_KNOWN}")
+    return kind(location, options)

@@ -1,18 +1,19 @@
 """The interface of sources: each yields utterances to stage, and rejected inputs with their reasons."""
 
-import json
 import re
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self, TypeAlias
 
 from acento.data.source_options import SourceOptions as SourceOptions
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Why an input was left out: the codes in ``rejected.parquet``."""
 
     UNREADABLE = "unreadable"
@@ -70,35 +71,56 @@ class Rejection:
 
     id: str
     source: str
-    reason: Reason
+    reason: RejectReason
     detail: str
     source_sha256: str | None = None
     audio_sha256: str | None = None
 
 
+Entry: TypeAlias = SourceItem | Rejection
+
+
+def bad_row(origin: str, detail: str) -> Rejection:
+    """Return the rejection of a line or row of a list that cannot be used."""
+    return Rejection(origin, origin, RejectReason.BAD_ROW, detail)
+
+
 class Source(ABC):
-    """A place with utterances. A new kind of source is one small file with ``kind``, ``matches`` and ``items``.
+    """A place with utterances. A new kind of source is one small file with ``matches`` and ``items``.
 
     A source is a context manager: what it must fetch or unpack is there inside the block and gone after it.
     """
 
-    kind: ClassVar[str]
-    """What a person gives, in a few words: completes the sentence "a source is …"."""
+    folder: Path | None = None
+    """The folder into which split lists may be written back, or None if this kind has none."""
 
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+    def __init__(self, location: str, options: SourceOptions | None = None) -> None:
         """Keep the place as the user named it, and the options."""
-        self.where = where
+        self.location = location
         self.options = options or SourceOptions()
-        self._path = Path(where).expanduser()
-        self._lists: list[str] = []
-        self._notes: list[str] = []
+        self._path = Path(location).expanduser()
+        self._temporary: Path | None = None
+        self._stack = ExitStack()
+        self.lists: list[str] = []
+        """The names of the lists that this source reads; row 7 of one has the origin ``NAME:7``."""
+        self.notes: list[str] = []
+        """What a person should know, such as columns that are not used, a sentence each; after ``items`` has ended."""
 
     def __enter__(self) -> Self:
         """Fetch or unpack what ``items`` will name; most kinds need not."""
         return self
 
-    def __exit__(self, *_: object) -> None:  # noqa: B027 - most kinds fetch nothing
+    def __exit__(self, *_: object) -> None:
         """Remove what was fetched or unpacked."""
+        self._temporary = None
+        self._stack.close()
+
+    def _make_temporary(self) -> Path:
+        """Make a folder of the source's own (``TMPDIR``), which is gone after the ``with`` block."""
+        folder = tempfile.TemporaryDirectory(prefix="acento-", ignore_cleanup_errors=True)
+        # resolved, as another name of the same folder would look like a place outside of it
+        self._temporary = Path(self._stack.enter_context(folder)).resolve()
+        return self._temporary
 
     @classmethod
     def matches(cls, path: Path) -> bool:  # noqa: ARG003 - a kind that is no path is told by ``fits``
@@ -106,40 +128,25 @@ class Source(ABC):
         return False
 
     @classmethod
-    def fits(cls, where: str, options: SourceOptions) -> bool:  # noqa: ARG003 - most kinds are told by the path alone
+    def fits(cls, location: str, options: SourceOptions) -> bool:  # noqa: ARG003 - most kinds need the path alone
         """Tell whether what the user named (a path, a URL, a hub id) is a source of this kind, with these options."""
-        return cls.matches(Path(where).expanduser())
+        return cls.matches(Path(location).expanduser())
 
     @abstractmethod
-    def items(self) -> Iterator[SourceItem | Rejection]:
+    def items(self) -> Iterator[Entry]:
         """Yield every input once, in any order: found = items + rejections. Reads lists and texts, but no audio.
 
         Raises:
             DataError: a list as a whole cannot be read.
         """
 
-    def made(self, path: Path) -> bool:  # noqa: ARG002 - most kinds write no recordings
+    def made(self, path: Path) -> bool:
         """Tell whether the source wrote this recording itself, into a temporary folder of its own."""
-        return False
-
-    def lists(self) -> Collection[str]:
-        """Return the names of the lists that this source reads; row 7 of one has the origin ``NAME:7``."""
-        return self._lists
-
-    def notes(self) -> Collection[str]:
-        """Return what a person should know of the source beside its items, a sentence each; after ``items`` has ended.
-
-        Such as columns that were not understood.
-        """
-        return self._notes
+        return self._temporary is not None and path.is_relative_to(self._temporary)
 
     def own_split(self) -> str | None:
         """Return the split that the name of the whole source says, such as of a folder ``test``; else None."""
         return split_named(self._path.absolute().name) if self._path.is_dir() else None
-
-    def folder(self) -> Path | None:
-        """Return the folder into which split lists may be written back, or None if this kind has none."""
-        return None
 
 
 _PART = re.compile(r"#(?:t=[0-9.,e+-]*(?:&channel=[0-9]+)?|channel=[0-9]+)$")
@@ -149,26 +156,6 @@ _SPLIT_WORDS = {
     "train": ("train", "training", "trn"),
 }
 _SAYS_LITTLE = frozenset({"", "clean", "other", "set", "data", "audio", "wav", "wavs", "clips"})
-NO_TEXT = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"})
-"""Texts of tables that programs write for a missing one."""
-_NO_VALUE = frozenset({"", "nan", "none", "null", "n/a", "#n/a", "<na>", "\\n"})
-
-
-def parse_split(name: str) -> str | None:
-    """Return the split that a list names in its own words, None if it names none.
-
-    Raises:
-        ValueError: it is no split.
-
-    >>> parse_split("Validation"), parse_split("test.clean"), parse_split(" ")
-    ('dev', 'test', None)
-    """
-    if not name.strip():
-        return None
-    split = split_in(name)
-    if split is None:
-        raise ValueError(f"{name!r} is no split: use train, dev or test")
-    return split
 
 
 def split_in(name: str) -> str | None:
@@ -210,56 +197,6 @@ def split_of_folders(origin: str) -> str | None:
     return next((split for folder in folders if (split := split_in(folder))), None)
 
 
-def known_fact(value: str) -> str | None:
-    """Return what a list says of a clip, None where it says that it does not know: "", nan, NULL, None, n/a, …
-
-    >>> known_fact("Anna"), known_fact(" NaN "), known_fact("<NA>"), known_fact("Nan Li")
-    ('Anna', None, None, 'Nan Li')
-    """
-    value = value.strip()
-    return None if value.lower() in _NO_VALUE or value == "NA" else value
-
-
-def known_text(value: str) -> str | None:
-    """Return a text of a list without spaces around it; None where it stands for a missing one.
-
-    >>> known_text(" 123 "), known_text("None"), known_text("nan"), known_text("")
-    ('123', None, None, None)
-    """
-    value = value.strip()
-    return None if value in NO_TEXT else value or None
-
-
-def as_text(name: str, value: object) -> str | None:
-    """Return the value of a column or key as a stripped string, None if it says nothing; a number may be an id.
-
-    Raises:
-        ValueError: it is a list, an object or a truth value.
-
-    >>> as_text("id", 7.0), as_text("id", float("nan")), as_text("id", " a "), as_text("id", None)
-    ('7', None, 'a', None)
-    """
-    if value is None or value != value:
-        return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{name} is {json.dumps(value, default=str)[:40]} and should be a string")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # what pandas makes of whole numbers in a column with missing ones
-    return str(value).strip() or None
-
-
-def fact_of(row: Mapping[str, object], names: Sequence[str]) -> str | None:
-    """Return what a row says in the first of these columns or keys whose value does not say that it is missing.
-
-    Raises:
-        ValueError: a value is a list, an object or a truth value.
-
-    >>> fact_of({"accent": "NaN", "accents": "Chile"}, ("accent", "accents"))
-    'Chile'
-    """
-    return next((fact for name in names if (fact := known_fact(as_text(name, row.get(name)) or ""))), None)
-
-
 def is_file(path: Path) -> bool:
     """Tell whether a file is there; a name that no file can have is not."""
     try:
@@ -276,12 +213,9 @@ def stretch(start_s: float, length_s: float | None, channel: int | None = None) 
     >>> stretch(1.5, 2.25, 0), stretch(0.0, None, 1)
     ('#t=1.5,3.75&channel=0', '#channel=1')
     """
-    time = ""
-    if length_s is not None:
-        time = f"t={start_s:.10g},{start_s + length_s:.10g}"
-    elif start_s:
-        time = f"t={start_s:.10g}"
-    parts = [part for part in (time, "" if channel is None else f"channel={channel}") if part]
+    times = f"t={start_s:.10g}" + ("" if length_s is None else f",{start_s + length_s:.10g}")
+    parts = [times] if start_s or length_s is not None else []
+    parts += [] if channel is None else [f"channel={channel}"]
     return "#" + "&".join(parts) if parts else ""
 
 
@@ -293,3 +227,12 @@ def stretch_of(origin: str) -> str:
     """
     found = _PART.search(origin)
     return found[0] if found else ""
+
+
+def file_of(origin: str) -> str:
+    """Return an origin without the stretch of the file that it may name.
+
+    >>> file_of("talk.wav#t=1.5,3.75")
+    'talk.wav'
+    """
+    return origin.removesuffix(stretch_of(origin))

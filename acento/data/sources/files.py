@@ -119,6 +119,11 @@ def find_recording(folder: Path, name: str) -> Path | None:
     return place / found if found else None
 
 
+def inside(folder: Path, path: Path) -> str:
+    """Return the path of a file in a folder, or its whole path if it lies elsewhere."""
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+
+
 def composed(name: str) -> str:
     """Return a name in Unicode's composed form."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)

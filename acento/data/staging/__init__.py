@@ -85,9 +85,9 @@ def stage(
     check_name(name)
     opened = open_source(source, source_options) if isinstance(source, str) else source
     encoding_of(b"", opened.options.encoding)
-    folder = opened.folder()
+    folder = opened.folder
     if write_splits and folder is None:
-        raise DataError(f"Splits can be written back into an audio folder only, and {opened.where!r} is none.")
+        raise DataError(f"Splits can be written back into an audio folder only, and {opened.location!r} is none.")
     try:
         tag = None if language is None else str(resolve_language(language))
     except InputError as error:
@@ -171,12 +171,12 @@ def _stage_upon(
     rejected_now = Counter(rejection.reason.value for rejection in work.rejections)
     if found.count != len(accepted) + work.already_there + rejected_now.total():
         raise AcentoError(
-            f"Staging {source.where!r} lost count: {found.count} inputs found, {len(accepted)} staged, "
+            f"Staging {source.location!r} lost count: {found.count} inputs found, {len(accepted)} staged, "
             f"{work.already_there} there already, {rejected_now.total()} rejected. This is a bug."
         )
     now = {**known, **accepted} if known else accepted
     if not now:
-        raise DataError(f"Nothing could be staged from {source.where!r}: {_reasons(work.rejections)}")
+        raise DataError(f"Nothing could be staged from {source.location!r}: {_reasons(work.rejections)}")
     rejected = rejected_table([*still_rejected(before, found), *work.rejections])
     outcome = (found.count, len(accepted), work.already_there, dict(sorted(rejected_now.items())))
     if parent is not None and not accepted and rejected.equals(rejected_table(before)):
@@ -186,7 +186,7 @@ def _stage_upon(
         *_parts_without(store, old_parts, known, accepted.keys() & known.keys(), version),
         *_parts_without(store, [part for part in staged if part], fresh, duplicates.keys(), version),
     ]
-    card = next_card(parent, name, source.where, options, parts, now.values(), rejected, notes)
+    card = next_card(parent, name, source.location, options, parts, now.values(), rejected, notes)
     if not save_card(store, card, rejected):
         return None
     return StageResult(card, *outcome, new_version=True, notes=tuple(notes))

@@ -19,7 +19,7 @@ from acento.core.errors import AcentoError
 from acento.core.fingerprint import fingerprint, sha256
 from acento.core.store import Artifact, Draft, Store
 from acento.data.dataset import CLIPS, REJECTED, Card, DataPart, read_rows
-from acento.data.sources.base import Reason, Rejection, SourceItem, stretch_of
+from acento.data.sources.base import Rejection, RejectReason, SourceItem, stretch_of
 from acento.data.staging.found import SourceFile, in_utf8
 from acento.data.staging.known import Known, content_of, read_known
 from acento.data.utterance import META_COLUMNS, REJECTED_SCHEMA, SAMPLE_RATE, SCHEMA, SPLITS
@@ -142,16 +142,18 @@ def judge(candidate: Candidate, options: StagingOptions) -> NDArray[np.int16] | 
             item.path, max_seconds=longest, start_s=item.start_s, length_s=item.length_s, channel=item.channel
         )
     except AudioError as error:
-        trouble = _rejection(candidate, Reason(error.reason), str(error))
+        trouble = _rejection(candidate, RejectReason(error.reason), str(error))
     if not candidate.file.is_still(item.path):
-        return _rejection(candidate, Reason.CHANGED, "The file changed while it was staged: stage it again.")
+        return _rejection(candidate, RejectReason.CHANGED, "The file changed while it was staged: stage it again.")
     if trouble is not None:
         return trouble
     seconds = len(samples) / SAMPLE_RATE
     if len(samples) < options.min_seconds * SAMPLE_RATE:
-        return _rejection(candidate, Reason.TOO_SHORT, f"{seconds:.3f} s is shorter than {options.min_seconds:g} s.")
+        return _rejection(
+            candidate, RejectReason.TOO_SHORT, f"{seconds:.3f} s is shorter than {options.min_seconds:g} s."
+        )
     if max(int(samples.max()), -int(samples.min())) < 32768 * 10 ** (options.silence_dbfs / 20):
-        return _rejection(candidate, Reason.SILENT, f"Its loudest sample is below {options.silence_dbfs:g} dBFS.")
+        return _rejection(candidate, RejectReason.SILENT, f"Its loudest sample is below {options.silence_dbfs:g} dBFS.")
     return samples
 
 
@@ -234,7 +236,7 @@ def rejected_table(rejections: Iterable[Rejection]) -> pa.Table:
 
 def read_rejections(table: pa.Table) -> tuple[Rejection, ...]:
     """Return the rows of such a table."""
-    return tuple(Rejection(**{**row, "reason": Reason(row["reason"])}) for row in table.to_pylist())
+    return tuple(Rejection(**{**row, "reason": RejectReason(row["reason"])}) for row in table.to_pylist())
 
 
 def _staged(
@@ -243,7 +245,7 @@ def _staged(
     """Yield a row of ``SCHEMA`` for each utterance that can be used, and add it to known, the others to rejections."""
     for candidate in chunk.candidates:
         item = candidate.item
-        crash = _rejection(candidate, Reason.UNREADABLE, "The file made the decoder crash.")
+        crash = _rejection(candidate, RejectReason.UNREADABLE, "The file made the decoder crash.")
         samples = crash if item.id in chunk.crashed else judge(candidate, chunk.options)
         if isinstance(samples, Rejection):
             rejections.append(samples)
@@ -265,5 +267,5 @@ def _staged(
         }
 
 
-def _rejection(candidate: Candidate, reason: Reason, detail: str) -> Rejection:
+def _rejection(candidate: Candidate, reason: RejectReason, detail: str) -> Rejection:
     return Rejection(candidate.item.id, candidate.item.origin, reason, detail, candidate.file.sha256)

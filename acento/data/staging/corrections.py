@@ -13,7 +13,7 @@ from pathlib import Path
 from acento.core.errors import AcentoError, DataError, InputError
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card, read_clips, read_rejected, save_card
-from acento.data.sources.base import Reason, Rejection
+from acento.data.sources.base import Rejection, RejectReason
 from acento.data.staging.chunk import next_card, part_with, read_rejections, rejected_table
 from acento.data.staging.known import Known, read_known
 
@@ -97,7 +97,7 @@ def apply_review(store: Store, name: str, review: Review) -> Reviewed:
     wanted = review.drop.keys() | review.texts.keys()
     there = {row.utterance.id: row.utterance for row in read_clips(store, card) if row.utterance.id in wanted}
     before = read_rejections(read_rejected(store, card))
-    gone = {row.id for row in before if row.reason is Reason.DROPPED_BY_REVIEW}
+    gone = {row.id for row in before if row.reason is RejectReason.DROPPED_BY_REVIEW}
     unknown = sorted(uid for uid in wanted - there.keys() if uid in review.texts or uid not in gone)
     if unknown:
         some = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
@@ -122,7 +122,7 @@ def apply_review(store: Store, name: str, review: Review) -> Reviewed:
     refused = _refused(card.options.get(REVIEWED, {}), known, now, drop.keys() | texts.keys())
     options = {**card.options, REVIEWED: refused}
     dropped = [
-        Rejection(uid, clip.source, Reason.DROPPED_BY_REVIEW, why, clip.source_sha256, clip.audio_sha256)
+        Rejection(uid, clip.source, RejectReason.DROPPED_BY_REVIEW, why, clip.source_sha256, clip.audio_sha256)
         for uid, why in drop.items()
         for clip in [there[uid]]
     ]

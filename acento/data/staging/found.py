@@ -14,7 +14,7 @@ from typing import Any, Self
 from acento.core.audio.recording import channels_of
 from acento.core.fingerprint import sha256_file
 from acento.core.store.base import together
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_of_folders, stretch, stretch_of
+from acento.data.sources.base import Rejection, RejectReason, Source, SourceItem, split_of_folders, stretch, stretch_of
 from acento.data.splits import prompt_of
 
 _AT_ONCE = 1024
@@ -145,16 +145,18 @@ def find_inputs(source: Source, workers: int) -> Found:
     disputed = _with_several_texts(items)
     for index, (item, file) in enumerate(zip(items, files, strict=True)):
         if index in disputed:
-            rejections.append(Rejection(item.id, item.origin, Reason.BAD_ROW, disputed[index]))
+            rejections.append(Rejection(item.id, item.origin, RejectReason.BAD_ROW, disputed[index]))
         elif kept and item.id == kept[-1].id:
             detail = f"The id {item.id} is that of {kept[-1].origin} already."
-            rejections.append(Rejection(item.id, item.origin, Reason.DUPLICATE_ID, detail))
+            rejections.append(Rejection(item.id, item.origin, RejectReason.DUPLICATE_ID, detail))
         elif isinstance(file, str):
-            rejections.append(Rejection(item.id, item.origin, Reason.UNREADABLE, f"The file cannot be read ({file})."))
+            rejections.append(
+                Rejection(item.id, item.origin, RejectReason.UNREADABLE, f"The file cannot be read ({file}).")
+            )
         else:
             kept.append(item)
             hashed.append(file)
-    return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists()), tuple(source.notes()))
+    return Found(tuple(kept), tuple(hashed), tuple(rejections), frozenset(source.lists), tuple(source.notes))
 
 
 def _with_several_texts(items: Sequence[SourceItem]) -> dict[int, str]:
@@ -183,11 +185,11 @@ def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejec
     for value in (entry.id, entry.text, entry.origin, entry.language, entry.speaker, entry.accent):
         if value is not None and (value != in_utf8(value) or "\0" in value):
             detail = "A name or text of it is not UTF-8, or holds a NUL: rename the file or correct its row."
-            return Rejection(in_utf8(entry.id), in_utf8(entry.origin), Reason.BAD_ROW, detail)
+            return Rejection(in_utf8(entry.id), in_utf8(entry.origin), RejectReason.BAD_ROW, detail)
     if not entry.text.strip():
-        return Rejection(entry.id, entry.origin, Reason.NO_TRANSCRIPT, "Its transcript is blank.")
+        return Rejection(entry.id, entry.origin, RejectReason.NO_TRANSCRIPT, "Its transcript is blank.")
     if not entry.id.strip():
-        return Rejection(entry.origin, entry.origin, Reason.BAD_ROW, "It has no id.")
+        return Rejection(entry.origin, entry.origin, RejectReason.BAD_ROW, "It has no id.")
     if len(lines := entry.text.splitlines()) > 1:
         entry = replace(entry, text=" ".join(line.strip() for line in lines if line.strip()))
     if entry.split is None and (split := split_of_folders(entry.origin) or source.own_split()):
@@ -213,7 +215,7 @@ def _on_channel(item: SourceItem, channel: str | None) -> SourceItem | Rejection
         f"'channel' of a table, or put the texts into {item.id}-ch0.txt and {item.id}-ch1.txt, or choose --channel "
         "0, 1 or mix."
     )
-    return Rejection(item.id, item.origin, Reason.NO_TRANSCRIPT, detail)
+    return Rejection(item.id, item.origin, RejectReason.NO_TRANSCRIPT, detail)
 
 
 def in_utf8(text: str) -> str:

@@ -12,7 +12,7 @@ from acento.core.store import Store
 from acento.core.text.language import resolve_language
 from acento.data.dataset import CLIPS
 from acento.data.source_options import SplitBy
-from acento.data.sources.base import Reason, Rejection, SourceItem
+from acento.data.sources.base import Rejection, RejectReason, SourceItem
 from acento.data.splits import group_of, split_of
 from acento.data.staging.chunk import Candidate
 from acento.data.staging.found import Found
@@ -46,7 +46,7 @@ def decide(
     before = list(before)
     work = Work(rejections=list(found.rejections))
     reviewed = options.get("reviewed", {})
-    dropped = {row.id: row for row in before if row.reason is Reason.DROPPED_BY_REVIEW} if reviewed else {}
+    dropped = {row.id: row for row in before if row.reason is RejectReason.DROPPED_BY_REVIEW} if reviewed else {}
     changed = []
     kept_in_test = 0
     for item, file in found.items:
@@ -84,7 +84,7 @@ def decide(
     judged = {
         (row.id, row.source, row.source_sha256): row
         for row in before
-        if row.reason is Reason.DUPLICATE_AUDIO and row.audio_sha256 and bytes.fromhex(row.audio_sha256) in held
+        if row.reason is RejectReason.DUPLICATE_AUDIO and row.audio_sha256 and bytes.fromhex(row.audio_sha256) in held
     }
     for candidate in changed:
         row = judged.get((candidate.item.id, candidate.item.origin, candidate.file.sha256))
@@ -158,7 +158,7 @@ def duplicates_among(store: Store, known: dict[str, Known], fresh: dict[str, Kno
         for row in pq.read_table(store.local_path(key, CLIPS), columns=columns, use_threads=False).to_pylist():
             if row["id"] in duplicates:
                 detail = f"It has the same audio as {duplicates[row['id']]}."
-                rejections[row["id"]] = Rejection(**row, reason=Reason.DUPLICATE_AUDIO, detail=detail)
+                rejections[row["id"]] = Rejection(**row, reason=RejectReason.DUPLICATE_AUDIO, detail=detail)
     return rejections
 
 

@@ -5,33 +5,29 @@ published anew with each report of a run in which the version was benchmarked.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import yaml
-
-from acento.core.templates import render
-from acento.data.demo.real.weights import WEIGHTS
-from acento.models.checkpoints.references import REGISTRY, SHIPPED
-from acento.registry.model_version import CURVE, ModelVersion
-from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, points_text
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from acento.core.errors import InputError
 from acento.core.store import Store
+from acento.core.templates import render
 from acento.data.dataset import load_card
+from acento.data.demo.real.weights import WEIGHTS
 from acento.models.checkpoints.checkpoint import in_artifact
+from acento.models.checkpoints.references import REGISTRY, SHIPPED
 from acento.registry.card.report import REPORT, ComparisonRow, ModelReport, SetReport, WerDifference, latest_report
-from acento.registry.gate.evidence import Evidence, Selection, pair
+from acento.registry.gate.evidence import Evidence, Selection, pair, split_use
 from acento.registry.gate.judging import Question, find_score
-from acento.registry.gate.evidence import split_use
 from acento.registry.gate.verdict import GateVerdict, Role
 from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import FAILED, count_column, rows_by, scored, word_rate
+from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, points_text
 
 
 def publish_report(store: Store, version: ModelVersion, report: ModelReport) -> str:

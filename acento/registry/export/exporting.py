@@ -3,34 +3,28 @@
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from acento.core.callbacks import Callbacks
-from acento.core.errors import DamagedError, InputError, ModelError
-from acento.core.store import Store
-from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
-from acento.models.checkpoints.converted import convert
-from acento.models.checkpoints.references import Format, Quantization, check_format
-from acento.models.checkpoints.resolver import resolve
-from acento.registry.card.report import card_path
-from acento.registry.model_version import CARD, ModelVersion, export_key
-from acento.scoring.bootstrap import paired
-from acento.scoring.table import interval_text, percent_text, points_text
-from contextlib import closing
-from dataclasses import replace
-
-from acento.core.errors import DataError, ModelError
+from acento.core.errors import DamagedError, DataError, InputError, ModelError
 from acento.core.progress import report
 from acento.core.store import Store
 from acento.data.dataset import load_card, versions
 from acento.inference.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
 from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
-from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.registry.model_version import ModelVersion
+from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
+from acento.models.checkpoints.converted import convert
+from acento.models.checkpoints.references import Format, Quantization, check_format
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.card.report import card_path
+from acento.registry.model_version import CARD, ModelVersion, export_key
 from acento.registry.runs import utterances_of
+from acento.scoring.bootstrap import paired
 from acento.scoring.score import count_column, scored
+from acento.scoring.table import interval_text, percent_text, points_text
 
 BOUND = 0.005
 """How far the dev WER may move, a fraction: half a point."""

@@ -6,7 +6,7 @@ split has been looked at: the best of many models looks better on it than it is.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -17,18 +17,13 @@ import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from acento.core.errors import InputError
-from acento.core.text.language import same_language
-from acento.data.utterance import SPLITS, primary_language
-from acento.scoring.score import FAILED, SCORED, count_column
-from collections.abc import Collection, Iterable
-
-from pydantic import BaseModel
-
 from acento.core.store import Store
+from acento.core.text.language import same_language
 from acento.data.dataset import Card, load_card, versions
-from acento.data.utterance import ALL
+from acento.data.utterance import ALL, SPLITS, primary_language
 from acento.registry.runs import entries_of
 from acento.scoring.entry import Entry
+from acento.scoring.score import FAILED, SCORED, count_column
 from acento.scoring.table import counted
 
 Column = Literal["accent", "speaker"]

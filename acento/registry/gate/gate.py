@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from acento.core.errors import InputError
-from acento.registry.gate.evidence import Evidence, Pairs, pair
-from acento.registry.gate.evidence import SplitUse
+from acento.registry.gate.evidence import Evidence, Pairs, SplitUse, pair
 from acento.registry.gate.verdict import (
     BY_NUMBERS,
     GateVerdict,

@@ -10,9 +10,8 @@ from acento.core.store import Store
 from acento.data.dataset import load_card, read_clips
 from acento.data.utterance import primary_language
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select
+from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select, split_use
 from acento.registry.gate.gate import BOUND, decide
-from acento.registry.gate.evidence import split_use
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.runs import entries_of, utterances_of
 from acento.scoring.entry import Entry

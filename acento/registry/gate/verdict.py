@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from acento.registry.gate.evidence import Evidence, Pairs
-from acento.registry.gate.evidence import SplitUse
+from acento.registry.gate.evidence import Evidence, Pairs, SplitUse
 from acento.scoring.score import Rate
 from acento.scoring.table import counted, interval_text, points_text
 

@@ -10,8 +10,8 @@ from tiny_whisper import make_whisper
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
 from acento.registry import interpolation as between
-from acento.registry.model_version import ModelVersion
 from acento.registry.interpolation import RATIOS, smaller_step
+from acento.registry.model_version import ModelVersion
 
 
 @pytest.fixture

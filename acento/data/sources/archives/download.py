@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.errors import AcentoError, DataError, TransientError
+from acento.data.sources.archives.temporary import NO_ROOM
 
 AT_ONCE = 8
 """Downloads at the same time."""
@@ -18,7 +19,6 @@ PAUSE_S = 0.5
 CONNECT_S, SILENCE_S = 20, 60
 """How long to wait for a connection, and for the next byte."""
 _BATCH = 1024
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE)
 _RIGHTS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to somebody who may"
 _LOGIN = "it asks for a login; fetch it yourself and name the file, or use a signed address"
 _PASSES = (errno.EBUSY, errno.EREMOTEIO, errno.ECONNRESET, errno.ETIMEDOUT, errno.EPIPE)
@@ -50,14 +50,11 @@ class Downloads:
             try:
                 self._fetch_once(address, path, progress)
                 return
-            except TransientError:
+            except BaseException as error:
                 path.unlink(missing_ok=True)
-                if turn == TRIES - 1:
+                if turn == TRIES - 1 or not isinstance(error, TransientError):
                     raise
                 time.sleep(PAUSE_S * 2**turn)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
 
     def fetch_all(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Path, str | None]]:
         """Fetch many files, some at a time; yield each path as it is done, with what hindered it, if anything did.
@@ -95,7 +92,7 @@ class Downloads:
         except DataError as error:
             return str(error)
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise
             return f"{self._shown(address)} cannot be a file's name here ({error.strerror})."
         return None
@@ -140,7 +137,7 @@ class Downloads:
         network = (aiohttp.ClientError, aws.ConnectionError, aws.HTTPClientError, ConnectionError, TimeoutError)
         if isinstance(error, network) or (isinstance(error, OSError) and error.errno in _PASSES):
             return TransientError(f"{shown} cannot be reached now ({_cause(error)}): try again.")
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             return error
         return DataError(f"{shown} cannot be read ({_cause(error)}).")
 
@@ -173,12 +170,8 @@ def _http_options() -> dict[str, Any]:
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-    session = {
-        "timeout": timeout,
-        "trust_env": True,
-        "auto_decompress": False,
-        "headers": {"Accept-Encoding": "identity"},
-    }
+    as_it_is = {"auto_decompress": False, "headers": {"Accept-Encoding": "identity"}}
+    session = {"timeout": timeout, "trust_env": True, **as_it_is}
     return {"client_kwargs": session, "encoded": True, "use_listings_cache": False}
 
 

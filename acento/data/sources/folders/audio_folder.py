@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, stretch
+from acento.data.sources.base import Entry, Rejection, RejectReason, Source, SourceItem, bad_row, stretch
+from acento.data.sources.facts import CHANNEL
 from acento.data.sources.files import (
     AUDIO_SUFFIXES,
     CSV_NAMES,
@@ -29,7 +30,6 @@ from acento.data.sources.files import (
     split_suffix,
     walk,
 )
-from acento.data.sources.tables.row_parts import CHANNEL
 from acento.data.sources.tables.table import to_item, unknown_columns
 from acento.data.sources.tables.table_file import TableFile
 from acento.data.sources.tables.text_lines import encoding_of
@@ -49,40 +49,32 @@ _CHANNEL = re.compile(r"(.+)-ch([0-9]+)", re.S)
 class AudioFolder(Source):
     """See the module."""
 
-    kind = (
-        "a folder with recordings (<UID>.wav, .mp3, .flac, .ogg, .m4a, …) and their transcripts (<UID>.txt, or "
-        "train_files.csv, dev_files.csv and test_files.csv with uid,file_name,text)"
-    )
-
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+    def __init__(self, location: str, options: SourceOptions | None = None) -> None:
         """Open the folder.
 
         Raises:
             DataError: it holds nothing that could be an input.
         """
-        super().__init__(where, options)
-        if not any(kind != "other" for _, kind in self.files()) and not self.lists():
-            raise DataError(f"The folder {where!r} holds no recordings. A source is {self.kind}.")
+        super().__init__(location, options)
+        self.folder = self._path
+        self.lists = [name for name in CSV_NAMES.values() if (self._path / name).is_file()]
+        if not self.lists and all(kind == "other" for _, kind in self.files()):
+            raise DataError(
+                f"The folder {location!r} holds no recordings. A source is a folder with recordings (<UID>.wav, .mp3, "
+                ".flac, .ogg, .m4a, …) and their transcripts (<UID>.txt, or train_files.csv, dev_files.csv and "
+                "test_files.csv with uid,file_name,text)."
+            )
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         return path.is_dir()
 
-    def lists(self) -> Collection[str]:
-        """See :meth:`Source.lists`."""
-        return [name for name in CSV_NAMES.values() if (self._path / name).is_file()]
-
-    def folder(self) -> Path | None:
-        """See :meth:`Source.folder`."""
-        return self._path
-
-    def items(self) -> Iterator[SourceItem | Rejection]:
+    def items(self) -> Iterator[Entry]:
         """See :meth:`Source.items`; the origin is the recording's path in the folder."""
-        self._notes = []
+        self.notes = []
         yield from self.rest(set(), set())
 
-    def rest(self, named: set[str], used: Collection[str]) -> Iterator[SourceItem | Rejection]:
+    def rest(self, named: set[str], used: Collection[str]) -> Iterator[Entry]:
         """Yield what the folder holds beside the recordings that are named, and the lists that are used, already."""
         audio: set[str] = set()
         texts: dict[str, str] = {}
@@ -93,24 +85,23 @@ class AudioFolder(Source):
                 texts[stem] = min(name, texts.get(stem, name))
             elif kind == "audio":
                 audio.add(name)
-            elif name not in used and name not in self.lists():
+            elif name not in used and name not in self.lists:
                 others.append(name)
         for split, name in CSV_NAMES.items():
-            if name in self.lists():
+            if name in self.lists:
                 yield from self._rows(split, name, texts, named)
-        kept: dict[str, str] = {}
+        taken: dict[str, str] = {}
         for name in sorted(audio - named, key=lambda name: (split_suffix(name)[0], lossless_first(name))):
             stem = split_suffix(name)[0]
-            if first := kept.get(stem):
+            if first := taken.get(stem):
                 detail = f"{first} has the same name, and is kept."
-                yield Rejection(stem, name, Reason.DUPLICATE_ID, detail)
+                yield Rejection(stem, name, RejectReason.DUPLICATE_ID, detail)
                 continue
-            kept[stem] = name
+            taken[stem] = name
             if self.options.channel == "split" and (channels := self._channels(stem, name, texts)):
                 yield from channels
             else:
-                text = texts.get(composed(stem), texts.get(composed(name)))
-                yield self._item(stem, name, self._text(text), f"{stem}.txt")
+                yield self._item(stem, name, texts.get(composed(stem), texts.get(composed(name))), f"{stem}.txt")
         with_audio = {composed(split_suffix(name)[0]) for name in audio}
         with_audio |= {
             whole for name in audio if (whole := composed(name)) in texts and split_suffix(whole)[0] not in texts
@@ -118,10 +109,10 @@ class AudioFolder(Source):
         for stem in sorted(texts.keys() - with_audio):
             if self.options.channel == "split" and (of := _CHANNEL.fullmatch(stem)) and of[1] in with_audio:
                 continue
-            yield Rejection(stem, texts[stem], Reason.NO_AUDIO, f"There is no recording beside {texts[stem]}.")
+            yield Rejection(stem, texts[stem], RejectReason.NO_AUDIO, f"There is no recording beside {texts[stem]}.")
         for name in sorted(others):
             detail = f"{name} is neither a recording nor a transcript, nor a list that is used."
-            yield Rejection(name, name, Reason.NOT_AUDIO, detail)
+            yield Rejection(name, name, RejectReason.NOT_AUDIO, detail)
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Yield the path in the folder of each file, and whether it is ``audio``, ``text`` or something ``other``."""
@@ -131,96 +122,79 @@ class AudioFolder(Source):
             if kind == "audio" or not _DESCRIBES.fullmatch(name.rpartition("/")[2]):
                 yield name, kind
 
-    def _channels(self, stem: str, name: str, texts: dict[str, str]) -> list[SourceItem | Rejection]:
+    def _channels(self, stem: str, name: str, texts: dict[str, str]) -> list[Entry]:
         """Return the channels of a recording that have a text each (``<UID>-ch0.txt``)."""
-        found: list[SourceItem | Rejection] = []
+        found: list[Entry] = []
         for number in range(32):
             text = texts.get(composed(f"{stem}-ch{number}"))
             if text is not None:
-                item = self._item(f"{stem}-ch{number}", name, self._text(text), text)
+                item = self._item(f"{stem}-ch{number}", name, text, text)
                 if isinstance(item, SourceItem):
                     item = replace(item, channel=number, origin=name + stretch(0.0, None, number))
                 found.append(item)
         return found
 
-    def _rows(
-        self, split: str, csv_name: str, texts: dict[str, str], named: set[str]
-    ) -> Iterator[SourceItem | Rejection]:
+    def _rows(self, split: str, csv_name: str, texts: dict[str, str], named: set[str]) -> Iterator[Entry]:
         """Yield the rows of one CSV file, adding the recordings that they name to ``named``."""
         path = self._path / csv_name
-        example = ",".join(COLUMNS)
-        with TableFile(path, str(path), encoding=self.options.encoding, example=example) as table:
-            missing = [column for column in COLUMNS[:2] if column not in table.columns]
-            if missing:
-                raise DataError(
-                    f"{path} has no column {' and no column '.join(missing)}: its first line should be {example}."
-                )
+        with TableFile(path, str(path), encoding=self.options.encoding, example=",".join(COLUMNS)) as table:
+            table.need(*COLUMNS[:2])
             table.text = "text"
-            self._notes += unknown_columns(table.columns, (*COLUMNS, *_EXTRA), csv_name)
+            self.notes += unknown_columns(table.columns, (*COLUMNS, *_EXTRA), csv_name)
             for number, row in table.rows():
                 origin = f"{csv_name}:{number}"
                 if isinstance(row, str):
-                    yield Rejection(origin, origin, Reason.BAD_ROW, row)
+                    yield bad_row(origin, row)
                 else:
-                    yield self._row(split, origin, number, row, texts, named)
+                    yield self._row({**row, "split": split}, origin, number, texts, named)
             named |= table.refused
 
-    def _row(
-        self, split: str, origin: str, number: int, row: dict[str, str], texts: dict[str, str], named: set[str]
-    ) -> SourceItem | Rejection:
+    def _row(self, row: dict[str, str], origin: str, number: int, texts: dict[str, str], named: set[str]) -> Entry:
         """Return one row of a CSV file as an item."""
         uid, name = row.get("uid", ""), row.get("file_name", "")
         if not uid or not name:
-            return Rejection(uid or origin, origin, Reason.BAD_ROW, f"Row {number} has no uid or no file_name.")
+            return Rejection(uid or origin, origin, RejectReason.BAD_ROW, f"Row {number} has no uid or no file_name.")
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
-            return Rejection(uid, origin, Reason.BAD_ROW, f"file_name {name!r} leads out of the folder.")
-        name = path.as_posix()
-        file = find_file(self._path, name)
+            return Rejection(uid, origin, RejectReason.BAD_ROW, f"file_name {name!r} leads out of the folder.")
+        file = find_file(self._path, path.as_posix())
         if file is None:
-            return Rejection(uid, name, Reason.NO_AUDIO, f"There is no recording {name}, which {origin} names.")
+            detail = f"There is no recording {path.as_posix()}, which {origin} names."
+            return Rejection(uid, path.as_posix(), RejectReason.NO_AUDIO, detail)
         named.add(name := file.relative_to(self._path).as_posix())
-        text = row.get("text") or ""
+        text = row.get("text")
         if not text:
-            found = self._text(texts.get(composed(split_suffix(name)[0])))
-            if isinstance(found, Rejection):
-                return Rejection(uid, name, found.reason, found.detail)
-            text = found
-        if not text:
-            return Rejection(uid, name, Reason.NO_TRANSCRIPT, f"There is no transcript in {origin}.")
-        return to_item(uid, Path(self._place(name)), text, name, {**row, "split": split}, number, is_id=True)
+            entry = self._item(uid, name, texts.get(composed(split_suffix(name)[0])), origin)
+            if isinstance(entry, Rejection):
+                return entry
+            text = entry.text
+        return to_item(uid, Path(self._place(name)), text, name, row, number, is_id=True)
 
-    def _item(self, uid: str, name: str, text: str | Rejection, wanted: str) -> SourceItem | Rejection:
-        """Return a recording with its text, or why it has none."""
-        if isinstance(text, Rejection):
-            return Rejection(uid, name, text.reason, text.detail)
+    def _item(self, uid: str, name: str, text_file: str | None, wanted: str) -> Entry:
+        """Return a recording with the text of a file, or why it has none."""
+        text = self._text(text_file) if text_file else ""
+        if isinstance(text, tuple):
+            return Rejection(uid, name, *text)
         if not text:
-            return Rejection(uid, name, Reason.NO_TRANSCRIPT, f"There is no transcript in {wanted}.")
+            return Rejection(uid, name, RejectReason.NO_TRANSCRIPT, f"There is no transcript in {wanted}.")
         return SourceItem(uid, Path(self._place(name)), text, name)
 
     def _place(self, name: str) -> str:
         """Return where a file of the folder is; ``self._path / name`` would intern the name and so keep it known."""
         return os.path.join(self._path, name)  # noqa: PTH118
 
-    def _text(self, name: str | None) -> str | Rejection:
-        """Return what a transcript's file says; "" if there is none."""
-        if name is None:
-            return ""
-        encoding = "utf-8"
+    def _text(self, name: str) -> str | tuple[RejectReason, str]:
+        """Return what a transcript's file says, or why it cannot be used."""
         try:
             with open(self._place(name), "rb") as file:  # noqa: PTH123
                 data = file.read(_LONGEST_TEXT + 1)
-            if len(data) > _LONGEST_TEXT:
-                return Rejection(
-                    name, name, Reason.BAD_ROW, f"{name} is larger than 1 MB: no transcript of one utterance."
-                )
-            encoding = encoding_of(data, self.options.encoding)
+        except OSError as error:
+            return RejectReason.NO_TRANSCRIPT, f"{name} cannot be read ({error.strerror})."
+        if len(data) > _LONGEST_TEXT:
+            return RejectReason.BAD_ROW, f"{name} is larger than 1 MB: no transcript of one utterance."
+        encoding = encoding_of(data, self.options.encoding)
+        try:
             return data.decode(encoding).strip()
         except UnicodeDecodeError as error:
-            detail = (
-                f"{name} is not {encoding.upper()} ({error.reason} at byte {error.start}): name the encoding by "
-                "--encoding, or save it as UTF-8."
-            )
-            return Rejection(name, name, Reason.BAD_ROW, detail)
-        except OSError as error:
-            return Rejection(name, name, Reason.NO_TRANSCRIPT, f"{name} cannot be read ({error.strerror}).")
+            problem = f"{name} is not {encoding.upper()} ({error.reason} at byte {error.start})"
+            return RejectReason.BAD_ROW, f"{problem}: name the encoding by --encoding, or save it as UTF-8."

@@ -1,7 +1,6 @@
 """The metadata of a Hugging Face ``audiofolder``: which files they are, and their rows one by one."""
 
 import io
-import json
 import posixpath
 import re
 import tempfile
@@ -11,7 +10,7 @@ from typing import Any
 
 from acento.core.errors import DataError
 from acento.data.sources.tables.table_file import TableFile
-from acento.data.sources.tables.text_lines import encoding_of
+from acento.data.sources.tables.text_lines import encoding_of, json_object, readable
 
 BAD_ROW = "\0bad row"
 """The key of a row that could not be read: its value says why."""
@@ -32,25 +31,33 @@ _FILE_NAME = re.compile(r'"file_name"\s*:\s*"([^"\\]+)"')
 def metadata_of(folder: Path) -> list[str]:
     """Return the metadata files in a folder that name recordings, relative to it."""
     paths = sorted(path for level in LEVELS for name in METADATA for path in folder.glob(level + name))
-    named = []
-    for path in paths:
+    return [path.relative_to(folder).as_posix() for path in paths if _names_recordings(path)]
+
+
+def _names_recordings(path: Path) -> bool:
+    if path.suffix != ".parquet":
         with path.open("rb") as file:
-            head = file.readline(1 << 16).replace(b"\0", b"")
-        if _names_files(path) if path.suffix == ".parquet" else b"file_name" in head:
-            named.append(path.relative_to(folder).as_posix())
-    return named
+            return b"file_name" in file.readline(1 << 16).replace(b"\0", b"")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return "file_name" in pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return False
 
 
 def metadata_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[str, Any]]:
     """Yield the rows of a metadata file, ``file_name`` relative to the root of the data set."""
+    folder = posixpath.dirname(name)
     for row in _table_rows(name, data, encoding) if name.endswith(".csv") else _object_rows(name, data, encoding):
         file = row.get("file_name")
         if BAD_ROW in row:
-            yield {**row, NAMES: [posixpath.join(posixpath.dirname(name), value) for value in row.get(NAMES, ())]}
+            yield {**row, NAMES: [posixpath.join(folder, value) for value in row[NAMES]]}
         elif not isinstance(file, str | None):
             yield {BAD_ROW: f"A row of {name} has a file_name that is no string."}
         else:
-            yield {**row, "file_name": posixpath.join(posixpath.dirname(name), file) if file else None}
+            yield {**row, "file_name": posixpath.join(folder, file) if file else None}
 
 
 def _table_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[str, Any]]:
@@ -74,32 +81,13 @@ def _object_rows(name: str, data: bytes, encoding: str | None) -> Iterator[dict[
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{name} cannot be read ({error}).") from error
         return
-    said = encoding_of(data, encoding)
-    try:
-        lines = data.decode(said).split("\n")
-    except UnicodeError as error:
-        raise DataError(f"{name} cannot be read as {said.upper()} ({error}).") from error
+    encoding = encoding_of(data, encoding)
+    with readable(name, encoding):
+        lines = data.decode(encoding).split("\n")
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            row = _json(line)
-            if BAD_ROW in row:
+            try:
+                row = json_object(line)
+            except ValueError:
                 row = {BAD_ROW: f"Line {number} of {name} is no JSON object.", NAMES: _FILE_NAME.findall(line)}
             yield row
-
-
-def _json(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    return row if isinstance(row, dict) else {BAD_ROW: "It is no JSON object."}
-
-
-def _names_files(path: Path) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return "file_name" in pq.read_schema(path).names
-    except (pa.ArrowException, OSError):
-        return False

@@ -8,7 +8,9 @@ Code that comes with a data set is never run.
 import glob
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from acento.core.errors import AcentoError, DataError
 from acento.core.hub import hub_error, hub_token
 from acento.data.sources.base import split_in, split_of_folders
 from acento.data.sources.folders.metadata import BAD_ROW, LEVELS, METADATA, NAMES, metadata_of, metadata_rows
+from acento.data.sources.tables.text_lines import readable
 
 _SAVED = ("dataset_dict.json", "state.json", "dataset_info.json")
 Row = Mapping[str, Any]
@@ -56,27 +59,24 @@ def open_local(folder: Path, config: str | None, encoding: str | None = None) ->
     """
     import datasets
 
-    if folder.is_dir() and (metadata := metadata_of(folder)):
-        try:
+    title, place = str(folder), str(folder.absolute())
+    if folder.is_file():
+        return _load("parquet", None, config, title, data_files=[glob.escape(place)])
+    if metadata := metadata_of(folder):
+        with readable(f"The metadata in {folder}"):
             return _folder_tables(metadata, lambda name: (folder / name).read_bytes(), encoding)
-        except OSError as error:
-            raise DataError(f"The metadata in {folder} cannot be read ({error.strerror}).") from error
     if any((folder / name).is_file() for name in _SAVED):
         try:
-            saved = datasets.load_from_disk(str(folder))
+            saved = datasets.load_from_disk(title)
         except Exception as error:
             raise DataError(f"The data set saved in {folder} cannot be read ({_first_line(error)}).") from error
         splits = saved if isinstance(saved, dict) else {str(saved.split or "train"): saved}
         return [_table(name, split.to_iterable_dataset()) for name, split in splits.items()]
-    if folder.is_file():
-        return _load("parquet", None, config, str(folder), data_files=[glob.escape(str(folder.absolute()))])
-    if glob.has_magic(place := str(folder.absolute())) or "\n" in place:
-        raise DataError(
-            f"Folder {str(folder)!r} cannot be read while *, ?, [ or a line break is in its path: rename it."
-        )
-    tables = _load(place, None, config, str(folder))
+    if glob.has_magic(place) or "\n" in place:
+        raise DataError(f"Folder {title!r} cannot be read while *, ?, [ or a line break is in its path: rename it.")
+    tables = _load(place, None, config, title)
     if [table.split for table in tables] == ["train"] and config is None and (named := _named_splits(folder)):
-        return _load("parquet", None, None, str(folder), data_files=named)
+        return _load("parquet", None, None, title, data_files=named)
     return tables
 
 
@@ -157,42 +157,34 @@ def _load(
     except (httpx.HTTPError, OSError) as error:
         raise hub_error(error, "data set", title, commit, DataError) from error
     except Exception as error:
-        names = _configs(path, access, options)
+        names: list[str] = []
+        with suppress(Exception):
+            names = datasets.get_dataset_config_names(path, **access, **options)
         if names and config not in names and (config is not None or len(names) > 1):
             which = f"no configuration {config!r}" if config else "several configurations"
             raise DataError(f"Data set {title} has {which}: name one with --config, of {', '.join(names)}.") from error
         raise DataError(f"Data set {title} cannot be read ({_first_line(error)}).") from error
 
 
-def _configs(path: str, access: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    import datasets
-
-    try:
-        return list(datasets.get_dataset_config_names(path, **access, **options))
-    except Exception:
-        return []
-
-
 def _table(name: str, stream: Any) -> SplitTable:
     """Describe one streamed split."""
     import datasets
 
-    features = stream.features
-    if features is None:  # as of CSV and JSON, which have no media in them
-        columns = _with_fields(next(iter(stream.take(1)), {}))
-        return SplitTable(name, columns, lambda wanted: _fields(stream.select_columns(_top(wanted)), wanted))
+    features = stream.features or {}  # none as of CSV and JSON, which have no media in them
+    columns = _with_fields(features or next(iter(stream.take(1)), {}))
     audio = tuple(column for column, feature in features.items() if isinstance(feature, datasets.Audio))
     labels = {column: feature.int2str for column, feature in features.items() if hasattr(feature, "int2str")}
-    undecoded = stream.decode(False)
+    undecoded = stream.decode(False) if features else stream
 
     def read(wanted: Sequence[str]) -> Iterator[Row]:
+        top = list(dict.fromkeys(column.partition(".")[0] for column in wanted))
         try:
-            yield from _fields(undecoded.select_columns(_top(wanted)), wanted)
+            yield from _fields(undecoded.select_columns(top), wanted)
         except ValueError as error:
             if "BatchSize must be greater than 0" not in str(error):  # which is how a Parquet file without rows ends
                 raise
 
-    return SplitTable(name, _with_fields(features), read, audio, labels)
+    return SplitTable(name, columns, read, audio, labels)
 
 
 def _with_fields(columns: Mapping[str, Any]) -> tuple[str, ...]:
@@ -209,48 +201,30 @@ def _with_fields(columns: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _top(wanted: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(name.partition(".")[0] for name in wanted))
-
-
 def _fields(rows: Iterable[Row], wanted: Sequence[str]) -> Iterator[Row]:
     """Yield rows with the fields of structs under their dotted names."""
-    dotted = [name.split(".") for name in wanted if "." in name]
+    dotted = {name: name.split(".") for name in wanted if "." in name}
     for row in rows:
-        if not dotted:
-            yield row
-            continue
-        flat = dict(row)
-        for names in dotted:
+        values = {}
+        for name, path in dotted.items():
             value: Any = row
-            for name in names:
-                value = value.get(name) if isinstance(value, dict) else None
-            flat[".".join(names)] = value
-        yield flat
+            for part in path:
+                value = value.get(part) if isinstance(value, dict) else None
+            values[name] = value
+        yield {**row, **values} if dotted else row
 
 
 def _folder_tables(files: Sequence[str], read: Callable[[str], bytes], encoding: str | None = None) -> list[SplitTable]:
     """Return the splits of an audio folder: a metadata file belongs to the split that its path names, else to train."""
-    splits: dict[str, list[str]] = {}
+    splits: dict[str, list[Row]] = {}
     for file in sorted(files):
-        splits.setdefault(_split_in(file), []).append(file)
+        named = (part for part in posixpath.dirname(file).split("/") if split_in(part))
+        splits.setdefault(next(named, "train"), []).extend(metadata_rows(file, read(file), encoding))
     tables = []
-    for split, names in splits.items():
-        rows = [row for name in names for row in metadata_rows(name, read(name), encoding)]
-        columns = _with_fields(
-            {column: value for row in rows for column, value in row.items() if column not in (BAD_ROW, NAMES)}
-        )
-        tables.append(SplitTable(split, columns, lambda wanted, rows=rows: _fields(rows, wanted), ("file_name",)))  # type: ignore[misc]
+    for split, rows in splits.items():
+        values = {name: value for row in rows for name, value in row.items() if name not in (BAD_ROW, NAMES)}
+        tables.append(SplitTable(split, _with_fields(values), partial(_fields, rows), ("file_name",)))
     return tables
-
-
-def _split_in(path: str) -> str:
-    """Return the part of a path that names a split, "train" if none does.
-
-    >>> _split_in("data/validation/metadata.csv"), _split_in("metadata.csv")
-    ('validation', 'train')
-    """
-    return next((part for part in posixpath.dirname(path).split("/") if split_in(part)), "train")
 
 
 def _first_line(error: BaseException) -> str:

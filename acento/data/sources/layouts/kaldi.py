@@ -13,69 +13,67 @@ A recording that is a command (``sph2pipe … |``) is rejected, unless the optio
 import math
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in, stretch
+from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, split_in
+from acento.data.sources.facts import known_fact
 from acento.data.sources.files import subfolders
-from acento.data.sources.layouts.kaldi_pipes import Pipes
+from acento.data.sources.layouts.kaldi_pipes import run_command
 from acento.data.sources.layouts.layout import Layout, begins_with_split
 
 _ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")
 _ORDER = ("test", "dev", "train", None)
 """Directories are read in this order: an utterance that stands in two of them is never trained on for that."""
+_LETTERS = {"A": 0, "B": 1}
 
 
 class Kaldi(Layout):
-    """See the module."""
+    """A Kaldi data directory (wav.scp, text, and segments and utt2spk if there are any)."""
 
-    kind = "a Kaldi data directory (wav.scp, text, and segments and utt2spk if there are any)"
     uses_all = False
-    _pipes: Pipes | None = None
+    _runs = 0
 
     @staticmethod
     def parts(root: Path) -> list[Path]:
         """See :meth:`Layout.parts`: the data directories, which are the folder itself, or in it, or in ``data/``."""
         if _is_one(root):
             return [root]
-        for parent in (root, root / "data"):
-            if parent.is_dir() and (found := [folder for folder in subfolders(parent) if _is_one(folder)]):
-                return found
-        return []
+        folders = (subfolders(parent) for parent in (root, root / "data") if parent.is_dir())
+        return next(filter(None, ([folder for folder in inside if _is_one(folder)] for inside in folders)), [])
 
     def __enter__(self) -> Self:
         """Make a folder for what commands give, if they are allowed."""
-        with ExitStack() as stack:
-            if self.options.allow_pipes:
-                self._pipes = stack.enter_context(Pipes())
-            self._stack = stack.pop_all()
+        if self.options.allow_pipes:
+            self._make_temporary()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Remove what commands gave."""
-        self._pipes = None
-        self._stack.close()
+    def run(self, recording: str, command: str, folder: Path) -> Path | tuple[RejectReason, str] | None:
+        """Return what :func:`run_command` does; None if commands are not allowed."""
+        if self._temporary is None:
+            return None
+        self._runs += 1
+        return run_command(recording, command, folder, self._temporary / f"{self._runs:08d}.wav")
 
-    def made(self, path: Path) -> bool:
-        """See :meth:`Source.made`."""
-        return self._pipes is not None and self._pipes.made(path)
-
-    def entries(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Layout.entries`; the origin is the recording's path, and its stretch."""
-        seen: dict[str, str] = {}
+    def entries(self) -> Iterator[Entry]:
+        first_in: dict[str, str] = {}
         directories = [(folder, self._split(folder)) for folder in self.parts(self._root)]
         for folder, split in sorted(directories, key=lambda pair: _ORDER.index(pair[1])):
             if not self.wanted(folder.absolute().name):
                 continue
-            for entry in _Directory(self, folder, split, self._pipes).entries():
-                first = seen.setdefault(entry.id, self.inside(folder))
+            for entry in chain(_Directory(self, folder, split).entries(), self._take_rejected()):
+                first = first_in.setdefault(entry.id, self.inside(folder))
                 if first == self.inside(folder):
                     yield entry
                 else:
                     detail = f"The utterance {entry.id} of {self.inside(folder)} stands in {first} already."
                     origin = entry.origin if isinstance(entry, SourceItem) else entry.source
-                    yield Rejection(entry.id, origin, Reason.DUPLICATE_ID, detail)
+                    yield Rejection(entry.id, origin, RejectReason.DUPLICATE_ID, detail)
+
+    def _take_rejected(self) -> Iterator[Rejection]:
+        while self._rejected:
+            yield self._rejected.pop()
 
     def _split(self, folder: Path) -> str | None:
         name = folder.absolute().name
@@ -85,40 +83,33 @@ class Kaldi(Layout):
 class _Directory:
     """One data directory while it is read."""
 
-    def __init__(self, source: Kaldi, folder: Path, split: str | None, pipes: Pipes | None) -> None:
+    def __init__(self, source: Kaldi, folder: Path, split: str | None) -> None:
         self._source = source
         self._folder = folder
         self._split = split
-        self._pipes = pipes
-        self._bad: list[Rejection] = []
         self._recordings = self._map("wav.scp")
         self._texts = self._map("text")
         self._speakers = self._map("utt2spk")
         self._languages = self._map("utt2lang")
         self._channels = self._map("reco2file_and_channel")
-        self._files: dict[str, Path | tuple[Reason, str]] = {}
+        self._files: dict[str, Path | tuple[RejectReason, str]] = {}
 
-    def entries(self) -> Iterator[SourceItem | Rejection]:
+    def entries(self) -> Iterator[Entry]:
         seen: set[str] = set()
         for uid, recording, start, length, channel in self._utterances():
             seen.add(uid)
             yield self._item(uid, recording, start, length, channel)
-        yield from self._bad
         for uid in self._texts.keys() - seen:
             detail = f"{self._name('text')} has a text for {uid}, which has no recording."
-            yield Rejection(uid, self._name(f"text#{uid}"), Reason.NO_AUDIO, detail)
+            yield Rejection(uid, self._name(f"text#{uid}"), RejectReason.NO_AUDIO, detail)
 
     def _utterances(self) -> Iterator[tuple[str, str, float, float | None, str]]:
-        """Yield id, recording, start, length and channel of each utterance; add bad lines to the others."""
+        """Yield id, recording, start, length and channel of each utterance; reject bad lines."""
         if not (self._folder / "segments").is_file():
             yield from ((uid, uid, 0.0, None, "") for uid in self._recordings)
             return
         used = set()
-        for row in self._source.rows(self._folder / "segments", 5, None):
-            if isinstance(row, Rejection):
-                self._bad.append(row)
-                continue
-            origin, (uid, recording, begin, end, channel) = row
+        for origin, (uid, recording, begin, end, channel) in self._source.rows(self._folder / "segments", 5, None):
             used.add(recording)
             try:
                 start, stop = float(begin), float(end)
@@ -126,21 +117,20 @@ class _Directory:
                     raise ValueError
             except ValueError:
                 detail = f"{origin} should be an utterance, a recording, and its begin and a later end in seconds."
-                self._bad.append(Rejection(uid, origin, Reason.BAD_ROW, detail))
+                self._source.reject(origin, detail, uid=uid)
                 self._texts.pop(uid, None)
                 continue
             yield uid, recording, start, None if stop == -1 else stop - start, channel
         for recording in self._recordings.keys() - used:
             detail = f"No line of {self._name('segments')} names the recording {recording}."
-            self._bad.append(Rejection(recording, self._name(f"wav.scp#{recording}"), Reason.NO_TRANSCRIPT, detail))
+            origin = self._name(f"wav.scp#{recording}")
+            self._source.reject(origin, detail, RejectReason.NO_TRANSCRIPT, uid=recording)
 
-    def _item(
-        self, uid: str, recording: str, start: float, length: float | None, channel: str
-    ) -> SourceItem | Rejection:
+    def _item(self, uid: str, recording: str, start: float, length: float | None, channel: str) -> Entry:
         origin = self._name(f"text#{uid}")
         if recording not in self._recordings:
             detail = f"{self._name('wav.scp')} has no recording {recording}, which {uid} is cut from."
-            return Rejection(uid, origin, Reason.NO_AUDIO, detail)
+            return Rejection(uid, origin, RejectReason.NO_AUDIO, detail)
         if recording not in self._files:
             self._files[recording] = self._file(recording, self._recordings[recording])
         path = self._files[recording]
@@ -148,37 +138,39 @@ class _Directory:
             return Rejection(uid, origin, *path)
         number = self._channel(recording, path, channel)
         if isinstance(number, str):
-            return Rejection(uid, origin, Reason.BAD_ROW, number)
-        named = self._name(f"wav.scp#{recording}") if self._source.made(path) else self._source.inside(path)
-        place = named + stretch(start, length, number)
-        if not self._texts.get(uid):
-            return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{self._name('text')} has no text for {uid}.")
+            return Rejection(uid, origin, RejectReason.BAD_ROW, number)
+        no_text = f"{self._name('text')} has no text for {uid}."
+        place = self._name(f"wav.scp#{recording}") if self._source.made(path) else None
         speaker = known_fact(self._speakers.get(uid, ""))
-        speaker = None if speaker == uid else speaker
-        language = known_fact(self._languages.get(uid, ""))
-        part = (start, length, number)
-        return SourceItem(uid, path, self._texts[uid], place, self._split, language, speaker, None, *part)
+        facts = {
+            "split": self._split,
+            "language": known_fact(self._languages.get(uid, "")),
+            "speaker": None if speaker == uid else speaker,
+        }
+        part = {"start_s": start, "length_s": length, "channel": number}
+        return self._source.item(uid, path, self._texts.get(uid), origin, "", no_text, place, **facts, **part)
 
-    def _file(self, recording: str, value: str) -> Path | tuple[Reason, str]:
+    def _file(self, recording: str, value: str) -> Path | tuple[RejectReason, str]:
         """Return the file of a recording, or why there is none."""
+        shown = value if len(value) <= 80 else f"{value[:79]}…"
         if value.endswith("|"):
-            if self._pipes is None:
-                what = f"The recording {recording} is the output of a command ({_short(value)})"
-                return Reason.NO_AUDIO, f"{what}: allow it by --allow-pipes, or convert it to a file."
-            return self._pipes.run(recording, value.rstrip("| \t"), self._folder)
+            if output := self._source.run(recording, value.rstrip("| \t"), self._folder):
+                return output
+            what = f"The recording {recording} is the output of a command ({shown})"
+            return RejectReason.NO_AUDIO, f"{what}: allow it by --allow-pipes, or convert it to a file."
         if _ARCHIVE.fullmatch(value):
-            detail = f"The recording {recording} is in a Kaldi archive ({_short(value)}): convert it to a file."
-            return Reason.NO_AUDIO, detail
-        path = resolve(self._folder, value)
-        if path is None:
-            above = "its folder or one above it"
-            return Reason.NO_AUDIO, f"There is no file {_short(value)}, which wav.scp names, in {above}."
-        return path
+            detail = f"The recording {recording} is in a Kaldi archive ({shown}): convert it to a file."
+            return RejectReason.NO_AUDIO, detail
+        detail = f"There is no file {shown}, which wav.scp names, in its folder or one above it."
+        return resolve(self._folder, value) or (RejectReason.NO_AUDIO, detail)
 
     def _channel(self, recording: str, path: Path, given: str) -> int | str | None:
         """Return which channel of a file a recording is, None if it has one only; or why that cannot be."""
         name = given or self._channels.get(recording, "").rpartition(" ")[2]
-        index = {"A": 0, "B": 1, "1": 0, "2": 1}.get(name.upper()) if not given else _number(given)
+        if given.isdecimal():  # the fifth column of segments counts from 0 on
+            index: int | None = int(given)
+        else:
+            index = (_LETTERS if given else {**_LETTERS, "1": 0, "2": 1}).get(name.upper())
         count = self._source.channels(path)
         if index is None or count is None or count == 1:
             return None
@@ -191,17 +183,13 @@ class _Directory:
         values: dict[str, str] = {}
         if not (self._folder / name).is_file():
             return values
-        for row in self._source.rows(self._folder / name, 2, None):
-            if isinstance(row, Rejection):
-                self._bad.append(row)
-                continue
-            origin, (key, value) = row
+        for origin, (key, value) in self._source.rows(self._folder / name, 2, None):
             if name == "wav.scp" and (not value or "\0" in value):
-                self._bad.append(Rejection(key, origin, Reason.BAD_ROW, f"{origin} names no file."))
+                self._source.reject(origin, f"{origin} names no file.", uid=key)
             elif key not in values:
                 values[key] = value
             elif name in ("wav.scp", "text"):
-                self._bad.append(Rejection(key, origin, Reason.DUPLICATE_ID, f"{origin} names {key} once more."))
+                self._source.reject(origin, f"{origin} names {key} once more.", RejectReason.DUPLICATE_ID, uid=key)
         return values
 
     def _name(self, name: str) -> str:
@@ -217,15 +205,6 @@ def resolve(folder: Path, name: str) -> Path | None:
         except (OSError, ValueError):
             return None
     return None
-
-
-def _number(channel: str) -> int | None:
-    """Return the channel in the fifth column of ``segments``: a number from 0 on, or a letter."""
-    return int(channel) if channel.isdecimal() else {"A": 0, "B": 1}.get(channel.upper())
-
-
-def _short(value: str) -> str:
-    return value if len(value) <= 80 else f"{value[:79]}…"
 
 
 def _is_one(folder: Path) -> bool:

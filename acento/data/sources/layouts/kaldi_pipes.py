@@ -7,71 +7,48 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
-from acento.data.sources.base import Reason
+from acento.data.sources.base import RejectReason
 
 TIME_LIMIT_S = 600
 _STREAMED = 0x7FFF_0000
 """Sizes from here on are what programs write into a header of a WAV that goes to a pipe."""
 
 
-class Pipes:
-    """Runs commands into files of a temporary folder (``TMPDIR``), which is gone after the ``with`` block."""
-
-    def __init__(self, time_limit_s: float = TIME_LIMIT_S) -> None:
-        """Keep after how many seconds a command is ended."""
-        self._time_limit_s = time_limit_s
-
-    def __enter__(self) -> Self:
-        """Make the folder."""
-        self._temporary = tempfile.TemporaryDirectory(prefix="acento-pipes-")
-        self._root = Path(self._temporary.name).resolve()
-        self._count = 0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the folder."""
-        self._temporary.cleanup()
-
-    def made(self, path: Path) -> bool:
-        """Tell whether a file is the output of a command."""
-        return path.is_relative_to(self._root)
-
-    def run(self, recording: str, command: str, folder: Path) -> Path | tuple[Reason, str]:
-        """Run a command where its relative paths exist, and return its output as a file; or why it is of no use."""
-        self._count += 1
-        path = self._root / f"{self._count:08d}.wav"
-        what = f"The command of the recording {recording}"
-        with path.open("wb") as output, tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(
-                ["bash", "-c", f"set -o pipefail\n{command}"],
-                cwd=_where_run(command, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=said,
-                start_new_session=True,
-            )
-            try:
-                code = process.wait(self._time_limit_s)
-            except subprocess.TimeoutExpired:
-                return Reason.UNREADABLE, f"{what} has not ended after {self._time_limit_s:g} s."
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # nothing that it started stays
-                process.wait()
-            said.seek(0)
-            words = said.read(4096).decode("utf-8", "replace").strip().splitlines()
-        if code:
-            detail = f"{what} failed with exit code {code}" + (f" ({words[-1].rstrip('.')})." if words else ".")
-            return Reason.UNREADABLE, detail
-        if path.stat().st_size == 0:
-            return Reason.EMPTY, f"{what} gave no bytes."
-        _write_true_sizes(path)
-        return path
+def run_command(
+    recording: str, command: str, folder: Path, path: Path, time_limit_s: float = TIME_LIMIT_S
+) -> Path | tuple[RejectReason, str]:
+    """Run a command where its relative paths exist, and return its output as a file; or why it is of no use."""
+    what = f"The command of the recording {recording}"
+    with path.open("wb") as output, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            ["bash", "-c", f"set -o pipefail\n{command}"],
+            cwd=_place_of(command, folder),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(time_limit_s)
+        except subprocess.TimeoutExpired:
+            return RejectReason.UNREADABLE, f"{what} has not ended after {time_limit_s:g} s."
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # nothing that it started stays
+            process.wait()
+        said.seek(0)
+        words = said.read(4096).decode("utf-8", "replace").strip().splitlines()
+    if code:
+        detail = f"{what} failed with exit code {code}" + (f" ({words[-1].rstrip('.')})." if words else ".")
+        return RejectReason.UNREADABLE, detail
+    if path.stat().st_size == 0:
+        return RejectReason.EMPTY, f"{what} gave no bytes."
+    _write_true_sizes(path)
+    return path
 
 
-def _where_run(command: str, folder: Path) -> Path:
+def _place_of(command: str, folder: Path) -> Path:
     """Return the data directory, or the nearest folder above it in which a relative path of the command exists."""
     try:
         words = [word for word in shlex.split(command) if not word.startswith(("/", "-")) and "\0" not in word]

@@ -2,15 +2,14 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from acento.core.audio.recording import channels_of
-from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, Source, SourceItem, split_in
-from acento.data.sources.files import AUDIO_SUFFIXES, split_suffix, walk
+from acento.data.sources.base import Entry, Rejection, RejectReason, Source, SourceItem, split_in, stretch
+from acento.data.sources.files import AUDIO_SUFFIXES, inside, split_suffix, walk
 from acento.data.sources.tables.table_file import TableFile
 from acento.data.sources.tables.text_lines import read_lines
 
@@ -21,16 +20,16 @@ class Layout(Source):
     uses_all: ClassVar[bool] = True
     """Whether recordings in the folder that no list names are inputs, which are rejected."""
 
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
+    def __init__(self, location: str, options: SourceOptions | None = None) -> None:
         """Keep the folder: the one that is named, or that of the list which is."""
-        super().__init__(where, options)
+        super().__init__(location, options)
         self._root = self._path if self._path.is_dir() else self._path.parent
         self._used: set[str] = set()
+        self._rejected: list[Rejection] = []
         self._channels: dict[Path, int | None] = {}
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         return path.is_dir() and bool(cls.parts(path))
 
     @staticmethod
@@ -39,61 +38,74 @@ class Layout(Source):
         return []
 
     @abstractmethod
-    def entries(self) -> Iterator[SourceItem | Rejection]:
-        """Yield what the lists name."""
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the lists name; the origin is the recording's path in the folder, and its stretch.
 
-    def items(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Source.items`; recordings that no list names follow, as rejections."""
-        self._lists, self._notes, self._used, self._channels = [], [], set(), {}
+        Raises:
+            DataError: a list cannot be read, or lacks a column.
+        """
+
+    def items(self) -> Iterator[Entry]:
+        """See :meth:`Source.items`; lines that cannot be used, and recordings that no list names, come last."""
+        self.lists, self.notes, self._used, self._rejected, self._channels = [], [], set(), [], {}
         yield from self.entries()
+        yield from self._rejected
         if self.uses_all and self._path.is_dir() and self.options.source_split is None:
             yield from self._unlisted()
 
-    def rows(self, path: Path, columns: int, separator: str | None) -> Iterator[tuple[str, list[str]] | Rejection]:
-        """Yield the origin and the values of each line of a list; a line that cannot be used as a rejection.
+    def lines(self, path: Path) -> Iterator[tuple[str, int, str]]:
+        """Yield the origin, the number and the text of each line of a list; reject what is not text."""
+        name = self.inside(path)
+        self.lists.append(name)
+        for number, line in read_lines(path, self.options.encoding):
+            origin = f"{name}:{number}"
+            if line is None:
+                hint = "name the encoding by --encoding, or save the list as UTF-8"
+                self.reject(origin, f"Line {number} is not UTF-8, or holds a NUL: {hint}.")
+            else:
+                yield origin, number, line
+
+    def rows(self, path: Path, columns: int, separator: str | None) -> Iterator[tuple[str, list[str]]]:
+        """Yield the origin and the values of each line of a list; reject lines that cannot be used.
 
         Args:
             path: the list.
             columns: how many values a line has; the last may hold separators.
             separator: None for any white space.
         """
-        for number, line in self.lines(path):
-            origin = f"{self.inside(path)}:{number}"
-            if line is None:
-                yield not_text(origin, number)
-                continue
+        for origin, number, line in self.lines(path):
             values = [value.strip() for value in line.strip().split(separator, columns - 1)]
-            if not values[0]:
-                yield Rejection(origin, origin, Reason.BAD_ROW, f"Line {number} begins with no name.")
-            else:
+            if values[0]:
                 yield origin, values + [""] * (columns - len(values))
+            else:
+                self.reject(origin, f"Line {number} begins with no name.")
 
-    def table(self, path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]] | Rejection]:
+    def table(self, path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield the origin and the values by column of each row of a table with tabs, in which quotes mean themselves.
 
         Raises:
             DataError: its first line lacks a column that is needed.
         """
-        self._lists.append(self.inside(path))
-        with TableFile(path, str(path), quoted=False, encoding=self.options.encoding) as table:
-            missing = [name for name in needed if name not in table.columns]
-            if missing:
-                raise DataError(f"{path} has no column {' and no column '.join(missing)}.")
+        name, example = self.inside(path), "\t".join(needed)
+        self.lists.append(name)
+        encoding = self.options.encoding
+        with TableFile(path, str(path), quoted=False, encoding=encoding, example=example) as table:
+            table.need(*needed)
             for number, row in table.rows():
-                origin = f"{self.inside(path)}:{number}"
                 if isinstance(row, str):
-                    yield Rejection(origin, origin, Reason.BAD_ROW, row)
+                    self.reject(f"{name}:{number}", row)
                 else:
-                    yield origin, {**dict.fromkeys(table.columns, ""), **row}
+                    yield f"{name}:{number}", {**dict.fromkeys(table.columns, ""), **row}
 
-    def lines(self, path: Path) -> Iterator[tuple[int, str | None]]:
-        """Yield the numbered lines of a list, and note that it was read."""
-        self._lists.append(self.inside(path))
-        return read_lines(path, self.options.encoding)
+    def reject(
+        self, origin: str, detail: str, reason: RejectReason = RejectReason.BAD_ROW, *, uid: str | None = None
+    ) -> None:
+        """Reject a line or row of a list: by default as one that cannot be used, with the origin as its id."""
+        self._rejected.append(Rejection(uid or origin, origin, reason, detail))
 
     def inside(self, path: Path) -> str:
         """Return the path of a file in the folder, or its whole path if it lies elsewhere."""
-        return (path.relative_to(self._root) if path.is_relative_to(self._root) else path).as_posix()
+        return inside(self._root, path)
 
     def use(self, path: Path) -> str:
         """Note that a recording is named by a list, and return its path in the folder."""
@@ -109,15 +121,17 @@ class Layout(Source):
         origin: str,
         no_file: str,
         no_text: str | None = None,
-        **facts: str | None,
-    ) -> SourceItem | Rejection:
-        """Return what the line at ``origin`` says of a recording; ``no_…`` are sentences for what it lacks."""
+        place: str | None = None,
+        **facts: Any,
+    ) -> Entry:
+        """Return what a line says of a recording; ``no_…`` say what it lacks, ``facts`` are fields of the item."""
         if recording is None:
-            return Rejection(uid, origin, Reason.NO_AUDIO, no_file)
-        place = self.use(recording)
+            return Rejection(uid, origin, RejectReason.NO_AUDIO, no_file)
+        place = place or self.use(recording)
+        place += stretch(facts.get("start_s", 0.0), facts.get("length_s"), facts.get("channel"))
         if not text:
-            return Rejection(uid, place, Reason.NO_TRANSCRIPT, no_text or f"{origin} has no text.")
-        return SourceItem(uid, recording, text, place, **facts)  # type: ignore[arg-type]
+            return Rejection(uid, place, RejectReason.NO_TRANSCRIPT, no_text or f"{origin} has no text.")
+        return SourceItem(uid, recording, text, place, **facts)
 
     def channels(self, path: Path) -> int | None:
         """Return how many channels a recording has by its header; None if that cannot be read."""
@@ -138,15 +152,17 @@ class Layout(Source):
                 continue
             if stem in stems:
                 detail = f"It has the name of {stems[stem]}, which is taken."
-                yield Rejection(name, name, Reason.DUPLICATE_ID, detail)
+                yield Rejection(name, name, RejectReason.DUPLICATE_ID, detail)
             else:
-                yield Rejection(stem, name, Reason.NO_TRANSCRIPT, f"There is no transcript of {name} in any list.")
+                yield Rejection(
+                    stem, name, RejectReason.NO_TRANSCRIPT, f"There is no transcript of {name} in any list."
+                )
 
 
-def not_text(origin: str, number: int) -> Rejection:
-    """Return the rejection of a line that is not in the encoding of its list."""
-    detail = f"Line {number} is not UTF-8, or holds a NUL: name the encoding by --encoding, or save the list as UTF-8."
-    return Rejection(origin, origin, Reason.BAD_ROW, detail)
+def first_found(root: Path, patterns: Iterable[str], is_one: Callable[[Path], object]) -> list[Path]:
+    """Return the files that the first pattern finds which finds any of the kind."""
+    found = ([path for path in sorted(root.glob(pattern)) if is_one(path)] for pattern in patterns)
+    return next(filter(None, found), [])
 
 
 def begins_with_split(name: str) -> bool:

@@ -15,105 +15,72 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from acento.core.errors import DataError
-from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, SourceItem, as_text, split_in, stretch
+from acento.data.sources.base import Entry, Rejection, RejectReason, split_in
+from acento.data.sources.facts import as_text
 from acento.data.sources.layouts.kaldi import resolve
 from acento.data.sources.layouts.layout import Layout
+from acento.data.sources.tables.text_lines import json_object
 
 _NAME = re.compile(r"(.*?)(cuts|supervisions|recordings)(.*)\.jsonl(\.gz)?", re.I)
+_KEYS = (b'"recording"', b'"recording_id"', b'"sources"', b'"tracks"', b'"supervisions"')
 
 
 class Lhotse(Layout):
-    """See the module."""
+    """Lhotse cuts (cuts.jsonl.gz), or recordings.jsonl.gz with supervisions.jsonl.gz, or their folder."""
 
-    kind = "Lhotse cuts (cuts.jsonl.gz), or recordings.jsonl.gz with supervisions.jsonl.gz, or their folder"
     uses_all = False
-
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
-        """Keep the place."""
-        super().__init__(where, options)
-        self._found = _manifests(self._path)
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         return bool(_manifests(path))
 
-    def entries(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Layout.entries`; the origin is the recording's path, and its stretch.
-
-        Raises:
-            DataError: a manifest cannot be read to its end.
-        """
-        for path in self._found:
+    def entries(self) -> Iterator[Entry]:
+        for path in _manifests(self._path):
             split = split_in(path.name.partition(".")[0])
-            if self.options.source_split is not None and split != split_in(self.options.source_split):
-                continue
-            if "cuts" in path.name.lower():
-                for origin, entry in self._objects(path):
-                    yield from [entry] if isinstance(entry, Rejection) else self._of_cut(entry, origin, split, path)
-            else:
-                yield from self._of_pair(path, split)
+            if self.options.source_split is None or split == split_in(self.options.source_split):
+                yield from self._of_cuts(path, split) if "cuts" in path.name.lower() else self._of_pair(path, split)
 
-    def _of_pair(self, path: Path, split: str | None) -> Iterator[SourceItem | Rejection]:
-        recordings: dict[str, dict[str, Any]] = {}
+    def _of_pair(self, path: Path, split: str | None) -> Iterator[Entry]:
         partner = _partner(path)
         assert partner is not None  # else it was not found
-        for _, entry in self._objects(partner):
-            if isinstance(entry, Rejection):
-                yield entry
-            else:
-                recordings[str(entry.get("id"))] = entry
+        recordings = {str(entry.get("id")): entry for _, entry in self._objects(partner)}
         used = set()
         for origin, entry in self._objects(path):
-            if isinstance(entry, Rejection):
-                yield entry
-                continue
             name, uid = str(entry.get("recording_id")), str(entry.get("id") or origin)
             used.add(name)
-            if name not in recordings:
-                detail = f"There is no recording {name} in {partner.name}, which {origin} names."
-                yield Rejection(uid, origin, Reason.NO_AUDIO, detail)
+            if name in recordings:
+                yield self._item(uid, entry, 0.0, recordings[name], origin, split)
             else:
-                yield self._item(uid, entry, 0.0, recordings[name], origin, split, path)
+                detail = f"There is no recording {name} in {partner.name}, which {origin} names."
+                yield Rejection(uid, origin, RejectReason.NO_AUDIO, detail)
         for name in recordings.keys() - used:
             detail = f"No line of {path.name} is about the recording {name}."
-            yield Rejection(name, self.inside(partner), Reason.NO_TRANSCRIPT, detail)
+            yield Rejection(name, self.inside(partner), RejectReason.NO_TRANSCRIPT, detail)
 
-    def _of_cut(
-        self, cut: dict[str, Any], origin: str, split: str | None, path: Path
-    ) -> Iterator[SourceItem | Rejection]:
-        uid = str(cut.get("id") or origin)
-        kind = cut.get("type") or ("MixedCut" if "tracks" in cut else "MonoCut")
-        if kind not in ("MonoCut", "MultiCut") or not isinstance(cut.get("recording"), dict):
-            what = f"is a {kind}" if kind not in ("MonoCut", "MultiCut") else "has no recording"
-            detail = f"The cut {uid} {what}: only cuts of one recording can be staged."
-            yield Rejection(uid, origin, Reason.BAD_ROW, detail)
-            return
-        supervisions = cut.get("supervisions") or []
-        if not isinstance(supervisions, list) or not all(isinstance(row, dict) for row in supervisions):
-            yield Rejection(uid, origin, Reason.BAD_ROW, f"The supervisions of the cut {uid} are no list of objects.")
-        elif not supervisions:
-            yield Rejection(uid, origin, Reason.NO_TRANSCRIPT, f"The cut {uid} has no supervision.")
-        for row in supervisions if isinstance(supervisions, list) else []:
-            if isinstance(row, dict):
+    def _of_cuts(self, path: Path, split: str | None) -> Iterator[Entry]:
+        for origin, cut in self._objects(path):
+            uid = str(cut.get("id") or origin)
+            kind = cut.get("type") or ("MixedCut" if "tracks" in cut else "MonoCut")
+            if kind not in ("MonoCut", "MultiCut") or not isinstance(cut.get("recording"), dict):
+                what = f"is a {kind}" if kind not in ("MonoCut", "MultiCut") else "has no recording"
+                self.reject(origin, f"The cut {uid} {what}: only cuts of one recording can be staged.", uid=uid)
+                continue
+            supervisions = cut.get("supervisions") or []
+            rows = [row for row in supervisions if isinstance(row, dict)] if isinstance(supervisions, list) else []
+            if not supervisions:
+                self.reject(origin, f"The cut {uid} has no supervision.", RejectReason.NO_TRANSCRIPT, uid=uid)
+            elif not isinstance(supervisions, list) or len(rows) < len(supervisions):
+                self.reject(origin, f"The supervisions of the cut {uid} are no list of objects.", uid=uid)
+            for row in rows:
                 name = uid if len(supervisions) == 1 else str(row.get("id") or uid)
-                start = cut.get("start") or 0.0
-                yield self._item(name, row, start, cut["recording"], origin, split, path)
+                yield self._item(name, row, cut.get("start") or 0.0, cut["recording"], origin, split)
 
     def _item(
-        self,
-        uid: str,
-        row: dict[str, Any],
-        cut_start: Any,
-        recording: dict[str, Any],
-        origin: str,
-        split: str | None,
-        path: Path,
-    ) -> SourceItem | Rejection:
+        self, uid: str, row: dict[str, Any], cut_start: Any, recording: dict[str, Any], origin: str, split: str | None
+    ) -> Entry:
         """Return a supervision as an item."""
         try:
             start, length = _times(row, cut_start, recording)
@@ -122,58 +89,43 @@ class Lhotse(Layout):
             text, speaker, language = (as_text(key, row.get(key)) for key in ("text", "speaker", "language"))
             accent, named = (as_text(key, custom.get(key)) for key in ("accent", "split"))
         except ValueError as error:
-            return Rejection(uid, origin, Reason.BAD_ROW, f"{uid} cannot be used: {error}.")
-        found = _resolved(path.parent, file)
-        if found is None:
-            return Rejection(uid, origin, Reason.NO_AUDIO, f"There is no file {file}, which {origin} names.")
-        place = self.inside(found) + stretch(start, length, channel)
-        if text is None:
-            return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"The supervision of {uid} has no text.")
-        split = split_in(named or "") or split
-        return SourceItem(uid, found, text, place, split, language, speaker, accent, start, length, channel)
+            return Rejection(uid, origin, RejectReason.BAD_ROW, f"{uid} cannot be used: {error}.")
+        no_file = f"There is no file {file}, which {origin} names."
+        no_text = f"The supervision of {uid} has no text."
+        part = {"start_s": start, "length_s": length, "channel": channel}
+        facts = {"split": split_in(named or "") or split, "language": language, "speaker": speaker, "accent": accent}
+        return self.item(uid, _resolved(self._root, file), text, origin, no_file, no_text, **facts, **part)
 
-    def _objects(self, path: Path) -> Iterator[tuple[str, dict[str, Any] | Rejection]]:
-        """Yield each line of a manifest as an object.
-
-        Raises:
-            DataError: it cannot be read to its end.
-        """
-        self._lists.append(self.inside(path))
+    def _objects(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each line of a manifest as an object, with its origin; reject lines that are none."""
+        name = self.inside(path)
+        self.lists.append(name)
         try:
-            with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            with _opened(path) as file:
                 for number, line in enumerate(file, start=1):
-                    origin = f"{self.inside(path)}:{number}"
-                    if not line.strip():
-                        continue
-                    try:
-                        entry = json.loads(line.decode("utf-8-sig"))
-                        if not isinstance(entry, dict):
-                            raise ValueError("it is no object")
-                    except (ValueError, RecursionError) as error:
-                        detail = f"Line {number} is no JSON object ({error})."
-                        yield origin, Rejection(origin, origin, Reason.BAD_ROW, detail)
-                        continue
-                    yield origin, entry
+                    if line.strip():
+                        try:
+                            entry = json_object(line)
+                        except ValueError as error:
+                            self.reject(f"{name}:{number}", f"Line {number} cannot be used: {error}.")
+                        else:
+                            yield f"{name}:{number}", entry
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path} cannot be read to its end ({error}): copy it again.") from error
 
 
-def _times(row: dict[str, Any], cut_start: Any, recording: dict[str, Any]) -> tuple[float, float | None]:
-    """Return start and length in the recording, (0, None) for all of it.
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
-    Raises:
-        ValueError: they are no usable numbers.
-    """
-    numbers = []
-    for name, value in (
-        ("start", row.get("start")),
-        ("duration", row.get("duration")),
-        ("start of the cut", cut_start),
-    ):
+
+def _times(row: dict[str, Any], cut_start: Any, recording: dict[str, Any]) -> tuple[float, float | None]:
+    """Return start and length in the recording, (0, None) for all of it."""
+    given = {"start": row.get("start"), "duration": row.get("duration"), "start of the cut": cut_start}
+    for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"its {name} is {json.dumps(value)[:40]} and should be seconds")
-        numbers.append(float(value))
-    start, length = round(numbers[0] + numbers[2], 9), numbers[1]
+    start, length, cut = map(float, given.values())
+    start = round(start + cut, 9)
     if -1e-3 < start < 0:
         start = 0.0
     if start < 0 or length <= 0:
@@ -185,11 +137,7 @@ def _times(row: dict[str, Any], cut_start: Any, recording: dict[str, Any]) -> tu
 
 
 def _file_and_channel(row: dict[str, Any], recording: dict[str, Any]) -> tuple[str, int | None]:
-    """Return the file of a recording, and which of its channels is meant, None for all of them.
-
-    Raises:
-        ValueError: the recording is no file as it lies on a disk, or the channel is not in it.
-    """
+    """Return the file of a recording, and which of its channels is meant, None for all of them."""
     sources = recording.get("sources")
     if recording.get("transforms"):
         raise ValueError("its recording is changed when it is read (transforms): save it as files first")
@@ -215,13 +163,9 @@ def _resolved(folder: Path, name: str) -> Path | None:
     """Return a file: where its path says, or, if the manifest was moved with it, the path's end beside it."""
     if "\0" in name:
         return None
-    if found := resolve(folder, name):
-        return found
     parts = PurePosixPath(name).parts
-    return next(
-        (path for n in range(1, len(parts)) if (path := folder.joinpath(*parts[n:])).is_file()),
-        None,
-    )
+    moved = (folder.joinpath(*parts[n:]) for n in range(1, len(parts)))
+    return resolve(folder, name) or next(filter(Path.is_file, moved), None)
 
 
 def _manifests(place: Path) -> list[Path]:
@@ -255,10 +199,8 @@ def _partner(path: Path) -> Path | None:
 def _is_manifest(path: Path) -> bool:
     """Tell whether a file's first line is an object of Lhotse, or cannot be read: then the reader says why."""
     try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with _opened(path) as file:
             line = file.readline(1 << 20)
     except (OSError, EOFError, zlib.error):
         return True
-    return b'"audio_filepath"' not in line and any(
-        key in line for key in (b'"recording"', b'"recording_id"', b'"sources"', b'"tracks"', b'"supervisions"')
-    )
+    return b'"audio_filepath"' not in line and any(key in line for key in _KEYS)

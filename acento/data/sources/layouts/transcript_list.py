@@ -14,15 +14,16 @@ belong to it. A split is that of the list's or the folder's name (``train.txt``,
 import csv
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Reason, Rejection, SourceItem, known_fact, split_in
+from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, split_in
+from acento.data.sources.facts import known_fact
 from acento.data.sources.files import CSV_NAMES, find_recording, has_own_texts, is_recording
-from acento.data.sources.layouts.layout import Layout, begins_with_split, not_text
+from acento.data.sources.layouts.layout import Layout, begins_with_split
 from acento.data.sources.tables.table import AUDIO, ID, TEXT
 from acento.data.sources.tables.text_lines import read_lines
 
@@ -58,85 +59,63 @@ class _Form:
 
 
 class TranscriptList(Layout):
-    """See the module: one list."""
-
-    kind = "a list without a header (a line: a.wav|text, or id text)"
-
-    def __init__(self, where: str, options: SourceOptions | None = None) -> None:
-        """Keep the list's path."""
-        super().__init__(where, options)
-        self._found = [self._path] if self._path.is_file() else _lists(self._path)
+    """A list without a header (a line: a.wav|text, or id text)."""
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         return path.is_file() and path.suffix.lower() in _SUFFIXES and _form(path, None) is not None
 
     @classmethod
-    def fits(cls, where: str, options: SourceOptions) -> bool:
+    def fits(cls, location: str, options: SourceOptions) -> bool:
         """See :meth:`Source.fits`: what has a column that the options name has a header, so it is a table."""
-        path = Path(where).expanduser()
+        path = Path(location).expanduser()
         return cls.matches(path) and not _names_columns(path, options)
 
-    def entries(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Layout.entries`; the origin is the recording's path in the folder."""
-        for path in self._found:
+    def entries(self) -> Iterator[Entry]:
+        wanted = self.options.source_split
+        for path in [self._path] if self._path.is_file() else _lists(self._path):
             split = _split_of(path, self._root)
             form = _form(path, self.options.encoding)
-            if form is not None and (self.options.source_split is None or split == split_in(self.options.source_split)):
+            if form is not None and (wanted is None or split == split_in(wanted)):
                 if self.options.text_column:
                     form = _with_text(form, self.options.text_column, path)
                 yield from self._of_list(path, form, split)
 
-    def _of_list(self, path: Path, form: _Form, split: str | None) -> Iterator[SourceItem | Rejection]:
-        lines = self.lines(path)
-        if form.header:
-            next(lines, None)
-        for number, line in lines:
-            origin = f"{self.inside(path)}:{number}"
-            if line is None:
-                yield not_text(origin, number)
-                continue
-            if form.separator in (",", ";") and line.count('"') % 2:
-                detail = f"Line {number} has a quote that is not closed."
-                yield Rejection(origin, origin, Reason.BAD_ROW, detail)
-                continue
+    def _of_list(self, path: Path, form: _Form, split: str | None) -> Iterator[Entry]:
+        for origin, number, line in islice(self.lines(path), int(form.header), None):
             cells = form.cells(line)
-            if cells is None or not cells[0]:
-                detail = f"Line {number} has not the {form.columns} columns that the list has."
-                yield Rejection(origin, origin, Reason.BAD_ROW, detail)
-                continue
-            yield self._item(path, cells, form, origin, split)
+            if form.separator in (",", ";") and line.count('"') % 2:
+                self.reject(origin, f"Line {number} has a quote that is not closed.")
+            elif cells is None or not cells[0]:
+                self.reject(origin, f"Line {number} has not the {form.columns} columns that the list has.")
+            else:
+                yield self._item(path, cells, form, origin, split)
 
-    def _item(
-        self, path: Path, cells: list[str], form: _Form, origin: str, split: str | None
-    ) -> SourceItem | Rejection:
+    def _item(self, path: Path, cells: list[str], form: _Form, origin: str, split: str | None) -> Entry:
         name, text = cells[0], cells[form.text]
         uid = (name.rpartition(".")[0] if is_recording(name) else name).lstrip("./")
         recording = _recording(path.parent, name)
         if recording is None:
             detail = f"There is no recording {name}, which {origin} names."
-            return Rejection(uid, origin, Reason.NO_AUDIO, detail)
-        is_beside = recording.is_relative_to(path.parent) and ".." in recording.relative_to(path.parent).parts
-        place = self.use(Path(os.path.normpath(recording)) if is_beside else recording)
-        folder = path.parent.relative_to(self._root).as_posix() if path.parent.is_relative_to(self._root) else "."
-        uid = uid if folder == "." else f"{folder}/{uid}"
-        if is_beside:
+            return Rejection(uid, origin, RejectReason.NO_AUDIO, detail)
+        if recording.is_relative_to(path.parent) and ".." in recording.relative_to(path.parent).parts:
+            place = self.use(Path(os.path.normpath(recording)))
             uid = place.rpartition(".")[0]
+        else:
+            place = self.use(recording)
+            folder = path.parent.relative_to(self._root).as_posix() if path.parent.is_relative_to(self._root) else "."
+            uid = uid if folder == "." else f"{folder}/{uid}"
         if not text:
-            return Rejection(uid, place, Reason.NO_TRANSCRIPT, f"{origin} has no text.")
+            return Rejection(uid, place, RejectReason.NO_TRANSCRIPT, f"{origin} has no text.")
         speaker = None if form.speaker is None else known_fact(cells[form.speaker])
         return SourceItem(uid, recording, text, place, split, speaker=speaker)
 
 
 class TranscriptListFolder(TranscriptList):
-    """See the module: a folder with such lists."""
-
-    kind = "a folder with such a list (transcripts.txt, or metadata.csv with wavs/ as in LJSpeech)"
+    """A folder with such a list (transcripts.txt, or metadata.csv with wavs/ as in LJSpeech)."""
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         return path.is_dir() and not has_own_texts(path) and bool(_lists(path))
 
 
@@ -205,20 +184,13 @@ def _columns(lines: Sequence[str], separator: str | None, header: bool) -> _Form
 
 
 def _with_text(form: _Form, wanted: str, path: Path) -> _Form:
-    """Return the form with the text in another column.
-
-    Raises:
-        DataError: the list has no such column.
-    """
+    """Return the form with the text in another column."""
     names = {"raw": 2, "raw_text": 2, "normalized": 3, "normalized_text": 3}
     number = int(wanted) if wanted.isdecimal() else names.get(wanted.lower(), 0)
     if not 2 <= number <= form.columns:
-        raise DataError(
-            f"{path} has no text {wanted!r}: it has {form.columns} columns and no header; use --text-column with a "
-            "number from 2 on, raw (2) or normalized (3)."
-        )
-    speaker = form.speaker if form.speaker != number - 1 else None
-    return _Form(form.separator, form.columns, number - 1, speaker, form.header)
+        hint = "use --text-column with a number from 2 on, raw (2) or normalized (3)"
+        raise DataError(f"{path} has no text {wanted!r}: it has {form.columns} columns and no header; {hint}.")
+    return replace(form, text=number - 1, speaker=form.speaker if form.speaker != number - 1 else None)
 
 
 def _names_columns(path: Path, options: SourceOptions) -> bool:
@@ -261,10 +233,8 @@ def _recording(folder: Path, name: str) -> Path | None:
     """Return the recording that a line names: by a path, or by its last part in one of the usual places."""
     if not name or len(name) > 4096:
         return None
-    for place in _PLACES:
-        if found := find_recording(folder / place, name):
-            return found
     last = name.replace("\\", "/").rpartition("/")[2]
-    if last == name or not last:
-        return None
-    return next((found for place in _PLACES[1:] if (found := find_recording(folder / place, last))), None)
+    tries = [(place, name) for place in _PLACES]
+    if last not in (name, ""):
+        tries += [(place, last) for place in _PLACES[1:]]
+    return next((found for place, name in tries if (found := find_recording(folder / place, name))), None)

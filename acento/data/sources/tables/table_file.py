@@ -9,14 +9,20 @@ in: reading goes on at the next line. What cannot be known: a row that was cut a
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, Self, TextIO
 
 from acento.core.errors import DataError
-from acento.data.sources.tables.text_lines import encoding_of
+from acento.data.sources.tables.text_lines import encoding_of, readable
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _HEAD = 1 << 16
+_PROBLEMS = {
+    "unexpected end of data": "a quote is not closed",
+    "expected after": "a quote ends inside of a value, or is not closed",
+}
+"""What the csv module says about a row, and what it means for the row."""
 _RECORDINGS = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".webm", ".aac", ".sph", ".mp4")
 
 Row = tuple[int, dict[str, str] | str]
@@ -38,7 +44,7 @@ class TableFile:
         self._quoted = quoted
         self._given = encoding
         self._example = example or "path,text"
-        self._number = 0
+        self._number, self._width = 0, 2
         self._ahead: deque[str] = deque()
         self.refused: set[str] = set()
         """Values of rows that cannot be used, among them the names of their recordings."""
@@ -51,45 +57,38 @@ class TableFile:
         Raises:
             DataError: that cannot be done.
         """
-        try:
-            self._encoding, self._delimiter = self._sniff()
-            self._file = self._open()
-            if self._quoted is None:
-                self._quoted = self._delimiter != "\t" or self._is_quoted()
-        except OSError as error:
-            raise DataError(f"The table {self._shown!r} cannot be read ({error.strerror}).") from error
-        try:
-            header = next(self._records(), None)
-            while isinstance(header, list) and _is_no_header(header):
-                header = next(self._records(), None)
-        except (UnicodeError, OSError) as error:
-            self._file.close()
-            raise DataError(f"The first line of the table {self._shown!r} cannot be read ({error}).") from error
-        if isinstance(header, str):
-            self._file.close()
-            raise DataError(f"The first line of the table {self._shown!r} cannot be read: {header}")
-        header = header or []
-        self.columns = [name.strip().lower() for name in header]
-        named = [name for name in self.columns if name]
-        trouble = None
-        if not all(map(_is_text, header)):
-            trouble = f"is not {self._encoding.upper()}: name its encoding by --encoding, or save it as UTF-8; its"
-        elif not named:
-            trouble = "is empty: its"
-        elif len(set(named)) < len(named):
-            twice = next(name for name in named if named.count(name) > 1)
-            trouble = f"has two columns {twice!r}: rename one; its"
-        if trouble:
-            self._file.close()
-            raise DataError(
-                f"The table {self._shown!r} {trouble} first line should name the columns, such as {self._example}."
-            )
-        self._width = max(number for number, name in enumerate(self.columns, start=1) if name)
+        with ExitStack() as stack:
+            with readable(f"The table {self._shown!r}"):
+                self._encoding, self._delimiter = self._sniff()
+                self._file = stack.enter_context(self._open())
+                if self._quoted is None:
+                    self._quoted = self._delimiter != "\t" or self._is_quoted()
+            first_line = f"The first line of the table {self._shown!r}"
+            with readable(first_line, self._encoding):
+                header = next((cells for cells in self._records() if isinstance(cells, str) or _is_header(cells)), [])
+            if isinstance(header, str):
+                raise DataError(f"{first_line} cannot be read: {header}")
+            self.columns = [name.strip().lower() for name in header]
+            if problem := self._problem(header):
+                sentence = f"{problem} first line should name the columns, such as {self._example}."
+                raise DataError(f"The table {self._shown!r} {sentence}")
+            self._width = max(number for number, name in enumerate(self.columns, start=1) if name)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
-        self._file.close()
+        self._stack.close()
+
+    def _problem(self, header: Sequence[str]) -> str | None:
+        """Return what is wrong with the names of the columns."""
+        named = [name for name in self.columns if name]
+        if not all(map(_is_text, header)):
+            return f"is not {self._encoding.upper()}: name its encoding by --encoding, or save it as UTF-8; its"
+        if not named:
+            return "is empty: its"
+        twice = next((name for name in named if named.count(name) > 1), None)
+        return f"has two columns {twice!r}: rename one; its" if twice else None
 
     def column(self, names: Sequence[str], given: str | None, what: str, option: str) -> str:
         """Return the first of these columns that is there, or the one that was given.
@@ -102,8 +101,18 @@ class TableFile:
                 return name
         there = ", ".join(name for name in self.columns if name)
         lacks = f"has no column {given!r}" if given is not None else f"has no column for {what} ({', '.join(names)})"
-        mend = f"; name one by {option}" if option and given is None else ""
-        raise DataError(f"The table {self._shown!r} {lacks}: its columns are {there}{mend}.")
+        hint = f"; name one by {option}" if option and given is None else ""
+        raise DataError(f"The table {self._shown!r} {lacks}: its columns are {there}{hint}.")
+
+    def need(self, *names: str) -> None:
+        """Make sure that the columns of these names are there.
+
+        Raises:
+            DataError: one is not.
+        """
+        if missing := [name for name in names if name not in self.columns]:
+            lacks = f"has no column {' and no column '.join(missing)}"
+            raise DataError(f"{self._shown} {lacks}: its first line should be {self._example}.")
 
     def rows(self) -> Iterator[Row]:
         """Yield every row that is not blank.
@@ -111,21 +120,15 @@ class TableFile:
         Raises:
             DataError: the file cannot be read to its end.
         """
-        records = self._records()
-        while True:
-            try:
-                cells = next(records, None)
-            except (OSError, UnicodeError) as error:
-                raise DataError(f"The table {self._shown!r} cannot be read to its end ({error}).") from error
-            if cells is None:
-                return
-            if isinstance(cells, str):
-                yield self._number, cells
-            elif any(cell.strip() for cell in cells):
-                values = self._values(cells, self._number)
-                if isinstance(values, str):
-                    self.refused.update(cell.strip() for cell in cells)
-                yield self._number, values
+        with readable(f"The table {self._shown!r}", self._encoding):
+            for cells in self._records():
+                if isinstance(cells, str):
+                    yield self._number, cells
+                elif any(cell.strip() for cell in cells):
+                    values = self._values(cells, self._number)
+                    if isinstance(values, str):
+                        self.refused.update(cell.strip() for cell in cells)
+                    yield self._number, values
 
     def _values(self, cells: list[str], number: int) -> dict[str, str] | str:
         """Return a row's values by column, or why it cannot be used."""
@@ -153,18 +156,18 @@ class TableFile:
             before = self._number
             try:
                 cells = next(csv.reader(self._lines(used), delimiter=self._delimiter, quoting=quoting, strict=True))
-                trouble = "a quote is not closed" if len(used) > 1 and self._swallows_a_row(used[1:]) else None
+                if not any(map(self._looks_like_a_row, used[1:])):
+                    yield cells
+                    continue
+                problem = "a quote is not closed"
             except StopIteration:
                 return
             except csv.Error as error:
-                cells, trouble = [], _explained(str(error))
-            if trouble is None:
-                yield cells
-                continue
+                problem = next((ours for theirs, ours in _PROBLEMS.items() if theirs in str(error)), str(error))
             self.refused.update(cell.strip(' "\r\n') for cell in used[0].split(self._delimiter))
             self._ahead.extendleft(reversed(used[1:]))
             self._number = before + 1
-            yield f"Row {self._number} cannot be read: {trouble}."
+            yield f"Row {self._number} cannot be read: {problem}."
 
     def _lines(self, used: list[str]) -> Iterator[str]:
         """Yield the lines that follow, and note them in ``used``."""
@@ -176,14 +179,10 @@ class TableFile:
             self._number += 1
             yield line
 
-    def _swallows_a_row(self, lines: Sequence[str]) -> bool:
+    def _looks_like_a_row(self, line: str) -> bool:
         """Tell whether a further line of a record looks like a row: as wide, with a recording's name."""
-        columns = getattr(self, "_width", 2)
-        for line in lines:
-            cells = [cell.strip().lower() for cell in line.split(self._delimiter)]
-            if len(cells) >= columns and any(cell.endswith(_RECORDINGS) for cell in cells):
-                return True
-        return False
+        cells = [cell.strip().lower() for cell in line.split(self._delimiter)]
+        return len(cells) >= self._width and any(cell.endswith(_RECORDINGS) for cell in cells)
 
     def _open(self) -> TextIO:
         return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
@@ -194,12 +193,9 @@ class TableFile:
         They do if the whole table is well formed so; or if more rows are than are not, and its header is quoted, quotes
         inside of values are doubled, or three rows in four have quoted values.
         """
-        try:
-            with self._open() as file:
-                if len({len(row) for row in csv.reader(file, delimiter=self._delimiter, strict=True) if row}) <= 1:
-                    return True
-        except (csv.Error, UnicodeError):
-            pass
+        with suppress(csv.Error, UnicodeError), self._open() as file:
+            if len({len(row) for row in csv.reader(file, delimiter=self._delimiter, strict=True) if row}) <= 1:
+                return True
         count = {True: 0, False: 0, None: 0}
         is_marked, width = False, 0
         try:
@@ -237,18 +233,9 @@ class TableFile:
         return encoding, usual if usual in line else max((usual, *"\t;,|"), key=line.count)
 
 
-def _explained(error: str) -> str:
-    """Return what the csv module says about a row, in terms of the row."""
-    if "unexpected end of data" in error:
-        return "a quote is not closed"
-    if "expected after" in error:
-        return "a quote ends inside of a value, or is not closed"
-    return error
-
-
-def _is_no_header(cells: list[str]) -> bool:
-    """Tell whether a line is blank, or ``sep=;``, which Excel writes before the header."""
-    return not any(map(str.strip, cells)) or (len(cells) == 2 and cells[0].lower() == "sep=")
+def _is_header(cells: list[str]) -> bool:
+    """Tell whether a line is neither blank nor ``sep=;``, which Excel writes before the header."""
+    return any(map(str.strip, cells)) and not (len(cells) == 2 and cells[0].lower() == "sep=")
 
 
 def _is_text(cell: str) -> bool:

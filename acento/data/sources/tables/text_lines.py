@@ -1,8 +1,11 @@
 """Lists and transcripts as text: the encoding by its mark, or as the user names it, and each line by its number."""
 
 import codecs
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from acento.core.errors import DataError
 
@@ -34,23 +37,39 @@ def encoding_of(head: bytes, given: str | None) -> str:
     return given or "utf-8"
 
 
+@contextmanager
+def readable(what: str, encoding: str = "") -> Iterator[None]:
+    """Turn what is raised while a file is read, its name being ``what``, into a sentence.
+
+    Raises:
+        DataError: it cannot be read, or is not text in its encoding.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{what} cannot be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        hint = "name its encoding by --encoding, or save it as UTF-8"
+        raise DataError(
+            f"{what} is not {(encoding or error.encoding).upper()} (byte {error.start}): {hint}."
+        ) from error
+    except UnicodeError as error:
+        raise DataError(f"{what} cannot be read as {encoding} ({error}).") from error
+
+
 def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str | None]]:
     """Yield the number and the text of every line that is not blank, without its end; None for one that is not text.
 
     Raises:
         DataError: the file cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            name = encoding_of(file.read(4), encoding)
-        with path.open(encoding=name, errors="surrogateescape" if name.startswith("utf-8") else "replace") as text:
-            for number, line in enumerate(text, start=1):
-                if line.strip():
-                    yield number, line.rstrip("\r\n") if is_text(line) else None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}).") from error
-    except UnicodeError as error:
-        raise DataError(f"{path} cannot be read as {name} ({error}).") from error
+    with readable(str(path)), path.open("rb") as file:
+        name = encoding_of(file.read(4), encoding)
+    errors = "surrogateescape" if name.startswith("utf-8") else "replace"
+    with readable(str(path), name), path.open(encoding=name, errors=errors) as text:
+        for number, line in enumerate(text, start=1):
+            if line.strip():
+                yield number, line.rstrip("\r\n") if is_text(line) else None
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
@@ -59,18 +78,26 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     Raises:
         DataError: the file cannot be read, or is not text in its encoding.
     """
-    try:
+    with readable(str(path)):
         data = path.read_bytes()
-        name = encoding_of(data[:4], encoding)
+    name = encoding_of(data[:4], encoding)
+    with readable(str(path), name):
         return data.decode(name).replace("\r\n", "\n").replace("\r", "\n")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not {name.upper()} (byte {error.start}): name its encoding by --encoding, or save it as UTF-8."
-        ) from error
-    except UnicodeError as error:
-        raise DataError(f"{path} cannot be read as {name} ({error}).") from error
+
+
+def json_object(line: bytes | str, encoding: str = "utf-8-sig") -> dict[str, Any]:
+    """Return the JSON object that a line, or a whole file, holds.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    try:
+        entry = json.loads(line.decode(encoding) if isinstance(line, bytes) else line)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if not isinstance(entry, dict):
+        raise ValueError("it is no JSON object")
+    return entry
 
 
 def is_text(line: str) -> bool:

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from acento.data.sources.base import Reason
+from acento.data.sources.base import RejectReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,18 @@ class Unusable:
     """A segment, or a line, that cannot be used: why, in a sentence."""
 
     line: int
-    reason: Reason
     detail: str
+    reason: RejectReason = RejectReason.BAD_ROW
+
+
+Segment: TypeAlias = TimedSegment | Unusable
 
 
 @dataclass(slots=True)
 class TranscriptFile:
     """A whole file: its segments in order, the recordings that it names, best first, and what there is to know."""
 
-    segments: list[TimedSegment | Unusable] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
     recordings: Sequence[str] = ()
     language: str | None = None
     offset_s: float = 0.0
@@ -43,14 +47,13 @@ class TranscriptFile:
     notes: list[str] = field(default_factory=list)
 
 
-def checked(segment: TimedSegment) -> TimedSegment | Unusable:
+def checked(segment: TimedSegment) -> Segment:
     """Return a segment if its times and its text can be used."""
-    times = segment.start_s, segment.end_s
-    if not all(map(math.isfinite, times)) or segment.start_s < 0 or segment.end_s <= segment.start_s:
-        detail = f"It should end after it begins, and goes from {times[0]:g} s to {times[1]:g} s."
-        return Unusable(segment.line, Reason.BAD_ROW, detail)
+    start, end = segment.start_s, segment.end_s
+    if not math.isfinite(start) or not math.isfinite(end) or not 0 <= start < end:
+        return Unusable(segment.line, f"It should end after it begins, and goes from {start:g} s to {end:g} s.")
     if not segment.text.strip():
-        return Unusable(segment.line, Reason.NO_TRANSCRIPT, f"The segment at {times[0]:g} s has no text.")
+        return Unusable(segment.line, f"The segment at {start:g} s has no text.", RejectReason.NO_TRANSCRIPT)
     return segment
 
 

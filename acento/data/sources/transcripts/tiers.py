@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from acento.core.errors import DataError
-from acento.data.sources.transcripts.segments import UTTERANCE_GAP_S, TimedSegment, Unusable, utterances
+from acento.data.sources.transcripts.segments import UTTERANCE_GAP_S, Segment, TimedSegment, Unusable, utterances
 
 _NOT_SAID = re.compile(
     r"(?<![a-z])(transl\w*|trad\w*|ft|glos+\w*|gls?|ge|ps|pos|morph\w*|mb|phon\w*|segments?|mau|kan|sampa|ipa|syll\w*|"
@@ -39,20 +39,20 @@ class Tier:
     """A tier: its segments in the order of their times, those without a text left out."""
 
     name: str
-    segments: list[TimedSegment | Unusable] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
     participant: str | None = None
     kind: str = ""
     parent: str | None = None
 
     @property
-    def said(self) -> list[TimedSegment]:
+    def usable(self) -> list[TimedSegment]:
         """The segments that can be used."""
         return [segment for segment in self.segments if isinstance(segment, TimedSegment)]
 
     @property
     def length(self) -> float:
         """How many characters a label has on average."""
-        return sum(len(segment.text) for segment in self.said) / max(1, len(self.said))
+        return sum(len(segment.text) for segment in self.usable) / max(1, len(self.usable))
 
     @property
     def speaker(self) -> str | None:
@@ -66,7 +66,7 @@ class Tier:
         return None if not name or _NO_NAME.fullmatch(name) or _NOT_SAID.fullmatch(name) else name
 
 
-def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[TimedSegment | Unusable], list[str]]:
+def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[Segment], list[str]]:
     """Return the segments of the tiers that are utterances, with their speakers, and which tiers were taken and not.
 
     Raises:
@@ -74,29 +74,28 @@ def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[TimedSegment
     """
     full = [tier for tier in tiers if tier.segments]
     used = _asked_for(full, wanted) if wanted else _of_speech(full)
-    segments: list[TimedSegment | Unusable] = []
+    segments: list[Segment] = []
     notes = []
     for tier in used:
-        said = tier.segments
+        rows = tier.segments
         if not wanted and _is_words(tier):
-            said = [*utterances(tier.said), *(row for row in tier.segments if isinstance(row, Unusable))]
+            rows = [*utterances(tier.usable), *(row for row in rows if isinstance(row, Unusable))]
             notes.append(f"The words of the tier {tier.name!r} were joined at pauses over {UTTERANCE_GAP_S:g} s.")
-        segments += [replace(row, speaker=tier.speaker) if isinstance(row, TimedSegment) else row for row in said]
+        segments += [replace(row, speaker=tier.speaker) if isinstance(row, TimedSegment) else row for row in rows]
     left = [tier.name for tier in tiers if tier not in used]
     if left:
-        taken, others = (", ".join(repr(name) for name in names) for names in ([tier.name for tier in used], left))
+        taken, others = (", ".join(map(repr, names)) for names in ([tier.name for tier in used], left))
         notes.insert(0, f"Of the tiers {taken} {'was' if len(used) == 1 else 'were'} taken, and not {others}.")
     return segments, notes
 
 
 def _asked_for(tiers: Sequence[Tier], wanted: str) -> list[Tier]:
     word = wanted.strip().lower()
-    found = [
-        tier
-        for tier in tiers
-        if word in (tier.name.lower(), tier.kind.lower(), tier.name.lower().partition("@")[0])
-        or tier.name.lower().rpartition(" - ")[2] == word
-    ]
+    found = []
+    for tier in tiers:
+        name = tier.name.lower()
+        if word in (name, tier.kind.lower(), name.partition("@")[0], name.rpartition(" - ")[2]):
+            found.append(tier)
     if not found:
         there = ", ".join(repr(tier.name) for tier in tiers) or "none with a label"
         raise DataError(f"it has no tier {wanted!r} (there is {there})")
@@ -108,41 +107,37 @@ def _of_speech(tiers: Sequence[Tier]) -> list[Tier]:
     parents = {tier.name: tier.parent for tier in tiers}
     families: dict[str, list[Tier]] = {}
     for tier in tiers:
-        families.setdefault(_root(tier.name, parents), []).append(tier)
+        root, seen = tier.name, {tier.name}
+        while (parent := parents.get(root)) and parent not in seen:
+            seen.add(parent)
+            root = parent
+        families.setdefault(root, []).append(tier)
     heads = [_head(name, family) for name, family in families.items()]
     named = [tier for tier in heads if not _is_no_speech(tier)] or heads
     return [tier for tier in named if not any(_cuts(tier, other) for other in named if other is not tier)]
 
 
-def _root(name: str, parents: dict[str, str | None]) -> str:
-    seen = {name}
-    while (parent := parents.get(name)) and parent not in seen:
-        seen.add(parent)
-        name = parent
-    return name
-
-
 def _head(name: str, family: Sequence[Tier]) -> Tier:
     """Return the tier of a family that says what is said."""
     root = next((tier for tier in family if tier.name == name), family[0])
-    if len(family) == 1 or not all(_NUMBERING.fullmatch(segment.text.strip()) for segment in root.said):
+    if len(family) == 1 or not all(_NUMBERING.fullmatch(segment.text.strip()) for segment in root.usable):
         return root
-    rest = [tier for tier in family if tier is not root and tier.said]
-    speech = [tier for tier in rest if not _is_no_speech(tier) and len(tier.said) <= 1.5 * len(root.said)]
+    rest = [tier for tier in family if tier is not root and tier.usable]
+    speech = [tier for tier in rest if not _is_no_speech(tier) and len(tier.usable) <= 1.5 * len(root.usable)]
     return max(speech or rest or [root], key=lambda tier: tier.length)
 
 
 def _is_no_speech(tier: Tier) -> bool:
-    return any(_NOT_SAID.search(re.split(r"@", name)[0]) for name in (tier.name, tier.kind))
+    return any(_NOT_SAID.search(name.partition("@")[0]) for name in (tier.name, tier.kind))
 
 
 def _cuts(tier: Tier, other: Tier) -> bool:
     """Tell whether a tier cuts the segments of another into smaller ones, which fill most of their time."""
-    small, large = tier.said, sorted(other.said, key=lambda segment: segment.start_s)
+    small, large = (sorted(of.usable, key=lambda segment: segment.start_s) for of in (tier, other))
     if len(small) <= len(large) or tier.length >= other.length:
         return False
     inside, covered, at = 0, 0.0, 0
-    for segment in sorted(small, key=lambda segment: segment.start_s):
+    for segment in small:
         while at < len(large) and large[at].end_s < segment.end_s - 0.02:
             at += 1
         if at < len(large) and large[at].start_s <= segment.start_s + 0.02:
@@ -153,12 +148,11 @@ def _cuts(tier: Tier, other: Tier) -> bool:
 
 def _is_words(tier: Tier) -> bool:
     """Tell whether a tier holds single words in a row, which are no utterances each."""
-    said = tier.said
-    if len(said) < 2 or any(" " in segment.text.strip() for segment in said):
+    words = tier.usable
+    if len(words) < 2 or any(" " in word.text.strip() for word in words):
         return False
-    seconds = sum(segment.end_s - segment.start_s for segment in said) / len(said)
-    if not any(_WORDS.search(name) for name in (tier.name, tier.kind)) and (len(said) < 5 or seconds > _WORD_S):
+    seconds = sum(word.end_s - word.start_s for word in words) / len(words)
+    if not any(_WORDS.search(name) for name in (tier.name, tier.kind)) and (len(words) < 5 or seconds > _WORD_S):
         return False
-    pairs = pairwise(said)
-    close = sum(after.start_s - before.end_s <= UTTERANCE_GAP_S for before, after in pairs)
-    return 2 * close >= len(said) - 1
+    close = sum(after.start_s - before.end_s <= UTTERANCE_GAP_S for before, after in pairwise(words))
+    return 2 * close >= len(words) - 1

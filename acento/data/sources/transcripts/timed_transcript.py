@@ -13,17 +13,18 @@ list. Of several transcripts of one recording the first in this order is taken: 
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason, Rejection, SourceItem, split_in, stretch
+from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, bad_row, split_in, stretch
 from acento.data.sources.files import (
     AUDIO_SUFFIXES,
     LOOKED_AT,
+    composed,
     find_recording,
     has_own_texts,
     is_recording,
@@ -31,14 +32,11 @@ from acento.data.sources.files import (
     walk,
 )
 from acento.data.sources.layouts.layout import Layout, language_named
-from acento.data.sources.tables.text_lines import read_text
-from acento.data.sources.transcripts.audacity import is_labels, read_labels
-from acento.data.sources.transcripts.ctm import read_ctm
-from acento.data.sources.transcripts.elan import read_elan
+from acento.data.sources.tables.text_lines import read_text, readable
+from acento.data.sources.transcripts.annotations import read_elan, read_text_grid
+from acento.data.sources.transcripts.nist import read_ctm, read_stm
 from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable
-from acento.data.sources.transcripts.stm import read_stm
-from acento.data.sources.transcripts.subtitles import read_subtitles
-from acento.data.sources.transcripts.text_grid import read_text_grid
+from acento.data.sources.transcripts.subtitles import is_labels, read_labels, read_subtitles
 from acento.data.sources.transcripts.whisper_json import is_whisper_json, read_whisper_json
 
 _NEIGHBORS = ("sph", "wav", "wavs", "audio", "flac", "mp3", "media", "recordings")
@@ -56,166 +54,127 @@ _ORDER = (".eaf", ".textgrid", *_TEXTS)
 """Suffixes, those that tell more before those that tell less."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A recording: its path, its name in the source, and the id that segments of it begin with."""
-
-    path: Path
-    name: str
-    stem: str
-
-
 class TimedTranscript(Layout):
-    """See the module: one transcript."""
-
-    kind = "a transcript with times beside its recording (.srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)"
+    """A transcript with times beside its recording (.srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)."""
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         return path.is_file() and is_transcript(path)
 
-    def entries(self) -> Iterator[SourceItem | Rejection]:
-        """See :meth:`Layout.entries`; the origin is the recording's path, and the stretch.
-
-        Raises:
-            DataError: the transcript cannot be read.
-        """
+    def entries(self) -> Iterator[Entry]:
         self._by_name: dict[str, list[str]] = {}
         yield from self._of_transcript(self._path)
 
-    def _of_transcript(self, path: Path) -> Iterator[SourceItem | Rejection]:
+    def _of_transcript(self, path: Path) -> Iterator[Entry]:
         name = self.inside(path)
         transcript = self._read(path)
-        self._lists.append(name)
+        self.lists.append(name)
         if not transcript.segments:
             raise DataError(f"{path} cannot be used: it has no segment.")
-        self._notes += [f"{name}: {note}" for note in transcript.notes]
+        self.notes += [f"{name}: {note}" for note in transcript.notes]
         stem, language = _stem(path)
         language = language_named(transcript.language) if transcript.language else language
         for number, row in enumerate(transcript.segments, start=1):
             origin = f"{name}:{row.line or number}"
             if isinstance(row, Unusable):
-                yield Rejection(origin, origin, row.reason, row.detail)
+                self.reject(origin, row.detail, row.reason)
                 continue
             names = (row.recording,) if row.recording else (*transcript.recordings, path.stem, stem)
-            place = self._recording(path, names)
-            if place is None:
+            recording = self._recording(path, names)
+            if recording is None:
                 wanted = row.recording or (transcript.recordings or [stem])[-1]
                 detail = f"There is no recording {wanted!r} beside {name}, nor in a folder for audio next to it."
-                yield Rejection(f"{wanted}{_stretch(row, None)}", origin, Reason.NO_AUDIO, detail)
+                yield Rejection(f"{wanted}{_stretch(row, None)}", origin, RejectReason.NO_AUDIO, detail)
             else:
                 segment = replace(row, start_s=row.start_s + transcript.offset_s, end_s=row.end_s + transcript.offset_s)
-                yield self._item(segment, place, language, origin, path)
+                yield self._item(segment, recording, language, origin, path)
 
-    def _item(
-        self, row: TimedSegment, place: _Place, language: str | None, origin: str, path: Path
-    ) -> SourceItem | Rejection:
-        channel = _channel(row.channel)
-        count = self.channels(place.path) if channel is not None else None
+    def _item(self, row: TimedSegment, recording: Path, language: str | None, origin: str, path: Path) -> Entry:
+        channel, name = _channel(row.channel), self.use(recording)
+        count = self.channels(recording) if channel is not None else None
         if channel is not None and count is not None and channel >= count:
-            detail = f"It names channel {row.channel} of {place.name}, which has {count}."
-            return Rejection(origin, origin, Reason.BAD_ROW, detail)
+            return bad_row(origin, f"It names channel {row.channel} of {name}, which has {count}.")
         if count is None or count == 1:
             channel = None
         part = _stretch(row, channel)
-        uid = (f"{place.stem}/{row.speaker}" if row.speaker else place.stem) + part
-        facts = (self._split(path), language, row.speaker, None)
-        times = (row.start_s, round(row.end_s - row.start_s, 9))
-        return SourceItem(uid, place.path, row.text, place.name + part, *facts, *times, channel)
-
-    def _split(self, path: Path) -> str | None:
-        """Return the split that the folders say which the transcript is in."""
+        stem = split_suffix(name if recording.is_relative_to(self._root) else recording.name)[0]
+        uid = (f"{stem}/{row.speaker}" if row.speaker else stem) + part
         folders = path.parent.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
-        return next((split for name in folders[::-1] if (split := split_in(name))), None)
+        split = next((split for folder in folders[::-1] if (split := split_in(folder))), None)
+        times = (row.start_s, round(row.end_s - row.start_s, 9))
+        return SourceItem(uid, recording, row.text, name + part, split, language, row.speaker, None, *times, channel)
 
     def _read(self, path: Path) -> TranscriptFile:
-        """Return what a transcript says.
-
-        Raises:
-            DataError: it cannot be read as a whole.
-        """
-        suffix = path.suffix.lower()
+        """Return what a transcript says."""
+        suffix, wanted = path.suffix.lower(), self.options.text_column
+        if suffix == ".eaf":
+            with readable(str(path)):
+                parse = partial(read_elan, path.read_bytes(), wanted)
+        else:
+            reader = partial(read_text_grid, wanted=wanted) if suffix == ".textgrid" else _TEXTS[suffix]
+            parse = partial(reader, read_text(path, self.options.encoding))
         try:
-            if suffix == ".eaf":
-                return read_elan(path.read_bytes(), self.options.text_column)
-            text = read_text(path, self.options.encoding)
-            if suffix == ".textgrid":
-                return read_text_grid(text, self.options.text_column)
-            return _TEXTS[suffix](text)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+            return parse()
         except DataError as error:
-            if str(error).startswith(str(path)):
-                raise
             raise DataError(f"{path} cannot be used: {error}.") from error
 
-    def _recording(self, path: Path, names: tuple[str, ...]) -> _Place | None:
+    def _recording(self, path: Path, names: tuple[str, ...]) -> Path | None:
         """Return the recording of a transcript, by the first of the names that leads to one."""
+        folders = [path.parent, *(path.parent.parent / other for other in _NEIGHBORS)]
         for name in names:
-            folders = [path.parent, *(path.parent.parent / other for other in _NEIGHBORS)]
             found = next((file for folder in folders if (file := find_recording(folder, name))), None)
             if found is None and is_recording(name) and Path(name).is_absolute() and Path(name).is_file():
                 found = Path(name)
-            if found is None:
-                found = self._anywhere(name)
-            if found is not None:
-                found = Path(os.path.normpath(found))
-                inside = self.use(found)
-                stem = split_suffix(inside if found.is_relative_to(self._root) else found.name)[0]
-                return _Place(found, inside, stem)
+            if found := found or self._anywhere(name):
+                return Path(os.path.normpath(found))
         return None
 
     def _anywhere(self, name: str) -> Path | None:
         """Return the one recording of a name in the whole source."""
-        last = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
+        last = composed(name.replace("\\", "/").rpartition("/")[2])
         found = self._by_name.get(last) or self._by_name.get(_without_suffix(last), [])
         folders = {file.rpartition("/")[0] for file in found}
         return find_recording(self._root, _without_suffix(found[0])) if len(folders) == 1 else None
 
 
 class TimedTranscriptFolder(TimedTranscript):
-    """See the module: a folder of transcripts."""
-
-    kind = "a folder of such transcripts and their recordings"
+    """A folder of such transcripts and their recordings."""
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        """See :meth:`Source.matches`."""
         names = list(islice(walk(path), LOOKED_AT)) if path.is_dir() else []
         if not any(map(is_recording, names)):
             return False
-        timed = [name for name in names if split_suffix(name)[1] in _ORDER[:-1] and is_transcript(path / name)]
-        if timed:
+        if any(split_suffix(name)[1] in _ORDER[:-1] and is_transcript(path / name) for name in names):
             return not has_own_texts(path) and not _has_a_list(path)
         stems = {_without_suffix(name) for name in names if is_recording(name)}
         texts = [path / name for name in names if split_suffix(name)[1] == ".txt" and _without_suffix(name) in stems]
         return bool(texts) and all(map(is_labels, texts)) and not _has_a_list(path)
 
-    def entries(self) -> Iterator[SourceItem | Rejection]:
+    def entries(self) -> Iterator[Entry]:
         """See :meth:`Layout.entries`; a transcript that cannot be read is a rejection."""
         transcripts, self._by_name = [], {}
         for name in walk(self._root):
             if is_recording(name):
-                last = unicodedata.normalize("NFC", name.rpartition("/")[2])
+                last = composed(name.rpartition("/")[2])
                 for key in (last, _without_suffix(last)):
                     self._by_name.setdefault(key, []).append(name)
             elif split_suffix(name)[1] in _ORDER and is_transcript(self._root / name):
                 transcripts.append(name)
         taken: dict[str, str] = {}
         for name in sorted(transcripts, key=lambda name: (_ORDER.index(split_suffix(name)[1]), name)):
-            stem = _stem(self._root / name)[0]
-            key = f"{name.rpartition('/')[0]}/{stem}"
+            path = self._root / name
+            key = f"{name.rpartition('/')[0]}/{_stem(path)[0]}"
             if key in taken:
                 detail = f"The transcript {name} was not read: {taken[key]} is of the same recording."
-                yield Rejection(name, name, Reason.DUPLICATE_ID, detail)
+                yield Rejection(name, name, RejectReason.DUPLICATE_ID, detail)
                 continue
             taken[key] = name
             try:
-                yield from self._of_transcript(self._root / name)
+                yield from self._of_transcript(path)
             except DataError as error:
-                yield Rejection(name, name, Reason.BAD_ROW, str(error).replace(f"{self._root}{os.sep}", ""))
-                if found := find_recording((self._root / name).parent, (self._root / name).stem):
+                yield bad_row(name, str(error).replace(f"{self._root}{os.sep}", ""))
+                if found := find_recording(path.parent, path.stem):
                     self.use(found)  # it is rejected already, with its transcript
 
 

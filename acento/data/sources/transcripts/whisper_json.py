@@ -4,13 +4,12 @@
 whisper.cpp's ``transcription`` with ``offsets`` in milliseconds. The language is the file's.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Reason
-from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable, checked
+from acento.data.sources.tables.text_lines import json_object
+from acento.data.sources.transcripts.segments import Segment, TimedSegment, TranscriptFile, Unusable, checked
 
 _LARGEST = 256 << 20
 
@@ -22,12 +21,9 @@ def is_whisper_json(path: Path) -> bool:
             head = file.read(1 << 16)
         if not head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") or b'"audio_filepath"' in head:
             return False
-        if path.stat().st_size > _LARGEST:
-            return False
-        body = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        return path.stat().st_size <= _LARGEST and _listed(json_object(path.read_bytes())) is not None
+    except (OSError, ValueError):
         return False
-    return isinstance(body, dict) and _listed(body) is not None
 
 
 def read_whisper_json(text: str) -> TranscriptFile:
@@ -37,17 +33,15 @@ def read_whisper_json(text: str) -> TranscriptFile:
         DataError: it is no such JSON.
     """
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        body = json_object(text)
+    except ValueError as error:
         raise DataError(f"it is no JSON ({error})") from error
-    listed = _listed(body) if isinstance(body, dict) else None
+    listed = _listed(body)
     if listed is None:
         raise DataError("it has no list of segments")
     language = body.get("language") or (body.get("result") or {}).get("language")
-    return TranscriptFile(
-        [_segment(segment, number) for number, segment in enumerate(listed, start=1)],
-        language=language if isinstance(language, str) else None,
-    )
+    segments = [_segment(segment, number) for number, segment in enumerate(listed, start=1)]
+    return TranscriptFile(segments, language=language if isinstance(language, str) else None)
 
 
 def _listed(body: dict[str, Any]) -> list[Any] | None:
@@ -58,18 +52,17 @@ def _listed(body: dict[str, Any]) -> list[Any] | None:
     return None
 
 
-def _segment(segment: dict[str, Any], number: int) -> TimedSegment | Unusable:
-    offsets = segment.get("offsets")
+def _segment(segment: dict[str, Any], number: int) -> Segment:
+    offsets, text, speaker = segment.get("offsets"), segment.get("text"), segment.get("speaker")
     try:
         if isinstance(offsets, dict):
             start, end = float(offsets["from"]) / 1000, float(offsets["to"]) / 1000
         else:
             start, end = float(segment["start"]), float(segment["end"])
-        text = segment["text"]
         if not isinstance(text, str):
             raise TypeError
     except (KeyError, TypeError, ValueError, OverflowError):
-        detail = f"Segment {number} should have start and end in seconds, and a text."
-        return Unusable(number, Reason.BAD_ROW, detail)
-    speaker = segment["speaker"] if isinstance(segment.get("speaker"), str) else None
-    return checked(TimedSegment(start, end, " ".join(text.split()), number, speaker))
+        return Unusable(number, f"Segment {number} should have start and end in seconds, and a text.")
+    return checked(
+        TimedSegment(start, end, " ".join(text.split()), number, speaker if isinstance(speaker, str) else None)
+    )

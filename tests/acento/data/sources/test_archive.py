@@ -18,7 +18,7 @@ from recordings import put
 
 from acento.core.errors import AcentoError, DataError
 from acento.core.store import LocalStore
-from acento.data.sources import Reason, Rejection, SourceItem, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, open_source
 from acento.data.sources.archives import archive
 from acento.data.staging import stage
 
@@ -151,7 +151,7 @@ def test_names_that_lead_out_are_rejected_one_by_one_and_the_rest_goes_on(tmp_pa
     before = {file for file in tmp_path.rglob("*") if file.is_file()}
     items, rejected = read(path)
     assert set(items) == {"good"}
-    assert rejected == {(name, Reason.UNSAFE_PATH) for name in UNSAFE}
+    assert rejected == {(name, RejectReason.UNSAFE_PATH) for name in UNSAFE}
     assert {file for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
@@ -166,7 +166,7 @@ def test_links_and_devices_of_a_tar_are_rejected_one_by_one(tmp_path):
     }
     items, rejected = read(pack(tmp_path / "x.tar", [*pair("good"), *kinds.items()]))
     assert set(items) == {"good"}
-    assert rejected == {(name, Reason.UNSAFE_PATH) for name in kinds}
+    assert rejected == {(name, RejectReason.UNSAFE_PATH) for name in kinds}
 
 
 def test_a_file_behind_a_linked_folder_stays_inside(tmp_path):
@@ -175,7 +175,7 @@ def test_a_file_behind_a_linked_folder_stays_inside(tmp_path):
     link = ("way", special(tarfile.SYMTYPE, str(outside)))
     items, rejected = read(pack(tmp_path / "x.tar", [link, *pair("way/a"), *pair("b")]))
     assert set(items) == {"way/a", "b"}
-    assert rejected == {("way", Reason.UNSAFE_PATH)}
+    assert rejected == {("way", RejectReason.UNSAFE_PATH)}
     assert not list(outside.iterdir())
 
 
@@ -184,7 +184,7 @@ def test_links_of_a_zip_are_rejected(tmp_path):
     info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
     items, rejected = read(pack(tmp_path / "x.zip", [(info, b"/etc/passwd"), *pair("good")]))
     assert set(items) == {"good"}
-    assert rejected == {("link.wav", Reason.UNSAFE_PATH)}
+    assert rejected == {("link.wav", RejectReason.UNSAFE_PATH)}
 
 
 def test_a_list_inside_cannot_name_a_file_outside(tmp_path):
@@ -193,7 +193,7 @@ def test_a_list_inside_cannot_name_a_file_outside(tmp_path):
     rows = f"path,text\n{secret},Hola.\n../../secret.wav,Hola.\na.wav,Hola.\n".encode()
     items, rejected = read(pack(tmp_path / "x.zip", [("list.csv", rows), ("a.wav", AUDIO)]))
     assert set(items) == {"a"}
-    assert (str(secret.with_suffix("")).lstrip("/"), Reason.UNSAFE_PATH) in rejected
+    assert (str(secret.with_suffix("")).lstrip("/"), RejectReason.UNSAFE_PATH) in rejected
     assert len(rejected) == 2
 
 
@@ -208,7 +208,7 @@ def test_a_member_that_is_there_twice_is_taken_once(tmp_path):
         path = pack(tmp_path / "x.zip", [*pair("a"), *pair("a", "another")])
     items, rejected = read(path)
     assert {(uid, item.text) for uid, item in items.items()} == {("a", "Hola.")}
-    assert rejected == {("a.wav", Reason.DUPLICATE_ID), ("a.txt", Reason.DUPLICATE_ID)}
+    assert rejected == {("a.wav", RejectReason.DUPLICATE_ID), ("a.txt", RejectReason.DUPLICATE_ID)}
 
 
 @pytest.mark.parametrize("suffix", ["tar", "zip"])
@@ -223,7 +223,7 @@ def test_a_name_that_no_file_can_have_is_rejected(tmp_path):
     long = f"{'x' * 300}.wav"
     items, rejected = read(pack(tmp_path / "x.tar", [(long, AUDIO), *pair("a"), ("a.wav/b.wav", AUDIO)]))
     assert set(items) == {"a"}
-    assert (long, Reason.UNSAFE_PATH) in rejected
+    assert (long, RejectReason.UNSAFE_PATH) in rejected
     assert len(rejected) == 2
 
 
@@ -283,7 +283,7 @@ def test_a_damaged_member_of_a_zip_is_rejected_and_its_neighbors_are_not(tmp_pat
     path.write_bytes(data)
     items, rejected = read(path)
     assert set(items) == {"a", "c"}
-    assert rejected == {("b.wav", Reason.UNREADABLE)}
+    assert rejected == {("b.wav", RejectReason.UNREADABLE)}
 
 
 def test_bytes_flipped_anywhere_never_crash(tmp_path):
@@ -339,7 +339,7 @@ def test_a_zip_that_lies_about_sizes_writes_no_more_than_it_declares(tmp_path):
     data = path.read_bytes().replace(struct.pack("<L", 100_000), struct.pack("<L", 10))
     path.write_bytes(data)
     items, rejected = read(path)
-    assert (set(items), rejected) == ({"good"}, {("a.wav", Reason.UNREADABLE)})
+    assert (set(items), rejected) == ({"good"}, {("a.wav", RejectReason.UNREADABLE)})
 
 
 def test_a_tar_header_that_claims_to_be_huge_is_not_read_into_memory(tmp_path):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from acento.core.errors import DataError
-from acento.data.sources import Reason, Rejection, SourceItem, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, open_source
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def test_a_byte_order_mark_is_no_text(folder):
 
 def test_a_text_that_is_not_utf_8_is_a_bad_row(folder):
     put(folder, a_wav="audio", a_txt="señor".encode("latin-1"))
-    assert read(folder) == ({}, {("a", Reason.BAD_ROW)})
+    assert read(folder) == ({}, {("a", RejectReason.BAD_ROW)})
 
 
 def test_a_recording_without_text_and_a_text_without_recording_are_rejected(folder):
     put(folder, a_wav="audio", b_txt="Hola.", c_wav="audio", c_txt=" \n")
-    reasons = {("a", Reason.NO_TRANSCRIPT), ("b", Reason.NO_AUDIO), ("c", Reason.NO_TRANSCRIPT)}
+    reasons = {("a", RejectReason.NO_TRANSCRIPT), ("b", RejectReason.NO_AUDIO), ("c", RejectReason.NO_TRANSCRIPT)}
     assert read(folder) == ({}, reasons)
 
 
@@ -90,7 +90,7 @@ def test_csv_files_decide_splits_texts_and_facts(folder):
     assert (items["c"].text, items["c"].split) == ("Sola.", None), (
         "named in no CSV: its own text, its split by the rule"
     )
-    assert rejected == {("d", Reason.NO_TRANSCRIPT)}
+    assert rejected == {("d", RejectReason.NO_TRANSCRIPT)}
 
 
 def test_csv_rows_that_cannot_be_used_are_rejected_one_by_one(folder):
@@ -103,13 +103,13 @@ def test_csv_rows_that_cannot_be_used_are_rejected_one_by_one(folder):
     items, rejected = read(folder)
     assert set(items) == {"a"}
     assert rejected == {
-        ("b", Reason.NO_AUDIO),
-        ("c", Reason.BAD_ROW),
-        ("train_files.csv:5", Reason.BAD_ROW),
-        ("d", Reason.BAD_ROW),
-        ("e", Reason.NO_TRANSCRIPT),
-        ("f", Reason.NO_AUDIO),
-        ("g", Reason.BAD_ROW),
+        ("b", RejectReason.NO_AUDIO),
+        ("c", RejectReason.BAD_ROW),
+        ("train_files.csv:5", RejectReason.BAD_ROW),
+        ("d", RejectReason.BAD_ROW),
+        ("e", RejectReason.NO_TRANSCRIPT),
+        ("f", RejectReason.NO_AUDIO),
+        ("g", RejectReason.BAD_ROW),
     }
 
 

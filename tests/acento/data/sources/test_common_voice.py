@@ -3,7 +3,7 @@
 import pytest
 
 from acento.core.errors import DataError
-from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, SourceOptions, open_source
 
 HEADER = "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents\tlocale"
 
@@ -95,9 +95,9 @@ def test_rows_that_cannot_be_used_are_rejected_one_by_one(tmp_path):
     items, rejected = read(folder)
     assert set(items) == {"a"}
     assert rejected == {
-        ("gone", Reason.NO_AUDIO),
-        ("mute", Reason.NO_TRANSCRIPT),
-        *((f"train.tsv:{line}", Reason.BAD_ROW) for line in (5, 6, 7, 8)),
+        ("gone", RejectReason.NO_AUDIO),
+        ("mute", RejectReason.NO_TRANSCRIPT),
+        *((f"train.tsv:{line}", RejectReason.BAD_ROW) for line in (5, 6, 7, 8)),
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 from layouts import facts, read, tree
 
 from acento.core.errors import DataError
-from acento.data.sources import Reason
+from acento.data.sources import RejectReason
 
 
 def test_librispeech_has_speakers_and_the_splits_of_its_folders(tmp_path):
@@ -25,9 +25,9 @@ def test_librispeech_has_speakers_and_the_splits_of_its_folders(tmp_path):
     items, rejected = read(tmp_path / "corpus")
     assert facts(items) == {"84-121123-0000": ("GO DO", "train", "84"), "9-8-0000": ("OTHER", "test", "9")}
     assert rejected == [
-        ("84-121123-0001", Reason.NO_TRANSCRIPT),
-        ("84-121123-0002", Reason.NO_AUDIO),
-        (f"{chapter}84-121123-0009", Reason.NO_TRANSCRIPT),
+        ("84-121123-0001", RejectReason.NO_TRANSCRIPT),
+        ("84-121123-0002", RejectReason.NO_AUDIO),
+        (f"{chapter}84-121123-0009", RejectReason.NO_TRANSCRIPT),
     ]
     assert facts(read(tmp_path / "corpus", source_split="test-other")[0]).keys() == {"9-8-0000"}
     assert read(tmp_path / "corpus" / "test-other" / "9")[0]["9-8-0000"].split == "test"
@@ -48,7 +48,7 @@ def test_mls_has_speakers_splits_and_its_language(tmp_path):
     items, rejected = read(tmp_path / "mls_spanish_opus")
     assert facts(items)["99_10_00dev"] == ("era una tarde", "dev", "99")
     assert {item.language for item in items.values()} == {"es"}
-    assert rejected == [("99_10_x", Reason.NO_AUDIO)] * 2
+    assert rejected == [("99_10_x", RejectReason.NO_AUDIO)] * 2
     assert read(tmp_path / "mls_spanish_opus" / "train")[0]["99_10_00train"].split == "train"
 
 
@@ -71,7 +71,7 @@ def test_fleurs_has_the_language_of_its_folder_and_the_text_as_written(tmp_path)
     items, rejected = read(tmp_path / "fleurs")
     assert facts(items) == {"a": ('"Hola", mundo.', "train", None), "c": ("Fin.", "test", None)}
     assert items["a"].language == "es-419"
-    assert rejected == [("b", Reason.NO_TRANSCRIPT), ("gone", Reason.NO_AUDIO)]
+    assert rejected == [("b", RejectReason.NO_TRANSCRIPT), ("gone", RejectReason.NO_AUDIO)]
     assert read(tmp_path / "fleurs", text_column="normalized")[0]["a"].text == "hola mundo"
     with pytest.raises(DataError, match="raw or normalized"):
         read(tmp_path / "fleurs", text_column="other")
@@ -96,9 +96,9 @@ def test_voxpopuli_finds_recordings_anywhere_and_none_is_no_word(tmp_path):
     assert facts(items) == {"u0": ("Hola.", "train", "123"), "u1": ("adiós", "train", None)}
     assert (items["u1"].accent, items["u0"].accent, items["u0"].language) == ("es_cl", None, "es")
     assert rejected == [
-        ("es/2010/u9", Reason.NO_TRANSCRIPT),
-        ("u2", Reason.NO_TRANSCRIPT),
-        ("u3", Reason.NO_AUDIO),
+        ("es/2010/u9", RejectReason.NO_TRANSCRIPT),
+        ("u2", RejectReason.NO_TRANSCRIPT),
+        ("u3", RejectReason.NO_AUDIO),
     ]
 
 
@@ -108,7 +108,7 @@ def test_spontaneous_speech_rejects_answers_that_nobody_transcribed(tmp_path):
     tree(tmp_path / "sps", **{"ss-corpus-es.tsv": header + rows, "audios/s-1.mp3": None, "audios/s-2.mp3": None})
     items, rejected = read(tmp_path / "sps")
     assert facts(items) == {"s-1": ('dijo "hola', "train", "a")}
-    assert rejected == [("s-2", Reason.NO_TRANSCRIPT), ("ss-corpus-es.tsv:4", Reason.BAD_ROW)]
+    assert rejected == [("s-2", RejectReason.NO_TRANSCRIPT), ("ss-corpus-es.tsv:4", RejectReason.BAD_ROW)]
 
 
 def test_timit_texts_lose_their_samples_and_folders_say_split_speaker_and_dialect(tmp_path):
@@ -121,7 +121,7 @@ def test_timit_texts_lose_their_samples_and_folders_say_split_speaker_and_dialec
     items, rejected = read(tmp_path / "timit")
     assert facts(items) == {place: ("She had your", "test", "FCJF0")}
     assert (items[place].accent, items[place].path.name) == ("dr3", "SA1.WAV")
-    assert rejected == [("TRAIN/DR1/MABC0/SI1", Reason.NO_TRANSCRIPT)]
+    assert rejected == [("TRAIN/DR1/MABC0/SI1", RejectReason.NO_TRANSCRIPT)]
     assert read(tmp_path / "timit/TEST/DR3/FCJF0")[0]["SA1"].split == "test"
 
 
@@ -132,7 +132,7 @@ def test_ljspeech_gives_the_text_as_it_is_spoken(tmp_path):
     (tmp_path / "lj/metadata.csv").write_text(with_three)
     items, rejected = read(tmp_path / "lj")
     assert {uid: item.text for uid, item in items.items()} == {"LJ1": "Mister Smith, five cows", "LJ2": 'Say "no'}
-    assert rejected == [("LJ4", Reason.NO_AUDIO), ("wavs/LJ3", Reason.NO_TRANSCRIPT)]
+    assert rejected == [("LJ4", RejectReason.NO_AUDIO), ("wavs/LJ3", RejectReason.NO_TRANSCRIPT)]
     assert read(tmp_path / "lj", text_column="raw")[0]["LJ1"].text == "Mr. Smith, 5 cows"
 
 
@@ -160,7 +160,7 @@ def test_a_list_in_another_encoding_is_read_with_its_name_and_refused_by_line_wi
     folder = tree(
         tmp_path / "f", **{"transcripts.txt": "a uno\nb adiós\n".encode("latin-1"), "a.wav": None, "b.wav": None}
     )
-    assert read(folder)[1] == [("b", Reason.NO_TRANSCRIPT), ("transcripts.txt:2", Reason.BAD_ROW)]
+    assert read(folder)[1] == [("b", RejectReason.NO_TRANSCRIPT), ("transcripts.txt:2", RejectReason.BAD_ROW)]
     assert read(folder, encoding="latin-1")[0]["b"].text == "adiós"
 
 

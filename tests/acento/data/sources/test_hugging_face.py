@@ -18,7 +18,7 @@ from acento.core.errors import DataError, TransientError
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.data.dataset import read_clips, read_rejected
-from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, SourceOptions, open_source
 from acento.data.staging import StageResult, stage
 
 ID = "owner/clips"
@@ -241,10 +241,10 @@ def test_an_audio_folder_with_metadata_is_read(hub: Hub, tmp_path: Path, where: 
         ("train/x/c", "Si.", "train", None),
     }
     assert {(r.source, r.reason) for r in rejected.values()} == {
-        ("test:3", Reason.NO_AUDIO),
-        ("train:2", Reason.BAD_ROW),
-        ("train:3", Reason.NO_AUDIO),
-        *([("d.flac", Reason.NO_TRANSCRIPT)] if where == "folder" else []),
+        ("test:3", RejectReason.NO_AUDIO),
+        ("train:2", RejectReason.BAD_ROW),
+        ("train:3", RejectReason.NO_AUDIO),
+        *([("d.flac", RejectReason.NO_TRANSCRIPT)] if where == "folder" else []),
     }
 
 
@@ -255,7 +255,7 @@ def test_recordings_beside_a_table_on_the_hub_are_fetched(hub: Hub) -> None:
     hub.repo(f"datasets/{ID}", {"train.csv": table, "clips/a.flac": flac(1)})
     items, rejected = read(ID)
     assert {uid: item.text for uid, item in items.items()} == {"clips/a": "Hola."}
-    assert {r.reason for r in rejected.values()} == {Reason.NO_AUDIO}
+    assert {r.reason for r in rejected.values()} == {RejectReason.NO_AUDIO}
     assert len(rejected) == 4
 
 
@@ -293,7 +293,7 @@ def test_a_row_names_no_file_outside_of_the_data_set(hub: Hub, tmp_path: Path) -
     hub.repo(f"datasets/{ID}", {"train.parquet": parquet(*rows)})
     with open_source(ID) as source:
         reasons = [entry.reason for entry in source.items() if isinstance(entry, Rejection)]
-    assert reasons == [Reason.NO_AUDIO] * len(paths)
+    assert reasons == [RejectReason.NO_AUDIO] * len(paths)
 
 
 def test_a_hub_that_falters_while_rows_are_streamed_is_asked_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

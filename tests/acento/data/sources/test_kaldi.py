@@ -4,8 +4,8 @@ import soundfile
 from layouts import facts, read, tree
 from recordings import RATE, noise
 
-from acento.data.sources import Reason, SourceOptions, open_source
-from acento.data.sources.layouts.kaldi_pipes import Pipes
+from acento.data.sources import RejectReason, SourceOptions, open_source
+from acento.data.sources.layouts.kaldi_pipes import run_command
 from acento.data.staging import stage
 
 
@@ -37,13 +37,13 @@ def test_segments_texts_speakers_and_languages_are_read_and_what_lacks_is_named(
     assert (a1.start_s, a1.length_s, a1.language, a1.origin) == (0.0, 1.2, "es", "wav/rec 1.wav#t=0,1.2")
     assert (a2.start_s, a2.length_s) == (1.2, None)
     assert rejected == [
-        ("b-1", Reason.NO_AUDIO),
-        ("c-1", Reason.NO_AUDIO),
-        ("d-1", Reason.BAD_ROW),
-        ("e-1", Reason.NO_TRANSCRIPT),
-        ("f-1", Reason.NO_AUDIO),
-        ("rec2", Reason.NO_TRANSCRIPT),
-        ("rec4", Reason.BAD_ROW),
+        ("b-1", RejectReason.NO_AUDIO),
+        ("c-1", RejectReason.NO_AUDIO),
+        ("d-1", RejectReason.BAD_ROW),
+        ("e-1", RejectReason.NO_TRANSCRIPT),
+        ("f-1", RejectReason.NO_AUDIO),
+        ("rec2", RejectReason.NO_TRANSCRIPT),
+        ("rec4", RejectReason.BAD_ROW),
     ]
 
 
@@ -55,7 +55,7 @@ def test_directories_are_splits_and_an_utterance_of_test_is_never_trained_on(tmp
     tree(tmp_path / "s5", **{"audio/u1.wav": None, "audio/u2.wav": None})
     items, rejected = read(tmp_path / "s5")
     assert facts(items) == {"u1": ("hola", "test", None), "u2": ("adiós", "train", None)}
-    assert rejected == [("u1", Reason.DUPLICATE_ID)]
+    assert rejected == [("u1", RejectReason.DUPLICATE_ID)]
     assert set(read(tmp_path / "s5" / "data" / "train_all")[0]) == {"u1", "u2"}
 
 
@@ -77,7 +77,7 @@ def test_a_command_is_refused_by_a_sentence_that_says_how_to_allow_it(tmp_path):
     piped(tmp_path / "k", f"touch {tmp_path}/ran; cat a.wav")
     with open_source(str(tmp_path / "k")) as source:
         (entry,) = source.items()
-    assert entry.reason is Reason.NO_AUDIO
+    assert entry.reason is RejectReason.NO_AUDIO
     assert "--allow-pipes" in entry.detail
     assert not (tmp_path / "ran").exists()
 
@@ -91,9 +91,9 @@ def test_an_allowed_command_is_run_where_its_paths_are_and_staged(tmp_path, stor
 
 
 def test_commands_that_fail_hang_or_say_nothing_are_rejected_with_the_reason(tmp_path):
-    with Pipes(time_limit_s=0.3) as pipes:
-        results = [pipes.run("r", command, tmp_path) for command in ("ls gone | cat", "sleep 9", "true")]
-    assert [reason for reason, _ in results] == [Reason.UNREADABLE, Reason.UNREADABLE, Reason.EMPTY]
+    commands = ("ls gone | cat", "sleep 9", "true")
+    results = [run_command("r", command, tmp_path, tmp_path / "out.wav", 0.3) for command in commands]
+    assert [reason for reason, _ in results] == [RejectReason.UNREADABLE, RejectReason.UNREADABLE, RejectReason.EMPTY]
     assert "failed with exit code" in results[0][1]
     assert "has not ended after 0.3 s" in results[1][1]
 
@@ -102,5 +102,4 @@ def test_a_wav_from_a_pipe_gets_its_true_length_into_its_header(tmp_path):
     data = bytearray(wav(tmp_path / "a.wav").read_bytes())
     data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
     (tmp_path / "p.wav").write_bytes(data)
-    with Pipes() as pipes:
-        assert soundfile.info(pipes.run("r", "cat p.wav", tmp_path)).duration == 1.0
+    assert soundfile.info(run_command("r", "cat p.wav", tmp_path, tmp_path / "out.wav")).duration == 1.0

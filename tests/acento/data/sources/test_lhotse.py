@@ -9,7 +9,7 @@ from layouts import read, tree
 from acento.core.errors import DataError, InputError
 from acento.data.dataset import read_clips
 from acento.data.export import export_lhotse
-from acento.data.sources import Reason
+from acento.data.sources import RejectReason
 from acento.data.staging import stage
 
 
@@ -66,9 +66,9 @@ def test_what_is_no_stretch_of_a_file_is_rejected_by_its_id(tmp_path):
     items, rejected = read(tree(tmp_path / "f", **{"cuts.jsonl.gz": cuts, "audio/r.wav": None}))
     assert not items
     assert dict(rejected) == {
-        **dict.fromkeys(["mixed", "url", "command", "faster", "before", "cuts.jsonl.gz:9"], Reason.BAD_ROW),
-        **dict.fromkeys(["silent", "textless"], Reason.NO_TRANSCRIPT),
-        "gone": Reason.NO_AUDIO,
+        **dict.fromkeys(["mixed", "url", "command", "faster", "before", "cuts.jsonl.gz:9"], RejectReason.BAD_ROW),
+        **dict.fromkeys(["silent", "textless"], RejectReason.NO_TRANSCRIPT),
+        "gone": RejectReason.NO_AUDIO,
     }
 
 
@@ -81,7 +81,7 @@ def test_recordings_and_supervisions_belong_together_by_their_names(tmp_path):
     for where in (folder, *(folder / name for name in files)):
         items, rejected = read(where)
         assert {uid: item.split for uid, item in items.items()} == {"s1": "dev"}
-        assert rejected == [("s2", Reason.NO_AUDIO), ("unused", Reason.NO_TRANSCRIPT)]
+        assert rejected == [("s2", RejectReason.NO_AUDIO), ("unused", RejectReason.NO_TRANSCRIPT)]
 
 
 def test_a_manifest_that_is_cut_short_is_a_sentence(tmp_path):

@@ -18,7 +18,7 @@ from recordings import noise, put
 from acento.core.errors import DataError, InputError
 from acento.core.store import LocalStore
 from acento.data.dataset import read_clips, read_rejected
-from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, SourceOptions, open_source
 from acento.data.staging import stage
 
 NAMES = ["a", "b", "c", "d"]
@@ -35,7 +35,7 @@ def read(path, **options):
     source = open_source(str(path), SourceOptions(**options))
     entries = list(source.items())
     items = {entry.id: entry for entry in entries if isinstance(entry, SourceItem)}
-    return items, [entry for entry in entries if isinstance(entry, Rejection)], list(source.notes())
+    return items, [entry for entry in entries if isinstance(entry, Rejection)], list(source.notes)
 
 
 def staged(tmp_path, source, name="x", **options):
@@ -59,7 +59,7 @@ def test_a_damaged_row_costs_itself_only_in_every_reader(folder, list_name, bad,
     (folder / list_name).write_text(f"uid,file_name,text\n{bad}\nb,b.wav,dos\nc,c.wav,tres\n")
     items, rejected, _ = read(folder / list_name if list_name == "list.csv" else folder)
     assert {uid: item.text for uid, item in items.items()} == {"b": "dos", "c": "tres"}
-    (row,) = [row for row in rejected if row.reason is Reason.BAD_ROW]
+    (row,) = [row for row in rejected if row.reason is RejectReason.BAD_ROW]
     assert re.search(says, row.detail)
 
 
@@ -75,7 +75,7 @@ def test_a_recording_of_a_refused_row_is_not_taken_with_another_text(folder):
     (folder / "a.txt").write_text("hola")
     items, rejected, _ = read(folder)
     assert not items
-    assert [row.reason for row in rejected].count(Reason.BAD_ROW) == 1
+    assert [row.reason for row in rejected].count(RejectReason.BAD_ROW) == 1
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_missing_values_are_no_words_but_words_are(folder):
     (folder / "list.json").write_text("\n".join(lines))
     items, rejected, _ = read(folder / "list.json")
     assert items["b"].speaker is None
-    assert [row.reason for row in rejected] == [Reason.NO_TRANSCRIPT]
+    assert [row.reason for row in rejected] == [RejectReason.NO_TRANSCRIPT]
 
 
 @pytest.mark.parametrize(("on_disk", "in_list"), [("NFC", "NFD"), ("NFD", "NFC")])
@@ -218,7 +218,7 @@ def test_of_two_recordings_of_one_name_that_without_loss_is_kept(folder):
     (folder / "z.txt").write_text("hola")
     items, rejected, _ = read(folder)
     assert items["z"].origin == "z.flac"
-    assert ("z.mp3", Reason.DUPLICATE_ID) in {(row.source, row.reason) for row in rejected}
+    assert ("z.mp3", RejectReason.DUPLICATE_ID) in {(row.source, row.reason) for row in rejected}
 
 
 def test_a_folder_with_a_list_uses_it_and_takes_the_rest_with_its_texts(folder):
@@ -227,8 +227,8 @@ def test_a_folder_with_a_list_uses_it_and_takes_the_rest_with_its_texts(folder):
     items, rejected, _ = read(folder)
     assert {uid: item.text for uid, item in items.items()} == {"a": "uno", "b": "dos"}
     assert {(row.source, row.reason) for row in rejected} == {
-        ("c.wav", Reason.NO_TRANSCRIPT),
-        ("d.wav", Reason.NO_TRANSCRIPT),
+        ("c.wav", RejectReason.NO_TRANSCRIPT),
+        ("d.wav", RejectReason.NO_TRANSCRIPT),
     }
 
 
@@ -339,7 +339,7 @@ def test_any_table_that_is_written_is_read_back(folder, texts, delimiter, quote)
     missing = {"", "nan", "NaN", "NAN", "NA", "N/A", "#N/A", "<NA>", "None", "NULL"}
     wanted = {name: text.strip() for name, text in zip(NAMES, texts, strict=True) if text.strip() not in missing}
     assert {uid: item.text for uid, item in items.items()} == wanted
-    assert {row.reason for row in rejected} <= {Reason.NO_TRANSCRIPT}
+    assert {row.reason for row in rejected} <= {RejectReason.NO_TRANSCRIPT}
 
 
 LINES = {"ana": "hola, po", "beto": 'dijo "sí"', "carla": "uno\ndos", "diego": "chao"}
@@ -440,4 +440,4 @@ def test_a_table_without_any_text_is_still_read_by_its_header(folder):
     (folder / "list.csv").write_bytes(b"path\ttext\r\n" + b"".join(b"%s.wav\t\r\n" % name.encode() for name in NAMES))
     items, rejected, _ = read(folder / "list.csv")
     assert not items
-    assert [row.reason for row in rejected] == [Reason.NO_TRANSCRIPT] * len(NAMES)
+    assert [row.reason for row in rejected] == [RejectReason.NO_TRANSCRIPT] * len(NAMES)

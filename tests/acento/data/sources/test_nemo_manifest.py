@@ -5,7 +5,7 @@ import json
 import pytest
 
 from acento.core.errors import DataError
-from acento.data.sources import Reason, Rejection, SourceItem, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, open_source
 
 
 def read(folder, *lines):
@@ -76,13 +76,17 @@ def test_a_line_that_cannot_be_used_is_a_bad_row_with_its_number(folder, line):
     good, bad, another = read(folder, A, line, A)
     assert good == another
     assert isinstance(bad, Rejection)
-    assert (bad.reason, bad.id, bad.source) == (Reason.BAD_ROW, "list.jsonl:2", "list.jsonl:2")
+    assert (bad.reason, bad.id, bad.source) == (RejectReason.BAD_ROW, "list.jsonl:2", "list.jsonl:2")
     assert "Line 2" in bad.detail
 
 
 def test_a_missing_file_and_a_missing_text_have_their_reasons(folder):
     entries = read(folder, {**A, "audio_filepath": "b.wav"}, {**A, "text": " "}, {"audio_filepath": "wavs/a.wav"})
-    assert [entry.reason for entry in entries] == [Reason.NO_AUDIO, Reason.NO_TRANSCRIPT, Reason.NO_TRANSCRIPT]
+    assert [entry.reason for entry in entries] == [
+        RejectReason.NO_AUDIO,
+        RejectReason.NO_TRANSCRIPT,
+        RejectReason.NO_TRANSCRIPT,
+    ]
 
 
 def test_blank_lines_and_a_byte_order_mark_are_nothing(folder):

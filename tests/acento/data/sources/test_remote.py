@@ -14,7 +14,7 @@ from recordings import put
 
 from acento.core.errors import DataError, TransientError, may_pass
 from acento.core.store import LocalStore
-from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, SourceOptions, open_source
 from acento.data.sources.archives import download
 from acento.data.staging import stage
 
@@ -164,11 +164,11 @@ def test_a_table_takes_its_options_and_rejects_rows_one_by_one(web):
     items, rejected = read(f"{web.url}/x.csv", audio_column="p", text_column="t")
     assert set(items) == {"a"}
     assert {uid: entry.reason for uid, entry in rejected.items()} == {
-        "gone": Reason.NO_AUDIO,
-        "status403": Reason.NO_AUDIO,
-        "../../out": Reason.NO_AUDIO,
-        "etc/hosts": Reason.UNSAFE_PATH,
-        "x.csv:7": Reason.BAD_ROW,
+        "gone": RejectReason.NO_AUDIO,
+        "status403": RejectReason.NO_AUDIO,
+        "../../out": RejectReason.NO_AUDIO,
+        "etc/hosts": RejectReason.UNSAFE_PATH,
+        "x.csv:7": RejectReason.BAD_ROW,
     }
     assert rejected["gone"].detail == f"There is nothing at {web.url}/gone.wav."
     assert "may not be read (HTTP 403)" in rejected["status403"].detail
@@ -184,7 +184,7 @@ def test_a_prefix_of_a_bucket_is_a_folder(bucket):
     for where in ("s3://clips/set", "s3://clips/set/"):
         items, rejected = read(where)
         assert set(items) == {"a", "anna/b", "ñandú 1"}
-        assert {uid: entry.reason for uid, entry in rejected.items()} == {"../evil.wav": Reason.UNSAFE_PATH}
+        assert {uid: entry.reason for uid, entry in rejected.items()} == {"../evil.wav": RejectReason.UNSAFE_PATH}
 
 
 def test_a_prefix_may_hold_common_voice(bucket):

@@ -5,7 +5,7 @@ from recordings import put
 
 from acento.core.errors import DataError
 from acento.core.store import LocalStore
-from acento.data.sources import Reason, Rejection, SourceItem, SourceOptions, open_source
+from acento.data.sources import Rejection, RejectReason, SourceItem, SourceOptions, open_source
 from acento.data.staging import stage
 
 
@@ -111,13 +111,13 @@ def test_rows_that_cannot_be_used_are_rejected_one_by_one(folder):
     entries = read(folder, table)
     assert texts(entries) == {"wavs/a": "Hola."}
     assert [(entry.id, entry.reason) for entry in entries[1:]] == [
-        ("list.csv:3", Reason.BAD_ROW),
-        ("wavs/x", Reason.NO_AUDIO),
-        ("list.csv:5", Reason.BAD_ROW),
-        ("wavs/b", Reason.NO_TRANSCRIPT),
-        ("list.csv:7", Reason.BAD_ROW),
-        ("wavs/c", Reason.BAD_ROW),
-        ("wavs/b", Reason.NO_TRANSCRIPT),
+        ("list.csv:3", RejectReason.BAD_ROW),
+        ("wavs/x", RejectReason.NO_AUDIO),
+        ("list.csv:5", RejectReason.BAD_ROW),
+        ("wavs/b", RejectReason.NO_TRANSCRIPT),
+        ("list.csv:7", RejectReason.BAD_ROW),
+        ("wavs/c", RejectReason.BAD_ROW),
+        ("wavs/b", RejectReason.NO_TRANSCRIPT),
     ]
     assert "4 values for 3 columns" in entries[1].detail
     assert "not UTF-8" in entries[5].detail
@@ -126,7 +126,7 @@ def test_rows_that_cannot_be_used_are_rejected_one_by_one(folder):
 def test_a_value_that_is_far_too_long_costs_one_row(folder):
     entries = read(folder, f"path,text\nwavs/a.wav,{'x' * 200_000}\nwavs/b.wav,Hola.\n")
     assert texts(entries) == {"wavs/b": "Hola."}
-    assert reasons(entries) == {("list.csv:2", Reason.BAD_ROW)}
+    assert reasons(entries) == {("list.csv:2", RejectReason.BAD_ROW)}
 
 
 def test_all_bad_rows_and_no_rows_are_one_sentence_of_staging(folder):

@@ -12,12 +12,11 @@ from praatio import textgrid
 from recordings import RATE, noise
 
 from acento.core.errors import DataError
-from acento.data.sources import Reason, SourceOptions, open_source
-from acento.data.sources.transcripts.elan import read_elan
+from acento.data.sources import RejectReason, SourceOptions, open_source
+from acento.data.sources.transcripts.annotations import read_elan, read_text_grid
+from acento.data.sources.transcripts.nist import read_stm
 from acento.data.sources.transcripts.segments import TimedSegment
-from acento.data.sources.transcripts.stm import read_stm
 from acento.data.sources.transcripts.subtitles import read_subtitles
-from acento.data.sources.transcripts.text_grid import read_text_grid
 
 SRT = "1\n00:00:00,000 --> 00:00:01,200\n<i>hola</i>\n\n2\n00:00:01,200 --> 00:00:02,400\n{\\an8}- adiós\n"
 
@@ -47,23 +46,23 @@ def test_cues_without_words_or_times_are_rejected_by_their_lines(tmp_path):
     assert segments(items) == {"talk/Ana#t=0,1": ("Hola ya", "Ana", 0, 1)}
     assert items["talk/Ana#t=0,1"].language == "es"
     assert rejected == [
-        ("talk.es.vtt:11", Reason.BAD_ROW),
-        ("talk.es.vtt:14", Reason.BAD_ROW),
-        ("talk.es.vtt:17", Reason.NO_TRANSCRIPT),
-        ("talk.es.vtt:8", Reason.NO_TRANSCRIPT),
+        ("talk.es.vtt:11", RejectReason.BAD_ROW),
+        ("talk.es.vtt:14", RejectReason.BAD_ROW),
+        ("talk.es.vtt:17", RejectReason.NO_TRANSCRIPT),
+        ("talk.es.vtt:8", RejectReason.NO_TRANSCRIPT),
     ]
 
 
 def test_without_its_recording_every_segment_is_rejected(tmp_path):
     tree(tmp_path, **{"talk.srt": SRT})
-    assert [reason for _, reason in read(tmp_path / "talk.srt")[1]] == [Reason.NO_AUDIO] * 2
+    assert [reason for _, reason in read(tmp_path / "talk.srt")[1]] == [RejectReason.NO_AUDIO] * 2
 
 
 def test_of_two_transcripts_of_a_recording_one_is_read_and_other_recordings_are_named(tmp_path):
     folder = tree(tmp_path / "f", **{"a.srt": SRT, "a.vtt": SRT, "a.wav": None, "b.wav": None})
     items, rejected = read(folder)
     assert len(items) == 2
-    assert rejected == [("a.srt", Reason.DUPLICATE_ID), ("b", Reason.NO_TRANSCRIPT)]
+    assert rejected == [("a.srt", RejectReason.DUPLICATE_ID), ("b", RejectReason.NO_TRANSCRIPT)]
 
 
 def test_stm_names_speakers_recordings_and_what_is_not_scored(tmp_path):
@@ -74,7 +73,7 @@ def test_stm_names_speakers_recordings_and_what_is_not_scored(tmp_path):
         items, rejected = read(where)
         assert segments(items) == {f"{stem}/ana#t=0,1.2": ("hola eh", "ana", 0, 1.2)}
         assert sorted(reason for _, reason in rejected) == sorted(
-            [Reason.NO_TRANSCRIPT, Reason.NO_TRANSCRIPT, Reason.BAD_ROW, Reason.NO_AUDIO]
+            [RejectReason.NO_TRANSCRIPT, RejectReason.NO_TRANSCRIPT, RejectReason.BAD_ROW, RejectReason.NO_AUDIO]
         )
 
 
@@ -97,7 +96,7 @@ def test_json_of_whisper_is_told_from_a_manifest(tmp_path):
     folder = talk(tmp_path / "f", "talk.json", json.dumps(body))
     items, rejected = read(folder / "talk.json")
     assert segments(items) == {"talk/S1#t=0,1.5": ("Hola.", "S1", 0, 1.5)}
-    assert rejected == [("talk.json:2", Reason.BAD_ROW)]
+    assert rejected == [("talk.json:2", RejectReason.BAD_ROW)]
     (folder / "m.json").write_text('{"audio_filepath": "talk.wav", "text": "a", "segments": []}\n')
     assert set(read(folder / "m.json")[0]) == {"talk"}
 
@@ -144,7 +143,7 @@ def test_elan_tiers_are_speakers_and_translations_are_not(tmp_path):
     folder = tree(tmp_path / "f", **{"talk.eaf": data, "rec 1.wav": None})
     with open_source(str(folder)) as source:
         list(source.items())
-        assert list(source.notes()) == ["talk.eaf: Of the tiers 'A', 'B' were taken, and not 'en'."]
+        assert list(source.notes) == ["talk.eaf: Of the tiers 'A', 'B' were taken, and not 'en'."]
     items, rejected = read(folder)
     assert segments(items) == {
         "rec 1/A#t=0,1.2": ("hola", "A", 0, 1.2),
@@ -152,7 +151,7 @@ def test_elan_tiers_are_speakers_and_translations_are_not(tmp_path):
         "rec 1/A#t=2.1,3": ("dos", "A", 2.1, 0.9),
         "rec 1/Leo#t=0,3": ("sí", "Leo", 0, 3),
     }
-    assert [reason for _, reason in rejected] == [Reason.BAD_ROW]
+    assert [reason for _, reason in rejected] == [RejectReason.BAD_ROW]
     assert {item.text for item in read(folder, text_column="en")[0].values()} == {"hello everybody"}
     with pytest.raises(DataError, match="no tier 'xx'"):
         read(folder / "talk.eaf", text_column="xx")
@@ -186,7 +185,7 @@ def test_an_empty_transcript_is_one_sentence(tmp_path, name, content, what):
         read(folder / name)
     with open_source(str(folder), SourceOptions()) as source:
         (entry,) = source.items()
-    assert (entry.reason, entry.source) == (Reason.BAD_ROW, name)
+    assert (entry.reason, entry.source) == (RejectReason.BAD_ROW, name)
     assert what in entry.detail
 
 

@@ -11,7 +11,7 @@ from recordings import noise
 
 from acento.core.store import LocalStore
 from acento.data.dataset import read_clips, read_rejected
-from acento.data.sources import Reason
+from acento.data.sources import RejectReason
 from acento.data.staging import stage
 
 RATE = 16_000
@@ -132,14 +132,17 @@ def test_a_good_recording_among_damaged_ones_is_staged_whole(staged, kind):
 def test_a_recording_that_was_cut_is_never_taken_for_a_shorter_one(staged, kind):
     _, _, rejected = staged
     reasons = {rejected[uid]["reason"] for uid in ids(kind, "cut")}
-    assert reasons <= {Reason.TRUNCATED, Reason.UNREADABLE, Reason.EMPTY}
+    assert reasons <= {RejectReason.TRUNCATED, RejectReason.UNREADABLE, RejectReason.EMPTY}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CHECKED)
 def test_where_there_are_checksums_a_changed_byte_is_noticed(staged, kind):
     _, _, rejected = staged
-    assert {rejected[uid]["reason"] for uid in ids(kind, "flipped")} <= {Reason.TRUNCATED, Reason.UNREADABLE}
+    assert {rejected[uid]["reason"] for uid in ids(kind, "flipped")} <= {
+        RejectReason.TRUNCATED,
+        RejectReason.UNREADABLE,
+    }
 
 
 @pytest.mark.slow

@@ -8,8 +8,7 @@ from judged import World, made_world
 
 from acento.core.errors import DamagedError, InputError
 from acento.registry.aliases import history
-from acento.registry.card.card import model_card
-from acento.registry.card.card import publish_report, report_of
+from acento.registry.card.card import model_card, publish_report, report_of
 from acento.registry.card.report import card_path, latest_report
 from acento.registry.gate.judging import Question
 from acento.registry.gate.verdict import GateVerdict

@@ -17,8 +17,7 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import convert
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.export.exporting import DevErrors, ExportedModel, Scorer, export_model, hand_out
-from acento.registry.export.exporting import dev_scorer
+from acento.registry.export.exporting import DevErrors, ExportedModel, Scorer, dev_scorer, export_model, hand_out
 from acento.registry.model_version import ModelVersion
 
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer
-from acento.registry.gate.evidence import Evidence
+from acento.registry.gate.evidence import Evidence, SplitUse
 from acento.registry.gate.gate import decide, fewest_units
-from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import GateVerdict
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
