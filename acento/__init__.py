@@ -14,8 +14,8 @@ something about are :class:`AcentoError`, each one sentence.
 
 from typing import TYPE_CHECKING
 
-from acento.core.lazy import lazy
-from acento.core.version import VERSION
+from acento.core import VERSION
+from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
     from acento import scoring

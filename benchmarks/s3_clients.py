@@ -1,11 +1,11 @@
-"""Three ways to speak to S3, at speed, at races and at faults: botocore as the store uses it, s3fs, and obstore.
+"""Three ways to speak to S3, at speed, at races and at faults: the store (on s3fs), s3fs alone, and obstore.
 
     python benchmarks/s3_clients.py                        # moto's server on this machine (for tests installed)
-    python benchmarks/s3_clients.py --clients botocore s3fs
+    python benchmarks/s3_clients.py --clients store s3fs
 
-Each does what the store asks for in the shortest way that its library offers, with as many tries.
+s3fs and obstore do what the store asks for in the shortest way that they offer, with as many tries.
 All meet the same server and the same faults; the order changes from turn to turn, the median counts, and ratios are to
-botocore's. Faults are made by a proxy: requests answered 500 or 503, answers lost, requests and answers cut.
+the first client's. Faults are made by a proxy: requests answered 500 or 503, answers lost, requests and answers cut.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PART = 16 << 20
 FAULTS = {"error": 0.05, "lost": 0.05, "cut_request": 0.05, "cut_response": 0.05}
 
 
-class Botocore:
+class StoreObjects:
     """The store's own objects."""
 
     def __init__(self, url: str) -> None:
@@ -144,7 +144,7 @@ class Obstore:
         return [found["path"] for page in self._store.list(folder) for found in page]
 
 
-CLIENTS: dict[str, Callable[[str], Any]] = {"botocore": Botocore, "s3fs": S3fs, "obstore": Obstore}
+CLIENTS: dict[str, Callable[[str], Any]] = {"store": StoreObjects, "s3fs": S3fs, "obstore": Obstore}
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from prefect.events import emit_event
 from pydantic import BaseModel
 
 from acento.api import staging
-from acento.core.duration import duration
+from acento.core.progress import duration
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
 from acento.data.dataset import Card

@@ -6,7 +6,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from acento.api.working import options_of, working
-from acento.core.duration import duration
+from acento.core.progress import duration
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card
 from acento.data.staging import StageResult

@@ -30,6 +30,7 @@ def hub_error(
     from huggingface_hub.utils import httpx
 
     title = f"{what.capitalize()} {name}"
+    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     for cause in causes(error):
         if isinstance(cause, errors.HFValidationError):
             return kind(f"{name!r} is no id of the Hugging Face hub: one is owner/name, in letters, digits and '-_.'.")
@@ -44,7 +45,7 @@ def hub_error(
                 f"There is no {what} {name!r}: no folder of that name here, and none on the Hugging Face hub "
                 "(a private one needs HF_TOKEN)."
             )
-        if isinstance(cause, errors.OfflineModeIsEnabled) or _is_offline():
+        if isinstance(cause, errors.OfflineModeIsEnabled) or offline:
             return kind(f"There is no folder {name} here, and HF_HUB_OFFLINE is set and no copy is in its cache.")
         if isinstance(cause, errors.HfHubHTTPError):
             status = cause.response.status_code
@@ -96,7 +97,3 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(following))
         yield following
         following = following.__cause__ or following.__context__
-
-
-def _is_offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")

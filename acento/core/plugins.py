@@ -1,8 +1,10 @@
-"""What is loaded by name at first use, so that a layer need not import those above it.
+"""What is imported by name at first use, so that a layer need not import those above it, and a package costs nothing.
 
-A newcomer who adds a family, a source of models, a kind of job or an owner of files adds one line here.
+Who adds a family, a source of models, a kind of job or an owner of files adds one line here.
 """
 
+import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -45,3 +47,22 @@ def load(target: str) -> Any:
     """Return what ``module:name`` names."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
+
+
+def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return a package's ``__getattr__`` and ``__dir__``, which import names when they are first asked for (PEP 562).
+
+    Args:
+        package: its name.
+        homes: for each public name the module that defines it; a module's own name stands for the module.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = import_module(homes[name])
+        value = home if homes[name] == f"{package}.{name}" else getattr(home, name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: sorted({*vars(sys.modules[package]), *homes})

@@ -25,7 +25,8 @@ def born(pid: int) -> str | None:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return str(round((process.create_time() - psutil.boot_time()) * _ticks()))
+        ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+        return str(round((process.create_time() - psutil.boot_time()) * ticks))
     except (psutil.NoSuchProcess, ValueError):
         return None
 
@@ -42,7 +43,3 @@ def machine() -> str:
     except OSError:
         start, space = f"{psutil.boot_time():.0f}", ""
     return "/".join((socket.gethostname(), start, space))
-
-
-def _ticks() -> int:
-    return os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100

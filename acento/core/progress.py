@@ -26,9 +26,11 @@ _lock = Lock()
 
 def report(step: str, done: float, total: float, unit: str = "", note: str = "") -> None:
     """Tell every listener how far ``step`` is. Cheap, and safe to call from any thread."""
-    if not _listeners:
-        return
-    progress = Progress(step, done, total, unit, note)
+    forward(Progress(step, done, total, unit, note))
+
+
+def forward(progress: Progress) -> None:
+    """Tell every listener what another process or a library function reports."""
     with _lock:
         for listener in _listeners:
             listener(progress)
@@ -44,3 +46,14 @@ def listening(listener: Listener) -> Iterator[None]:
     finally:
         with _lock:
             _listeners.remove(listener)
+
+
+def duration(seconds: float) -> str:
+    """Return a length in hours, minutes or seconds.
+
+    >>> duration(5400), duration(90), duration(1.5)
+    ('1.50 h', '1.5 min', '1.5 s')
+    """
+    if seconds >= 3600:
+        return f"{seconds / 3600:.2f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from acento.core.version import VERSION
+from acento.core import VERSION
 
 LIBRARIES = (
     "torch",

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from acento.core.store import Store
-from acento.inference.jobs import TranscribeJob
 from acento.inference.plan import load_part
 from acento.inference.predictions import attempts
 from acento.jobs.job import Job
 from acento.models.checkpoints.references import REGISTRY, parse
 from acento.registry.model_version import export_key
 from acento.registry.versions import find_version
-from acento.training.job import FinetuneJob, state
+from acento.training.job import state
 
 _CONVERTED = "converted"
 
@@ -50,21 +49,14 @@ def outputs(store: Store, job: Job) -> Carried:
 
     A lease on a training is not among them: it speaks of a process, and not of work.
     """
-    return _trained(store, job) if job.kind == "finetune" else _transcribed(store, job)
-
-
-def _transcribed(store: Store, job: TranscribeJob) -> Carried:
+    if job.kind == "finetune":
+        result = state(store, job)
+        model = () if result is None or result.version is None else (f"models/{result.name}/{result.version}/model",)
+        return Carried((*store.list(job.key), *model))
     done = attempts(store, job.key)
     notes = (artifact.info.get("measurement") for key in done if (artifact := store.find(key)) is not None)
     kept = tuple(note for note in notes if note is not None and store.read_file(note) is not None)
     return Carried(tuple(done), kept)
-
-
-def _trained(store: Store, job: FinetuneJob) -> Carried:
-    found = tuple(store.list(job.key))
-    result = state(store, job)
-    model = () if result is None or result.version is None else (f"models/{result.name}/{result.version}/model",)
-    return Carried(found + model)
 
 
 def _model(store: Store, name: str) -> Carried:
@@ -79,6 +71,5 @@ def _model(store: Store, name: str) -> Carried:
         return Carried(converted)
     reference, _, export = asked.base.removeprefix(REGISTRY).partition(":")
     version = find_version(store, reference)
-    if not export:
-        return Carried((version.key, *converted))
-    return Carried((version.key, export_key(version, export), *converted))
+    exports = (export_key(version, export),) if export else ()
+    return Carried((version.key, *exports, *converted))

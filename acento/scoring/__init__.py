@@ -13,7 +13,7 @@ It can be used alone, on lists of strings from anywhere; no model code is import
 
 from typing import TYPE_CHECKING
 
-from acento.core.lazy import lazy
+from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
     from acento.scoring.bootstrap import Interval, PairedDifference, interval, paired

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.store import LocalStore, Store
-from acento.core.store.cache import cache_folder
+from acento.core.store.copies import cache_folder
 from acento.training.job import FinetuneJob
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acento.core import VERSION
 from acento.core.templates import render
-from acento.core.version import VERSION
 from acento.data.utterance import SPLITS
 from acento.validation.verdict import ROWS, SUITE, ValidationVerdict, expected
 

@@ -8,7 +8,7 @@ from flows.commands.working import working
 @verb("StageRequest")
 def stage(chosen: Values) -> None:
     """Turn a source of recordings into a staged data set, or add what is new to one."""
-    from acento.core.duration import duration
+    from acento.core.progress import duration
     from acento.requests import StageRequest
 
     request = request_of(StageRequest, chosen)

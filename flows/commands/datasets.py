@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acento.core.duration import duration
+from acento.core.progress import duration
 from flows import terminal
 
 if TYPE_CHECKING:

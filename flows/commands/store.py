@@ -49,7 +49,7 @@ def ls(folder: Prefix = "") -> None:
 
     from acento.core.errors import InputError
     from acento.core.store import MARKER
-    from acento.core.store.marker import FILES
+    from acento.core.store.base import FILES
 
     store = _store()
     folder = folder.strip("/")
@@ -129,7 +129,7 @@ def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) ->
             store,
             garbage,
             grace_s=grace_s,
-            heard=lambda done: report("remove", done, len(garbage.doomed), "things"),
+            on_progress=lambda done: report("remove", done, len(garbage.doomed), "things"),
         )
     stayed = len(garbage.doomed) - len(gone)
     facts = [("removed", f"{len(gone)} things, {naturalsize(sum(one.size for one in gone))}")]

@@ -73,9 +73,8 @@ def channels_of(path: Path) -> int | None:
         return int(soundfile.info(path).channels)
     except (RuntimeError, OSError, TypeError):  # soundfile's errors are RuntimeErrors
         pass
-    options = {"format_whitelist": "mov,mp4,m4a,matroska,webm,aac,asf,amr,caf,gsm,avi,mpegts,mpeg,ac3"}  # no playlists
     try:
-        with path.open("rb") as file, av.open(file, options=options) as container:
+        with path.open("rb") as file, av.open(file, options=ffmpeg.OPTIONS) as container:
             return int(container.streams.audio[0].codec_context.channels)
     except (av.FFmpegError, OSError, ValueError, IndexError):
         return None

@@ -10,7 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,9 @@ from acento.core.fingerprint import sha256_file
 
 MARKER = "_complete.json"
 """The file, written last, that says that an artifact is whole and lists its files."""
+
+FILES = "_files"
+"""In a store without rename: the folder of an artifact in which each of its writers has a folder for its files."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """What a disk says that is full or may not be written."""
@@ -57,10 +60,21 @@ class Artifact:
     key: str
     files: Mapping[str, FileEntry]
     info: Mapping[str, Any] = field(default_factory=dict)
+    writer: str = field(default="", compare=False)
+    """In a store without rename: whose files are meant."""
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """In a store without rename: the tag (see :class:`Stored`) of each file by its name."""
+
+    @property
+    def home(self) -> str:
+        """The folder with the files, in a store without rename."""
+        return f"{self.key}/{FILES}/{self.writer}"
 
     def to_json(self) -> bytes:
         """Return the marker's bytes: JSON, sorted, so that equal artifacts have equal markers."""
         body = {"files": {name: asdict(entry) for name, entry in self.files.items()}, "info": dict(self.info)}
+        if self.writer:
+            body |= {"writer": self.writer, "tags": dict(self.tags)}
         return json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False).encode()
 
     @classmethod
@@ -73,8 +87,9 @@ class Artifact:
         try:
             body = json.loads(data)
             files = {inside(name): FileEntry(**entry) for name, entry in body["files"].items()}
-            return cls(key, files, body["info"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            writer = check_key(body["writer"]) if "writer" in body else ""
+            return cls(key, files, body["info"], writer, dict(body.get("tags", {})))
+        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedError(f"The marker of {key} is damaged ({error}).") from error
 
 
@@ -169,9 +184,8 @@ class Store(ABC):
     def remove(self, key: str) -> None:
         """Remove an artifact or a small file; the marker goes first, so that a kill leaves nothing half-whole."""
 
-    @abstractmethod
-    def refresh(self) -> None:
-        """Make what other machines wrote visible here; a local folder need do nothing."""
+    def refresh(self) -> None:  # noqa: B027 - for stores that do not show it at once
+        """Make what other machines wrote visible here."""
 
     @abstractmethod
     def discard(self, keys: Iterable[str]) -> None:
@@ -183,10 +197,6 @@ class Store(ABC):
 
     def abandon(self, writes: Iterable[str]) -> None:  # noqa: B027 - for stores that have such writes
         """Clear away what such writes left."""
-
-    def writer_of(self, key: str) -> str | None:  # noqa: ARG002 - for stores whose writers have folders of their own
-        """Return which writer's files an artifact's marker means, where several can have left some; else None."""
-        return None
 
     @abstractmethod
     def walk(self, folder: str = "") -> Iterator[Stored]:
@@ -208,6 +218,17 @@ def together(do: Callable[[_One], _Done], each: Iterable[_One], at_once: int) ->
         return [do(one) for one in ones]
     with ThreadPoolExecutor(min(at_once, len(ones)), thread_name_prefix="store") as threads:
         return [*threads.map(do, ones)]
+
+
+@contextmanager
+def writing(what: str, remedy: str, numbers: Sequence[int] = ()) -> Iterator[None]:
+    """Raise one sentence for an ``OSError`` of the block; only for one of these numbers, if any are given."""
+    try:
+        yield
+    except OSError as error:
+        if numbers and error.errno not in numbers:
+            raise
+        raise StoreError(f"{what} cannot be written ({error.strerror or error}); {remedy}.") from error
 
 
 def inside(name: str) -> str:

@@ -5,16 +5,18 @@ of use to every process of the machine and stay until ``acento store gc --copies
 """
 
 import errno
+import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from acento.core.errors import DamagedError, StoreError
+from acento.core.errors import DamagedError
 from acento.core.fingerprint import sha256_file
-from acento.core.store.base import NO_ROOM
-from acento.core.store.marker import Marker
+from acento.core.settings import settings
+from acento.core.store.base import NO_ROOM, Artifact, writing
 from acento.core.store.scratch import Scratch
 
 _NO_FOLDER = (*NO_ROOM, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
@@ -49,41 +51,41 @@ class Copies:
         path = self._verified.get((key, name))
         return path if path is not None and path.exists() else None
 
-    def get(self, marker: Marker, name: str) -> Path:
+    def get(self, artifact: Artifact, name: str) -> Path:
         """Return the copy of a file, verified; fetched if it is not there or not intact.
 
         Raises:
             StoreError: the folder cannot be written.
             DamagedError: the bytes are not those that were published.
         """
-        path, entry = self.place(marker) / name, marker.artifact.files[name]
+        path, entry = self.place(artifact) / name, artifact.files[name]
         if not (path.is_file() and path.stat().st_size == entry.size and sha256_file(path) == entry.sha256):
-            self._download(marker, name)
+            self._download(artifact, name)
         with suppress(OSError):
             os.utime(path)  # when it was last of use
-        self._verified[marker.artifact.key, name] = path
+        self._verified[artifact.key, name] = path
         return path
 
-    def check(self, marker: Marker, name: str) -> None:
+    def check(self, artifact: Artifact, name: str) -> None:
         """See that a file's bytes in the store are those that were published: read them, once for each object.
 
         Raises:
             DamagedError: they are not.
         """
-        if f"{marker.home}/{name}" not in self._intact:
-            self._download(marker, name)
+        if f"{artifact.home}/{name}" not in self._intact:
+            self._download(artifact, name)
 
-    def keep(self, marker: Marker, folder: Path) -> None:
+    def keep(self, artifact: Artifact, folder: Path) -> None:
         """Let a folder that was just published be the copies of its artifact."""
-        final = self.place(marker)
+        final = self.place(artifact)
         with suppress(OSError):  # without a copy it is fetched when it is needed
             final.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(final)
-            self._verified |= {(marker.artifact.key, name): final / name for name in marker.artifact.files}
+            self._verified |= {(artifact.key, name): final / name for name in artifact.files}
 
-    def place(self, marker: Marker) -> Path:
+    def place(self, artifact: Artifact) -> Path:
         """Return the folder with the copies of an artifact's files."""
-        return self.folder / _ARTIFACTS / marker.artifact.key / marker.writer
+        return self.folder / _ARTIFACTS / artifact.key / artifact.writer
 
     def forget(self, key: str) -> None:
         """Remove the copies of an artifact."""
@@ -106,38 +108,47 @@ class Copies:
         self._verified.clear()
         return size
 
-    def _download(self, marker: Marker, name: str) -> None:
+    def _download(self, artifact: Artifact, name: str) -> None:
         """Make a file's copy of what is in the store now; once more if it was damaged, as the way may have done that.
 
         Raises:
             DamagedError: the bytes are not those that were published.
         """
-        path, entry = self.place(marker) / name, marker.artifact.files[name]
+        path, entry = self.place(artifact) / name, artifact.files[name]
         with self.writing():
             scratch = self.scratch()
             try:
                 for _ in range(2):
                     with suppress(FileNotFoundError):
-                        self._fetch(f"{marker.home}/{name}", scratch, entry.size)
+                        self._fetch(f"{artifact.home}/{name}", scratch, entry.size)
                         if scratch.stat().st_size == entry.size and sha256_file(scratch) == entry.sha256:
                             path.parent.mkdir(parents=True, exist_ok=True)
                             scratch.replace(path)
-                            self._intact.add(f"{marker.home}/{name}")
+                            self._intact.add(f"{artifact.home}/{name}")
                             return
             finally:
                 scratch.unlink(missing_ok=True)
-        place = f"{self._url}/{marker.artifact.key}"
+        place = f"{self._url}/{artifact.key}"
         raise DamagedError(f"{place}/{name} is damaged: its bytes changed since they were written; remove {place}.")
 
-    @contextmanager
-    def writing(self, numbers: tuple[int, ...] = _NO_FOLDER) -> Iterator[None]:
+    def writing(self, numbers: Sequence[int] = _NO_FOLDER) -> AbstractContextManager[None]:
         """Say in one sentence that the folder cannot be written, where an error of these numbers says so."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in numbers:
-                raise
-            raise StoreError(
-                f"The folder {self.folder}, which keeps copies of what is in {self._url}, cannot be written "
-                f"({error.strerror}); free some space, or set ACENTO_CACHE to another folder."
-            ) from error
+        what = f"The folder {self.folder}, which keeps copies of what is in {self._url},"
+        return writing(what, "free some space, or set ACENTO_CACHE to another folder", numbers)
+
+
+def cache_folder(url: str) -> Path:
+    """Return the folder for copies from the store at a URL, a subfolder of :func:`cache_root`."""
+    return cache_root() / hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def cache_root() -> Path:
+    """Return the folder for all that can be fetched again: ``ACENTO_CACHE``, or else one in the user's cache folder."""
+    if settings().cache:
+        return Path(settings().cache).expanduser().absolute()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base).absolute() / "acento"
+    try:
+        return Path.home() / ".cache" / "acento"
+    except RuntimeError:  # nobody has a home here
+        return Path(tempfile.gettempdir()) / "acento-cache"

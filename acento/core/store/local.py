@@ -4,12 +4,12 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from acento.core.errors import DamagedError, StoreError
 from acento.core.fingerprint import sha256_file
-from acento.core.store.base import MARKER, NO_ROOM, Artifact, Draft, Store, Stored, check_key, inside
+from acento.core.store.base import MARKER, NO_ROOM, Artifact, Draft, Store, Stored, check_key, inside, writing
 from acento.core.store.scratch import Scratch, discard
 
 _TMP = "tmp"
@@ -27,33 +27,26 @@ class LocalStore(Store):
         self._ready = False
 
     def check_writable(self) -> None:
-        """See :meth:`Store.check_writable`."""
         with self._writing():
-            self._make()
+            self._scratch()
 
     @contextmanager
     def publish(self, key: str) -> Iterator[Draft]:
-        """See :meth:`Store.publish`."""
         final = self.root / check_key(key)
         with self._writing():
             folder = self._scratch()
             folder.mkdir()
         draft = Draft(folder)
         try:
-            yield draft
+            with self._writing(NO_ROOM):  # the caller's own writes into the draft meet a full disk too
+                yield draft
             with self._writing():
                 self._seal(draft, key)
                 draft.published = self._move(draft.folder, final, key)
-        except OSError as error:  # from the caller's own writes into the draft
-            if error.errno not in NO_ROOM:
-                raise
-            with self._writing():
-                raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def find(self, key: str, *, verify: bool = False) -> Artifact | None:
-        """See :meth:`Store.find`."""
         folder = self.root / check_key(key)
         try:
             artifact = Artifact.from_json(key, (folder / MARKER).read_bytes())
@@ -80,7 +73,6 @@ class LocalStore(Store):
         return path
 
     def list(self, prefix: str) -> Iterator[str]:
-        """See :meth:`Store.list`."""
         for folder, folders, files in os.walk(self.root / check_key(prefix)):
             folders.sort()
             if MARKER in files:
@@ -105,19 +97,16 @@ class LocalStore(Store):
                 scratch.unlink(missing_ok=True)
 
     def read_file(self, key: str) -> bytes | None:
-        """See :meth:`Store.read_file`."""
         with suppress(FileNotFoundError, NotADirectoryError):
             return (self.root / check_key(key)).read_bytes()
         return None
 
     def list_files(self, prefix: str) -> Iterator[str]:
-        """See :meth:`Store.list_files`."""
         folder = self.root / check_key(prefix)
         if folder.is_dir():
             yield from sorted(p.relative_to(self.root).as_posix() for p in folder.iterdir() if p.is_file())
 
     def remove(self, key: str) -> None:
-        """See :meth:`Store.remove`."""
         path = self.root / check_key(key)
         with self._writing():
             if path.is_dir():
@@ -126,9 +115,6 @@ class LocalStore(Store):
             else:
                 path.unlink(missing_ok=True)
         self._verified = {known for known in self._verified if known[0] != key}
-
-    def refresh(self) -> None:
-        """See :meth:`Store.refresh`: a local folder is always current."""
 
     def discard(self, keys: Iterable[str]) -> None:
         """See :meth:`Store.discard`; folders that are empty by then go too."""
@@ -148,7 +134,6 @@ class LocalStore(Store):
         return self._scratch_folder.older(before)
 
     def abandon(self, writes: Iterable[str]) -> None:
-        """See :meth:`Store.abandon`."""
         for name in writes:
             discard(self.root / _TMP / Path(name).name)
 
@@ -164,20 +149,15 @@ class LocalStore(Store):
                     stat = path.stat()
                     yield Stored(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime)
 
-    def _make(self) -> None:
-        """Make the folder where it is not there, and clear away what killed processes left."""
-        if self._ready:
-            return
-        scratch = self.root / _TMP
-        scratch.mkdir(parents=True, exist_ok=True)
-        if not os.access(scratch, os.W_OK):
-            raise PermissionError(errno.EACCES, "no permission to write")
-        self._scratch_folder.sweep()
-        self._ready = True
-
     def _scratch(self) -> Path:
-        """Return a new path for work in progress."""
-        self._make()
+        """Return a new path for work in progress; make the folder first, and clear away what killed processes left."""
+        if not self._ready:
+            scratch = self.root / _TMP
+            scratch.mkdir(parents=True, exist_ok=True)
+            if not os.access(scratch, os.W_OK):
+                raise PermissionError(errno.EACCES, "no permission to write")
+            self._scratch_folder.sweep()
+            self._ready = True
         return self._scratch_folder.new()
 
     def _seal(self, draft: Draft, key: str) -> None:
@@ -208,16 +188,10 @@ class LocalStore(Store):
                 return True
         raise StoreError(f"{final} cannot be written: others keep changing it.")
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, numbers: Sequence[int] = ()) -> AbstractContextManager[None]:
         """Turn what the operating system says about a write into one sentence."""
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"The store {self.url} cannot be written ({error.strerror or error}); "
-                "free some space, mend its permissions, or set ACENTO_STORE to another folder."
-            ) from error
+        remedy = "free some space, mend its permissions, or set ACENTO_STORE to another folder"
+        return writing(f"The store {self.url}", remedy, numbers)
 
 
 def write_synced(path: Path, data: bytes) -> None:

@@ -11,13 +11,12 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from acento.core.errors import DamagedError, StoreError
-from acento.core.store.base import MARKER, NO_ROOM, Artifact, Draft, Store, Stored, check_key, together
-from acento.core.store.cache import cache_folder
-from acento.core.store.copies import Copies
-from acento.core.store.marker import FILES, Marker
+from acento.core.store.base import FILES, MARKER, NO_ROOM, Artifact, Draft, Store, Stored, check_key, together
+from acento.core.store.copies import Copies, cache_folder
 
 __all__ = ["FILES", "THREADS", "ObjectStore", "Objects"]
 
@@ -57,10 +56,6 @@ class Objects(ABC):
         """
 
     @abstractmethod
-    def put(self, key: str, data: bytes) -> None:
-        """Write a small object, whole or not at all, over one that may be there."""
-
-    @abstractmethod
     def put_file(self, key: str, path: Path) -> None:
         """Write an object of a local file's bytes, whole or not at all."""
 
@@ -79,8 +74,7 @@ class Objects(ABC):
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one that is not there is no error."""
 
-    @abstractmethod
-    def refresh(self) -> None:
+    def refresh(self) -> None:  # noqa: B027 - for those that do not show it at once
         """Make what other machines wrote visible here."""
 
     def unfinished(self, before: float) -> Sequence[str]:  # noqa: ARG002 - for those that have such uploads
@@ -110,7 +104,6 @@ class ObjectStore(Store):
 
     @contextmanager
     def publish(self, key: str) -> Iterator[Draft]:
-        """See :meth:`Store.publish`."""
         check_key(key)
         with self.copies.writing():
             folder = self.copies.scratch()
@@ -125,62 +118,58 @@ class ObjectStore(Store):
 
     def find(self, key: str, *, verify: bool = False) -> Artifact | None:
         """See :meth:`Store.find`; bytes are read only where the store has no tags that speak for them."""
-        marker = self._marker(key)
-        if marker is None or not verify:
-            return None if marker is None else marker.artifact
-        seen = {found.key: found for found in self.objects.list(marker.home)}
-        for name, entry in marker.artifact.files.items():
-            found = seen.get(f"{marker.home}/{name}")
-            if found is None or found.size != entry.size:
-                return None
-            if found.tag is not None and name in marker.tags:
-                if found.tag != marker.tags[name]:
+        artifact = self._marker(key)
+        if artifact is None or not verify:
+            return artifact
+        tags = self._tags(artifact)
+        if tags is None:
+            return None
+        with suppress(DamagedError):
+            for name in artifact.files:
+                if name not in tags or name not in artifact.tags:
+                    self.copies.check(artifact, name)
+                elif tags[name] != artifact.tags[name]:
                     return None
-            else:
-                try:
-                    self.copies.check(marker, name)
-                except DamagedError:
-                    return None
-        return marker.artifact
+            return artifact
+        return None
 
     def local_path(self, key: str, name: str) -> Path:
         """See :meth:`Store.local_path`: a copy on this machine, fetched if it is not there or not intact."""
         known = self.copies.known(key, name)
         if known is not None:
             return known
-        marker = self._marker(key)
-        if marker is None or name not in marker.artifact.files:
+        artifact = self._marker(key)
+        if artifact is None or name not in artifact.files:
             raise self.missing(f"{key}/{name}")
-        return self.copies.get(marker, name)
+        return self.copies.get(artifact, name)
 
     def local_folder(self, key: str) -> Path:
         """See :meth:`Store.local_folder`; the files are fetched side by side."""
-        marker = self._marker(key)
-        if marker is None or not marker.artifact.files:
+        artifact = self._marker(key)
+        if artifact is None or not artifact.files:
             raise self.missing(key)
-        together(lambda name: self.copies.get(marker, name), marker.artifact.files, THREADS)
-        return self.copies.place(marker)
+        together(lambda name: self.copies.get(artifact, name), artifact.files, THREADS)
+        return self.copies.place(artifact)
 
     def list(self, prefix: str) -> Iterator[str]:
         """See :meth:`Store.list`: one listing, whatever it finds."""
         tail = f"/{MARKER}"
         found = (each.key for each in self.objects.list(check_key(prefix)))
         last = None
-        for key in sorted((name.removesuffix(tail) for name in found if name.endswith(tail)), key=_parts):
+        for key in sorted(
+            (name.removesuffix(tail) for name in found if name.endswith(tail)), key=lambda key: key.split("/")
+        ):
             if last is None or not key.startswith(f"{last}/"):
                 last = key
                 yield key
 
     def create_exclusive(self, key: str, data: bytes) -> bool:
-        """See :meth:`Store.create_exclusive`."""
         return self.objects.put_new(check_key(key), data)
 
     def read_file(self, key: str) -> bytes | None:
-        """See :meth:`Store.read_file`."""
         return self.objects.get(check_key(key))
 
     def list_files(self, prefix: str) -> Iterator[str]:
-        """See :meth:`Store.list_files`."""
         yield from sorted(found.key for found in self.objects.list(check_key(prefix), deep=False))
 
     def remove(self, key: str) -> None:
@@ -191,70 +180,61 @@ class ObjectStore(Store):
         self.copies.forget(key)
 
     def refresh(self) -> None:
-        """See :meth:`Store.refresh`."""
         self.objects.refresh()
 
     def discard(self, keys: Iterable[str]) -> None:
-        """See :meth:`Store.discard`."""
         self.objects.delete(keys)
 
-    def writer_of(self, key: str) -> str | None:
-        """See :meth:`Store.writer_of`."""
-        marker = self._marker(key)
-        return None if marker is None else marker.writer
-
     def unfinished(self, before: float) -> Sequence[str]:
-        """See :meth:`Store.unfinished`."""
         return self.objects.unfinished(before)
 
     def abandon(self, writes: Iterable[str]) -> None:
-        """See :meth:`Store.abandon`."""
         self.objects.abandon(writes)
 
     def walk(self, folder: str = "") -> Iterator[Stored]:
-        """See :meth:`Store.walk`."""
         return self.objects.list(check_key(folder) if folder else "")
 
-    def _marker(self, key: str) -> Marker | None:
-        """Return the marker of an artifact, None if there is none that can be read."""
+    def _marker(self, key: str) -> Artifact | None:
+        """Return what the marker of an artifact says, None if there is none that can be read."""
         data = self.objects.get(f"{check_key(key)}/{MARKER}")
         with suppress(DamagedError):
-            return None if data is None else Marker.from_json(key, data)
+            artifact = None if data is None else Artifact.from_json(key, data)
+            return artifact if artifact is not None and artifact.writer else None
         return None
+
+    def _tags(self, artifact: Artifact) -> dict[str, str] | None:
+        """Return what the store says of an artifact's files; None if one is not there or has another size."""
+        stored = {each.key: each for each in self.objects.list(artifact.home)} if artifact.files else {}
+        found = {name: stored.get(f"{artifact.home}/{name}") for name in artifact.files}
+        if any(one is None or one.size != artifact.files[name].size for name, one in found.items()):
+            return None
+        return {name: one.tag for name, one in found.items() if one is not None and one.tag is not None}
 
     def _upload(self, draft: Draft, key: str) -> bool:
         """Carry a draft into the store, its marker last; False if a whole artifact was there first."""
-        paths, files = draft.paths(), draft.entries()
-        writer = uuid.uuid4().hex
-        home = f"{key}/{FILES}/{writer}"
-        names = [f"{home}/{name}" for name in files]
+        paths = draft.paths()
+        artifact = Artifact(key, draft.entries(), draft.info, uuid.uuid4().hex)
+        names = {name: f"{artifact.home}/{name}" for name in artifact.files}
         try:
-            together(lambda name: self.objects.put_file(f"{home}/{name}", paths[name]), files, THREADS)
-            seen = {found.key: found for found in self.objects.list(home)} if files else {}
-            for name, entry in files.items():
-                found = seen.get(f"{home}/{name}")
-                if found is None or found.size != entry.size:
-                    raise StoreError(f"The store {self.url} took {key}/{name} and does not have all of it.")
+            together(lambda name: self.objects.put_file(names[name], paths[name]), names, THREADS)
+            tags = self._tags(artifact)
+            if tags is None:
+                raise StoreError(f"The store {self.url} took the files of {key} and does not have all of them.")
         except BaseException:
             with suppress(Exception):
-                self.objects.delete(names)
+                self.objects.delete(names.values())
             raise
-        tags = {name: tag for name in files if (tag := seen[f"{home}/{name}"].tag) is not None}
-        marker = Marker(Artifact(key, files, draft.info), writer, tags)
+        artifact = replace(artifact, tags=tags)
         for _ in range(3):
             # from here on the files may be those of a marker, so an error leaves them where they are
-            if self.objects.put_new(f"{key}/{MARKER}", marker.to_json()):
-                self.copies.keep(marker, draft.folder)
+            if self.objects.put_new(f"{key}/{MARKER}", artifact.to_json()):
+                self.copies.keep(artifact, draft.folder)
                 return True
             if self.find(key, verify=True) is not None:
-                self.objects.delete(names)
+                self.objects.delete(names.values())
                 return False
             damaged = self._marker(key)
             self.objects.delete([f"{key}/{MARKER}"])
             if damaged is not None:
-                self.objects.delete([f"{damaged.home}/{name}" for name in damaged.artifact.files])
+                self.objects.delete([f"{damaged.home}/{name}" for name in damaged.files])
         raise StoreError(f"{key} cannot be written to {self.url}: others keep changing it.")
-
-
-def _parts(key: str) -> list[str]:
-    return key.split("/")

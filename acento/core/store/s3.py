@@ -1,27 +1,30 @@
-"""Objects in an S3 bucket, of AWS or any other endpoint that speaks its protocol.
+"""Objects in an S3 bucket, of AWS or any other endpoint that speaks its protocol, through s3fs.
 
-It stands on botocore, which s3fs stands on too: its client blocks, so it works from several threads and in a process
-that was forked, and it can create an object only where there is none, on which the store's protocol rests.
+s3fs connects, creates exclusively and carries large files in parts. This module adds one rule for retries, inside the
+client so that it holds for each request of s3fs's own calls; refuses a list whose answer was cut; and makes a new file
+system in a process that was forked.
 """
 
+import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from acento.core.errors import InputError, StoreError, TransientError
+from acento.core.errors import AcentoError, InputError
 from acento.core.store.base import Stored, together
 from acento.core.store.objects import Objects
-from acento.core.store.s3_client import Retries, again, connect, sentence, status
+from acento.core.store.s3_errors import Retries, explain, may_pass, status
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
+    from s3fs import S3FileSystem
 
 PART = 16 << 20
-"""Bytes of one part of a large file; a file of more than one is carried in several parts at a time."""
+"""Bytes of one part of a large file; a file of two or more is carried in several parts at a time."""
 
 MOST_PARTS = 9_000
 """An upload may have 10,000 parts: of a file for which that is not enough, they are larger."""
@@ -37,7 +40,8 @@ PAGE = 1_000
 
 _WRITER = "acento-writer"
 _UPLOAD = "\t"
-_T = TypeVar("_T")
+_NEEDED = {"ListObjectsV2": "IsTruncated", "ListMultipartUploads": "IsTruncated", "CreateMultipartUpload": "UploadId"}
+"""A field that each whole answer has; the client reads an answer without a body as one without fields."""
 
 
 class S3Objects(Objects):
@@ -57,7 +61,6 @@ class S3Objects(Objects):
         self._prefix = "".join(f"{part}/" for part in prefix.split("/") if part)
         self.url = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
         self._retries = retries or Retries()
-        self._here: tuple[int, BaseClient | None] = (0, None)
 
     def check_writable(self) -> None:
         """See :meth:`Objects.check_writable`; sees too that the endpoint creates only what is not there."""
@@ -71,212 +74,180 @@ class S3Objects(Objects):
             )
 
     def get(self, key: str) -> bytes | None:
-        """See :meth:`Objects.get`."""
-        with suppress(FileNotFoundError):
-            return self._ask(lambda s3: self._body(s3, key))
+        with suppress(FileNotFoundError), self._client() as s3:
+            return bytes(s3.cat_file(self._path(key)))
         return None
 
     def get_file(self, key: str, path: Path, size: int) -> None:
         """See :meth:`Objects.get_file`; a large one comes in several parts at a time."""
-        if size <= PART:
-            path.write_bytes(self._ask(lambda s3: self._body(s3, key)))
-            return
         with path.open("wb") as file:
-            file.truncate(size)
 
             def part(start: int) -> None:
-                asked = f"bytes={start}-{min(start + PART, size) - 1}"
-                data = memoryview(self._ask(lambda s3: self._body(s3, key, Range=asked)))
+                with self._client() as s3:
+                    data = memoryview(s3.cat_file(self._path(key), start=start, end=start + PART))
                 while data:
                     written = os.pwrite(file.fileno(), data, start)
                     data, start = data[written:], start + written
 
-            together(part, range(0, size, PART), AT_ONCE)
-
-    def put(self, key: str, data: bytes) -> None:
-        """See :meth:`Objects.put`."""
-        self._ask(lambda s3: s3.put_object(**self._named(key), Body=data))
+            if size <= PART:
+                with self._client() as s3:
+                    file.write(s3.cat_file(self._path(key)))
+            else:
+                together(part, range(0, size, PART), AT_ONCE)
 
     def put_file(self, key: str, path: Path) -> None:
         """See :meth:`Objects.put_file`; a large one goes in several parts at a time, and appears when all are there."""
-        if path.stat().st_size <= PART:
-            self.put(key, path.read_bytes())
-        else:
-            self._put_parts(key, path)
+        size = path.stat().st_size
+        with self._client() as s3:
+            try:
+                s3.put_file(
+                    str(path), self._path(key), chunksize=max(PART, size // MOST_PARTS), max_concurrency=AT_ONCE
+                )
+            except FileNotFoundError:  # no such upload: an earlier request has completed it, and its answer was lost
+                if self._head(s3, key)["ContentLength"] != size:
+                    raise
 
     def put_new(self, key: str, data: bytes) -> bool:
         """See :meth:`Objects.put_new`.
 
-        A request whose answer was lost may have created the object: it carries a name of its own, by which the next
-        one knows it.
+        A request whose answer was lost may have created the object: it carries a name of its own, by which it is known.
         """
-        name, repeated = uuid.uuid4().hex, False
-
-        def create(s3: "BaseClient") -> bool:
-            nonlocal repeated
+        name = uuid.uuid4().hex
+        with self._client() as s3:
             try:
-                s3.put_object(**self._named(key), Body=data, IfNoneMatch="*", Metadata={_WRITER: name})
-            except Exception as error:
-                if status(error) == 412:
-                    return repeated and s3.head_object(**self._named(key))["Metadata"].get(_WRITER) == name
-                repeated = True
-                raise
-            return True
-
-        return self._ask(create)
+                s3.pipe_file(self._path(key), data, mode="create", Metadata={_WRITER: name})
+            except OSError as error:
+                if status(error) != 412:
+                    raise
+                with suppress(FileNotFoundError):  # removed since
+                    return bool(self._head(s3, key)["Metadata"].get(_WRITER) == name)
+                return False
+        return True
 
     def list(self, folder: str, *, deep: bool = True) -> Iterator[Stored]:
         """See :meth:`Objects.list`: a request for each page."""
-        start = self._prefix + (f"{folder}/" if folder else "")
-        asked: dict[str, Any] = {"Bucket": self._bucket, "Prefix": start, "MaxKeys": PAGE}
+        asked: dict[str, Any] = {"Prefix": self._prefix + (f"{folder}/" if folder else ""), "MaxKeys": PAGE}
         if not deep:
             asked["Delimiter"] = "/"
-        while True:
-            page = self._ask(lambda s3: _whole(s3.list_objects_v2(**asked)))
+        for page in self._pages("list_objects_v2", asked, {"ContinuationToken": "NextContinuationToken"}):
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
                 if key and not key.endswith("/"):  # what some consoles make for an empty folder
                     yield Stored(key, found["Size"], found["LastModified"].timestamp(), found["ETag"].strip('"'))
-            if not page.get("IsTruncated"):
-                return
-            asked["ContinuationToken"] = page["NextContinuationToken"]
 
     def delete(self, keys: Iterable[str]) -> None:
         """See :meth:`Objects.delete`; one by one, which every endpoint can, several at a time."""
 
         def delete(key: str) -> None:
-            self._ask(lambda s3: s3.delete_object(**self._named(key)))
+            with self._client() as s3:
+                s3.rm_file(self._path(key))
 
         together(delete, keys, DELETES)
 
-    def refresh(self) -> None:
-        """See :meth:`Objects.refresh`: S3 shows at once what was written."""
-
     def unfinished(self, before: float) -> Sequence[str]:
         """See :meth:`Objects.unfinished`: uploads in parts, which cost as if they were whole."""
-        asked = {"Bucket": self._bucket, "Prefix": self._prefix}
-
-        def page(s3: "BaseClient") -> dict[str, Any]:
-            return _whole(s3.list_multipart_uploads(**asked))
-
-        found: Any = []
-        while True:
-            one = self._ask(page)
-            found += [each for each in one.get("Uploads", ()) if each["Initiated"].timestamp() < before]
-            if not one.get("IsTruncated"):
-                return [f"{each['Key']}{_UPLOAD}{each['UploadId']}" for each in found]
-            asked |= {"KeyMarker": one["NextKeyMarker"], "UploadIdMarker": one["NextUploadIdMarker"]}
+        markers = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
+        return [
+            f"{each['Key']}{_UPLOAD}{each['UploadId']}"
+            for page in self._pages("list_multipart_uploads", {"Prefix": self._prefix}, markers)
+            for each in page.get("Uploads", ())
+            if each["Initiated"].timestamp() < before
+        ]
 
     def abandon(self, uploads: Iterable[str]) -> None:
-        """See :meth:`Objects.abandon`."""
         for name in uploads:
             key, _, upload = name.rpartition(_UPLOAD)
-            self._abort(key, upload)
+            with suppress(FileNotFoundError), self._client() as s3:
+                s3.abort_mpu(self._bucket, key, upload)
 
-    def _put_parts(self, key: str, path: Path) -> None:
-        """Upload a file in parts; if that fails, what was uploaded is dropped."""
-        named, size = self._named(key), path.stat().st_size
-        step = max(PART, -(-size // MOST_PARTS))
-        upload = self._ask(lambda s3: _upload_id(s3.create_multipart_upload(**named)))
-        failed = threading.Event()
+    def _pages(self, method: str, asked: dict[str, Any], following: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a list; ``following`` names what each request takes from the answer before."""
+        more = True
+        while more:
+            with self._client() as s3:
+                page = s3.call_s3(method, Bucket=self._bucket, **asked)
+            yield page
+            more = page["IsTruncated"]
+            asked = asked | {name: page[field] for name, field in following.items() if more}
+
+    def _head(self, s3: "S3FileSystem", key: str) -> dict[str, Any]:
+        return dict(s3.call_s3("head_object", Bucket=self._bucket, Key=self._prefix + key))
+
+    def _path(self, key: str) -> str:
+        return f"{self._bucket}/{self._prefix}{key}"
+
+    @contextmanager
+    def _client(self) -> "Iterator[S3FileSystem]":
+        """Give the file system; turn its errors into sentences, but for ``FileNotFoundError`` of an absent object."""
         try:
-            with path.open("rb") as file:
-
-                def part(number: int) -> dict[str, Any]:
-                    if failed.is_set():
-                        raise TransientError(f"Another part of {key} could not be written to {self.url}.")
-                    data = os.pread(file.fileno(), step, (number - 1) * step)
-                    about = {**named, "UploadId": upload, "PartNumber": number}
-                    try:
-                        done = self._ask(lambda s3: s3.upload_part(**about, Body=data))
-                    except BaseException:
-                        failed.set()
-                        raise
-                    return {"PartNumber": number, "ETag": done["ETag"]}
-
-                parts = together(part, range(1, -(-size // step) + 1), AT_ONCE)
-            self._ask(lambda s3: self._complete(s3, named, upload, parts, size))
-        except BaseException:
-            with suppress(Exception):
-                self._abort(named["Key"], upload)
+            yield connect(self._retries)
+        except AcentoError:
             raise
-
-    def _complete(self, s3: "BaseClient", named: dict[str, str], upload: str, parts: Sequence[Any], size: int) -> None:
-        """Make the parts one object; a request before this one may have done so, its answer lost."""
-        try:
-            s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": parts})
-        except Exception as error:
-            if status(error) != 404 or s3.head_object(**named)["ContentLength"] != size:
-                raise
-
-    def _abort(self, name: str, upload: str) -> None:
-        def abort(s3: "BaseClient") -> None:
-            try:
-                s3.abort_multipart_upload(Bucket=self._bucket, Key=name, UploadId=upload)
-            except Exception as error:
-                if status(error) != 404:
-                    raise
-
-        self._ask(abort)
-
-    def _body(self, s3: "BaseClient", key: str, **options: str) -> bytes:
-        """Return the bytes of an object, all that were announced.
-
-        Raises:
-            FileNotFoundError: there is none.
-        """
-        try:
-            data: bytes = s3.get_object(**self._named(key), **options)["Body"].read()
-        except Exception as error:
-            if status(error) == 404 and "NoSuchBucket" not in str(error):
-                raise FileNotFoundError(key) from None
-            raise
-        return data
-
-    def _named(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": self._prefix + key}
-
-    def _ask(self, call: Callable[["BaseClient"], _T]) -> _T:
-        """Make a request, again after a while if what failed may pass."""
-        for pause in [*self._retries.pauses(), None]:
-            try:
-                return call(self._client())
-            except (FileNotFoundError, TransientError, StoreError, InputError):
-                raise
-            except Exception as error:
-                if not again(error):
-                    raise sentence(error, self.url, self._bucket) from error
-                if pause is None:
-                    raise sentence(error, self.url, self._bucket) from error
-                self._retries.sleep(pause)
-        raise AssertionError  # the last pass of the loop returns or raises
-
-    def _client(self) -> "BaseClient":
-        """Return the client of this process, which a fork leaves to its parent."""
-        process, client = self._here
-        if client is None or process != os.getpid():
-            client = connect()
-            self._here = (os.getpid(), client)
-        return client
+        except Exception as raised:
+            error = raised.__cause__ if isinstance(raised, _GaveUpError) and raised.__cause__ else raised
+            if status(error) == 404 and "NoSuchBucket" not in str(error.__cause__):
+                raise FileNotFoundError(self.url) from error
+            raise explain(error, self.url) from error
 
 
-def _whole(page: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of a list; the client reads an answer without a body as a list of nothing.
+class _GaveUpError(Exception):
+    """A request was made as often as the rule says; the cause is what it met."""
+
+
+def connect(retries: Retries) -> "S3FileSystem":
+    """Return this process's file system for the present environment; one of before a fork is of no use after it.
+
+    One is made at a time. Making it keeps the event loop busy that all of a process share, for a second and more on a
+    busy machine: when six threads made one each, connections of the first ones timed out.
 
     Raises:
-        ConnectionError: the page does not say whether it is the last: its answer was cut.
+        InputError: the environment or AWS's own files cannot be used.
     """
-    if "IsTruncated" not in page:
-        raise ConnectionError("the answer has no list in it")
-    return page
+    variables = frozenset((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
+    with _making.setdefault(os.getpid(), threading.Lock()):
+        return _connect(os.getpid(), variables, retries)
 
 
-def _upload_id(answer: dict[str, Any]) -> str:
-    """Return the id of an upload that was begun.
+_making: dict[int, threading.Lock] = {}
+"""By process, as a fork may copy a lock that is held."""
 
-    Raises:
-        ConnectionError: the answer was cut.
-    """
-    if not answer.get("UploadId"):
-        raise ConnectionError("the answer has no upload id in it")
-    return str(answer["UploadId"])
+
+@cache  # without a limit: a forked process must not close its parent's connections
+def _connect(_: int, __: frozenset[tuple[str, str]], retries: Retries) -> "S3FileSystem":
+    """Make a file system from the environment and AWS's own files: credentials, region, endpoint, addressing."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from s3fs import S3FileSystem
+
+    for name in ("botocore", "aiobotocore", "s3fs", "urllib3"):
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.INFO)  # their messages at DEBUG contain session tokens
+    options = {
+        "retries": {"total_max_attempts": 1},  # instead: the rule below
+        "request_checksum_calculation": "when_required",  # other endpoints than AWS's do not know the newer checksums
+        "response_checksum_validation": "when_required",
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        "max_pool_connections": 32,
+    }
+    region = {"region_name": os.environ.get("AWS_REGION")}  # botocore itself knows only AWS_DEFAULT_REGION
+    s3 = S3FileSystem(config_kwargs=options, client_kwargs=region, skip_instance_cache=True, use_listings_cache=False)
+    try:
+        s3.connect()
+    except (BotoCoreError, ValueError) as error:
+        raise InputError(f"The settings for S3 cannot be used: {error}") from error
+
+    def rule(response: Any, attempts: int, caught_exception: Any, operation: Any, **_: Any) -> float | None:
+        """Return the seconds after which a request is made again, None where its answer is final."""
+        error = caught_exception
+        if error is None and response[0].status_code >= 300:
+            error = ClientError(response[1], operation.name)
+        elif error is None and operation.name in _NEEDED and _NEEDED[operation.name] not in response[1]:
+            error = ConnectionError("the answer was cut")
+        if error is None or not may_pass(error):
+            return None
+        if attempts >= retries.attempts:
+            raise _GaveUpError from error
+        return retries.pause(attempts)
+
+    s3.s3.meta.events.register("needs-retry.s3", rule)
+    return s3

@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import pyarrow.parquet as pq
 
+from acento.core import VERSION
 from acento.core.store import Store
 from acento.core.templates import render
-from acento.core.version import VERSION
 from acento.data.dataset import CLIPS, Card
 from acento.data.splits import prompt_of
 from acento.validation.doctor.findings import COLUMNS, FINDINGS, DoctorReport, Suspect, findings_row

@@ -10,7 +10,7 @@ from tiny_whisper import make_whisper
 
 from acento.core.errors import InputError
 from acento.core.store import open_store
-from acento.core.store.cache import cache_folder
+from acento.core.store.copies import cache_folder
 from acento.registry.logs import log_folder
 
 pytestmark = pytest.mark.slow

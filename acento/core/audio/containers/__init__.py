@@ -11,12 +11,12 @@ import os
 from dataclasses import replace
 from typing import BinaryIO
 
-from acento.core.audio.containers import blocks, boxes, chunks, flac, mpeg, ogg
+from acento.core.audio.containers import blocks, boxes, chunks, flac, mpeg
 from acento.core.audio.containers.layout import Data, FileLayout, FilePart, View
 
 __all__ = ["FileLayout", "FilePart", "View", "examine"]
 
-_EXAMINERS = (chunks.examine, flac.examine, ogg.examine, boxes.examine, blocks.examine, mpeg.examine)
+_EXAMINERS = (chunks.examine, flac.examine, boxes.examine, blocks.examine, mpeg.examine)
 _remembered: dict[tuple[int, ...], FileLayout] = {}
 _REMEMBERED = 32
 

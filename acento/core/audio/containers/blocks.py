@@ -1,9 +1,12 @@
-"""Files of blocks that say their size, or of which a header tells the number: FLV, VOC, NIST SPHERE, MPEG-TS."""
+"""Files of blocks that say their size, or of which a header tells the number: Ogg, FLV, VOC, NIST SPHERE, MPEG-TS."""
 
-from acento.core.audio.containers.layout import Data, FileLayout, JoinedError
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart, JoinedError
 
 _TRANSPORT = (188, 192, 204)
 """Bytes of a packet of a transport stream (ISO 13818-1): plain, with a time stamp (M2TS), with a checksum."""
+_PAGE = 27 + 255 + 255 * 255
+"""Bytes of the largest page of Ogg."""
+_FIRST, _LAST = 2, 4
 _VOC = b"Creative Voice File\x1a"
 _ONE_ONLY = {b"FLV\x01": "FLV", b"TTA1": "TTA", b"MAC ": "APE", b"Crea": "VOC"}
 """How files begin of which FFmpeg reads only the first that it finds."""
@@ -17,6 +20,8 @@ def examine(data: Data) -> FileLayout | None:
     """
     if (kind := _ONE_ONLY.get(data[:4])) and data.find(data[:8], 8) > 0:
         raise JoinedError(kind)
+    if data[:4] == b"OggS":
+        return _ogg(data)
     if data[:4] == b"FLV\x01":
         return _flv(data)
     if data[:20] == _VOC:
@@ -57,3 +62,36 @@ def _sphere(data: Data) -> FileLayout:
         due *= int(fields.get(name, b"1"))
     there = len(data) - len(head)
     return FileLayout(f"its header declares {due} bytes of sound, {there} are there" if due > there else None)
+
+
+def _ogg(data: Data) -> FileLayout:
+    """Look whether the stream has ended, and where joined streams begin (RFC 3533)."""
+    if not _ogg_ends(data):
+        return FileLayout("its last page is not the end of the stream")
+    links = _ogg_links(data)
+    if len(links) == 1:
+        return FileLayout()
+    return FileLayout(parts=tuple(FilePart(a, b) for a, b in zip(links, [*links[1:], len(data)], strict=True)))
+
+
+def _ogg_ends(data: Data) -> bool:
+    """Whether the last page is whole and marked as the end of its stream (section 6)."""
+    tail = data[-2 * _PAGE :]
+    start = tail.rfind(b"OggS")
+    page = tail[start:] if start >= 0 else b""
+    if len(page) < 27 or not page[5] & _LAST:
+        return False
+    return len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+
+
+def _ogg_links(data: Data) -> list[int]:
+    """Return where each chained stream begins: at a first page that comes after one that is none."""
+    links, place, first_before = [], 0, False
+    while 0 <= (place := data.find(b"OggS", place)) <= len(data) - 27:
+        first = bool(data[place + 5] & _FIRST)
+        if first and not first_before:
+            links.append(place)
+        first_before = first
+        segments = data[place + 26]
+        place += 27 + segments + sum(data[place + 27 : place + 27 + segments])
+    return links or [0]

@@ -78,19 +78,16 @@ class View(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview[int]", /) -> int:  # type: ignore[override]
         """Read into a buffer; fewer bytes than it holds only at the end."""
-        data = self._bytes(len(buffer))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def _bytes(self, count: int) -> bytes:
-        part, place = self._part, self._at - len(self._part.prefix)
-        head = part.prefix[self._at : self._at + count]
-        start = part.start + max(0, place)
+        part = self._part
+        head = part.prefix[self._at : self._at + len(buffer)]
+        start = part.start + max(0, self._at - len(part.prefix))
         self._file.seek(start)
-        data = bytearray(self._file.read(max(0, min(count - len(head), part.end - start))))
+        data = bytearray(self._file.read(max(0, min(len(buffer) - len(head), part.end - start))))
         for position, patch in part.patches:
             for at, byte in enumerate(patch, position - start):
                 if 0 <= at < len(data):
                     data[at] = byte
-        return head + bytes(data)
+        count = len(head) + len(data)
+        buffer[:count] = head + data
+        self._at += count
+        return count

@@ -15,6 +15,7 @@ from acento.core.audio.containers.mpeg_frames import (
     DECODER_DELAY,
     SAME,
     XING,
+    Frame,
     Tag,
     after_tags,
     ends_with_tag,
@@ -35,32 +36,21 @@ _LEADING = 1 << 16
 """Bytes before the first frame that may be something else."""
 
 
-class DamagedFrameError(ValueError):
-    """Among frames there is something that is neither a frame nor a tag."""
-
-    def __init__(self, place: int) -> None:
-        """Say where."""
-        super().__init__(f"damaged at byte {place}: neither a frame nor a tag begins there")
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """Frames of one version, layer, rate and number of channels, one after the other in the file.
 
-    ``starts`` has the place of each frame and of the end. ``delay`` and ``padding`` are samples that the encoder added
-    at both ends, by the LAME tag; ``declared`` is the tag's number of frames.
+    ``first``: what the first frame's header says. ``starts``: the place of each frame and of the end. ``delay`` and
+    ``padding``: samples that the encoder added at both ends. ``tag``: what it says of all in a frame before them.
     """
 
     header: int
-    rate: int
-    layer: int
-    frame_samples: int
+    first: Frame
     starts: "array[int]"
     delay: int
     padding: int
-    declared: int | None
+    tag: Tag
     tag_start: int
-    tag_bytes: int | None
     cut: bool
 
     @property
@@ -71,44 +61,34 @@ class Run:
     @property
     def samples(self) -> int:
         """How many samples they decode to, without the encoder's delay and padding."""
-        return max(0, self.frames * self.frame_samples - self.delay - self.padding)
+        return max(0, self.frames * self.first.samples - self.delay - self.padding)
 
     @property
     def missing(self) -> str | None:
         """Say what the end of the recording lacks, as far as the tag and the last frame tell."""
-        lacks = 0 if self.declared is None else self.declared - self.frames
-        if self.tag_bytes is None:
+        declared, size = self.tag.frames, self.tag.bytes
+        lacks = 0 if declared is None else declared - self.frames
+        if size is None:
             lacks -= 1  # some encoders count the tag's own frame
-        if lacks > 0 and (self.tag_bytes is None or self.tag_bytes > self.starts[-1] - self.tag_start):
-            due, there = (n * self.frame_samples / self.rate for n in (self.frames + lacks, self.frames))
+        if lacks > 0 and (size is None or size > self.starts[-1] - self.tag_start):
+            due, there = (n * self.first.samples / self.first.rate for n in (self.frames + lacks, self.frames))
             return f"its header declares {due:.2f} s, {there:.2f} s are there"
-        if self.cut and (self.declared is None or self.declared != self.frames):
-            return "its last frame is not whole"
-        return None
-
-    @property
-    def honest(self) -> bool:
-        """Whether the tag's number of frames is true, so that a decoder may believe it."""
-        return self.declared is not None and self.declared == self.frames
-
-    def part(self) -> FilePart:
-        """Return the frames as a recording of their own, with a tag that has their true number."""
-        return FilePart(self.starts[0], self.starts[-1], self._head(self.frames, self.delay))
+        return "its last frame is not whole" if self.cut and declared != self.frames else None
 
     def part_from(self, sample: int) -> tuple[FilePart, int]:
         """Return the frames from some before ``sample`` on, and how many samples to leave out after decoding.
 
         Begins so early that what the decoder remembers (bit reservoir, overlap, filter) is what it would be.
         """
-        first = max(0, min((sample + self.delay) // self.frame_samples, self.frames - 1) - 3)
+        first = max(0, min((sample + self.delay) // self.first.samples, self.frames - 1) - 3)
         upto, room = first, 0
         while first and room < _RESERVOIR:
             first -= 1
             room = self.starts[upto] - self.starts[first] - (upto - first) * _OVERHEAD
         if first == 0:
-            return self.part(), sample
+            return FilePart(self.starts[0], self.starts[-1], self._head(self.frames, self.delay)), sample
         head = self._head(self.frames - first, 0)
-        return FilePart(self.starts[first], self.starts[-1], head), sample + self.delay - first * self.frame_samples
+        return FilePart(self.starts[first], self.starts[-1], head), sample + self.delay - first * self.first.samples
 
     def _head(self, frames: int, delay: int) -> bytes:
         """Return a tag with so many frames and samples to leave out at the start.
@@ -123,7 +103,7 @@ class Run:
             shortest = frame_of(header & ~0xF000 | 0x1000)
             assert shortest is not None
             silence = struct.pack(">I", header & ~0xF000 | 0x1000).ljust(shortest.size, b"\0")
-            frames, delay = frames + 1, delay + self.frame_samples
+            frames, delay = frames + 1, delay + self.first.samples
         tag, at = bytearray(spec.size), side_of(header)
         struct.pack_into(">I", tag, 0, header)
         struct.pack_into(">4sII", tag, at, b"Xing", 1, frames)
@@ -144,7 +124,7 @@ def examine(data: Data) -> MpegLayout | None:
     """Return the recordings of a file of MPEG audio; None if it is none.
 
     Raises:
-        DamagedFrameError: something that is neither a frame nor a tag stands among them.
+        ValueError: something that is neither a frame nor a tag stands among them.
     """
     first = _first(data)
     if first is None:
@@ -163,7 +143,7 @@ def _first(data: Data) -> int | None:
     place = after_tags(data, 0)
     at = search(data, place, place + (_LEADING if data[:3] == b"ID3" else 2048), frames=3)
     if at not in (None, place) and frame_of(int.from_bytes(data[place : place + 4], "big")):
-        raise DamagedFrameError(place)
+        raise _damaged(place)
     return at
 
 
@@ -172,15 +152,15 @@ def _runs(data: Data, at: int | None) -> Iterator[Run]:
     while at is not None:
         run, place = _run(data, at)
         if run is None:
-            raise DamagedFrameError(at)
+            raise _damaged(at)
         yield run
         if run.cut:
             return
         place = after_tags(data, place)
         at = search(data, place, len(data))
-        last = at is None and (run.honest or place == len(data) or ends_with_tag(data))
+        last = at is None and (run.tag.frames == run.frames or place == len(data) or ends_with_tag(data))
         if not last and at != place:
-            raise DamagedFrameError(place)
+            raise _damaged(place)
 
 
 def _run(data: Data, place: int) -> tuple[Run | None, int]:
@@ -208,6 +188,8 @@ def _run(data: Data, place: int) -> tuple[Run | None, int]:
         return None, place
     starts.append(place)
     ends = tag.frames == len(starts) - 1 or (tag.frames and tag.bytes == place - tag_start)  # where the encoder did
-    padding = tag.padding if ends else 0
-    told = tag.frames, tag_start, tag.bytes
-    return Run(first, spec.rate, spec.layer, spec.samples, starts, tag.delay, padding, *told, cut), place
+    return Run(first, spec, starts, tag.delay, tag.padding if ends else 0, tag, tag_start, cut), place
+
+
+def _damaged(place: int) -> ValueError:
+    return ValueError(f"damaged at byte {place}: neither a frame nor a tag begins there")

@@ -15,10 +15,10 @@ from acento.core.audio.decoders.grid import grid_of
 from acento.core.audio.decoders.stream import AudioError, Stream, cut_short, starts_after_the_end
 
 # FFmpeg also opens playlists, which name other files and addresses to read: only these containers are let in.
-_CONTAINERS = (
-    "wav,w64,flac,ogg,mp3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,loas,asf,ac3,eac3,aiff,amr,amrnb,amrwb,caf,au,"
-    "avi,flv,mpegts,mpeg,ape,wv,tta,mpc,mpc8,dts,gsm,rm,spx,voc,nistsphere"
-)
+OPTIONS = {
+    "format_whitelist": "wav,w64,flac,ogg,mp3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,loas,asf,ac3,eac3,aiff,amr,"
+    "amrnb,amrwb,caf,au,avi,flv,mpegts,mpeg,ape,wv,tta,mpc,mpc8,dts,gsm,rm,spx,voc,nistsphere"
+}
 # Of these, FFmpeg knows the length from the header; of others it guesses it from the size.
 _KNOW_THEIR_LENGTH = {"w64", "flac", "mov", "mp4", "matroska", "webm", "asf", "aiff", "tta", "ape"}
 _TOLERANCE_S = 0.25
@@ -81,7 +81,7 @@ def _open(file: BinaryIO, stack: ExitStack, layout: FileLayout) -> Any:
     else:
         view = file if isinstance(file, io.BytesIO) else stack.enter_context(os.fdopen(os.dup(file.fileno()), "rb"))
     view.seek(0)
-    return stack.enter_context(cast(Any, av.open(view, options={"format_whitelist": _CONTAINERS})))
+    return stack.enter_context(cast(Any, av.open(view, options=OPTIONS)))
 
 
 def _samples(frames: Iterator[Any], rate: int) -> Iterator[tuple[NDArray[np.float32], float | None]]:

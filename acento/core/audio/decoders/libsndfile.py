@@ -33,7 +33,7 @@ class _File(soundfile.SoundFile):  # type: ignore[misc]
 def streams(file: BinaryIO, stack: ExitStack, layout: FileLayout, start_s: float) -> Iterator[Stream] | None:
     """Return the recordings of which a file consists, from ``start_s`` on; None if libsndfile knows no such format."""
     runs = layout.runs if isinstance(layout, MpegLayout) else ()
-    if runs and all(run.layer == 3 for run in runs):
+    if runs and all(run.first.layer == 3 for run in runs):
         return _runs(file, stack, runs, start_s)
     if len(layout.parts) > 1:
         return _parts(file, stack, layout.parts, start_s)
@@ -61,10 +61,10 @@ def _runs(file: BinaryIO, stack: ExitStack, runs: tuple[Run, ...], start_s: floa
     """Yield joined recordings of MPEG audio, which begin at exact frames: libsndfile's own seeking is near only."""
     left_s = start_s
     for number, run in enumerate(runs):
-        if left_s >= run.samples / run.rate and number < len(runs) - 1:
-            left_s -= run.samples / run.rate
+        if left_s >= run.samples / run.first.rate and number < len(runs) - 1:
+            left_s -= run.samples / run.first.rate
             continue
-        start = round(left_s * run.rate)
+        start = round(left_s * run.first.rate)
         if start and start >= run.samples:
             raise starts_after_the_end(start_s)
         opened = _open(file, stack) if len(runs) == 1 and not start else None
@@ -74,7 +74,7 @@ def _runs(file: BinaryIO, stack: ExitStack, runs: tuple[Run, ...], start_s: floa
             opened = _open(file, stack, part)
         if opened is None or (not skip and opened.frames < run.samples - start):
             raise ValueError(f"its {run.frames} frames of MPEG audio cannot be opened")
-        yield Stream(run.rate, run.samples - start, _blocks(opened, skip))
+        yield Stream(run.first.rate, run.samples - start, _blocks(opened, skip))
         left_s = 0.0
 
 
@@ -103,16 +103,13 @@ def _open(file: BinaryIO, stack: ExitStack, part: FilePart | None = None) -> _Fi
     try:
         if part is not None:
             opened = _File(cast(BinaryIO, View(file, part)))
-        else:
+        elif isinstance(file, io.BytesIO):
             file.seek(0)
-            opened = _File(file if isinstance(file, io.BytesIO) else _descriptor(file))
+            opened = _File(file)
+        else:
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+            opened = _File(os.dup(file.fileno()))  # libsndfile closes it, also when it cannot open it
     except (soundfile.LibsndfileError, TypeError):
         return None
     stack.enter_context(opened)
     return opened
-
-
-def _descriptor(file: BinaryIO) -> int:
-    """Return a second descriptor of an open file, at its start; libsndfile closes it, also when it cannot open it."""
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
-    return os.dup(file.fileno())

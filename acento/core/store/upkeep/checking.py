@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from acento.core.errors import AcentoError, StoreError
@@ -53,27 +54,23 @@ def check_store(store: Store) -> Iterator[Checked]:
         if store.find(key) is not None or store.read_file(small) is not None:
             raise StoreError(f"{store.url} still has what was removed from it.")
 
-    tries: list[tuple[str, Callable[[], None]]] = [
-        ("may be written", store.check_writable),
-        ("write an artifact", write),
-        ("read it, verified", read),
-        ("create a file once", create),
-        ("list", listed),
-        ("remove", delete),
-    ]
-    for what, do in tries:
-        done = _tried(what, do)
-        yield done
-        if done.sentence is not None:
+    tries: dict[str, Callable[[], None]] = {
+        "may be written": store.check_writable,
+        "write an artifact": write,
+        "read it, verified": read,
+        "create a file once": create,
+        "list": listed,
+        "remove": delete,
+    }
+    for what, do in tries.items():
+        began, sentence = time.perf_counter(), None
+        try:
+            do()
+        except AcentoError as error:
+            sentence = str(error)
+        yield Checked(what, time.perf_counter() - began, sentence)
+        if sentence is not None:
             if what not in ("may be written", "remove"):
-                _tried("clean up", delete)
+                with suppress(AcentoError):
+                    delete()
             return
-
-
-def _tried(what: str, do: Callable[[], None]) -> Checked:
-    began = time.perf_counter()
-    try:
-        do()
-    except AcentoError as error:
-        return Checked(what, time.perf_counter() - began, str(error))
-    return Checked(what, time.perf_counter() - began, None)

@@ -1,7 +1,7 @@
 """What in a store nobody refers to any more: found and shown first, and removed only when that was agreed to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from acento.core.store.base import Store
@@ -29,9 +29,9 @@ class Doomed:
     """When the last of its group was written, in seconds since 1970."""
     size: int
     """Bytes."""
-    artifacts: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    leftovers: tuple[str, ...] = ()
+    keys: tuple[str, ...]
+    """Of artifacts and small files; of single files of artifacts that are not whole, if they are leftovers."""
+    leftovers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def collect(
     garbage: Garbage,
     *,
     grace_s: float = GRACE_DAYS * 86_400,
-    heard: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> list[Doomed]:
     """Remove what was found, as far as it still can go, and return what went.
 
@@ -87,12 +87,15 @@ def collect(
     for start in range(0, len(garbage.doomed), BATCH):
         still = set(find_garbage(store, grace_s=grace_s).doomed)
         for one in garbage.doomed[start : start + BATCH]:
-            if one in still:
-                for key in (*one.artifacts, *one.files):
+            if one not in still:
+                continue
+            if one.leftovers:
+                store.discard(one.keys)
+            else:
+                for key in one.keys:
                     store.remove(key)
-                store.discard(one.leftovers)
-                gone.append(one)
-        heard(len(gone))
+            gone.append(one)
+        on_progress(len(gone))
     store.abandon(garbage.unfinished)
     return gone
 
@@ -100,24 +103,20 @@ def collect(
 def _held(one: Doomed, live: Live) -> bool:
     """Tell whether something stays although nothing refers to it: somebody at work may be using it."""
     kind = one.key.partition("/")[0]
-    if one.leftovers:
-        return False
-    return (bool(live.work) and kind in _IN_USE_BY_WORK) or (bool(live.unclear) and kind in _HELD_IF_UNCLEAR)
+    held = (bool(live.work) and kind in _IN_USE_BY_WORK) or (bool(live.unclear) and kind in _HELD_IF_UNCLEAR)
+    return held and not one.leftovers
 
 
-def _judged(group: Group, live: Live, groups: dict[str, Group]) -> list[Doomed]:
-    """Return what of a group can go."""
-    found = []
+def _judged(group: Group, live: Live, groups: dict[str, Group]) -> Iterator[Doomed]:
+    """Yield what of a group can go."""
     if group.leftovers:
-        found.append(_doomed(group, "files of writers that were killed", leftovers=group.leftovers))
+        yield _doomed(group, "files of writers that were killed", group.leftovers, leftovers=True)
     if group.key in live.keys or not (group.artifacts or group.files):
-        return found
+        return
     if group.kind == "jobs":
-        return found + _of_job(group)
-    why = _useless(group, groups)
-    if why is not None:
-        found.append(_doomed(group, why, artifacts=group.artifacts, files=group.files))
-    return found
+        yield from _of_job(group)
+    elif (why := _useless(group, groups)) is not None:
+        yield _doomed(group, why, group.artifacts, group.files)
 
 
 _USELESS = {
@@ -139,43 +138,28 @@ _USELESS = {
 
 def _useless(group: Group, groups: dict[str, Group]) -> str | None:
     """Say what a group is that nothing refers to; None: it is kept whatever refers to it."""
-    if group.kind == "verdicts" and _has_version(group, groups):
+    name = group.key.partition("/")[2]
+    if group.kind == "measurements" and f"jobs/{name}" in groups:
         return None
-    if group.kind == "measurements" and f"jobs/{group.key.partition('/')[2]}" in groups:
-        return None
+    if group.kind == "verdicts" and (dataset := groups.get(f"datasets/{name}")) is not None:
+        versions = (f"{dataset.key}/{key.split('/')[2]}" for key in group.files)
+        return None if any(version in dataset.artifacts for version in versions) else _USELESS["verdicts"]
     return _USELESS.get(group.kind)
 
 
-def _has_version(group: Group, groups: dict[str, Group]) -> bool:
-    """Tell whether notes are on a version of a data set that is there."""
-    datasets = groups.get(f"datasets/{group.key.partition('/')[2]}")
-    return datasets is not None and any(
-        f"{datasets.key}/{key.split('/')[2]}" in datasets.artifacts for key in group.files
-    )
-
-
-def _of_job(group: Group) -> list[Doomed]:
-    """Return what of a job can go to which nothing refers: all of a transcription, the checkpoints of a training."""
+def _of_job(group: Group) -> Iterator[Doomed]:
+    """Yield what of a job can go to which nothing refers: all of a transcription, the checkpoints of a training."""
     checkpoints = {key: size for key, size in group.artifacts.items() if "/checkpoints/" in key}
     ended = any("/result/" in key or key.endswith("/unpublished") for key in group.artifacts)
     if any("/attempt-" in key for key in group.artifacts):
-        return [_doomed(group, "transcriptions that no run refers to", artifacts=group.artifacts, files=group.files)]
-    if checkpoints and ended:
-        return [_doomed(group, "checkpoints of trainings that have ended", artifacts=checkpoints)]
-    if checkpoints:
-        why = "checkpoints of trainings that were left unfinished"
-        return [_doomed(group, why, artifacts=checkpoints, files=group.files)]
-    return []
+        yield _doomed(group, "transcriptions that no run refers to", group.artifacts, group.files)
+    elif checkpoints and ended:
+        yield _doomed(group, "checkpoints of trainings that have ended", checkpoints)
+    elif checkpoints:
+        yield _doomed(group, "checkpoints of trainings that were left unfinished", checkpoints, group.files)
 
 
-def _doomed(
-    group: Group,
-    why: str,
-    *,
-    artifacts: dict[str, int] | None = None,
-    files: dict[str, int] | None = None,
-    leftovers: dict[str, int] | None = None,
-) -> Doomed:
-    sizes = (artifacts or {}, files or {}, leftovers or {})
-    size = sum(sum(each.values()) for each in sizes)
-    return Doomed(why, group.key, group.newest, size, *(tuple(sorted(each)) for each in sizes))
+def _doomed(group: Group, why: str, *sizes: Mapping[str, int], leftovers: bool = False) -> Doomed:
+    """Return some of a group's artifacts or files, given with their sizes, as what can go."""
+    keys = tuple(key for each in sizes for key in sorted(each))
+    return Doomed(why, group.key, group.newest, sum(sum(each.values()) for each in sizes), keys, leftovers)

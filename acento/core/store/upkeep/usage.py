@@ -1,10 +1,10 @@
 """What lies in a store and how much room it takes, found by one walk over it."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from acento.core.store.base import MARKER, Store, Stored
-from acento.core.store.marker import FILES
+from acento.core.store.base import FILES, MARKER, Store, Stored
 
 KINDS = {
     "datasets": "versions of data sets",
@@ -40,7 +40,7 @@ class Group:
     """What is in one folder of a kind, such as ``jobs/<fingerprint>``."""
 
     key: str
-    newest: float = 0.0
+    newest: float
     """When the last of its files was written, in seconds since 1970."""
     artifacts: dict[str, int] = field(default_factory=dict)
     """Bytes of each whole artifact."""
@@ -67,45 +67,41 @@ class Group:
 
 def survey(store: Store) -> dict[str, Group]:
     """Return everything in the store by its group's key; takes one walk, and memory for every name."""
-    groups: dict[str, Group] = {}
-    names: dict[str, list[Stored]] = {}
+    stored: defaultdict[str, list[Stored]] = defaultdict(list)
     for found in store.walk():
-        names.setdefault("/".join(found.key.split("/")[:2]), []).append(found)
-    for key, stored in names.items():
-        groups[key] = _sorted_out(store, key, stored)
-    return groups
+        stored["/".join(found.key.split("/")[:2])].append(found)
+    return {key: _group(store, key, files) for key, files in stored.items()}
 
 
-def _sorted_out(store: Store, key: str, stored: Iterable[Stored]) -> Group:
-    """Say of each file of a group what it belongs to."""
-    group = Group(key)
+def _group(store: Store, key: str, stored: Sequence[Stored]) -> Group:
+    """Assign each file of a group to an artifact, to the small files, or to the leftovers."""
+    group = Group(key, max(found.modified for found in stored))
     wholes = {found.key.rpartition("/")[0] for found in stored if found.key.rpartition("/")[2] == MARKER}
-    written = _writers(store, wholes, stored)
+    writers: defaultdict[str, set[str]] = defaultdict(set)
     for found in stored:
-        group.newest = max(group.newest, found.modified)
-        home, separator, inner = found.key.partition(f"/{FILES}/")
-        owner = home if separator else _owner(found.key, wholes)
-        if separator:
-            whole = home in wholes and written.get(home) in (None, inner.partition("/")[0])
-        else:
-            whole = owner is not None
-        if whole and owner is not None:
+        home, writer = _home(found.key)
+        if writer and home in wholes:
+            writers[home].add(writer)
+    for home, several in writers.items():
+        if len(several) > 1:  # the marker means the files of one; those of the others are leftovers
+            artifact = store.find(home)
+            writers[home] = {artifact.writer} if artifact else set()
+    for found in stored:
+        home, writer = _home(found.key)
+        owner = (home if writer in writers[home] else None) if writer else _owner(found.key, wholes)
+        if owner is not None:
             group.artifacts[owner] = group.artifacts.get(owner, 0) + found.size
-        elif separator or _of_an_artifact(found.key):
+        elif writer or _of_an_artifact(found.key):
             group.leftovers[found.key] = found.size
         else:
             group.files[found.key] = found.size
     return group
 
 
-def _writers(store: Store, wholes: set[str], stored: Iterable[Stored]) -> dict[str, str]:
-    """Return whose files the marker means, of the artifacts for which there are those of several writers."""
-    writers: dict[str, set[str]] = {}
-    for found in stored:
-        home, separator, inner = found.key.partition(f"/{FILES}/")
-        if separator and home in wholes:
-            writers.setdefault(home, set()).add(inner.partition("/")[0])
-    return {home: store.writer_of(home) or "" for home, several in writers.items() if len(several) > 1}
+def _home(name: str) -> tuple[str, str]:
+    """Return the artifact and the writer in whose folder a file is; no writer where it is in none."""
+    home, _, inner = name.partition(f"/{FILES}/")
+    return home, inner.partition("/")[0]
 
 
 def _owner(name: str, wholes: set[str]) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from acento.core.errors import InputError, StoreError
-from acento.core.store.cache import cache_root
+from acento.core.store.copies import cache_root
 from acento.core.store.scratch import Scratch, discard
 
 WITH_A_HUB: Final = (

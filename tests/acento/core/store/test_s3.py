@@ -16,7 +16,7 @@ from acento.core.store import MARKER, open_store
 from acento.core.store import s3 as s3_store
 from acento.core.store.objects import ObjectStore
 from acento.core.store.s3 import S3Objects
-from acento.core.store.s3_client import Retries
+from acento.core.store.s3_errors import Retries
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +248,7 @@ def test_an_endpoint_that_overwrites_is_refused_before_work_begins(place):
     def forget(request, **_):
         del request.headers["If-None-Match"]
 
-    events = store.objects._client().meta.events
+    events = s3_store.connect(store.objects._retries).s3.meta.events
     events.register("before-sign.s3.PutObject", forget)
     try:
         with pytest.raises(InputError, match="cannot create an object only where there is none"):

@@ -10,7 +10,7 @@ from stores import S3Place
 from acento.core.errors import TransientError
 from acento.core.store import s3 as s3_store
 from acento.core.store.s3 import S3Objects
-from acento.core.store.s3_client import Retries, again
+from acento.core.store.s3_errors import Retries, may_pass
 
 SOON = Retries(first_s=0.01)
 
@@ -72,7 +72,7 @@ def proxy(s3, monkeypatch):
 @pytest.fixture
 def objects(place, proxy):  # noqa: ARG001 - the client is made when the proxy is there
     s3_objects = S3Objects(place.url, SOON)
-    s3_objects.put("there", b"hello")
+    s3_objects.put_new("there", b"hello")
     return s3_objects
 
 
@@ -123,7 +123,7 @@ def test_of_two_writers_one_creates_an_object_though_the_refusal_was_cut(objects
 def test_a_large_file_is_written_though_the_answers_to_its_parts_were_cut(objects, proxy, tmp_path, monkeypatch, edit):
     monkeypatch.setattr(s3_store, "PART", 5 << 20)
     path = tmp_path / "large.bin"
-    path.write_bytes(b"x" * (6 << 20))
+    path.write_bytes(b"x" * (11 << 20))
     spoil(proxy, edit)
     objects.put_file("large", path)
     proxy.faults = Faults()
@@ -148,5 +148,5 @@ def test_with_all_answers_cut_the_endpoint_is_said_to_be_away(objects, proxy):
 def test_a_tls_connection_that_broke_may_pass_and_a_certificate_does_not(said, passes):
     from botocore.exceptions import SSLError
 
-    assert again(SSLError(endpoint_url="https://store", error=said)) is passes
-    assert again(ssl.SSLError(1, said)) is passes
+    assert may_pass(SSLError(endpoint_url="https://store", error=said)) is passes
+    assert may_pass(ssl.SSLError(1, said)) is passes

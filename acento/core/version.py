@@ -1,3 +1,0 @@
-"""The version of Acento."""
-
-VERSION = "0.2.0"
