@@ -6,11 +6,12 @@
 The model is a Whisper with random weights, as wide and deep as whisper-tiny, and the data are noise: the work is real,
 what is decoded is of no interest. There is as much of it as takes ``--minutes`` on one CPU thread. Each measurement
 begins with a copy of the same store, in which no result is. Numbers are printed, and asserted nowhere. A Prefect server
-and workers are started for the purpose; Spark runs in this process and starts its own.
+and workers are started for the purpose; Spark (``local[2]``) and Ray (``local[2]``) are started anew for each
+measurement.
 
 - **start**: seconds for one clip, less its decoding: what a worker costs before and after its work.
 - **beside**: wall time less the decoding (of several workers: their sum by their number), and its share of the wall
-  time; with how many workers Acento started: no more than starts may cost (ACENTO_START_SHARE).
+  time. Acento starts no more workers than starts may cost (ACENTO_START_SHARE), and says how many did the work.
 - **cached rerun**: ``acento benchmark`` with everything in the store, beside a running server.
 - **two workers**: a quarter of that work by one worker that takes one run at a time, and by two of them.
 """
@@ -70,12 +71,14 @@ class Measured:
 def main() -> None:
     """Read the options, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", nargs="+", default=["inline", "work-pool", "spark"])
+    parser.add_argument("--backend", nargs="+", default=["inline", "work-pool", "spark", "ray"])
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 8])
     parser.add_argument("--minutes", type=float, default=10.0, help="of work for one thread")
     parser.add_argument("--layers", type=int, default=4, help="of encoder and decoder: more are slower")
     parser.add_argument("--width", type=int, default=384, help="of encoder and decoder")
     options = parser.parse_args()
+    os.environ.setdefault("ACENTO_SPARK_MASTER", "local[2]")
+    os.environ.setdefault("ACENTO_RAY_ADDRESS", "local[2]")
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="acento-orchestration-")))
         model = make_whisper(

@@ -56,9 +56,9 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
 from infra.compute import InlineCompute
 from infra.compute import pool as prefect_pool
+from infra.compute.dispatch.worker import run_slice
+from infra.compute.dispatch.worklist import WorkList
 from infra.compute.work_pool import WorkPoolCompute
-from infra.compute.worker import run_slice
-from infra.compute.worklist import WorkList
 
 START_SHARE = "0.25"
 START_S = 6.0
@@ -196,7 +196,7 @@ class StandIn:
                 os.kill(child, signal.SIGKILL)
 
     def find_pool(self, name: str, *, at_work: bool = True) -> prefect_pool.Pool:  # noqa: ARG002
-        return prefect_pool.Pool(name, "process", (), {}, None)
+        return prefect_pool.Pool(name, "process", (), {})
 
     def deployed(self, pool: prefect_pool.Pool) -> prefect_pool.Pool:
         self._since = time.monotonic()

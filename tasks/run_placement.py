@@ -12,8 +12,8 @@ from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.inference.runner import Runner
-from infra.compute.worker import RunReport, run_slice
-from infra.compute.worklist import WorkList
+from infra.compute.dispatch.worker import RunReport, run_slice
+from infra.compute.dispatch.worklist import WorkList
 from tasks.artifacts import artifact_key
 from tasks.policy import say
 from tasks.progress import progress_artifact

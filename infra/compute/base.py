@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
+from acento.core.store import Store
 from acento.jobs.job import Job, Result
 from acento.models.devices import Elsewhere
 
@@ -14,7 +15,7 @@ class Outcome:
     """What became of one submitted job: a result, or the error that stopped it."""
 
     job: Job
-    result: Result | None
+    result: Result | None = None
     error: BaseException | None = None
 
 
@@ -22,6 +23,10 @@ class Compute(ABC):
     """A place where jobs are executed by the same ``Runner`` everywhere. Between runs it may keep models loaded."""
 
     name: str
+
+    def __init__(self, store: Store) -> None:
+        """Take the store that jobs read from and write to; every worker must reach it by the same URL."""
+        self._store = store
 
     def check(self, *, begin: bool = True) -> Elsewhere | None:  # noqa: ARG002 - here nothing can be lacking
         """See that work could begin, before any is planned, and say what is known of the machines that would do it.
@@ -39,11 +44,7 @@ class Compute(ABC):
 
     @abstractmethod
     def run(
-        self,
-        jobs: Sequence[Job],
-        *,
-        workers: int,
-        callbacks: Callbacks = NO_CALLBACKS,
+        self, jobs: Sequence[Job], *, workers: int, callbacks: Callbacks = NO_CALLBACKS
     ) -> Generator[Outcome, None, None]:
         """Execute jobs by so many workers, processes or threads; yield each outcome when it is there, in any order.
 
@@ -56,6 +57,5 @@ class Compute(ABC):
             callbacks: called from any thread.
         """
 
-    @abstractmethod
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - where nothing is kept
         """Free what is kept between runs."""

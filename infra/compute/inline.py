@@ -6,15 +6,15 @@ has this process, and others that run beside it have processes of their own.
 
 import threading
 from collections.abc import Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.store import Store
 from acento.inference.runner import Runner, Worker
 from acento.jobs.job import Job, Result
 from acento.models.devices import held_by_cores
-from infra.compute.apart import Apart
 from infra.compute.base import Compute, Outcome
+from infra.compute.training_processes import TrainingProcesses
 
 
 class InlineCompute(Compute):
@@ -23,41 +23,27 @@ class InlineCompute(Compute):
     name = "inline"
 
     def __init__(self, store: Store) -> None:
-        """Take the store that jobs read from and write to."""
-        self._runner, self._apart = Runner(store), Apart(store)
+        super().__init__(store)
+        self._runner, self._processes = Runner(store), TrainingProcesses(store)
         self._training = threading.Lock()
 
     def run(
-        self,
-        jobs: Sequence[Job],
-        *,
-        workers: int,
-        callbacks: Callbacks = NO_CALLBACKS,
+        self, jobs: Sequence[Job], *, workers: int, callbacks: Callbacks = NO_CALLBACKS
     ) -> Generator[Outcome, None, None]:
-        """See :meth:`Compute.run`."""
         workers = _useful(jobs, workers)
         worker = Worker(self.name, workers, callbacks)
-        todo = iter(jobs)
-        running: dict[Future[Result], Job] = {}
         pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="worker")
         try:
-            while True:
-                while len(running) < workers and (job := next(todo, None)) is not None:
-                    running[pool.submit(self._execute, job, worker)] = job
-                if not running:
-                    return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    job = running.pop(future)
-                    error = future.exception()
-                    yield Outcome(job, None if error else future.result(), error)
+            running = {pool.submit(self._execute, job, worker): job for job in jobs}
+            for future in as_completed(running):
+                error = future.exception()
+                yield Outcome(running[future], None if error else future.result(), error)
         finally:
             worker.cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
-        """See :meth:`Compute.close`."""
-        self._apart.close()
+        self._processes.close()
         self._runner.close()
 
     def _execute(self, job: Job, worker: Worker) -> Result:
@@ -65,7 +51,7 @@ class InlineCompute(Compute):
         if job.kind != "finetune":
             return self._runner.execute(job, worker)
         if not self._training.acquire(blocking=False):
-            return self._apart.execute(job, worker)
+            return self._processes.execute(job, worker)
         try:
             return self._runner.execute(job, worker)
         finally:

@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, WorkerFilter, WorkerFilterStatus
 from prefect.client.schemas.objects import FlowRun, State, WorkerStatus, WorkPool
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import FlowRunContext
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -35,7 +35,6 @@ EMBEDDED = "ACENTO_EMBEDDED_SERVER"
 _ONLINE = WorkerFilter(status=WorkerFilterStatus(any_=[WorkerStatus.ONLINE.value]))
 _ANSWER_S = 10.0
 _RETRIES = 2
-_GPU_VARIABLES = ("gpu", "gpus", "gpu_type", "gpu_count", "device_requests")
 _SECRET = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "ACCESS_KEY", "API_KEY")
 
 
@@ -49,13 +48,7 @@ class Pool:
     """The job variables that its template knows."""
     defaults: dict[str, Any]
     """Values of job variables where nobody gives others."""
-    concurrency_limit: int | None
     deployment: UUID | None = None
-
-    @property
-    def has_gpu(self) -> bool:
-        """Whether the pool's own variables ask for GPUs."""
-        return any(self.defaults.get(name) for name in _GPU_VARIABLES)
 
 
 def api_url() -> str:
@@ -80,21 +73,24 @@ def find_pool(name: str, *, at_work: bool = True) -> Pool:
         InputError: no server, no such pool, it is paused, no worker is online, or this run takes its only place.
         TransientError: the server does not answer now.
     """
-    url = api_url()
-    try:
-        with client(_RETRIES) as ask:
-            pool = _read(ask, name, url)
-            # pools that a cloud serves by itself have no workers
-            online = pool.type.endswith((":push", ":managed")) or bool(
-                ask.read_workers_for_work_pool(name, worker_filter=_ONLINE, limit=1)
-            )
-    except httpx.HTTPError as error:
-        raise _away(url, error) from error
+    with _asking() as ask:
+        try:
+            pool = ask.read_work_pool(name)
+        except ObjectNotFound:
+            there = ", ".join(sorted(pool.name for pool in ask.read_work_pools())) or "none"
+            raise InputError(
+                f"There is no work pool {name!r} at the Prefect server {api_url()} (it has {there}): `prefect "
+                f"work-pool create {name} --type process` makes one; ACENTO_WORK_POOL or --work-pool name another."
+            ) from None
+        # pools that a cloud serves by itself have no workers
+        online = pool.type.endswith((":push", ":managed")) or bool(
+            ask.read_workers_for_work_pool(name, worker_filter=_ONLINE, limit=1)
+        )
     if at_work:
         _check_at_work(pool, online)
     properties = pool.base_job_template.get("variables", {}).get("properties", {})
     defaults = {key: value["default"] for key, value in properties.items() if value.get("default") is not None}
-    return Pool(pool.name, pool.type, tuple(properties), defaults, pool.concurrency_limit)
+    return Pool(pool.name, pool.type, tuple(properties), defaults)
 
 
 @contextmanager
@@ -107,36 +103,55 @@ def client(retries: int = 0) -> Iterator[SyncPrefectClient]:
         yield found
 
 
+@contextmanager
+def _asking() -> Iterator[SyncPrefectClient]:
+    """Yield a client; a server that does not answer its questions is a ``TransientError``."""
+    url = api_url()
+    try:
+        with client(_RETRIES) as ask:
+            yield ask
+    except httpx.HTTPError as error:
+        raise TransientError(
+            f"The Prefect server at {url} does not answer now ({error or type(error).__name__})."
+        ) from error
+
+
 def deployed(pool: Pool) -> Pool:
     """Return the pool with its deployment of ``run-placement``, made if it is not there or not what it should be.
 
     Raises:
         TransientError: the server does not answer now.
     """
-    try:
-        with client(_RETRIES) as ask:
-            return replace(pool, deployment=_deployment(ask, pool.name))
-    except httpx.HTTPError as error:
-        raise _away(api_url(), error) from error
+    with _asking() as ask:
+        try:
+            found = ask.read_deployment_by_name(f"{FLOW}/{pool.name}")
+        except ObjectNotFound:
+            made = ask.create_deployment(
+                flow_id=ask.create_flow_from_name(FLOW),
+                name=pool.name,
+                entrypoint=ENTRYPOINT,
+                work_pool_name=pool.name,
+                tags=list(TAGS),
+                description="Does a slice of the parts of a benchmark, or a training.",
+            )
+            return replace(pool, deployment=made)
+        wanted: dict[str, Any] = {"entrypoint": ENTRYPOINT, "work_pool_name": pool.name, "paused": False}
+        # a deployment that an older version made may hold on to the parameters that its flow had
+        wanted["enforce_parameter_schema"] = False
+        if any(getattr(found, name) != value for name, value in wanted.items()):
+            ask.update_deployment(found.id, DeploymentUpdate(pull_steps=[], **wanted))
+        return replace(pool, deployment=found.id)
 
 
 def submit(
     pool: Pool, name: str, parameters: dict[str, Any], job_variables: dict[str, Any], context: contextvars.Context
 ) -> UUID:
     """Submit a run of ``run-placement``, shown as a child of the run whose context that is, and return its id."""
-    assert pool.deployment is not None
-    deployment = pool.deployment
+    given: dict[str, Any] = {"parameters": parameters, "flow_run_name": name, "job_variables": job_variables}
 
     def ask() -> Any:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
-            return run_deployment(
-                deployment,
-                parameters=parameters,
-                flow_run_name=name,
-                timeout=0,
-                tags=list(TAGS),
-                job_variables=job_variables,
-            )
+            return run_deployment(cast(UUID, pool.deployment), timeout=0, tags=list(TAGS), **given)
 
     return cast(FlowRun, context.copy().run(ask)).id
 
@@ -168,9 +183,9 @@ def refusal(error: BaseException) -> str | None:
     """Return why the server refuses what it was asked; None where it may answer later."""
     if isinstance(error, ObjectNotFound):
         return str(error) or "it is not there"
-    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code in (408, 425, 429):
+    if not isinstance(error, httpx.HTTPStatusError):
         return None
-    if error.response.status_code >= 500:
+    if error.response.status_code in (408, 425, 429) or error.response.status_code >= 500:
         return None
     try:
         said = error.response.json()
@@ -178,15 +193,6 @@ def refusal(error: BaseException) -> str | None:
         return f"{error.response.status_code}"
     detail = said.get("detail", said) if isinstance(said, dict) else said
     return detail if isinstance(detail, str) else str(detail)
-
-
-def current_title() -> str:
-    """Return the name of the task or flow run in which this is, for those of its slices."""
-    task = TaskRunContext.get()
-    if task is not None:
-        return str(task.task_run.name)
-    flow = FlowRunContext.get()
-    return str(flow.flow_run.name) if flow is not None and flow.flow_run is not None else ""
 
 
 def container_path(volumes: Sequence[str], folder: str) -> str | None:
@@ -222,48 +228,6 @@ def check_secrets(job_variables: dict[str, Any]) -> None:
                 f"ACENTO_JOB_VARIABLES would write {name} into the Prefect server for all to read: set it where the "
                 f"worker runs, or keep it in a secret block and say {{{{ prefect.blocks.secret.NAME }}}}."
             )
-
-
-def _read(ask: SyncPrefectClient, name: str, url: str) -> WorkPool:
-    try:
-        return ask.read_work_pool(name)
-    except ObjectNotFound:
-        pools = sorted(pool.name for pool in ask.read_work_pools())
-        there = f"it has {', '.join(pools)}" if pools else "it has none"
-        raise InputError(
-            f"There is no work pool {name!r} at the Prefect server {url} ({there}): `prefect work-pool create {name} "
-            "--type process` makes one; ACENTO_WORK_POOL or --work-pool name another."
-        ) from None
-
-
-def _deployment(ask: SyncPrefectClient, pool: str) -> UUID:
-    """Return the id of a pool's deployment of ``run-placement``, as it should be."""
-    try:
-        found = ask.read_deployment_by_name(f"{FLOW}/{pool}")
-    except ObjectNotFound:
-        return ask.create_deployment(
-            flow_id=ask.create_flow_from_name(FLOW),
-            name=pool,
-            entrypoint=ENTRYPOINT,
-            work_pool_name=pool,
-            tags=list(TAGS),
-            description="Does a slice of the parts of a benchmark, or a training.",
-        )
-    # a deployment that an older version made may hold on to the parameters that its flow had
-    if found.entrypoint != ENTRYPOINT or found.work_pool_name != pool or found.paused or found.enforce_parameter_schema:
-        update = DeploymentUpdate(
-            entrypoint=ENTRYPOINT,
-            work_pool_name=pool,
-            paused=False,
-            pull_steps=[],
-            enforce_parameter_schema=False,
-        )
-        ask.update_deployment(found.id, update)
-    return found.id
-
-
-def _away(url: str, error: httpx.HTTPError) -> TransientError:
-    return TransientError(f"The Prefect server at {url} does not answer now ({error or type(error).__name__}).")
 
 
 def _check_at_work(pool: WorkPool, online: bool) -> None:

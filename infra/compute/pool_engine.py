@@ -2,9 +2,11 @@
 
 import contextvars
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
@@ -12,10 +14,9 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError, PrefectException
 from prefect.logging import get_run_logger
 
-from acento.core.errors import InputError, TransientError
+from acento.core.errors import InputError, TransientError, own_line
 from infra.compute import pool as prefect_pool
-from infra.compute.dispatch import START_LIMIT_S, Engine, RunState
-from infra.compute.endings import in_plain_words
+from infra.compute.dispatch.engine import START_LIMIT_S, RunState, SliceEngine
 from infra.compute.pool import Pool
 
 _log = logging.getLogger(__name__)
@@ -27,52 +28,66 @@ AWAY_SAID_S = 10.0
 """Seconds after which it is said that the Prefect server does not answer; a busy one misses a request now and then."""
 AWAY_LIMIT_S = 1800.0
 """Seconds that the Prefect server may be away while runs work on."""
+_KNOWN: tuple[tuple[str, str], ...] = (
+    (
+        r'No such image: (?P<local>[^"\s)]+)|images/create\?tag=(?P<tag>\S*?)&fromImage=(?P<remote>[^\s:]+)',
+        "the image {image} is neither on the worker's Docker host nor to be pulled: build it there as "
+        "docs/how-to/docker.md says, or name another with the job variable `image`",
+    ),
+    (
+        r"status code:? -9|SIGKILL|status code 137",
+        "its process was killed: by hand, or because it needs more memory than its container or machine has; then give "
+        "it more (the job variable `mem_limit` of a Docker pool), or make batches smaller",
+    ),
+    (
+        r"Could not connect to Docker",
+        "the worker cannot reach a Docker engine: start one, or set DOCKER_HOST where the worker runs",
+    ),
+)
+"""What Prefect and its worker say of how a run ended, and words that tell what to do."""
 
 _T = TypeVar("_T")
 
 
-class PoolEngine(Engine):
+class PoolEngine(SliceEngine):
     """Runs of one piece of work on a pool."""
 
     def __init__(self, pool: Pool, variables: dict[str, Any], context: contextvars.Context, title: str) -> None:
         """Take what runs are submitted with: pool, job variables, the parent's context, and what the work is called."""
         self._pool, self._variables, self._context, self._what = pool, variables, context, title
         self.title = f"work pool {pool.name!r}"
-        self._known: dict[str, State[Any] | None] = {}
+        self._known: dict[str, State[Any]] = {}
         self._away_since: float | None = None
-        self._said_away = False
+        self._warned_away = False
 
     def submit(self, work: str, run: str, indices: Sequence[int], count: int) -> str | None:
-        """See :meth:`Engine.submit`."""
         parameters = {"work": work, "run": run, "jobs": list(indices), "title": self._what, "placements": count}
         name = f"slice {int(run)} ({len(indices)} job{'s' if len(indices) > 1 else ''}): {self._what}"
-        id = self._patiently(lambda: prefect_pool.submit(self._pool, name, parameters, self._variables, self._context))
+        id = self._ask(lambda: prefect_pool.submit(self._pool, name, parameters, self._variables, self._context))
         if id is None:
             return None
-        self._known[str(id)] = None
         self.taken_limit_s = TAKEN_LIMIT_S.get(self._pool.type, START_LIMIT_S)
         return str(id)
 
     def states(self, ids: Sequence[str]) -> Mapping[str, RunState] | None:
-        """See :meth:`Engine.states`."""
-        found = self._patiently(lambda: prefect_pool.states([UUID(id) for id in ids]))
+        found = self._ask(lambda: prefect_pool.states([UUID(id) for id in ids]))
         if found is None:
             return None
         self._known |= {str(id): state for id, state in found.items()}
         return {str(id): _run_state(state) for id, state in found.items()}
 
     def cancel(self, ids: Iterable[str]) -> None:
-        """See :meth:`Engine.cancel`: one that has not begun at once, one that runs by its worker."""
+        """See :meth:`SliceEngine.cancel`: one that has not begun at once, one that runs by its worker."""
         if ids := list(ids):
-            self._tolerantly(lambda: prefect_pool.call_off([(UUID(id), self._known.get(id)) for id in ids]))
+            self._notify(lambda: prefect_pool.call_off([(UUID(id), self._known.get(id)) for id in ids]))
 
     def give_up(self, id: str, why: str) -> None:
-        """See :meth:`Engine.give_up`."""
-        self._tolerantly(lambda: prefect_pool.give_up(UUID(id), why))
+        """See :meth:`SliceEngine.give_up`."""
+        self._notify(lambda: prefect_pool.give_up(UUID(id), why))
 
     def check_waiting(self) -> str:
-        """See :meth:`Engine.check_waiting`."""
-        self._patiently(lambda: prefect_pool.find_pool(self._pool.name))  # says if nobody works for it any more
+        """See :meth:`SliceEngine.check_waiting`."""
+        self._ask(lambda: prefect_pool.find_pool(self._pool.name))  # says if nobody works for it any more
         return (
             f"the workers of pool {self._pool.name!r} may be busy or limited (`prefect worker start --limit`, `prefect "
             "work-pool set-concurrency-limit`), or a machine or an image is on its way"
@@ -86,47 +101,41 @@ class PoolEngine(Engine):
             logger = _log
         (logger.warning if warn else logger.info)(sentence)
 
-    def _tolerantly(self, tell: Callable[[], None]) -> None:
+    def _notify(self, notify: Callable[[], None]) -> None:
         """Tell the server something; one that is away need not know."""
         try:
-            tell()
+            notify()
         except (httpx.HTTPError, PrefectException) as error:
             _log.warning("Could not update the Prefect server: %s", _reason(error))
 
-    def _patiently(self, ask: Callable[[], _T]) -> _T | None:
-        """Ask the server something; None if it is away, for which there is patience.
-
-        Raises:
-            InputError: it refuses what it was asked, such as a job variable that the pool does not take.
-            TransientError: it has been away for too long.
-        """
+    def _ask(self, ask: Callable[[], _T]) -> _T | None:
+        """Ask the server something; None if it is away. What it refuses, such as a job variable, is an InputError."""
         try:
             answer = ask()
         except (httpx.HTTPError, PrefectException, TransientError) as error:
             refused = prefect_pool.refusal(error)
             if refused is not None:
                 raise InputError(f"The Prefect server refuses a run of {self.title}: {refused}") from error
-            self._bear(error)
+            self._count_absence(error)
             return None
-        if self._said_away:
+        if self._warned_away:
             _log.warning("The Prefect server answers again.")
-        self._away_since, self._said_away = None, False
+        self._away_since, self._warned_away = None, False
         return answer
 
-    def _bear(self, error: Exception) -> None:
-        """Note that the server did not answer; say so after a while, and give up after a long one."""
+    def _count_absence(self, error: Exception) -> None:
+        """Log that the server does not answer after a while, and raise a TransientError after a long one."""
         now = time.monotonic()
         self._away_since = now if self._away_since is None else self._away_since
         away, why = now - self._away_since, _reason(error)
         if away > AWAY_LIMIT_S:
             raise TransientError(f"The Prefect server has not answered for {away / 60:.0f} minutes ({why}).") from error
-        if away > AWAY_SAID_S and not self._said_away:
-            self._said_away = True
+        if away > AWAY_SAID_S and not self._warned_away:
+            self._warned_away = True
             _log.warning("The Prefect server does not answer (%s); runs that have begun go on.", why)
 
 
 def _run_state(state: State[Any]) -> RunState:
-    """Return what a flow run's state means."""
     said = in_plain_words((state.message or state.name or "").strip())
     if state.is_failed() or state.is_crashed():
         return RunState("died", said)
@@ -144,3 +153,24 @@ def _reason(error: Exception) -> str:
     if isinstance(error, httpx.HTTPStatusError):
         return f"{error.response.status_code} {error.response.reason_phrase}".strip()
     return str(error) or type(error).__name__
+
+
+def in_plain_words(said: str) -> str:
+    """Return how a run ended for a person; what is not known as it was said, of a traceback its own line.
+
+    >>> in_plain_words('ImageNotFound: 404 Client Error for http+docker: Not Found ("No such image: acento:cuda")')[:60]
+    "the image acento:cuda is neither on the worker's Docker host"
+    >>> in_plain_words("500 Server Error for http+docker://localhost/images/create?tag=x&fromImage=a%2Fb: no")[:15]
+    'the image a/b:x'
+    >>> in_plain_words("Flow run infrastructure exited with non-zero status code 137.")[:22]
+    'its process was killed'
+    >>> in_plain_words("something new")
+    'something new'
+    >>> in_plain_words("Flow run failed: Traceback (most recent call last):\\n  File x\\nKeyError: 'rate'")
+    "KeyError: 'rate'"
+    """
+    for pattern, words in _KNOWN:
+        if found := re.search(pattern, said):
+            names = found.groupdict(default="")
+            return words.format(image=names.get("local") or unquote(f"{names.get('remote')}:{names.get('tag')}"))
+    return own_line(said) if "Traceback (most recent call last)" in said else said

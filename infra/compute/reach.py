@@ -1,18 +1,25 @@
-"""Which backend reaches which store, in one table: what cannot be reached is refused before any work, with a sentence.
+"""What workers reach and what they are given: which backend reaches which store, whole paths of models, settings.
 
-A backend's machines are on this one or elsewhere, and so is a store. ``docs/how-to/prefect.md`` shows this table; a
-test keeps the two alike.
+What cannot be reached is refused before any work, with a sentence. ``docs/how-to/prefect.md`` shows the table of
+stores; a test keeps the two alike.
 """
 
 import ipaddress
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from acento.core.errors import InputError
 from acento.core.settings import settings
+from acento.jobs.job import Job
+from acento.models.checkpoints.references import parse
 from acento.models.devices import Elsewhere
+
+_SETTINGS = ("trust", "trust_code")
+_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
 
 Way = Literal["works", "uploads first", "refused"]
 Kind = Literal["folder", "s3", "modal"]
@@ -33,30 +40,19 @@ _OK = Reach("works")
 _SET_S3 = "set ACENTO_STORE to s3://bucket/prefix"
 _OR_SHARED = f"{_SET_S3}, or ACENTO_STORE_SHARED=1 if the folder is mounted there at the same path"
 
-TABLE: dict[str, dict[Kind, Reach]] = {
-    "inline": {"folder": _OK, "s3": _OK, "modal": _OK},
-    "work-pool/process": {
-        "folder": Reach("works", "the worker is on this machine, or has the same folder at the same path"),
-        "s3": _OK,
-        "modal": _OK,
-    },
-    "work-pool/docker": {
-        "folder": Reach("works", "the pool's volumes mount it"),
-        "s3": _OK,
-        "modal": _OK,
-    },
-    "work-pool/modal": {"folder": Reach("refused", f"{_SET_S3} or modal://volume"), "s3": _OK, "modal": _OK},
-    "work-pool/other": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
-    "modal": {
-        "folder": Reach("uploads first", "what the work needs, and downloads what it makes"),
-        "s3": _OK,
-        "modal": _OK,
-    },
-    "spark/local": {"folder": _OK, "s3": _OK, "modal": _OK},
-    "spark/cluster": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
-    "ray/local": {"folder": _OK, "s3": _OK, "modal": _OK},
-    "ray/cluster": {"folder": Reach("refused", _OR_SHARED), "s3": _OK, "modal": _OK},
+_FOLDERS = {
+    "inline": _OK,
+    "work-pool/process": Reach("works", "the worker is on this machine, or has the same folder at the same path"),
+    "work-pool/docker": Reach("works", "the pool's volumes mount it"),
+    "work-pool/modal": Reach("refused", f"{_SET_S3} or modal://volume"),
+    "work-pool/other": Reach("refused", _OR_SHARED),
+    "modal": Reach("uploads first", "what the work needs, and downloads what it makes"),
+    "spark/local": _OK,
+    "spark/cluster": Reach("refused", _OR_SHARED),
+    "ray/local": _OK,
+    "ray/cluster": Reach("refused", _OR_SHARED),
 }
+TABLE: dict[str, dict[Kind, Reach]] = {row: {"folder": its, "s3": _OK, "modal": _OK} for row, its in _FOLDERS.items()}
 """Backend, and the type of its pool or master where that matters, and kind of store."""
 
 _ON_THIS_HOST = {"inline", "work-pool/process", "work-pool/docker", "spark/local", "ray/local"}
@@ -154,8 +150,45 @@ def reach_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def portable(job: Job) -> Job:
+    """Return the job with the whole path of a model in a folder, which changes its name and not what is computed."""
+    field = "base" if job.kind == "finetune" else "model"
+    folder = _model_folder(job)
+    if folder is None:
+        return job
+    model = getattr(job, field)
+    name = model.id.replace(parse(model.id).base, str(folder.absolute()), 1)
+    return job.model_copy(update={field: model.model_copy(update={"id": name})})
+
+
+def refuse_folders(jobs: Iterable[Job], who: str) -> None:
+    """Refuse jobs whose model is in a folder of this machine, for workers that do not see it.
+
+    Raises:
+        InputError: ``who`` do not see the folder.
+    """
+    if folder := next(filter(None, map(_model_folder, jobs)), None):
+        raise InputError(
+            f"{who} do not see {folder}, a model in a folder of this machine: name one of the hub, or one of the "
+            "registry, which is in the store."
+        )
+
+
+def _model_folder(job: Job) -> Path | None:
+    """Return the folder of a job's model; None where it is one of a hub, the registry, or shipped with Acento."""
+    model = job.base if job.kind == "finetune" else job.model
+    folder = Path(parse(model.id).base).expanduser()
+    return folder if folder.exists() else None
+
+
+def passed_on() -> dict[str, str]:
+    """Return the environment variables of this process that decide what the work comes to or where the store is."""
+    found = {f"ACENTO_{name.upper()}": str(getattr(settings(), name)) for name in _SETTINGS}
+    found |= {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    return {name: value for name, value in found.items() if value}
+
+
 def _words(backend: str, type_: str | None) -> str:
-    """Say a backend in a sentence."""
     if backend == "work-pool":
         return f"A work pool of type {type_}"
     clusters = {"spark": "Spark", "ray": "Ray"}

@@ -4,44 +4,37 @@ A server that is away for a while stops nothing: runs that have begun and their 
 """
 
 import contextvars
-import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from acento.core.callbacks import NO_CALLBACKS, Callbacks
+from prefect.runtime import flow_run, task_run
+
 from acento.core.errors import InputError
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.jobs.job import Job
 from acento.models.devices import Elsewhere, cores
 from infra.compute import pool as prefect_pool
-from infra.compute.base import Compute, Outcome
-from infra.compute.dispatch import Dispatcher
+from infra.compute.dispatch.compute import QUIT_S, DispatchedCompute
+from infra.compute.dispatch.engine import SliceEngine
 from infra.compute.pool import Pool
 from infra.compute.pool_engine import PoolEngine
-from infra.compute.portable import model_folder, passed_on, portable
-from infra.compute.reach import check_reach, first_gpu, kind_of
-from infra.compute.sizing import Sizer
-from infra.compute.worklist import HEARTBEAT_S
+from infra.compute.reach import check_reach, first_gpu, kind_of, passed_on, refuse_folders
 
-QUIT_S = 15.0
-"""Seconds that runs may take to end by themselves, once they are told or nothing is left for them."""
+_GPU_VARIABLES = ("gpu", "gpus", "gpu_type", "gpu_count", "device_requests")
 
 
-class WorkPoolCompute(Compute):
+class WorkPoolCompute(DispatchedCompute):
     """Slices as flow runs of the work pool that the settings name."""
 
     name = "work-pool"
-    heartbeat_s = HEARTBEAT_S
-    """Seconds between two signs of life of a run; after six that are missing it is given up."""
+    patience_s = QUIT_S
 
     def __init__(self, store: Store) -> None:
         """Take the store that jobs read from and write to; the current Prefect run will be the parent of runs."""
-        self._store = store
+        super().__init__(store)
         self._context = contextvars.copy_context()  # trials of a search run in threads that have none
-        self._ending: list[Dispatcher] = []
-        self._sizer = Sizer()
 
     def check(self, *, begin: bool = True) -> Elsewhere:
         """See :meth:`Compute.check`: a server, the pool, a worker to begin, and a store that runs reach."""
@@ -49,38 +42,14 @@ class WorkPoolCompute(Compute):
         self._environment(pool)
         return Elsewhere(_gpu(pool), cores() if pool.type == "process" else Elsewhere().cores)
 
-    def run(
-        self,
-        jobs: Sequence[Job],
-        *,
-        workers: int,
-        callbacks: Callbacks = NO_CALLBACKS,
-    ) -> Generator[Outcome, None, None]:
-        """See :meth:`Compute.run`.
-
-        Raises:
-            InputError: as :meth:`check` says, before anything is submitted; or a job needs what runs do not see.
-            AcentoError: runs end one after another and finish nothing, or none begins.
-            TransientError: the Prefect server stayed away for too long.
-        """
+    def open_engine(self, jobs: Sequence[Job]) -> SliceEngine:
+        """See :meth:`DispatchedCompute.open_engine`; runs are named for the task they work for, else for the work."""
         pool = prefect_pool.find_pool(settings().work_pool)
         variables = self._variables(pool)
-        sent = [_portable(job, pool) for job in jobs]
-        engine = PoolEngine(prefect_pool.deployed(pool), variables, self._context, self._title(jobs))
-        dispatcher = Dispatcher(self._store, sent, jobs, engine, self._sizer, self.heartbeat_s)
-        yield from dispatcher.run(workers, callbacks, patience_s=QUIT_S)
-        self._ending.append(dispatcher)
-
-    def close(self) -> None:
-        """See :meth:`Compute.close`: runs that are ending have ended, or are called off."""
-        ending, self._ending = self._ending, []
-        deadline = time.monotonic() + QUIT_S
-        for dispatcher in ending:
-            dispatcher.wait(deadline)
-
-    def _title(self, jobs: Sequence[Job]) -> str:
-        """Return what runs are named for: the task they work for, else the work."""
-        return self._context.copy().run(prefect_pool.current_title) or (jobs[0].title if jobs else "nothing")
+        if pool.type != "process":
+            refuse_folders(jobs, f"Runs of work pool {pool.name!r}")
+        title = self._context.copy().run(lambda: task_run.name or flow_run.name) or jobs[0].title
+        return PoolEngine(prefect_pool.deployed(pool), variables, self._context, title)
 
     def _variables(self, pool: Pool) -> dict[str, Any]:
         """Return the job variables of a run: the settings' ones, a GPU if one was asked for, the environment."""
@@ -91,11 +60,7 @@ class WorkPoolCompute(Compute):
         return given
 
     def _environment(self, pool: Pool) -> dict[str, str]:
-        """Return the environment variables of a run: where the store is, what is trusted, no secret.
-
-        Raises:
-            InputError: runs could not reach the store.
-        """
+        """Return the environment variables of a run: a store that it reaches, what is trusted, no secret."""
         prefect_pool.check_secrets(settings().job_variables)
         check_reach(self.name, pool.type, self._store.url, prefect_pool.api_url())
         env = {"ACENTO_STORE": self._store.url, "ACENTO_COMPUTE": "inline", "DO_NOT_TRACK": "1"}
@@ -113,16 +78,12 @@ def _gpu(pool: Pool) -> str | None:
     """Return the type of GPU that runs will have; "" if any; None if none is asked for."""
     if (wanted := first_gpu()) is not None:
         return wanted
-    asked = Pool(pool.name, pool.type, (), settings().job_variables, None).has_gpu
-    return "" if asked or pool.has_gpu else None
+    asked = any(values.get(name) for values in (settings().job_variables, pool.defaults) for name in _GPU_VARIABLES)
+    return "" if asked else None
 
 
 def _gpu_variables(pool: Pool, gpu_type: str) -> dict[str, Any]:
-    """Return the job variables by which a pool of this type gives a GPU.
-
-    Raises:
-        InputError: the pool's template has none of them.
-    """
+    """Return the job variables by which a pool of this type gives a GPU; refuse a pool whose template has none."""
     if pool.type == "process":
         return {}  # the worker's machine has one, or has none
     if "gpu" in pool.variables:
@@ -137,11 +98,7 @@ def _gpu_variables(pool: Pool, gpu_type: str) -> dict[str, Any]:
 
 
 def _mounted(pool: Pool, folder: str) -> str:
-    """Return where a pool's containers have the store.
-
-    Raises:
-        InputError: no volume of theirs holds it.
-    """
+    """Return where a pool's containers have the store; refuse a pool none of whose volumes holds it."""
     volumes = list(settings().job_variables.get("volumes", pool.defaults.get("volumes", [])))
     inside = prefect_pool.container_path(volumes, folder)
     if inside is None:
@@ -150,18 +107,3 @@ def _mounted(pool: Pool, folder: str) -> str:
             f'ACENTO_JOB_VARIABLES=\'{{"volumes": ["{folder}:/store"]}}\', or set ACENTO_STORE to s3://bucket/prefix.'
         )
     return inside
-
-
-def _portable(job: Job, pool: Pool) -> Job:
-    """Return a job whose model is found from another folder; that changes its name and not what is computed.
-
-    Raises:
-        InputError: the model is a folder of this machine, which runs of this pool do not see.
-    """
-    folder = model_folder(job)
-    if folder is not None and pool.type != "process":
-        raise InputError(
-            f"Runs of work pool {pool.name!r} do not see {folder}, a model in a folder of this machine: name one "
-            "of the hub, or one of the registry, which is in the store."
-        )
-    return portable(job)

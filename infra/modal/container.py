@@ -9,7 +9,6 @@ While it works, a container tells how far it is through a queue, and asks it whe
 import json
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +22,7 @@ from acento.core.store import Store, open_store
 from acento.inference.runner import Runner, Worker
 from acento.jobs.job import Job
 from acento.training.loop.state import Row
-from infra.compute.serialization import tell_error, tell_result
+from infra.compute.dispatch.serialization import dump_error, dump_result
 
 QUEUE, COUNT = "ACENTO_MODAL_QUEUE", "ACENTO_MODAL_CONTAINERS"
 """The variables that name the queue, and say how many containers share the work."""
@@ -54,19 +53,19 @@ class Container:
     def execute(self, index: int, job: str) -> dict[str, Any]:
         """Do one job, given as JSON; return its index and what came of it, a result or an error's sentence."""
         self._store.refresh()
-        teller = Teller(self._queue, index)
+        reporter = Reporter(self._queue, index)
         worker = Worker(
             backend="modal",
             count=int(os.environ.get(COUNT, "1")),
-            callbacks=Callbacks(teller.on_progress, teller.on_metrics, teller.should_stop),
+            callbacks=Callbacks(reporter.on_progress, reporter.on_metrics, reporter.should_stop),
             name=os.environ.get("MODAL_TASK_ID", ""),
         )
         try:
-            told = tell_result(self._runner.execute(_job.validate_json(job), worker))
+            outcome = dump_result(self._runner.execute(_job.validate_json(job), worker))
         except Exception as error:
-            told = tell_error(error)
-        teller.end()
-        return {"index": index, **told}
+            outcome = dump_error(error)
+        reporter.flush()
+        return {"index": index, **outcome}
 
     @modal.exit()
     def close(self) -> None:
@@ -74,20 +73,20 @@ class Container:
         self._runner.close()
 
 
-class Teller:
+class Reporter:
     """Tells the parent, now and then, what a job does; a message that does not arrive stops nothing."""
 
-    def __init__(self, queue: Any, index: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, queue: Any, index: int) -> None:
         """Take the queue, or None: then nobody is told."""
-        self._queue, self._index, self._clock = queue, index, clock
-        self._heard, self._told, self._asked = 0.0, clock(), clock()
-        self._reason: str | None = None
+        self._queue, self._index = queue, index
+        self._audio_s, self._reason = 0.0, ""
+        self._reported = self._asked = time.monotonic()
 
     def on_progress(self, seconds: float) -> None:
         """Count audio seconds, and tell them when it is time."""
-        self._heard += seconds
-        if self._clock() - self._told >= _EVERY_S:
-            self.end()
+        self._audio_s += seconds
+        if time.monotonic() - self._reported >= _EVERY_S:
+            self.flush()
 
     def on_metrics(self, row: Row) -> None:
         """Tell a row of a training's history."""
@@ -95,17 +94,17 @@ class Teller:
 
     def should_stop(self) -> str | None:
         """Ask whether there is a reason to stop."""
-        if self._reason is None and self._queue is not None and self._clock() - self._asked >= _EVERY_S:
-            self._asked = self._clock()
+        if not self._reason and self._queue is not None and time.monotonic() - self._asked >= _EVERY_S:
+            self._asked = time.monotonic()
             with suppress(Error, OSError):
                 self._reason = self._queue.get(block=False, partition=stop_of(self._index))
-        return self._reason
+        return self._reason or None
 
-    def end(self) -> None:
+    def flush(self) -> None:
         """Tell what was not told yet."""
-        if self._heard:
-            self._put({"heard": self._heard})
-        self._heard, self._told = 0.0, self._clock()
+        if self._audio_s:
+            self._put({"heard": self._audio_s})
+        self._audio_s, self._reported = 0.0, time.monotonic()
 
     def _put(self, message: dict[str, Any]) -> None:
         if self._queue is not None:

@@ -1,13 +1,16 @@
-"""The files of a Modal volume: through Modal's API, or in the folder where a container mounts it."""
+"""The files of a Modal volume by their path in it: through Modal's API, or in the folder where it is mounted.
+
+Both classes have the same methods.
+"""
 
 import io
 import os
 import shutil
 import threading
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,64 +25,31 @@ _ASIDE = ".aside"
 """The folder in which a file is written before it gets its name."""
 
 
-class VolumeFiles(ABC):
-    """The files of a volume, by their path in it."""
-
-    @abstractmethod
-    def read(self, path: str) -> bytes:
-        """Return a file's bytes."""
-
-    @abstractmethod
-    def fetch(self, path: str, to: Path) -> None:
-        """Copy a file to a local one."""
-
-    @abstractmethod
-    def write(self, path: str, source: Path | io.BytesIO) -> None:
-        """Write a file, whole or not at all, over one that may be there."""
-
-    @abstractmethod
-    def remove(self, path: str) -> None:
-        """Remove a file; a folder is none."""
-
-    @abstractmethod
-    def walk(self, folder: str, deep: bool) -> list[Stored]:
-        """Return the files in a folder, with ``deep`` in the folders inside it too."""
-
-    @abstractmethod
-    def commit(self) -> None:
-        """Let others see what was written."""
-
-    @abstractmethod
-    def reload(self) -> None:
-        """See what others wrote."""
-
-
-class ApiFiles(VolumeFiles):
+@dataclass(frozen=True, slots=True)
+class ApiFiles:
     """A volume through Modal's API: what is written is committed, what is read is the newest."""
 
-    def __init__(self, volume: modal.Volume) -> None:
-        """Take the volume."""
-        self._volume = volume
+    volume: modal.Volume
 
     def read(self, path: str) -> bytes:
-        """See :meth:`VolumeFiles.read`."""
-        return b"".join(self._volume.read_file(path))
+        """Return a file's bytes."""
+        return b"".join(self.volume.read_file(path))
 
     def fetch(self, path: str, to: Path) -> None:
-        """See :meth:`VolumeFiles.fetch`."""
+        """Copy a file to a local one."""
         with to.open("wb") as out:
-            for block in self._volume.read_file(path):
+            for block in self.volume.read_file(path):
                 out.write(block)
 
     def write(self, path: str, source: Path | io.BytesIO) -> None:
-        """See :meth:`VolumeFiles.write`."""
-        with self._volume.batch_upload(force=True) as batch:
+        """Write a file, whole or not at all, over one that may be there."""
+        with self.volume.batch_upload(force=True) as batch:
             batch.put_file(source, path)
 
     def remove(self, path: str) -> None:
-        """See :meth:`VolumeFiles.remove`."""
+        """Remove a file; a folder is none."""
         try:
-            self._volume.remove_file(path)
+            self.volume.remove_file(path)
         except InvalidError:
             if not self._is_folder(path):
                 raise
@@ -87,14 +57,14 @@ class ApiFiles(VolumeFiles):
 
     def _is_folder(self, path: str) -> bool:
         try:
-            return all(one.path.strip("/") != path for one in self._volume.listdir(path))
+            return all(one.path.strip("/") != path for one in self.volume.listdir(path))
         except (NotFoundError, FileNotFoundError):
             return True
 
     def walk(self, folder: str, deep: bool) -> list[Stored]:
-        """See :meth:`VolumeFiles.walk`."""
+        """Return the files in a folder, with ``deep`` in the folders inside it too."""
         try:
-            entries = self._volume.listdir(folder or "/", recursive=deep)
+            entries = self.volume.listdir(folder or "/", recursive=deep)
         except (NotFoundError, FileNotFoundError):
             return []
         files = (one for one in entries if one.type == FileEntryType.FILE and one.path.strip("/") != folder)
@@ -125,27 +95,26 @@ _locks: dict[str, threading.RLock] = {}
 """One for each mounted folder: a volume cannot be reloaded while a file of it is open."""
 
 
-class MountedFiles(VolumeFiles):
+class MountedFiles:
     """A volume as a function's container mounts it."""
 
     def __init__(self, volume: modal.Volume, root: Path) -> None:
-        """Take the volume and where it is mounted."""
         self._volume, self._root = volume, root
         self._lock = _locks.setdefault(str(root), threading.RLock())
 
     def read(self, path: str) -> bytes:
-        """See :meth:`VolumeFiles.read`."""
+        """Return a file's bytes."""
         with self._lock, suppress(IsADirectoryError, NotADirectoryError):
             return (self._root / path).read_bytes()
         raise FileNotFoundError(path)
 
     def fetch(self, path: str, to: Path) -> None:
-        """See :meth:`VolumeFiles.fetch`."""
+        """Copy a file to a local one."""
         with self._lock:
             shutil.copyfile(self._root / path, to)
 
     def write(self, path: str, source: Path | io.BytesIO) -> None:
-        """See :meth:`VolumeFiles.write`."""
+        """Write a file, whole or not at all, over one that may be there."""
         with self._lock:
             aside, final = self._root / _ASIDE / uuid.uuid4().hex, self._root / path
             for folder in (aside.parent, final.parent):
@@ -160,7 +129,7 @@ class MountedFiles(VolumeFiles):
                 aside.unlink(missing_ok=True)
 
     def remove(self, path: str) -> None:
-        """See :meth:`VolumeFiles.remove`."""
+        """Remove a file; a folder is none."""
         with self._lock, suppress(IsADirectoryError, PermissionError):
             (self._root / path).unlink()
             return
@@ -168,7 +137,7 @@ class MountedFiles(VolumeFiles):
             raise PermissionError(path)
 
     def walk(self, folder: str, deep: bool) -> list[Stored]:
-        """See :meth:`VolumeFiles.walk`."""
+        """Return the files in a folder, with ``deep`` in the folders inside it too."""
         with self._lock:
             top = self._root / folder
             paths = [path for path in (top.rglob("*") if deep else top.glob("*")) if path.is_file()]
@@ -176,12 +145,12 @@ class MountedFiles(VolumeFiles):
         return [Stored(name, one.st_size, one.st_mtime) for name, one in found if not name.startswith(f"{_ASIDE}/")]
 
     def commit(self) -> None:
-        """See :meth:`VolumeFiles.commit`."""
+        """Let others see what was written."""
         with self._lock:
             _open_files_may_close(self._volume.commit)
 
     def reload(self) -> None:
-        """See :meth:`VolumeFiles.reload`."""
+        """See what others wrote."""
         with self._lock:
             _open_files_may_close(self._volume.reload)
 

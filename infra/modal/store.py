@@ -29,7 +29,7 @@ from acento.core.errors import InputError, may_pass
 from acento.core.store.base import Stored, check_key
 from acento.core.store.objects import FILES, THREADS, Objects, ObjectStore
 from infra.modal.errors import explain
-from infra.modal.files import ApiFiles, MountedFiles, VolumeFiles
+from infra.modal.files import ApiFiles, MountedFiles
 
 SCHEME = "modal://"
 MOUNTS = "ACENTO_MODAL_MOUNTS"
@@ -69,12 +69,11 @@ class VolumeObjects(Objects):
     """Objects in a Modal volume."""
 
     def __init__(self, url: str) -> None:
-        """Name the place; Modal is not asked yet."""
         name, self._prefix = parse(url)
         self.url = url.rstrip("/")
         volume = modal.Volume.from_name(name, create_if_missing=True, version=2)
         mounts = json.loads(os.environ.get(MOUNTS, "{}"))
-        self._files: VolumeFiles = ApiFiles(volume) if name not in mounts else MountedFiles(volume, Path(mounts[name]))
+        self._files = MountedFiles(volume, Path(mounts[name])) if name in mounts else ApiFiles(volume)
         self._claims = modal.Dict.from_name(f"{name}-claims", create_if_missing=True)
 
     def check_writable(self) -> None:
@@ -84,34 +83,32 @@ class VolumeObjects(Objects):
         self.delete([key])
 
     def get(self, key: str) -> bytes | None:
-        """See :meth:`Objects.get`."""
         with suppress(FileNotFoundError):
-            return _tried(f"read {key}", lambda: self._files.read(self._path(key)))
+            return retried(f"read {key}", lambda: self._files.read(self._path(key)))
         return None
 
     def get_file(self, key: str, path: Path, size: int) -> None:  # noqa: ARG002 - whoever asks looks at it
         """See :meth:`Objects.get_file`."""
-        _tried(f"read {key}", lambda: self._files.fetch(self._path(key), path))
+        retried(f"read {key}", lambda: self._files.fetch(self._path(key), path))
 
     def put(self, key: str, data: bytes) -> None:
-        """See :meth:`Objects.put`."""
-        _tried(f"write {key}", lambda: self._files.write(self._path(key), io.BytesIO(data)))
-        _tried(f"write {key}", self._files.commit)
+        retried(f"write {key}", lambda: self._files.write(self._path(key), io.BytesIO(data)))
+        retried(f"write {key}", self._files.commit)
 
     def put_file(self, key: str, path: Path) -> None:
         """See :meth:`Objects.put_file`; a container commits it with the next small object, such as the marker."""
-        _tried(f"write {key}", lambda: self._files.write(self._path(key), path))
+        retried(f"write {key}", lambda: self._files.write(self._path(key), path))
 
     def put_new(self, key: str, data: bytes) -> bool:
         """See :meth:`Objects.put_new`, and above for how."""
         path, me = self._path(key), uuid.uuid4().hex
-        _tried(f"write {key}", self._files.commit)  # what an entry's bytes speak of is there before the entry
+        retried(f"write {key}", self._files.commit)  # what an entry's bytes speak of is there before the entry
         self.refresh()
         while True:
             if self.get(key) is not None:
                 return False
-            mine: bool = _tried(f"claim {key}", lambda: self._claims.put(path, (me, data), skip_if_exists=True))
-            held = (me, data) if mine else _tried(f"claim {key}", lambda: self._claims.get(path))
+            mine: bool = retried(f"claim {key}", lambda: self._claims.put(path, (me, data), skip_if_exists=True))
+            held = (me, data) if mine else retried(f"claim {key}", lambda: self._claims.get(path))
             if held is None:  # it was removed since
                 continue
             owner, theirs = held
@@ -119,9 +116,8 @@ class VolumeObjects(Objects):
             return bool(owner == me)
 
     def list(self, folder: str, *, deep: bool = True) -> Iterator[Stored]:
-        """See :meth:`Objects.list`."""
         top = self._path(folder) if folder else self._prefix
-        found = _tried(f"list {folder or self.url}", lambda: self._files.walk(top, deep))
+        found = retried(f"list {folder or self.url}", lambda: self._files.walk(top, deep))
         cut = len(self._prefix) + 1 if self._prefix else 0
         for each in sorted(found, key=lambda each: each.key):
             yield Stored(each.key[cut:], each.size, each.modified)
@@ -131,35 +127,37 @@ class VolumeObjects(Objects):
 
         def remove(key: str) -> None:
             if f"/{FILES}/" not in key:
-                _tried(f"remove {key}", lambda: self._claims.pop(self._path(key), None))
+                retried(f"remove {key}", lambda: self._claims.pop(self._path(key), None))
             with suppress(FileNotFoundError):
-                _tried(f"remove {key}", lambda: self._files.remove(self._path(key)))
+                retried(f"remove {key}", lambda: self._files.remove(self._path(key)))
 
         with ThreadPoolExecutor(THREADS, thread_name_prefix="volume") as threads:
             for _ in threads.map(remove, keys):
                 pass
-        _tried("remove files", self._files.commit)
+        retried("remove files", self._files.commit)
 
     def refresh(self) -> None:
-        """See :meth:`Objects.refresh`."""
-        _tried("see what others wrote", self._files.reload)
+        retried("see what others wrote", self._files.reload)
 
     def _path(self, key: str) -> str:
         return f"{self._prefix}/{key}" if self._prefix else key
 
 
-def _tried(what: str, do: Callable[[], _T]) -> _T:
-    """Do something with Modal, again and again if what it meets may pass."""
-    wait = _FIRST_WAIT_S
-    for attempt in range(1, _ATTEMPTS + 1):
+def retried(what: str, do: Callable[[], _T]) -> _T:
+    """Do something with Modal, again and again if what it meets may pass.
+
+    Raises:
+        FileNotFoundError: what is asked for is not there.
+        AcentoError: anything else, in a sentence.
+    """
+    for attempt in range(_ATTEMPTS):
         try:
             return do()
         except FileNotFoundError:
             raise
         except Exception as error:
             meaning = explain(error, what)
-            if attempt == _ATTEMPTS or not may_pass(meaning):
+            if attempt == _ATTEMPTS - 1 or not may_pass(meaning):
                 raise meaning from error
-        time.sleep(wait)
-        wait *= 2
+        time.sleep(_FIRST_WAIT_S * 2**attempt)
     raise AssertionError("unreachable")

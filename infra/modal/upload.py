@@ -14,27 +14,24 @@ from modal.exception import NotFoundError
 from modal.types import FileEntryType
 from prefect_modal_worker.machine import DAY_S
 
-from acento.core.errors import TransientError
+from acento.core.errors import AcentoError, TransientError
 from acento.core.store import Store
 from acento.core.store.objects import FILES, ObjectStore
 from acento.core.store.transfer import copy_artifacts
 from acento.jobs.carried import Carried, inputs, outputs
 from acento.jobs.job import Job
-from infra.modal.errors import explain
-from infra.modal.store import SCHEME, open_volume
+from infra.modal.store import SCHEME, open_volume, retried
 
 VOLUME, FOLDER = "acento-datasets", "uploads"
 """Where uploads are, each in a folder of its own that is named for when it was made."""
 
 _OLD_S = 2 * DAY_S
-_ATTEMPTS = 5
 
 
 class Upload:
     """What some jobs need, in a volume, while the block runs."""
 
     def __init__(self, store: Store, jobs: Sequence[Job]) -> None:
-        """Take the store of this machine, and the jobs."""
         self._home, self._jobs = store, jobs
         self._prefix = f"{FOLDER}/{int(time.time())}-{uuid.uuid4().hex}"
         self._brought: set[str] = set()
@@ -82,19 +79,14 @@ class Upload:
             self._delete()
 
     def _delete(self) -> None:
-        """Delete the upload, and the entries that say who made its small files."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self.store.objects.delete([each.key for each in self.store.walk() if f"/{FILES}/" not in each.key])
-                _remove(self._prefix)
-            except Exception as error:
-                if attempt == _ATTEMPTS:
-                    raise TransientError(
-                        f"What was uploaded to Modal could not be deleted ({explain(error, 'delete it')}); delete it "
-                        f"by: modal volume rm -r {VOLUME} {self._prefix}"
-                    ) from error
-            else:
-                return
+        try:
+            self.store.objects.delete([each.key for each in self.store.walk() if f"/{FILES}/" not in each.key])
+            retried("delete it", lambda: _remove(self._prefix))
+        except AcentoError as error:
+            raise TransientError(
+                f"What was uploaded to Modal could not be deleted ({error}); delete it by: "
+                f"modal volume rm -r {VOLUME} {self._prefix}"
+            ) from error
 
 
 def _sweep() -> None:
@@ -113,12 +105,13 @@ def _sweep() -> None:
 
 def _remove(folder: str) -> None:
     """Remove a folder with all that is in it; a volume that knows files alone is asked to remove each of them."""
+    gone = suppress(NotFoundError, FileNotFoundError)
     volume = _volume()
-    with suppress(NotFoundError, FileNotFoundError):
+    with gone:
         volume.remove_file(folder, recursive=True)
-    with suppress(NotFoundError, FileNotFoundError):
+    with gone:
         for entry in volume.listdir(folder, recursive=True):
-            with suppress(NotFoundError, FileNotFoundError):
+            with gone:
                 if entry.type == FileEntryType.FILE:
                     volume.remove_file(entry.path)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acento.core.errors import InputError, TransientError
+from acento.core.errors import InputError, TransientError, own_line
 from acento.core.extras import require
 from acento.core.settings import settings
 
@@ -125,7 +125,6 @@ def retrying(master: str) -> str:
 
 
 def _active() -> Any:
-    """Return the Spark context that this process has, or None."""
     from pyspark import SparkContext
 
     if _DATABRICKS in os.environ:
@@ -137,7 +136,7 @@ def _active() -> Any:
         except Exception as error:
             raise InputError(
                 "This Spark session has no Spark context (Spark Connect, serverless or a shared cluster): run on a "
-                f"cluster with the access mode Dedicated. Spark says: {_first_line(error)}"
+                f"cluster with the access mode Dedicated. Spark says: {sentence(error)}"
             ) from None
     there = SparkContext._active_spark_context
     if there is not None and not is_alive(there):
@@ -184,9 +183,9 @@ def _start(master: str, gpu: bool) -> Any:
             conf.setIfMissing(name, value)
         context = SparkContext(conf=conf, gateway=gateway)
     except PySparkException as error:
-        raise InputError(f"Spark did not start: {_first_line(error)} Its own output above says more.") from error
+        raise InputError(f"Spark did not start: {sentence(error)} Its own output above says more.") from error
     except Py4JError as error:
-        said = _first_line(error)
+        said = sentence(error)
         if "parse master" in said.lower() or "malformed" in said.lower() or "invalid" in said.lower():
             raise InputError(
                 f"ACENTO_SPARK_MASTER={master!r} is no Spark master: use local[2], spark://host:7077 or yarn. "
@@ -198,8 +197,7 @@ def _start(master: str, gpu: bool) -> Any:
     return context
 
 
-def _first_line(error: BaseException) -> str:
-    """Return what a Java error says, without its trace."""
+def sentence(error: BaseException) -> str:
+    """Return what is worth reading of an error that Spark wraps several times: one line, without Java's trace."""
     java = getattr(error, "java_exception", None)
-    text = str(java) if java is not None else str(error)
-    return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    return own_line(str(java.getMessage() if java is not None else error)) or type(error).__name__

@@ -28,7 +28,6 @@ OF_EXTRAS = (
     "infra.modal.container",
     "infra.modal.errors",
     "infra.modal.files",
-    "infra.modal.mapping",
     "infra.modal.store",
     "infra.modal.upload",
     "prefect_modal_worker.client",

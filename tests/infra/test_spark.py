@@ -16,9 +16,8 @@ from acento.core.errors import InputError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.devices import Elsewhere
-from infra.compute.spark import SparkCompute
+from infra.compute.spark import SparkCompute, see_gpus
 from infra.spark.session import DISCOVERY
-from infra.spark.task import see_gpus
 
 Set = Callable[..., None]
 

@@ -263,24 +263,24 @@ def test_a_job_variable_that_the_pool_does_not_take_is_refused(
 def test_a_gpu_is_asked_for_in_the_words_of_the_pools_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACENTO_GPU_TYPE", "L40S,A100")
     settings.cache_clear()
-    containers = Pool("d", "docker", ("image", "device_requests"), {}, None)
+    containers = Pool("d", "docker", ("image", "device_requests"), {})
     assert _gpu_variables(containers, "L40S,A100") == {
         "device_requests": [{"count": -1, "capabilities": [["gpu"]]}],
     }
-    assert _gpu_variables(Pool("m", "modal", ("gpu",), {}, None), "L40S,A100") == {"gpu": "L40S,A100"}
-    assert _gpu_variables(Pool("p", "process", ("env",), {}, None), "L40S") == {}
+    assert _gpu_variables(Pool("m", "modal", ("gpu",), {}), "L40S,A100") == {"gpu": "L40S,A100"}
+    assert _gpu_variables(Pool("p", "process", ("env",), {}), "L40S") == {}
     with pytest.raises(InputError, match="no job variable for a GPU"):
-        _gpu_variables(Pool("k", "kubernetes", ("image",), {}, None), "L40S")
+        _gpu_variables(Pool("k", "kubernetes", ("image",), {}), "L40S")
     assert _gpu(containers) == "L40S"
 
 
 def test_a_pool_that_asks_for_gpus_by_itself_has_them() -> None:
-    assert _gpu(Pool("d", "docker", (), {"device_requests": [{"count": -1}]}, None)) == ""
-    assert _gpu(Pool("d", "docker", (), {}, None)) is None
+    assert _gpu(Pool("d", "docker", (), {"device_requests": [{"count": -1}]})) == ""
+    assert _gpu(Pool("d", "docker", (), {})) is None
 
 
 def test_containers_must_see_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = Pool("d", "docker", (), {"volumes": ["/data/store:/store", "cache:/cache"]}, None)
+    seen = Pool("d", "docker", (), {"volumes": ["/data/store:/store", "cache:/cache"]})
     assert _mounted(seen, "/data/store") == "/store"
     with pytest.raises(InputError, match=r"do not see the store /home/me/.acento.*volumes"):
         _mounted(seen, "/home/me/.acento")

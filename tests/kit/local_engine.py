@@ -10,12 +10,12 @@ from forked import fork
 
 from acento.core.store import Store
 from acento.inference.runner import Runner
-from infra.compute.dispatch import Engine, RunState
-from infra.compute.worker import run_slice
-from infra.compute.worklist import WorkList
+from infra.compute.dispatch.engine import RunState, SliceEngine
+from infra.compute.dispatch.worker import run_slice
+from infra.compute.dispatch.worklist import WorkList
 
 
-class LocalEngine(Engine):
+class LocalEngine(SliceEngine):
     """A queue of runs, of which at most ``limit`` are at work. The test must run no threads of its own meanwhile."""
 
     title = "the engine"

@@ -30,10 +30,9 @@ from acento.training.job import FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row
 from infra.compute import Compute, InlineCompute
-from infra.compute.slice_task import SliceTask
-from infra.compute.spark import SparkCompute
+from infra.compute.dispatch.worker import SliceTask
+from infra.compute.spark import SparkCompute, run_task
 from infra.spark.session import Session, open_session
-from infra.spark.task import run_task
 
 pytestmark = pytest.mark.spark
 

@@ -20,10 +20,9 @@ from acento.core.store import LocalStore
 from acento.inference.benchmark import jobs, plan_transcription, unfinished
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from infra.compute.spark import SparkCompute
+from infra.compute.spark import SparkCompute, see_gpus
 from infra.spark import session as session_module
 from infra.spark.session import open_session, settings_of
-from infra.spark.task import see_gpus
 
 pytestmark = pytest.mark.spark
 

@@ -4,20 +4,18 @@ No secret's value is among them: a sandbox is given the names of secrets that Mo
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import prefect
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.utilities.slugify import slugify
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from prefect_modal_worker.errors import SetupError
 from prefect_modal_worker.machine import MachineSpec
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
-    from prefect.client.schemas.responses import DeploymentResponse
 
 FLOW_RUN_TAG, POOL_TAG = "prefect-flow-run-id", "prefect-work-pool-id"
 """The names of the tags by which a worker finds a sandbox again."""
@@ -95,10 +93,10 @@ class ModalConfiguration(BaseJobConfiguration, ModalVariables):
 
     def prepare_for_flow_run(
         self,
-        flow_run: "FlowRun",
-        deployment: "DeploymentResponse | None" = None,
-        flow: "Flow | None" = None,
-        work_pool: "WorkPool | None" = None,
+        flow_run: FlowRun,
+        deployment: DeploymentResponse | None = None,
+        flow: Flow | None = None,
+        work_pool: WorkPool | None = None,
         worker_name: str | None = None,
         worker_id: UUID | None = None,
     ) -> None:
@@ -110,12 +108,12 @@ class ModalConfiguration(BaseJobConfiguration, ModalVariables):
         self.app_name = self.app_name or _default_app(work_pool)
 
 
-def pool_default(pool: "WorkPool", variable: str) -> Any:
+def pool_default(pool: WorkPool, variable: str) -> Any:
     """Return what a pool sets a job variable to, where no deployment and no flow run sets it."""
     return pool.base_job_template.get("variables", {}).get("properties", {}).get(variable, {}).get("default")
 
 
-def apps_of(pool: "WorkPool", job_variables: list[dict[str, Any]]) -> set[str]:
+def apps_of(pool: WorkPool, job_variables: list[dict[str, Any]]) -> set[str]:
     """Return the names of all Modal apps that sandboxes of a pool can be under.
 
     Args:
@@ -126,6 +124,5 @@ def apps_of(pool: "WorkPool", job_variables: list[dict[str, Any]]) -> set[str]:
     return {default} | {found for one in job_variables if (found := one.get("app_name"))}
 
 
-def _default_app(pool: "WorkPool | None") -> str:
-    """Return the name of the Modal app of a pool whose variables name none."""
+def _default_app(pool: WorkPool | None) -> str:
     return f"prefect-{slugify(pool.name, max_length=50)}" if pool is not None else "prefect"

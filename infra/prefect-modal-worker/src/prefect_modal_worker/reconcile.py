@@ -3,6 +3,8 @@
 Sandboxes whose worker is gone are followed by this one; those that no flow run needs are terminated.
 """
 
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import StateType, WorkerStatus
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
 from prefect.client.schemas.sorting import LogSort
 from prefect.exceptions import ObjectNotFound
 from prefect.types._datetime import now
@@ -29,8 +31,6 @@ from prefect_modal_worker.output import OutputFilter
 from prefect_modal_worker.sandbox import Logger, running_in
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import FlowRun
-
     from prefect_modal_worker.worker import ModalWorker
 
 _GRACE_S = 60.0
@@ -40,14 +40,14 @@ _SANDBOX = "sb-"
 """How the ids of sandboxes begin."""
 
 
+@dataclass
 class Reconciler:
-    """Reconciles the sandboxes of one worker's pool."""
+    """Reconciles the sandboxes of one worker's pool; the worker follows what is adopted."""
 
-    def __init__(self, worker: "ModalWorker", logger: Logger) -> None:
-        """Take the worker, which follows what is adopted, and its logger."""
-        self._worker, self._logger = worker, logger
-        self._flow_runs: dict[str, str | None] = {}
-        """The flow run of each running sandbox, by the sandbox's id: as its tags say."""
+    _worker: "ModalWorker"
+    _logger: Logger
+    _flow_runs: dict[str, str | None] = field(default_factory=dict)
+    """The flow run of each running sandbox, by the sandbox's id: as its tags say."""
 
     async def reconcile(self) -> None:
         """Adopt sandboxes whose worker is gone, terminate those that no flow run needs, report those that are lost."""
@@ -58,7 +58,11 @@ class Reconciler:
                     running.add(sandbox.object_id)
                     await self._reconcile_one(sandbox)
             self._flow_runs = {one: flow_run for one, flow_run in self._flow_runs.items() if one in running}
-            for flow_run in await self._unfinished():
+            states = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+            begun = FlowRunFilter(state=FlowRunFilterState(type=states))
+            for flow_run in await self._worker.client.read_flow_runs(
+                flow_run_filter=begun, work_pool_filter=self._this_pool, limit=_PAGE
+            ):
                 pid = flow_run.infrastructure_pid or ""
                 if pid in running or pid in self._worker.ended or not await self._abandoned(flow_run):
                     continue
@@ -72,24 +76,13 @@ class Reconciler:
             self._logger.warning("The sandboxes of this pool were not reconciled: %s", explain(error, "list them"))
 
     async def _apps(self) -> list[modal.App]:
-        """Return the Modal apps in which sandboxes of this pool can be."""
         deployments = await self._worker.client.read_deployments(work_pool_filter=self._this_pool, limit=_PAGE)
         environment = pool_default(self._worker.work_pool, "modal_environment")
         found = []
         for name in sorted(apps_of(self._worker.work_pool, [one.job_variables or {} for one in deployments])):
-            try:
+            with suppress(NotFoundError):
                 found.append(await modal.App.lookup.aio(name, environment_name=environment))
-            except NotFoundError:
-                continue
         return found
-
-    async def _unfinished(self) -> list["FlowRun"]:
-        """Return the flow runs of this pool that have begun and not ended, as Prefect knows them."""
-        states = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-        wanted = FlowRunFilter(state=FlowRunFilterState(type=states))
-        return await self._worker.client.read_flow_runs(
-            flow_run_filter=wanted, work_pool_filter=self._this_pool, limit=_PAGE
-        )
 
     @property
     def _this_pool(self) -> WorkPoolFilter:
@@ -112,15 +105,12 @@ class Reconciler:
                 "Sandbox %s outlived its run; terminated.", sandbox.object_id
             )
             await sandbox.terminate.aio()
-        if await self._abandoned(flow_run) and not await self._is_over(flow_run, sandbox):
+        final = flow_run.state is not None and flow_run.state.is_final()
+        # Modal lists a sandbox for a while after its end
+        if await self._abandoned(flow_run) and not (final and await sandbox.poll.aio() is not None):
             self._adopt(flow_run, sandbox.object_id)
 
-    async def _is_over(self, flow_run: "FlowRun", sandbox: modal.Sandbox) -> bool:
-        """Tell whether a sandbox and its flow run have both ended; Modal lists a sandbox for a while after its end."""
-        final = flow_run.state is not None and flow_run.state.is_final()
-        return final and await sandbox.poll.aio() is not None
-
-    async def _abandoned(self, flow_run: "FlowRun") -> bool:
+    async def _abandoned(self, flow_run: FlowRun) -> bool:
         """Tell whether the worker that started a flow run is gone; one of this worker's name was its predecessor."""
         if flow_run.id in self._worker.following:
             return False
@@ -130,12 +120,12 @@ class Reconciler:
         workers = await self._worker.client.read_workers_for_work_pool(self._worker.work_pool.name)
         return not any(one.name == worker and one.status == WorkerStatus.ONLINE for one in workers)
 
-    def _adopt(self, flow_run: "FlowRun", sandbox: str) -> None:
+    def _adopt(self, flow_run: FlowRun, sandbox: str) -> None:
         """Follow a sandbox from where a worker that is gone left off."""
         self._worker.following.add(flow_run.id)
         self._worker.start_soon(self._go_on, flow_run, sandbox)
 
-    async def _go_on(self, flow_run: "FlowRun", pid: str) -> None:
+    async def _go_on(self, flow_run: FlowRun, pid: str) -> None:
         logger = self._worker.get_flow_run_logger(flow_run)
         try:
             await self._worker.acquire(flow_run.id)
@@ -157,7 +147,7 @@ class Reconciler:
         finally:
             self._worker.release(flow_run.id)
 
-    async def _options(self, flow_run: "FlowRun") -> tuple[bool, int | None]:
+    async def _options(self, flow_run: FlowRun) -> tuple[bool, int | None]:
         """Return whether a flow run's output is logged, and its time limit in seconds, where both are still known."""
         try:
             configuration = await self._worker.job_configuration.resolve_for_flow_run(
@@ -171,8 +161,7 @@ class Reconciler:
             return True, None
         return configuration.stream_output, configuration.timeout
 
-    async def _sent(self, flow_run: "FlowRun") -> list[str]:
-        """Return the lines that are in a flow run's logs."""
+    async def _sent(self, flow_run: FlowRun) -> list[str]:
         sent: list[str] = []
         wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run.id]))
         while True:
@@ -184,7 +173,7 @@ class Reconciler:
                 return sent
 
 
-def is_overdue(flow_run: "FlowRun") -> bool:
+def is_overdue(flow_run: FlowRun) -> bool:
     """Tell whether a flow run has ended, or was to be cancelled, so long ago that its sandbox should be gone.
 
     One that was cancelled before it began has no process that would notice: its sandbox should be gone at once.
@@ -196,11 +185,10 @@ def is_overdue(flow_run: "FlowRun") -> bool:
     return unbegun or _age_s(flow_run) > _GRACE_S
 
 
-def is_stuck(flow_run: "FlowRun") -> bool:
+def is_stuck(flow_run: FlowRun) -> bool:
     """Tell whether a flow run has waited for its sandbox for longer than it takes to say that there is one."""
     return flow_run.state is not None and flow_run.state.type == StateType.PENDING and _age_s(flow_run) > _GRACE_S
 
 
-def _age_s(flow_run: "FlowRun") -> float:
-    """Return for how long a flow run has been in its state."""
+def _age_s(flow_run: FlowRun) -> float:
     return 0.0 if flow_run.state is None else float((now("UTC") - flow_run.state.timestamp).total_seconds())

@@ -26,7 +26,14 @@ from prefect_modal_worker.output import OutputFilter
 
 Logger: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
-_KILLED, _TERMINATED, _TIMED_OUT, _NO_COMMAND = 137, 143, 124, 127
+_TERMINATED, _TIMED_OUT = 143, 124
+_MEANINGS = {
+    137: "The sandbox was killed (exit code 137), most likely for lack of memory: raise the job variable memory, or "
+    "memory_limit where it is set.",
+    127: "The sandbox did not find its command (exit code 127): the image lacks prefect; add it to the job variable "
+    "pip_packages.",
+}
+"""What an exit code means."""
 _RETRY_S = 15.0
 """Seconds between two attempts to reach Modal while a sandbox runs there."""
 
@@ -129,21 +136,8 @@ async def _end_of(sandbox: modal.Sandbox, timeout: int | None) -> End:
     except SandboxTerminatedError:
         return End(_TERMINATED, "The sandbox was terminated: by a cancel, by hand, or because Modal took it away.")
     code = sandbox.returncode or 0
-    if code == 0:
-        return End(0, None)
-    if code == _KILLED:
-        return End(
-            code,
-            "The sandbox was killed (exit code 137), most likely for lack of memory: raise the job variable memory, or "
-            "memory_limit where it is set.",
-        )
-    if code == _NO_COMMAND:
-        return End(
-            code,
-            "The sandbox did not find its command (exit code 127): the image lacks prefect; add it to the job variable "
-            "pip_packages.",
-        )
-    return End(code, f"The sandbox ended with exit code {code}; its last lines are in the flow run's logs.")
+    other = f"The sandbox ended with exit code {code}; its last lines are in the flow run's logs."
+    return End(code, None if code == 0 else _MEANINGS.get(code, other))
 
 
 async def _create(app: modal.App, configuration: ModalConfiguration, gpu: str | None) -> modal.Sandbox:

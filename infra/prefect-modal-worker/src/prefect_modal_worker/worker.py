@@ -10,12 +10,12 @@ terminated. Modal's client is imported by a worker that starts, so that no other
 
 from collections import deque
 from collections.abc import Callable, Coroutine
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import anyio.abc
-from prefect.client.schemas.objects import StateType
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import InfrastructureError, ObjectNotFound
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
@@ -26,8 +26,6 @@ from prefect_modal_worker.output import OutputFilter
 
 if TYPE_CHECKING:
     import modal
-    from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.objects import FlowRun
 
     from prefect_modal_worker.reconcile import Reconciler
     from prefect_modal_worker.sandbox import End
@@ -49,7 +47,6 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
     _logo_url = "https://modal.com/assets/favicon.svg"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what every worker takes."""
         super().__init__(*args, **kwargs)
         self.following: set[UUID] = set()
         """Flow runs whose sandbox this worker starts or follows."""
@@ -57,6 +54,7 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
         """The sandboxes that this worker last saw end: Modal may list them for a while."""
         self._reasons: dict[UUID, str] = {}
         """Why a flow run's sandbox did not end well."""
+        self._reconciler: Reconciler | None = None
         self._reconciling = False
 
     async def start(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +69,7 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
 
     async def run(
         self,
-        flow_run: "FlowRun",
+        flow_run: FlowRun,
         configuration: ModalConfiguration,
         task_status: anyio.abc.TaskStatus[str] | None = None,  # type: ignore[override]  # what Prefect takes in fact
     ) -> ModalWorkerResult:
@@ -114,11 +112,7 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
         configuration: ModalConfiguration,  # noqa: ARG002 - a sandbox is known by its id
         grace_seconds: int = 30,  # noqa: ARG002 - Modal has no grace
     ) -> None:
-        """Terminate a sandbox.
-
-        Raises:
-            InfrastructureNotFound: there is none of that id, or it has ended.
-        """
+        """Terminate a sandbox; raises what :func:`prefect_modal_worker.sandbox.terminate` raises."""
         from prefect_modal_worker.sandbox import terminate
 
         await terminate(infrastructure_pid)
@@ -131,20 +125,24 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
             self.start_soon(self._reconcile)
 
     async def _propose_crashed_state(
-        self, flow_run: "FlowRun", message: str, client: "PrefectClient | None" = None
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
     ) -> None:
         """Report a sandbox's own sentence in place of what its exit code means in general."""
         await super()._propose_crashed_state(flow_run, self._reasons.pop(flow_run.id, message), client)
 
     async def follow(
-        self, flow_run: "FlowRun", sandbox: "modal.Sandbox", output: OutputFilter | None, timeout: int | None
+        self, flow_run: FlowRun, sandbox: "modal.Sandbox", output: OutputFilter | None, timeout: int | None
     ) -> "End":
         """Log what a sandbox prints until it ends, and return how it ended."""
         from prefect_modal_worker.sandbox import End, follow
 
         end = await follow(sandbox, self.get_flow_run_logger(flow_run), output, timeout)
         self.ended.append(sandbox.object_id)
-        state = await self._state(flow_run)
+        try:
+            now = (await self.client.read_flow_run(flow_run.id)).state
+        except ObjectNotFound:
+            now = None
+        state = None if now is None else now.type
         if state == StateType.CANCELLING:
             await self._mark_flow_run_as_cancelled(flow_run, {"message": "The Modal sandbox was terminated."})
             return End(0, None)
@@ -156,22 +154,10 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
             self._reasons[flow_run.id] = end.sentence
         return end
 
-    async def _state(self, flow_run: "FlowRun") -> StateType | None:
-        try:
-            state = (await self.client.read_flow_run(flow_run.id)).state
-        except ObjectNotFound:
-            return None
-        return None if state is None else state.type
-
-    # what the reconciler needs of its worker
-
-    @cached_property
-    def _reconciler(self) -> "Reconciler":
+    async def _reconcile(self) -> None:
         from prefect_modal_worker.reconcile import Reconciler
 
-        return Reconciler(self, self._logger)
-
-    async def _reconcile(self) -> None:
+        self._reconciler = self._reconciler or Reconciler(self, self._logger)
         try:
             await self._reconciler.reconcile()
         finally:
@@ -192,6 +178,6 @@ class ModalWorker(BaseWorker[ModalConfiguration, ModalVariables, ModalWorkerResu
         self._release_limit_slot(flow_run)
         self.following.discard(flow_run)
 
-    async def report_crash(self, flow_run: "FlowRun", sentence: str) -> None:
+    async def report_crash(self, flow_run: FlowRun, sentence: str) -> None:
         """Tell Prefect that a flow run's sandbox did not end well."""
         await self._propose_crashed_state(flow_run, sentence)

@@ -64,7 +64,7 @@ class ModalPool:
         return cls(name, server, modal)
 
     def worker(self) -> running:
-        """Return a worker, to be started by ``with``; it runs a few sandboxes at once, as each is a process of this machine."""
+        """Return a worker, to be started by ``with``; its sandboxes are processes of this machine, a few at once."""
         command = ("prefect", "worker", "start", "--pool", self.name, "--name", WORKER, "--limit", "3")
         return running(*command, env=self.server.environment)
 

@@ -17,6 +17,7 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Self
 
@@ -42,7 +43,6 @@ class WorkList:
     """One list of jobs. The parent and each run have an object of their own."""
 
     def __init__(self, store: Store, id: str) -> None:
-        """Open the list that :meth:`post` made."""
         self.store, self.id = store, id
         self.key = f"{FOLDER}/{id}"
         self.parent = Records(store, f"{self.key}/parent/")
@@ -100,9 +100,9 @@ class WorkList:
         """End trainings with a checkpoint; their results say that they were stopped."""
         self.orders.append({"stop": reason})
 
-    def cancel(self, reason: str = "the run that asked for it was called off") -> None:
+    def cancel(self) -> None:
         """End all runs at once, trainings with a checkpoint."""
-        self.orders.append({"cancel": reason})
+        self.orders.append({"cancel": "the run that asked for it was called off"})
 
     def leave(self, run: str, indices: Sequence[int] | None = None) -> None:
         """Let a run leave some of its jobs to another one; None: all of them, because it is held to be dead."""
@@ -110,14 +110,11 @@ class WorkList:
 
     def clear(self) -> None:
         """Remove the list and all records; a run that is just ending may still write one."""
-        for attempt in range(_TRIES):
-            try:
-                self.store.remove(self.key)
-                return
-            except StoreError:
-                if attempt == _TRIES - 1:
-                    raise
-                time.sleep(_AGAIN_S)
+        for _ in range(_TRIES - 1):
+            with suppress(StoreError):
+                return self.store.remove(self.key)
+            time.sleep(_AGAIN_S)
+        return self.store.remove(self.key)
 
 
 def sweep(store: Store) -> list[str]:
@@ -128,8 +125,7 @@ def sweep(store: Store) -> list[str]:
         if artifact is None:
             continue
         work = WorkList(store, key.rpartition("/")[2])
-        beats = work.parent.numbers()
-        beat = work.parent.get(beats[-1]) if beats else None
+        _, beat = work.parent.last()
         when = artifact.info.get("began", 0.0) if beat is None else beat["when"]
         if time.time() - float(when) > ABANDONED_S:
             try:

@@ -34,24 +34,25 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.job import FinetuneResult
 from acento.training.loop.state import Row
-from infra.compute import InlineCompute, dispatch, worker, worklist
+from infra.compute import InlineCompute
 from infra.compute.base import Outcome
-from infra.compute.dispatch import DEATHS, Dispatcher
-from infra.compute.sizing import Sizer
-from infra.compute.worker import run_slice
-from infra.compute.worklist import WorkList, sweep
+from infra.compute.dispatch import dispatcher, worker, worklist
+from infra.compute.dispatch.dispatcher import DEATHS, Dispatcher
+from infra.compute.dispatch.sizing import Sizer
+from infra.compute.dispatch.worker import run_slice
+from infra.compute.dispatch.worklist import WorkList, sweep
 
 BEAT_S = 0.2
 
 
 @pytest.fixture(autouse=True)
 def fake_family(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several parts, as many runs as are asked for, quick looks."""
+    """Several parts, as many runs as are asked for, quick polls."""
     monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.3)
-    monkeypatch.setattr(worker, "LOOK_S", 0.05)
-    monkeypatch.setattr(dispatch, "ASK_S", 0.05)
-    monkeypatch.setattr(dispatch, "LOOK_S", (0.02, 0.1))
+    monkeypatch.setattr(worker, "POLL_S", 0.05)
+    monkeypatch.setattr(dispatcher, "POLL_ENGINE_S", 0.05)
+    monkeypatch.setattr(dispatcher, "POLL_RECORDS_S", (0.02, 0.1))
     monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
     settings.cache_clear()
 
@@ -102,20 +103,14 @@ def carry_out(
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> list[Outcome]:
     """Do all jobs; ``watch`` is called at each look. What fails leaves no list of jobs behind either."""
-    dispatcher = Dispatcher(store, todo, todo, engine, Sizer(), BEAT_S)
-    called_off = True
+    dispatcher = Dispatcher(WorkList.post(store, todo, heartbeat_s=BEAT_S), todo, engine, Sizer())
 
     def look() -> str | None:
         watch(dispatcher)
         return callbacks.should_stop()
 
-    try:
-        found = list(dispatcher.outcomes(workers, replace(callbacks, should_stop=look)))
-        called_off = False
-    finally:
-        dispatcher.end(called_off=called_off, patience_s=10.0)
-        if not called_off:
-            dispatcher.wait(time.monotonic() + 10.0)
+    found = list(dispatcher.run(workers, replace(callbacks, should_stop=look), patience_s=10.0))
+    dispatcher.wait(time.monotonic() + 10.0)
     assert list(store.list("worklists")) == []
     return found
 
@@ -531,7 +526,7 @@ def test_runs_that_end_one_after_another_and_finish_nothing_are_given_up(tmp_pat
 def test_a_run_that_will_be_at_it_for_long_leaves_its_last_parts_to_a_worker_that_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.compute.sizing.MEASURED_S", 0.2)
+    monkeypatch.setattr("infra.compute.dispatch.sizing.MEASURED_S", 0.2)
     store, what = planned(tmp_path, clips=24)
     todo = jobs(store, what)
 

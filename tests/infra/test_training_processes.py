@@ -20,18 +20,18 @@ from acento.registry.versions import versions
 from acento.training.job import FinetuneJob, state
 from acento.training.loop.checkpoints import Checkpoints
 from infra.compute import InlineCompute
-from infra.compute.apart import Apart
+from infra.compute.training_processes import TrainingProcesses
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalStore, Path, Apart]]:
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalStore, Path, TrainingProcesses]]:
     """Make a store with lessons, a base model, and what trains apart: one process serves every test."""
     root = tmp_path_factory.mktemp("apart")
     store = LocalStore(root / "store")
     lessons(store, root / "clips", train=4, dev=2)
-    with closing(Apart(store)) as trainer:
+    with closing(TrainingProcesses(store)) as trainer:
         yield store, make_whisper(root / "base", window_s=2), trainer
 
 
@@ -48,9 +48,9 @@ def best(store: LocalStore, job: FinetuneJob, step: int) -> dict[str, Any]:
 
 
 def test_it_makes_the_weights_that_this_process_would_and_publishes_none(
-    apart: tuple[LocalStore, Path, Apart], tmp_path: Path
+    processes: tuple[LocalStore, Path, TrainingProcesses], tmp_path: Path
 ) -> None:
-    store, model, trainer = apart
+    store, model, trainer = processes
     job = planned(store, model)
     rows: list[dict[str, Any]] = []
     result = trainer.execute(job, Worker(callbacks=Callbacks(on_metrics=rows.append)))
@@ -74,8 +74,10 @@ def test_it_makes_the_weights_that_this_process_would_and_publishes_none(
     assert published.dev_wer == result.dev_wer
 
 
-def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(apart: tuple[LocalStore, Path, Apart]) -> None:
-    store, model, trainer = apart
+def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(
+    processes: tuple[LocalStore, Path, TrainingProcesses],
+) -> None:
+    store, model, trainer = processes
     job = planned(store, model, max_steps=400, checkpoint_every=1000, eval_every=1000)
     rows: list[dict[str, Any]] = []
     stopped = trainer.execute(
@@ -93,15 +95,15 @@ def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(apart: tuple[Lo
     assert rows[0]["step"] == stopped.step + 1
 
 
-def test_what_the_training_raises_is_raised_here(apart: tuple[LocalStore, Path, Apart]) -> None:
-    store, model, trainer = apart
+def test_what_the_training_raises_is_raised_here(processes: tuple[LocalStore, Path, TrainingProcesses]) -> None:
+    store, model, trainer = processes
     job = planned(store, model, strategy="lora", lora_sites=["nothing"])
     with pytest.raises(ModelError):
         trainer.execute(job, Worker())
 
 
-def test_a_process_that_dies_is_one_failed_training(apart: tuple[LocalStore, Path, Apart]) -> None:
-    store, model, trainer = apart
+def test_a_process_that_dies_is_one_failed_training(processes: tuple[LocalStore, Path, TrainingProcesses]) -> None:
+    store, model, trainer = processes
     trainer.execute(planned(store, model), Worker())
     (child,) = trainer._idle
     job = planned(store, model, max_steps=400, learning_rate=2e-3)
@@ -112,13 +114,13 @@ def test_a_process_that_dies_is_one_failed_training(apart: tuple[LocalStore, Pat
     assert not trainer._idle
 
 
-def test_inline_trains_a_second_job_beside_the_first(apart: tuple[LocalStore, Path, Apart]) -> None:
-    store, model, _ = apart
+def test_inline_trains_a_second_job_beside_the_first(processes: tuple[LocalStore, Path, TrainingProcesses]) -> None:
+    store, model, _ = processes
     jobs = [planned(store, model, learning_rate=rate, max_steps=4) for rate in (3e-3, 4e-3)]
     with closing(InlineCompute(store)) as compute, ThreadPoolExecutor(2) as threads:
         done = [threads.submit(lambda job: list(compute.run([job], workers=1)), job) for job in jobs]
         outcomes = [future.result()[0] for future in done]
-        apart_of_it = len(compute._apart._idle)
+        in_processes = len(compute._processes._idle)
     assert [outcome.error for outcome in outcomes] == [None, None]
     assert [outcome.result.why for outcome in outcomes if outcome.result] == ["finished", "finished"]
-    assert apart_of_it == 1
+    assert in_processes == 1

@@ -11,19 +11,19 @@ from acento.scoring.table import rtfx_text
 START_S = 12.0
 """What a start costs where none was measured: to be noticed by a worker, a new Python, Prefect, torch, a model."""
 RTFX = {"cpu": 60.0, "mps": 150.0, "cuda": 400.0}
-"""Seconds of audio that a worker hears in a second, where it has not been measured: what small models do on that
-device, so that no more workers start on a guess than are worth it; more follow when it has been measured."""
+"""Seconds of audio that a worker decodes in a second, where it was not measured: what small models do on that device,
+so that no more workers start on a guess than are worth it; more follow when it was measured."""
 MEASURED_S = 15.0
-"""Seconds for which a worker is watched before its speed counts, as it tells what it heard batch by batch."""
+"""Seconds for which a worker is watched before its speed counts, as it reports its progress batch by batch."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """How fast one worker hears, by what it tells now and then; its start and the loading of its model are left out.
+    """How fast one worker decodes, by its reports; its start and the loading of its model are left out.
 
     >>> pace = Pace(90.0)
-    >>> for when, heard in ((100.0, 0.0), (112.0, 40.0), (122.0, 440.0)):
-    ...     pace.see(when, heard)
+    >>> for when, audio_s in ((100.0, 0.0), (112.0, 40.0), (122.0, 440.0)):
+    ...     pace.see(when, audio_s)
     >>> pace.rtfx is None
     True
     >>> pace.see(132.0, 840.0)
@@ -34,18 +34,18 @@ class Pace:
     submitted: float
     """When it was asked for, in seconds of the same clock."""
     first: tuple[float, float] | None = None
-    """When something was first heard, in seconds, and how many seconds of audio."""
+    """When something was first decoded, in seconds, and how many seconds of audio."""
     last: tuple[float, float] = (0.0, 0.0)
 
-    def see(self, when: float, heard: float) -> None:
-        """Note how many seconds of audio were heard until then."""
-        if heard > self.last[1]:
-            self.last = (when, heard)
+    def see(self, when: float, audio_s: float) -> None:
+        """Note how many seconds of audio were decoded until then."""
+        if audio_s > self.last[1]:
+            self.last = (when, audio_s)
             self.first = self.first or self.last
 
     @property
     def start_s(self) -> float | None:
-        """Seconds until something was heard; None: nothing was."""
+        """Seconds until something was decoded; None: nothing was."""
         return None if self.first is None else self.first[0] - self.submitted
 
     @property
@@ -71,7 +71,7 @@ def size(
     *,
     device: str = "cpu",
     rtfx: float | None = None,
-    start_s: float | None = None,
+    start_s: float = START_S,
     share: float = 0.05,
 ) -> Size:
     """Return how many workers share some audio.
@@ -95,14 +95,14 @@ def size(
     >>> size(20, 1, 8).workers
     1
     """
-    speed, start = rtfx or RTFX.get(device, RTFX["cpu"]), start_s or START_S
+    speed = rtfx or RTFX.get(device, RTFX["cpu"])
     work_s = audio_s / speed
-    justified = max(1, math.floor(share * work_s / start))
+    justified = max(1, math.floor(share * work_s / start_s))
     workers = max(1, min(most, parts, justified))
     known = "measured" if rtfx else "guessed"
     why = (
         f"{audio_s:.0f} s of audio in {parts} parts are about {work_s:.0f} s of work ({known}: "
-        f"{rtfx_text(speed)} times real time), and a start costs {start:.0f} s"
+        f"{rtfx_text(speed)} times real time), and a start costs {start_s:.0f} s"
     )
     return Size(workers, f"{why}: {workers} of at most {most} workers")
 
@@ -154,14 +154,9 @@ class Sizer:
     """What one backend's workers were measured to do, and how many of them a piece of work therefore justifies."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
         self._rtfx: dict[str, float] = {}
-        self._start_s: float | None = None
-
-    @property
-    def start_s(self) -> float:
+        self.start_s = START_S
         """What a start costs, in seconds, as far as it is known."""
-        return self._start_s or START_S
 
     def speed(self, jobs: Sequence[Job]) -> float:
         """Return how many seconds of audio a worker decodes in a second, as far as it is known."""
@@ -173,7 +168,7 @@ class Sizer:
         starts = [pace.start_s for pace in paces if pace.start_s is not None]
         rtfx = [pace.rtfx for pace in paces if pace.rtfx is not None]
         if starts:
-            self._start_s = min(starts)
+            self.start_s = min(starts)
         if rtfx and jobs:
             # the most that was seen: workers that take each other's cores away are no reason for more of them
             self._rtfx[_model(jobs[0])] = max(*rtfx, self._rtfx.get(_model(jobs[0]), 0.0))
@@ -185,7 +180,7 @@ class Sizer:
             jobs: all of them.
             left: how many have not ended.
             most: what was asked for.
-            audio_s: seconds of audio that were heard already.
+            audio_s: seconds of audio that were decoded already.
         """
         first = jobs[0]
         if first.kind == "finetune":
@@ -198,7 +193,7 @@ class Sizer:
             most,
             device=first.options.device_type,
             rtfx=self._rtfx.get(_model(first)),
-            start_s=self._start_s,
+            start_s=self.start_s,
             share=settings().start_share,
         )
 

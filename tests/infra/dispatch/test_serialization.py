@@ -8,7 +8,7 @@ import pytest
 
 from acento.core.errors import InputError, TransientError, for_another_process, own_line
 from acento.inference.jobs import TranscribeJob
-from infra.compute.serialization import read_outcome, tell_error
+from infra.compute.dispatch.serialization import dump_error, load_outcome
 
 JOB = TranscribeJob.model_construct(kind="transcribe")
 TRACED = "Traceback (most recent call last):\n  File x\ntorch.OutOfMemoryError: CUDA out of memory.\nTried to allocate."
@@ -27,7 +27,7 @@ def raised(error: BaseException) -> BaseException:
 
 def carried(error: BaseException) -> BaseException:
     """Return what another process makes of an error that was told it."""
-    _, read = read_outcome(JOB, json.loads(json.dumps(tell_error(error))))
+    read = load_outcome(JOB, json.loads(json.dumps(dump_error(error)))).error
     assert read is not None
     return read
 
@@ -63,7 +63,7 @@ def test_a_foreseen_one_keeps_its_class_and_its_sentence() -> None:
 def test_what_an_older_placement_told_with_its_traceback_is_read_as_its_last_line() -> None:
     trace = "Traceback (most recent call last):\n  File x\nKeyError: 'rate'\n"
     told = {"error": "KeyError", "sentence": trace, "passes": False}
-    _, read = read_outcome(JOB, told)
+    read = load_outcome(JOB, told).error
     assert str(read) == "KeyError: 'rate'"
     assert "File x" in read.__notes__[0]  # type: ignore[union-attr]
 

@@ -26,13 +26,12 @@ _END_S = 60.0
 """Seconds that an idle child may take to end."""
 
 
-class Apart:
+class TrainingProcesses:
     """Processes that train, started as they are needed and kept for the next job."""
 
     def __init__(self, store: Store) -> None:
-        """Take the store that jobs read from and write to."""
         self._url = store.url
-        self._idle: list[_Child] = []
+        self._idle: list[_Process] = []
         self._lock = threading.Lock()
 
     def execute(self, job: FinetuneJob, worker: Worker) -> FinetuneResult:
@@ -42,8 +41,7 @@ class Apart:
             AcentoError: what the training raised, or its process ended by itself.
         """
         with self._lock:
-            child = self._idle.pop() if self._idle else None
-        child = child or _Child(self._url)
+            child = self._idle.pop() if self._idle else _Process(self._url)
         try:
             answer = child.train(job, worker)
         except BaseException:
@@ -63,9 +61,7 @@ class Apart:
             child.close()
 
 
-class _Child:
-    """One process."""
-
+class _Process:
     def __init__(self, url: str) -> None:
         mine, its = socket.socketpair()
         code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import work; work({url!r}, {its.fileno()})"
@@ -82,14 +78,14 @@ class _Child:
 
     def train(self, job: FinetuneJob, worker: Worker) -> FinetuneResult | Exception:
         """Have a job done, and return its result or what it raised; told to stop, wait for its checkpoint."""
-        told = False
+        stopping = False
         try:
             self._pipe.send(job)
             while True:
-                reason = None if told else worker.should_stop()
+                reason = None if stopping else worker.should_stop()
                 if reason is not None:
                     self._pipe.send(reason)
-                    told = True
+                    stopping = True
                 if not self._pipe.poll(_POLL_S):
                     continue
                 answer = self._pipe.recv()
@@ -122,11 +118,11 @@ def work(url: str, file: int) -> None:
         while True:
             job = pipe.recv()
             if isinstance(job, FinetuneJob):  # else a reason to stop that came too late for the job before
-                pipe.send(_outcome(runner, job, pipe))
+                pipe.send(_train(runner, job, pipe))
     os._exit(0)  # nothing is left to do, and libraries' threads would take their time
 
 
-def _outcome(runner: Runner, job: FinetuneJob, pipe: Connection) -> FinetuneResult | Exception:
+def _train(runner: Runner, job: FinetuneJob, pipe: Connection) -> FinetuneResult | Exception:
     """Do a job and return what came of it; an error of a class that may not travel becomes a plain one."""
     reason: str | None = None
 

@@ -13,7 +13,7 @@ from acento.inference import jobs as job_module
 from acento.inference.benchmark import jobs, plan_transcription
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from infra.compute.sizing import Pace, Sizer
+from infra.compute.dispatch.sizing import Pace, Sizer
 
 
 @pytest.fixture
