@@ -33,6 +33,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -106,7 +107,6 @@ def _export_name(artifact: str, name: str) -> str:
 
 
 def _listing(store: Store, card: Card, artifacts: Sequence[Artifact]) -> dict[str, Any]:
-    """Return what ``export.json`` says."""
     files = {_export_name(one.key, name): asdict(entry) for one in artifacts for name, entry in one.files.items()}
     return {
         "format": FORMAT,
@@ -208,57 +208,47 @@ def export_lhotse(store: Store, card: Card, folder: Path) -> Path:
     folder = folder.expanduser().absolute()
     with _written_whole(folder) as partial, ExitStack() as stack:
         partial.mkdir()
-        manifests: dict[tuple[str, str], IO[bytes]] = {}
+
+        @cache
+        def manifest(name: str) -> IO[bytes]:
+            """Open a packed file without the time and the name in its header, so that equal exports are equal."""
+            raw = stack.enter_context((partial / name).open("xb"))
+            packed = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
+            return stack.enter_context(io.BufferedWriter(packed))
+
         done = 0
         for part in card.parts:
             for row in read_rows(store, part.key):
-                _write_clip(partial, folder, row, manifests, stack)
+                split = row["split"]
+                name = f"audio/{split}/{_file_name(row['id'])}.flac"
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                with (partial / name).open("xb") as file:
+                    file.write(row["audio"]["bytes"])
+                for kind, line in _manifest_lines(row, folder / name).items():
+                    text = json.dumps(line, ensure_ascii=False)
+                    manifest(f"{kind}_{split}.jsonl.gz").write(f"{text}\n".encode())
                 done += 1
             report(f"export {card.title}", done, card.clips, "clips")
     return folder
 
 
-def _write_clip(
-    partial: Path, folder: Path, row: dict[str, Any], manifests: dict[tuple[str, str], IO[bytes]], stack: ExitStack
-) -> None:
-    """Write a clip's audio and its lines into ``partial``, which becomes ``folder``."""
-    split, uid = row["split"], row["id"]
-    name = f"audio/{split}/{_file_name(uid)}.flac"
-    path = partial / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        file.write(row["audio"]["bytes"])
+def _manifest_lines(row: dict[str, Any], audio: Path) -> dict[str, dict[str, Any]]:
+    """Return what each of Lhotse's manifests says of a clip."""
+    uid, seconds = row["id"], row["duration_s"]
     recording = {
         "id": uid,
-        "sources": [{"type": "file", "channels": [0], "source": str(folder / name)}],
+        "sources": [{"type": "file", "channels": [0], "source": str(audio)}],
         "sampling_rate": SAMPLE_RATE,
-        "num_samples": round(row["duration_s"] * SAMPLE_RATE),
-        "duration": row["duration_s"],
+        "num_samples": round(seconds * SAMPLE_RATE),
+        "duration": seconds,
         "channel_ids": [0],
     }
-    supervision = {"id": uid, "recording_id": uid, "start": 0.0, "duration": row["duration_s"], "channel": 0}
+    place = {"start": 0.0, "duration": seconds, "channel": 0}
+    supervision = {"id": uid, "recording_id": uid, **place}
     supervision |= {key: row[key] for key in ("text", "language", "speaker") if row[key] is not None}
     supervision["custom"] = {key: row[key] for key in ("accent", "split", "source") if row[key] is not None}
-    cut = {
-        "id": uid,
-        "start": 0.0,
-        "duration": row["duration_s"],
-        "channel": 0,
-        "supervisions": [supervision],
-        "recording": recording,
-        "type": "MonoCut",
-    }
-    for kind, line in (("recordings", recording), ("supervisions", supervision), ("cuts", cut)):
-        if (kind, split) not in manifests:
-            manifests[kind, split] = _open_manifest(partial / f"{kind}_{split}.jsonl.gz", stack)
-        manifests[kind, split].write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-
-
-def _open_manifest(path: Path, stack: ExitStack) -> IO[bytes]:
-    """Open a packed file without the time and the name in its header, so that equal exports are equal."""
-    raw = stack.enter_context(path.open("xb"))
-    packed = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0))
-    return stack.enter_context(io.BufferedWriter(packed))
+    cut = {"id": uid, **place, "supervisions": [supervision], "recording": recording, "type": "MonoCut"}
+    return {"recordings": recording, "supervisions": supervision, "cuts": cut}
 
 
 def _file_name(uid: str) -> str:

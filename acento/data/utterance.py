@@ -51,10 +51,9 @@ SCHEMA = pa.schema(
 )
 """The columns of a data part; ``audio.bytes`` is a whole FLAC file."""
 
-REJECTED_SCHEMA = pa.schema(
-    [("id", pa.string()), ("source", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
-)
-"""The columns of ``rejected.parquet``: one row for each input left out."""
+_REJECTED = ("id", "source", "reason", "detail", "source_sha256", "audio_sha256")
+REJECTED_SCHEMA = pa.schema([(name, pa.string()) for name in _REJECTED])
+"""The columns of ``rejected.parquet``: a row for each input left out; by the digests a duplicate is known again."""
 
 META_COLUMNS = [name for name in _COLUMNS if name != "audio"]
 """Every column but the audio: what planning and scoring read."""

@@ -31,19 +31,19 @@ def family_of(config: Mapping[str, Any], name: str) -> Family:
         title = f"Model {name} (type {model_type!r})"
         if "AutoModelForCTC" not in config["auto_map"]:
             raise ModelError(
-                f"{title} brings code of its own (auto_map in its config.json) for something else than CTC, which "
+                f"{title} needs code of its own (auto_map in its config.json) for something else than CTC, which "
                 f"Acento cannot run; it knows {known}."
             )
         if name not in settings().code_trusted:
             raise ModelError(
-                f"{title} needs code of its own that comes with it (auto_map in its config.json), and running that is "
-                f"to trust whoever wrote it; if you do: ACENTO_TRUST_CODE={name}"
+                f"{title} needs code of its own (auto_map in its config.json). If you trust its author, allow it with "
+                f"ACENTO_TRUST_CODE={name}"
             )
         return FAMILIES[OWN_CODE]
     for family in FAMILIES.values():
         if family.accepts is not None and plugins.load(family.accepts)(config):
             return family
     raise ModelError(
-        f"Model {name} says it is of type {model_type!r}, which Acento does not know yet; it knows {known}. "
-        f"If it is one of a known family all the same, say which after a colon ({name}:whisper)."
+        f"Model {name} has the type {model_type!r}, which Acento does not know; it knows {known}. "
+        f"If it belongs to one of these families, say which after a colon ({name}:whisper)."
     )

@@ -82,10 +82,9 @@ def write_demo(folder: Path, clips: Sequence[DemoClip] | None = None) -> None:
 
 def demo_written(folder: Path) -> bool:
     """Tell whether ``write_demo`` has written all of this demo into the folder."""
-    clips, lists = demo_clips(), _lists(demo_clips())
-    if not all((folder / name).is_file() and (folder / name).read_bytes() == lists[name] for name in lists):
-        return False
-    return all((folder / f"{clip.uid}.wav").is_file() and (folder / f"{clip.uid}.txt").is_file() for clip in clips)
+    files = [folder / f"{clip.uid}{suffix}" for clip in demo_clips() for suffix in (".wav", ".txt")]
+    lists = {folder / name: content for name, content in _lists(demo_clips()).items()}
+    return all(path.is_file() for path in (*files, *lists)) and all(path.read_bytes() == lists[path] for path in lists)
 
 
 def wav_bytes(clip: DemoClip) -> bytes:
@@ -100,7 +99,6 @@ def wav_bytes(clip: DemoClip) -> bytes:
 
 
 def _lists(clips: Sequence[DemoClip]) -> dict[str, bytes]:
-    """Return the lists of an audio folder, by their names."""
     texts = {split: io.StringIO(newline="") for split in CSV_NAMES}
     writers = {split: csv.writer(text, lineterminator="\n") for split, text in texts.items()}
     for writer in writers.values():

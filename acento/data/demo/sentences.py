@@ -64,11 +64,11 @@ def _allowed(words: tuple[str, ...], pool: str) -> tuple[str, ...]:
     return tuple(word for word in words if reserved_for(word.partition(":")[0]) != forbidden)
 
 
-class _Speaker:
+class _Writer:
     """Makes the sentences of one pool from its own seeded random numbers."""
 
-    def __init__(self, pool: str, seed: int) -> None:
-        self.random = random.Random(f"{pool}:{seed}")
+    def __init__(self, pool: str) -> None:
+        self.random = random.Random(f"{pool}:0")
         self.names = _allowed(NAMES, pool)
         self.nouns = {k: (_allowed(m, pool), _allowed(f, pool)) for k, (m, f) in NOUNS.items()}
         self.verbs = {k: tuple(map(SpanishVerb.parse, _allowed(v, pool))) for k, v in VERBS.items()}
@@ -190,16 +190,16 @@ class _Speaker:
         return " ".join(self.random.choice(kinds)().split())
 
 
-def generate(pool: str, seed: int = 0) -> Iterator[str]:
+def generate(pool: str) -> Iterator[str]:
     """The sentences of a pool, none twice, without end; lower case, no punctuation, standard spelling.
 
     >>> [pool_of(text) for text in islice(generate("test"), 3)]
     ['test', 'test', 'test']
     """
-    speaker, seen = _Speaker(pool, seed), set[str]()
+    writer, seen = _Writer(pool), set[str]()
     low, high = WORDS_RANGE
     while True:
-        text = speaker.sentence()
+        text = writer.sentence()
         fits = low <= len(text.split()) <= high and len(text) <= MAX_CHARACTERS
         if fits and pool_of(text) == pool and text not in seen:
             seen.add(text)

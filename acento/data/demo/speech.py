@@ -128,20 +128,16 @@ def speak(text: str, voice: Voice) -> npt.NDArray[np.int16]:
         return np.frombuffer(_speak(text, voice), dtype=np.int16)
 
 
-def _load() -> tuple[Any, bytes]:
+def _speak(text: str, voice: Voice) -> bytes:
     try:
         import espeakng_loader
 
-        return ctypes.CDLL(espeakng_loader.get_library_path()), espeakng_loader.get_data_path().encode()
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
     except (ImportError, OSError) as error:
         raise AcentoError(
             f"The demo's speech needs espeak-ng, which cannot be loaded ({error}): "
             "run `pip install espeakng-loader` for a wheel that fits this machine."
         ) from error
-
-
-def _speak(text: str, voice: Voice) -> bytes:
-    library, data_path = _load()
     chunks: list[bytes] = []
 
     @_Callback
@@ -151,7 +147,7 @@ def _speak(text: str, voice: Voice) -> bytes:
         return 0
 
     try:
-        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, 0)
+        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
         if rate != SAMPLE_RATE:
             raise AcentoError(f"espeak-ng did not start (it answered {rate}): reinstall `espeakng-loader`.")
         library.espeak_SetSynthCallback(collect)

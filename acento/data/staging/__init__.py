@@ -7,7 +7,7 @@ neither on the workers nor on the order in which the source lists its files.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
@@ -23,7 +23,7 @@ from acento.data.sources import Source, SourceOptions, open_source
 from acento.data.sources.base import Rejection
 from acento.data.sources.tables.text_lines import encoding_of
 from acento.data.splits import write_splits as write_split_lists
-from acento.data.staging.chunk import StagingOptions, next_card, pack, part_with, read_rejections, rejected_table
+from acento.data.staging.chunk import StagingOptions, next_card, pack, read_rejections, rejected_table, rewritten
 from acento.data.staging.found import Found, find_inputs
 from acento.data.staging.known import Known, read_known
 from acento.data.staging.plan import best_split_by, decide, duplicates_among, few_speakers, named_splits, still_rejected
@@ -183,24 +183,13 @@ def _stage_upon(
         return StageResult(parent, *outcome, new_version=False, notes=tuple(notes))
 
     parts = [
-        *_parts_without(store, old_parts, known, accepted.keys() & known.keys(), version),
-        *_parts_without(store, [part for part in staged if part], fresh, duplicates.keys(), version),
+        *rewritten(store, old_parts, known, accepted.keys() & known.keys(), {}, version),
+        *rewritten(store, [part for part in staged if part], fresh, duplicates.keys(), {}, version),
     ]
     card = next_card(parent, name, source.location, options, parts, now.values(), rejected, notes)
     if not save_card(store, card, rejected):
         return None
     return StageResult(card, *outcome, new_version=True, notes=tuple(notes))
-
-
-def _parts_without(
-    store: Store, parts: Iterable[DataPart], clips: dict[str, Known], leave: Iterable[str], version: int
-) -> list[DataPart]:
-    """Return parts without some clips: those that hold none of them as they are, the others written anew."""
-    stale: dict[str, list[str]] = {}
-    for uid in leave:
-        stale.setdefault(clips[uid].part, []).append(uid)
-    left = (part_with(store, part, stale[part.key], {}, version) if part.key in stale else part for part in parts)
-    return [part for part in left if part is not None]
 
 
 def _reasons(rejections: Sequence[Rejection]) -> str:

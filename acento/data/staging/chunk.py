@@ -32,8 +32,6 @@ CHUNK_BYTES = 16 << 20
 GROUP_ROWS = 16
 """Rows of a Parquet row group: what a reader of one clip has to read."""
 
-REJECTED_COLUMNS = pa.schema([*REJECTED_SCHEMA, ("source_sha256", pa.string()), ("audio_sha256", pa.string())])
-"""``REJECTED_SCHEMA`` and the digests, by which a later version knows a duplicate again without decoding it."""
 _COMPRESSION = {**dict.fromkeys(META_COLUMNS, "zstd"), "audio.bytes": "none", "audio.path": "none"}
 _REPEATED = ["split", "language", "speaker", "accent"]
 
@@ -178,12 +176,32 @@ def _published(store: Store, key: str) -> Artifact:
     return artifact
 
 
-def part_with(
+def rewritten(
+    store: Store,
+    parts: Iterable[DataPart],
+    clips: Mapping[str, Known],
+    leave: Collection[str],
+    texts: Mapping[str, str],
+    version: int | None = None,
+) -> list[DataPart]:
+    """Return parts without some clips and with new texts of others, each with the version, if any, where it changed."""
+    concerned: dict[str, list[str]] = {}
+    for uid in (*leave, *texts):
+        concerned.setdefault(clips[uid].part, []).append(uid)
+    left = []
+    for part in parts:
+        uids = set(concerned.get(part.key, ()))
+        new = {uid: texts[uid] for uid in uids & texts.keys()}
+        kept = _rewritten(store, part, uids - new.keys(), new, version or part.version) if uids else part
+        left += [kept] if kept is not None else []
+    return left
+
+
+def _rewritten(
     store: Store, part: DataPart, leave: Collection[str], texts: Mapping[str, str], version: int
 ) -> DataPart | None:
-    """Return the part that a part becomes without some clips and with new texts of others; None if no clip is left."""
-    asked = [STAGING_VERSION, part.key, sorted(leave), *([dict(texts)] if texts else [])]
-    key = f"parts/{fingerprint(asked)}"
+    """Return the part that a part becomes; None if no clip is left."""
+    key = f"parts/{fingerprint([STAGING_VERSION, part.key, sorted(leave), *([dict(texts)] if texts else [])])}"
     if store.find(key, verify=True) is None:
         try:
             with store.publish(key) as draft:
@@ -231,7 +249,7 @@ def rejected_table(rejections: Iterable[Rejection]) -> pa.Table:
     """Return rejections as a table, sorted; what is not UTF-8 in a name is shown as a question mark."""
     rows = [[None if value is None else in_utf8(value) for value in astuple(row)] for row in rejections]
     rows.sort(key=lambda row: [value or "" for value in (row[1], row[0], *row[2:])])
-    return pa.Table.from_pylist([dict(zip(REJECTED_COLUMNS.names, row, strict=True)) for row in rows], REJECTED_COLUMNS)
+    return pa.Table.from_pylist([dict(zip(REJECTED_SCHEMA.names, row, strict=True)) for row in rows], REJECTED_SCHEMA)
 
 
 def read_rejections(table: pa.Table) -> tuple[Rejection, ...]:

@@ -14,7 +14,7 @@ from acento.core.errors import AcentoError, DataError, InputError
 from acento.core.store import Store
 from acento.data.dataset import Card, load_card, read_clips, read_rejected, save_card
 from acento.data.sources.base import Rejection, RejectReason
-from acento.data.staging.chunk import next_card, part_with, read_rejections, rejected_table
+from acento.data.staging.chunk import next_card, read_rejections, rejected_table, rewritten
 from acento.data.staging.known import Known, read_known
 
 ACTIONS = ("keep", "drop", "mend")
@@ -109,13 +109,7 @@ def apply_review(store: Store, name: str, review: Review) -> Reviewed:
     known = read_known(store, [part.key for part in card.parts])
     if len(drop) == len(known):
         raise DataError(f"All {len(known)} clips of {card.title} would be dropped; remove the data set instead.")
-    parts = []
-    for part in card.parts:
-        leave = {uid for uid in drop if known[uid].part == part.key}
-        mine = {uid: text for uid, text in texts.items() if known[uid].part == part.key}
-        left = part_with(store, part, leave, mine, part.version) if leave or mine else part
-        if left is not None:
-            parts.append(left)
+    parts = rewritten(store, card.parts, known, drop.keys(), texts)
     now = read_known(store, [part.key for part in parts])
     if len(now) != len(known) - len(drop):
         raise AcentoError(f"Correcting {card.title} lost count: {len(now)} clips are left. This is a bug.")

@@ -211,14 +211,13 @@ def _check(exported: DatasetExport, card: Card) -> None:
     possible = {fingerprint([number, card.options, total]) for number in range(1, STAGING_VERSION + 1)}
     if len(clips) != card.clips or card.fingerprint not in possible:
         raise DataError(
-            f"{exported.place} is damaged, or was staged by a newer Acento: {CARD} has a fingerprint that is not that "
-            "of its clips; export it again."
+            f"{exported.place} is damaged, or was staged by a newer Acento: the fingerprint in {CARD} is not that of "
+            "its clips; export it again."
         )
 
 
 @contextmanager
 def _open_export(place: Path) -> Iterator[DatasetExport]:
-    """Open an exported data set and read its listing; raise DataError if it is no export."""
     place = place.expanduser()
     if not place.is_dir() and not place.is_file():
         raise DataError(f"There is nothing at {str(place)!r} to import.")

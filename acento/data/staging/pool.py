@@ -127,7 +127,6 @@ class _Worker:
         return answer
 
     def _start(self) -> None:
-        """Start the process and wait until it is ready."""
         self._pipe, theirs = Pipe()
         code = f"import sys; sys.path[:] = {sys.path!r}; {_PRELUDE}from {__name__} import work; work({self._url!r})"
         with tempfile.TemporaryFile() as errors, theirs:
@@ -150,7 +149,6 @@ class _NoPandas(MetaPathFinder):
     """Keeps pyarrow from importing pandas, which it does when it can: that takes as long as all else together."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
-        """Say that there is no pandas."""
         if fullname == "pandas":
             raise ModuleNotFoundError("A staging process needs no pandas.", name=fullname)
 

@@ -47,8 +47,8 @@ def check_no_run(store: Store, cards: Sequence[Card]) -> None:
         some = ", ".join(runs[:3]) + (", …" if len(runs) > 3 else "")
         refer = "1 run refers" if len(runs) == 1 else f"{len(runs)} runs refer"
         raise InputError(
-            f"{refer} to {titles} ({some}), and could not be checked or made again without it; "
-            "remove it all the same with --force."
+            f"{refer} to {titles} ({some}), and cannot be checked or repeated without it; "
+            "remove it anyway with --force."
         )
 
 

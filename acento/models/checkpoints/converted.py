@@ -75,7 +75,7 @@ def merged(
     """Return the base of an adapter with the adapter's weights added to its own, kept in the store.
 
     ``digest`` names what is in the adapter's folder; ``resolve`` finds the base by its name and revision. Raises
-    ModelError if the base is not named or not to be had, or the adapter does not fit it or has no safetensors.
+    ModelError if the base is not named or cannot be found, or the adapter does not fit it or has no safetensors.
     """
     if not (folder / ADAPTER[1]).is_file():
         raise ModelError(f"The adapter {name} has no {ADAPTER[1]}; save it again with PEFT's save_pretrained.")
@@ -111,7 +111,7 @@ def check_base(name: str, folder: Path) -> tuple[str, str | None]:
 
 def _without_base(name: str, folder: Path, base: str, reason: str) -> str:
     return (
-        f"The base {base} of adapter {name} is not to be had ({reason}); put its folder there, or name another in "
+        f"The base {base} of adapter {name} cannot be found ({reason}); put its folder there, or name another in "
         f"base_model_name_or_path of {folder / ADAPTER[0]}."
     )
 

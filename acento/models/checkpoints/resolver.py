@@ -90,7 +90,6 @@ def _describe(
 
 
 def _in_file(name: str, path: Path) -> Checkpoint:
-    """Describe a model that is one file."""
     for family in FAMILIES.values():
         if path.suffix in family.file_readers:
             made: Checkpoint = plugins.load(family.file_readers[path.suffix])(name, path)

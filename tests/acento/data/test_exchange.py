@@ -323,7 +323,7 @@ def test_a_card_that_belongs_to_other_clips_is_refused(here: LocalStore, there: 
     entry = listing["files"][f"parts/{part.name}/clips.parquet"]
     entry |= {"size": (part / "clips.parquet").stat().st_size, "sha256": sha256_file(part / "clips.parquet")}
     (folder / "export.json").write_text(json.dumps(listing))
-    with pytest.raises(DataError, match="fingerprint that is not that of its clips"):
+    with pytest.raises(DataError, match=r"the fingerprint in card\.json is not that of its clips"):
         import_dataset(there, folder)
     assert not there.root.exists()
 

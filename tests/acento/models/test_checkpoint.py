@@ -26,7 +26,7 @@ def test_a_family_that_is_not_known_is_refused_with_those_that_are(model: Path, 
     folder = shutil.copytree(model, tmp_path / "whisper")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
-    with pytest.raises(ModelError, match=r"of type 'bert', which Acento does not know yet; it knows canary, .*whisper"):
+    with pytest.raises(ModelError, match=r"the type 'bert', which Acento does not know; it knows canary, .*whisper"):
         resolve(str(folder))
 
 

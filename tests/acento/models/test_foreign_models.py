@@ -161,7 +161,7 @@ def test_an_adapter_finds_the_base_that_lies_beside_it(base: Path, adapter: Path
 def test_an_adapter_whose_base_is_gone_says_so(adapter: Path) -> None:
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "/gone/base"}))
-    with pytest.raises(ModelError, match=r"The base /gone/base of adapter .* is not to be had"):
+    with pytest.raises(ModelError, match=r"The base /gone/base of adapter .* cannot be found"):
         resolve(str(adapter))
 
 

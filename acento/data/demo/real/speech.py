@@ -10,7 +10,7 @@ Spanish are prompts by one speaker at 8 kHz; the Spanish texts mostly lack their
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -160,29 +160,22 @@ def _fill(corpus: Corpus, folder: Path) -> None:
         shutil.copyfile(path, folder / clips[-1].file)
     if not clips:
         raise InputError(f"{' and '.join(corpus.packages)} hold no {corpus.language} speech where it was looked for.")
-    write_table(folder / CLIPS, ((clip, selection.split_of_level(clip.level)) for clip in clips), corpus.language)
-    write_table(folder / DEMO, selection.choose(clips, corpus.demo, corpus.speakers), corpus.language)
+    _write_table(folder / CLIPS, ((clip, selection.split_of_level(clip.level)) for clip in clips), corpus.language)
+    _write_table(folder / DEMO, selection.choose(clips, corpus.demo, corpus.speakers), corpus.language)
     for package in corpus.packages:
         shutil.copyfile(unpacked / f"usr/share/doc/{package}/copyright", folder / f"copyright-{package}.txt")
-    found = {"clips": len(clips), "digest": digest_of(clips, folder)}
+    rows = ("\t".join([clip.id, clip.speaker, clip.text, sha256_file(folder / clip.file)]) for clip in clips)
+    found = {"clips": len(clips), "digest": fingerprint_rows(sha256(row.encode()) for row in rows)}
     (folder / _FOUND).write_text(json.dumps(found), encoding="utf-8")
     for path in folder.glob("unpacked*"):
         shutil.rmtree(path)
     report(step, 2, 2, "steps")
 
 
-def write_table(path: Path, rows: Iterable[tuple[selection.CorpusClip, str]], language: str) -> None:
+def _write_table(path: Path, rows: Iterable[tuple[selection.CorpusClip, str]], language: str) -> None:
     """Write clips and their splits as a table that ``acento stage`` reads."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "path", "sentence", "speaker", "split", "language"])
         for clip, split in rows:
             writer.writerow([clip.id, clip.file, clip.text, clip.speaker, split, language])
-
-
-def digest_of(clips: Sequence[selection.CorpusClip], folder: Path) -> str:
-    """Return what names the content of a corpus."""
-    return fingerprint_rows(
-        sha256("\t".join([clip.id, clip.speaker, clip.text, sha256_file(folder / clip.file)]).encode())
-        for clip in clips
-    )

