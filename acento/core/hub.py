@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from acento.core.errors import AcentoError, DataError, ModelError, TransientError
@@ -54,9 +55,8 @@ def hub_error(
                     f"{title} cannot be read: the Hugging Face hub refuses the token; set HF_TOKEN to one that it "
                     "gave you and that has not ended."
                 )
-            if status == 429 or status >= 500:
-                return TransientError(f"{title} cannot be read: the Hugging Face hub answers with an error ({status}).")
-            return kind(f"{title} cannot be read: the Hugging Face hub answers with an error ({status}).")
+            passing = TransientError if status == 429 or status >= 500 else kind
+            return passing(f"{title} cannot be read: the Hugging Face hub answers with an error ({status}).")
         if isinstance(cause, httpx.HTTPError | ConnectionError | TimeoutError):
             return TransientError(
                 f"There is no folder {name} here, and the Hugging Face hub does not answer and no copy is in its cache."
@@ -82,9 +82,8 @@ def fetch_beside(folder: Path, name: str) -> None:
         return
     model = "/".join(repo)
     try:
-        hf_hub_download(model, name, revision=folder.name, token=hub_token())
-    except errors.RemoteEntryNotFoundError:
-        return
+        with suppress(errors.RemoteEntryNotFoundError):
+            hf_hub_download(model, name, revision=folder.name, token=hub_token())
     except (httpx.HTTPError, OSError) as error:
         raise hub_error(error, "model", model, folder.name, ModelError) from error
 

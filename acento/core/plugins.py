@@ -39,8 +39,9 @@ STORE_OWNERS = {
     "jobs": "acento.training.job:mark_live",
     "removals": "acento.data.staging.removal:mark_live",
 }
-"""By folder of the store: a function that tells the garbage collector what the files in it refer to, and what of the
-work that they speak of is under way (see :mod:`acento.core.store.upkeep.references`)."""
+"""By folder of the store: a function of the store, everything in it by its group's key, and ``Live`` (see
+:mod:`acento.core.store.upkeep.usage`), to which it adds what the files refer to and what of their work is under way.
+It may raise ``StoreError`` where nobody could say what is needed."""
 
 
 def load(target: str) -> Any:

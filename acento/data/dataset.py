@@ -10,8 +10,7 @@ from pydantic import BaseModel
 
 from acento.core.errors import DataError, InputError
 from acento.core.store import Store
-from acento.core.store.upkeep.references import Live
-from acento.core.store.upkeep.usage import Group
+from acento.core.store.upkeep.usage import Group, Live
 from acento.core.text.language import resolve_language
 from acento.data.utterance import ALL, META_COLUMNS, SPLITS, Utterance, primary_language
 

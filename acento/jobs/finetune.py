@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.provenance import code_version, library_versions, machine
@@ -53,7 +52,16 @@ def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weig
         job=job.key,
         strategy=job.recipe.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        provenance=_provenance(job),
+        provenance={
+            "code": code_version(),
+            "libraries": library_versions(_LIBRARIES),
+            "machine": machine(),
+            "device": device_name(job.options.device_type),
+            "threads": job.options.threads,
+            "train_clips": job.train_clips,
+            "dev_clips": job.dev_clips,
+            "left_out": job.left_out,
+        },
         dev_wer_before=where.base_wer,
         dev_wer=where.best_wer,
         language=job.language,
@@ -71,17 +79,3 @@ def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weig
         draw(where.history, folder / CURVE, title=f"{job.name}: {job.base.id} on {job.dataset}")
 
     return publish_model(store, about, fill).version
-
-
-def _provenance(job: FinetuneJob) -> dict[str, Any]:
-    """Return what made the weights, beside the recipe and the data."""
-    return {
-        "code": code_version(),
-        "libraries": library_versions(_LIBRARIES),
-        "machine": machine(),
-        "device": device_name(job.options.device_type),
-        "threads": job.options.threads,
-        "train_clips": job.train_clips,
-        "dev_clips": job.dev_clips,
-        "left_out": job.left_out,
-    }

@@ -20,8 +20,7 @@ from acento.core.errors import AcentoError, InputError
 from acento.core.provenance import code_version, library_versions, machine
 from acento.core.store import Artifact, Store
 from acento.core.store.base import check_key
-from acento.core.store.upkeep.references import Live
-from acento.core.store.upkeep.usage import Group
+from acento.core.store.upkeep.usage import Group, Live
 from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock, load_score, make_entry
 from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.plan import load_plan

@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.store.coordination import Lease
-from acento.core.store.upkeep.references import Live
-from acento.core.store.upkeep.usage import Group
+from acento.core.store.upkeep.usage import Group, Live
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.training.data.subsets import Subset

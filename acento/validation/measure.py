@@ -16,8 +16,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.core.store.upkeep.references import Live
-from acento.core.store.upkeep.usage import Group
+from acento.core.store.upkeep.usage import Group, Live
 from acento.data.dataset import CLIPS, Card, DataPart, all_cards
 from acento.data.text_measures import measure_wording
 from acento.data.utterance import META_COLUMNS, SCHEMA

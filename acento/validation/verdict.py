@@ -10,8 +10,7 @@ from pydantic import BaseModel, ValidationError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.store.coordination import Records
-from acento.core.store.upkeep.references import Live
-from acento.core.store.upkeep.usage import Group
+from acento.core.store.upkeep.usage import Group, Live
 from acento.data.dataset import Card, version_key
 from acento.validation.measure import MEASURE_VERSION
 from acento.validation.suite import Severity, Suite

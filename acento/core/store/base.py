@@ -72,7 +72,8 @@ class Artifact:
 
     def to_json(self) -> bytes:
         """Return the marker's bytes: JSON, sorted, so that equal artifacts have equal markers."""
-        body = {"files": {name: asdict(entry) for name, entry in self.files.items()}, "info": dict(self.info)}
+        files = {name: asdict(entry) for name, entry in self.files.items()}
+        body: dict[str, Any] = {"files": files, "info": dict(self.info)}
         if self.writer:
             body |= {"writer": self.writer, "tags": dict(self.tags)}
         return json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False).encode()

@@ -13,9 +13,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from acento.core.errors import DamagedError, TransientError
 from acento.core.processes import born, machine
@@ -116,9 +117,10 @@ class Records:
         return f"{self._prefix}{number:0{self._width}d}.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(BaseModel):
     """Who has a lease."""
+
+    model_config = ConfigDict(frozen=True)
 
     id: str
     """Of this acquisition."""
@@ -192,7 +194,7 @@ class Lease:
         self._seen: tuple[int, float] | None = None
         self._moved = False
         self._me: Holder | None = None
-        self._number, self._renewed = 0, float("-inf")
+        self._last, self._number, self._renewed = 0, 0, float("-inf")
         self.lost = False
         """Whether another process took the lease over."""
         self.holder: Holder | None = None
@@ -220,10 +222,7 @@ class Lease:
 
     def try_acquire(self) -> bool:
         """Take the lease if it is free or has expired, without waiting; call it again to see whether it has."""
-        while True:
-            number, self.holder = self.look()
-            if self.holder is not None and not self._expired(number, self.holder):
-                return False
+        while self.is_free():
             me = Holder(
                 id=uuid.uuid4().hex,
                 host=socket.gethostname(),
@@ -234,24 +233,24 @@ class Lease:
                 expiry_s=self._expiry_s,
             )
             at = self._clock()
-            if self._put(number + 1, me):
+            if self._put(self._last + 1, me):
                 self._me, self._renewed, self.lost = me, at, False
                 _living.add(me.id)
                 self._ended.clear()
                 self._thread = threading.Thread(target=self._beat, name=f"lease {self._folder}", daemon=True)
                 self._thread.start()
                 return True
+        return False
 
     def is_free(self) -> bool:
         """Tell whether :meth:`try_acquire` would take it; to a silent holder on another machine that takes a while."""
-        number, self.holder = self.look()
-        return self.holder is None or self._expired(number, self.holder)
+        self._last, self.holder = self.look()
+        return self.holder is None or self._expired(self._last, self.holder)
 
     def look(self) -> tuple[int, Holder | None]:
         """Return the number of the record in force, and whom it names; ``(0, None)`` if there never was one."""
         number, body = self._records.last()
-        known = {field.name for field in fields(Holder)}
-        return number, body and Holder(**{name: value for name, value in body.items() if name in known})
+        return number, body and Holder.model_validate(body)
 
     @property
     def in_force(self) -> bool:
@@ -293,7 +292,7 @@ class Lease:
                 return
             _living.discard(me.id)
             try:
-                self._put(self._number + 1, replace(me, released=True))
+                self._put(self._number + 1, me.model_copy(update={"released": True}))
             except Exception as error:  # it expires; what the caller raises now matters more
                 _log.warning("The lease %s could not be given back (%s).", self._folder, error)
 
@@ -327,7 +326,7 @@ class Lease:
         A process that was suspended may write a number that was given and cleared away long since: so the numbers
         are looked at after the write, and the two highest are always there, whenever they are listed.
         """
-        body = _body(holder)
+        body = holder.model_dump(exclude_none=True)
         while not self._records.put(number, body):
             there = self._records.get(number)
             if there is None or there["id"] != holder.id:
@@ -349,8 +348,5 @@ def release_of(store: Store, folder: str, host: str, pid: int) -> bool:
     number, holder = Lease(store, folder, "").look()
     if holder is None or holder.released or (holder.host, holder.pid) != (host, pid):
         return False
-    return Records(store, f"{folder}/").put(number + 1, _body(replace(holder, released=True)))
-
-
-def _body(holder: Holder) -> dict[str, Any]:
-    return {name: value for name, value in asdict(holder).items() if value is not None}
+    released = holder.model_copy(update={"released": True})
+    return Records(store, f"{folder}/").put(number + 1, released.model_dump(exclude_none=True))

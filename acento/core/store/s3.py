@@ -83,17 +83,14 @@ class S3Objects(Objects):
         with path.open("wb") as file:
 
             def part(start: int) -> None:
+                asked = {} if size <= PART else {"start": start, "end": min(start + PART, size)}
                 with self._client() as s3:
-                    data = memoryview(s3.cat_file(self._path(key), start=start, end=start + PART))
+                    data = memoryview(s3.cat_file(self._path(key), **asked))
                 while data:
                     written = os.pwrite(file.fileno(), data, start)
                     data, start = data[written:], start + written
 
-            if size <= PART:
-                with self._client() as s3:
-                    file.write(s3.cat_file(self._path(key)))
-            else:
-                together(part, range(0, size, PART), AT_ONCE)
+            together(part, range(0, max(size, 1), PART), AT_ONCE)
 
     def put_file(self, key: str, path: Path) -> None:
         """See :meth:`Objects.put_file`; a large one goes in several parts at a time, and appears when all are there."""

@@ -19,6 +19,8 @@ _TLS_PASSES = re.compile(
     r"EOF|timed out|reset|closed|BAD_RECORD_MAC|DECRYPTION_FAILED|RECORD_LAYER|BAD_LENGTH|SHUTDOWN", re.I
 )
 """What OpenSSL says of a connection that was cut or damaged; not of a certificate, nor of a server without TLS."""
+_NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
+"""Classes of botocore's errors; the names below are codes of S3's answers."""
 _WRONG = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthFailure", "InvalidClientTokenId"}
 _EXPIRED = {"ExpiredToken", "TokenRefreshRequired", "RequestExpired"}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"}
@@ -61,7 +63,7 @@ def may_pass(error: BaseException) -> bool:
 
 def explain(error: BaseException, url: str) -> AcentoError:
     """Say in one sentence what the endpoint or the client refused, and what to do; without anything secret."""
-    from botocore import exceptions
+    from botocore.exceptions import SSLError
 
     code, number = _code(error), status(error)
     bucket = url.removeprefix("s3://").partition("/")[0]
@@ -70,13 +72,7 @@ def explain(error: BaseException, url: str) -> AcentoError:
         return TransientError(f"{url} does not answer ({code or number or type(error).__name__}); try again later.")
     if number == 507 or code in _FULL:
         return StoreError(f"The store {url} has no room ({code or number}); free some, or set ACENTO_STORE to another.")
-    if isinstance(
-        error,
-        exceptions.NoCredentialsError
-        | exceptions.PartialCredentialsError
-        | exceptions.CredentialRetrievalError
-        | exceptions.ProfileNotFound,
-    ):
+    if type(error).__name__ in _NO_CREDENTIALS:
         sentence = (
             f"There are no credentials for {url}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
         )
@@ -95,7 +91,7 @@ def explain(error: BaseException, url: str) -> AcentoError:
         )
     elif number == 501:
         sentence = f"The endpoint of {url} does not know a request that the store needs ({code}); use a newer one."
-    elif isinstance(error, exceptions.SSLError):
+    elif isinstance(error, SSLError):
         sentence = f"The endpoint of {url} cannot be trusted ({shown}): set AWS_CA_BUNDLE, or another AWS_ENDPOINT_URL."
     else:
         return StoreError(f"The store {url} refused a request ({code or number or type(error).__name__}: {shown}).")

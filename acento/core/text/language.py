@@ -1,6 +1,7 @@
 """Languages as people name them: codes of two or three letters, tags with a region, English and native names."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -70,10 +71,9 @@ def resolve_language(text: str) -> Language:
     try:
         found = langcodes.Language.get(asked)
     except ValueError:  # langcodes.LanguageTagError: no tag, so it may be a name
-        try:
+        found = langcodes.Language.make()
+        with suppress(LookupError):
             found = langcodes.find(asked)
-        except LookupError:
-            found = langcodes.Language.make()
     if not found.language or found.language in _NO_LANGUAGE or not found.is_valid():
         raise InputError(f"{text!r} is no known language: give a code (es, spa), a tag (es-CL) or a name (Spanish).")
     if found.language == "fil" and asked.lower().startswith(("tl", "tgl")):  # one language, and a code is kept

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from acento.core.errors import InputError
 from acento.core.store import Store
-from acento.core.store.upkeep.references import Live
-from acento.core.store.upkeep.usage import Group
+from acento.core.store.upkeep.usage import Group, Live
 from acento.data.dataset import Card, all_cards, cards_of, load_card
 
 _NOTES = "removals"

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from acento.core.audio.containers import blocks, boxes, chunks, flac, mpeg
-from acento.core.audio.containers.layout import Data, FileLayout, FilePart, View
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart, OneWayFile, View
 
-__all__ = ["FileLayout", "FilePart", "View", "examine"]
+__all__ = ["FileLayout", "FilePart", "OneWayFile", "View", "examine"]
 
 _EXAMINERS = (chunks.examine, flac.examine, boxes.examine, blocks.examine, mpeg.examine)
 _remembered: dict[tuple[int, ...], FileLayout] = {}

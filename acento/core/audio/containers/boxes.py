@@ -28,9 +28,7 @@ def _mp4(data: Data) -> FileLayout:
         films += kind == b"moov"
         if films > 1:
             raise JoinedError("MP4")
-        if length == 0:  # to the end, whatever that is
-            return FileLayout()
-        if length < least:
+        if length < least:  # 0 is to the end, whatever that is
             return FileLayout()
         place += length
     if place > size:

@@ -30,10 +30,8 @@ Order = Literal["little", "big"]
 def examine(data: Data) -> FileLayout | None:
     """Return what the header of such a file and its size tell together; None if it is none."""
     head = data[:12]
-    if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
-        return _chunks(data, b"data", "little")
-    if head[:4] == b"RIFX" and head[8:] == b"WAVE":
-        return _chunks(data, b"data", "big")
+    if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:] == b"WAVE":
+        return _chunks(data, b"data", "big" if head[:4] == b"RIFX" else "little")
     if head[:4] == b"FORM" and head[8:11] == b"AIF":
         return _chunks(data, b"SSND", "big")
     if head[:4] == b".snd":
@@ -90,7 +88,7 @@ def _sound(data: Data, place: int, declared: int, tenth_of_a_second: int, order:
     """Judge the size that the sound chunk at ``place`` declares."""
     size = len(data)
     there, end = size - place - 8, place + 8 + declared + declared % 2
-    true = struct.pack("<I" if order == "little" else ">I", min(there, _STREAMED - 1))
+    true = min(there, _STREAMED - 1).to_bytes(4, order)
     if declared > there:
         if int.from_bytes(data[4:8], order) in (size - 8, size):  # all of the file is there, by its outer header
             return FileLayout(parts=(FilePart(0, size, patches=((place + 4, true),)),))
@@ -99,7 +97,7 @@ def _sound(data: Data, place: int, declared: int, tenth_of_a_second: int, order:
         return FileLayout(joined_at=end)
     counted = int.from_bytes(data[4:8], order) == size - 8 > end
     if (there - declared > tenth_of_a_second or counted) and not _is_no_sound(data, end, order):
-        whole = struct.pack("<I" if order == "little" else ">I", min(size - 8, _STREAMED - 1))
+        whole = min(size - 8, _STREAMED - 1).to_bytes(4, order)
         return FileLayout(parts=(FilePart(0, size, patches=((4, whole), (place + 4, true))),))
     return FileLayout()
 
@@ -150,6 +148,5 @@ def _caf(data: Data) -> FileLayout:
     if place > size:
         return FileLayout(f"its header declares {place} bytes, {size} are there")
     if place < size:
-        true = struct.pack(">q", size - sound - 12)
-        return FileLayout(parts=(FilePart(0, size, patches=((sound + 4, true),)),))
+        return FileLayout(parts=(FilePart(0, size, patches=((sound + 4, (size - sound - 12).to_bytes(8, "big")),)),))
     return FileLayout()

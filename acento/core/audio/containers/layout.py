@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import soundfile
+
 Data = bytes | mmap.mmap
 """The bytes of a file, in memory or mapped."""
 
@@ -49,6 +51,17 @@ class FileLayout:
     complete: bool = False
     parts: tuple[FilePart, ...] = ()
     joined_at: int | None = None
+
+
+class OneWayFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read in one go: soundfile seeks after each read of one that it may seek in.
+
+    That costs time, and an MP3 or Opus decoder is not quite the same after it: each block would begin with a click.
+    """
+
+    def seekable(self) -> bool:
+        """Return False."""
+        return False
 
 
 class View(io.RawIOBase):

@@ -10,24 +10,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from acento.core.audio.containers import FileLayout, FilePart, View
+from acento.core.audio.containers import FileLayout, FilePart, OneWayFile, View
 from acento.core.audio.containers.mpeg import MpegLayout, Run
 from acento.core.audio.decoders.stream import BLOCK, Stream, starts_after_the_end
 
 _COUNTED = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")
 """Codecs of which libsndfile counts and finds every sample; of others, such as MP3 in a WAV, it is near only."""
 _SLACK_S = 0.1
-
-
-class _File(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is read in one go: soundfile seeks after each read of one that it may seek in.
-
-    That costs time, and an MP3 or Opus decoder is not quite the same after it: each block would begin with a click.
-    """
-
-    def seekable(self) -> bool:
-        """Return False."""
-        return False
 
 
 def streams(file: BinaryIO, stack: ExitStack, layout: FileLayout, start_s: float) -> Iterator[Stream] | None:
@@ -78,7 +67,7 @@ def _runs(file: BinaryIO, stack: ExitStack, runs: tuple[Run, ...], start_s: floa
         left_s = 0.0
 
 
-def _from(opened: _File, start: int, start_s: float) -> Stream:
+def _from(opened: OneWayFile, start: int, start_s: float) -> Stream:
     """Return a recording from one of its samples on."""
     if start and start >= opened.frames:
         raise starts_after_the_end(start_s)
@@ -90,7 +79,7 @@ def _from(opened: _File, start: int, start_s: float) -> Stream:
     return Stream(opened.samplerate, opened.frames - start, _blocks(opened))
 
 
-def _blocks(opened: _File, skip: int = 0) -> Iterator[NDArray[np.float32]]:
+def _blocks(opened: OneWayFile, skip: int = 0) -> Iterator[NDArray[np.float32]]:
     frames = max(1, BLOCK // opened.channels)
     while len(block := opened.read(frames, dtype="float32", always_2d=True)):
         if skip < len(block):
@@ -98,17 +87,17 @@ def _blocks(opened: _File, skip: int = 0) -> Iterator[NDArray[np.float32]]:
         skip = max(0, skip - len(block))
 
 
-def _open(file: BinaryIO, stack: ExitStack, part: FilePart | None = None) -> _File | None:
+def _open(file: BinaryIO, stack: ExitStack, part: FilePart | None = None) -> OneWayFile | None:
     """Open a file, or a part of it, by its descriptor so that its name plays no part; None if it is of no format."""
     try:
         if part is not None:
-            opened = _File(cast(BinaryIO, View(file, part)))
+            opened = OneWayFile(cast(BinaryIO, View(file, part)))
         elif isinstance(file, io.BytesIO):
             file.seek(0)
-            opened = _File(file)
+            opened = OneWayFile(file)
         else:
             os.lseek(file.fileno(), 0, os.SEEK_SET)
-            opened = _File(os.dup(file.fileno()))  # libsndfile closes it, also when it cannot open it
+            opened = OneWayFile(os.dup(file.fileno()))  # libsndfile closes it, also when it cannot open it
     except (soundfile.LibsndfileError, TypeError):
         return None
     stack.enter_context(opened)

@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from acento.core.plugins import STORE_OWNERS, load
 from acento.core.store.base import Store
-from acento.core.store.upkeep.references import Live, find_live
-from acento.core.store.upkeep.usage import Group, survey
+from acento.core.store.upkeep.usage import Group, Live, survey
 
 GRACE_DAYS = 7.0
 """Days after it was written last during which nothing is removed."""
 
 BATCH = 100
 """Things that are removed before it is looked again whether somebody has begun to need the others."""
+
+_SHARED_S = 24 * 3600.0
+"""Seconds after its last sign of life during which what workers share counts as in use."""
 
 _IN_USE_BY_WORK = {"plans", "jobs", "scores", "measurements", "prepared", "converted"}
 _HELD_IF_UNCLEAR = {"plans", "jobs", "scores", "measurements"}
@@ -54,7 +57,7 @@ def find_garbage(store: Store, *, grace_s: float = GRACE_DAYS * 86_400, now: flo
     """
     store.refresh()
     groups = survey(store)
-    live = find_live(store, groups, grace_s)
+    live = _in_use(store, groups, grace_s)
     before = (time.time() if now is None else now) - grace_s
     found = [one for group in groups.values() for one in _judged(group, live, groups)]
     held = [*live.work, *live.unclear]
@@ -98,6 +101,18 @@ def collect(
         on_progress(len(gone))
     store.abandon(garbage.unfinished)
     return gone
+
+
+def _in_use(store: Store, groups: dict[str, Group], grace_s: float) -> Live:
+    """Ask those who own each kind of file, of which the store knows nothing, what is referred to."""
+    live = Live(grace_s)
+    for owner in STORE_OWNERS.values():
+        load(owner)(store, groups, live)
+    for key, group in groups.items():
+        if group.kind in ("worklists", "boards") and time.time() - group.newest < _SHARED_S:
+            live.work.append(f"workers share jobs ({key})")
+            live.keys.add(key)
+    return live
 
 
 def _held(one: Doomed, live: Live) -> bool:

@@ -1,4 +1,4 @@
-"""What lies in a store and how much room it takes, found by one walk over it."""
+"""What lies in a store, how much room it takes, and what of it is in use."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -63,6 +63,20 @@ class Group:
     def count(self) -> int:
         """How many things it holds: artifacts and small files."""
         return len(self.artifacts) + len(self.files)
+
+
+@dataclass(slots=True)
+class Live:
+    """The keys of what is referred to, and why some things are kept that nothing refers to."""
+
+    grace_s: float
+    """Seconds after it was written last during which what was begun and has not ended counts as under way."""
+    keys: set[str] = field(default_factory=set)
+    """Of groups: ``parts/<fingerprint>``, ``jobs/<fingerprint>`` and so on."""
+    work: list[str] = field(default_factory=list)
+    """What is under way, in words: while there is any, what a run may be using is kept."""
+    unclear: list[str] = field(default_factory=list)
+    """What could not be read, in words: while there is any, transcriptions and scores are kept."""
 
 
 def survey(store: Store) -> dict[str, Group]:

@@ -19,7 +19,7 @@ from acento.core.errors import DamagedError, TransientError
 from acento.core.processes import born, machine
 from acento.core.store import LocalStore, open_store
 from acento.core.store import coordination as module
-from acento.core.store.coordination import Holder, Lease, Records, release_of
+from acento.core.store.coordination import Lease, Records, release_of
 
 FOLDER = "jobs/x/lease"
 FORK = multiprocessing.get_context("fork")
@@ -162,7 +162,7 @@ def _as_seen_from_elsewhere(lease):
         number, holder = look()
         if holder is None or holder.released:
             return number, holder
-        return number, Holder(**{**{n: getattr(holder, n) for n in Holder.__slots__}, "machine": "elsewhere/1/1"})
+        return number, holder.model_copy(update={"machine": "elsewhere/1/1"})
 
     lease.look = foreign
     return lease
