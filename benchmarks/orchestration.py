@@ -174,18 +174,8 @@ def workers(server: PrefectServer, count: int, limit: int | None = None) -> Iter
 
 def cached_rerun(server: PrefectServer, store: LocalStore, model: Path) -> None:
     """Benchmark on the command line twice."""
-    command = [
-        str(BIN / "acento"),
-        "benchmark",
-        "-m",
-        str(model),
-        "-d",
-        "noise",
-        "--normalizer",
-        "none",
-        "--limit",
-        "20",
-    ]
+    command = [str(BIN / "acento"), "benchmark", "-m", str(model), "-d", "noise", "--normalizer", "none"]
+    command += ["--limit", "20"]
     environment = {**server.environment, "ACENTO_STORE": str(store.root)}
     for what in ("first run", "cached rerun"):
         began = time.monotonic()

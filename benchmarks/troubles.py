@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "kit"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/kit"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "infra/prefect-modal-worker/tests/kit"))
 
 import httpx
 import soundfile

@@ -109,30 +109,28 @@ class PoolEngine(SliceEngine):
             _log.warning("Could not update the Prefect server: %s", _reason(error))
 
     def _ask(self, ask: Callable[[], _T]) -> _T | None:
-        """Ask the server something; None if it is away. What it refuses, such as a job variable, is an InputError."""
+        """Ask the server something; None if it is away. What it refuses is an ``InputError``."""
         try:
             answer = ask()
         except (httpx.HTTPError, PrefectException, TransientError) as error:
             refused = prefect_pool.refusal(error)
             if refused is not None:
                 raise InputError(f"The Prefect server refuses a run of {self.title}: {refused}") from error
-            self._count_absence(error)
+            now, why = time.monotonic(), _reason(error)
+            self._away_since = now if self._away_since is None else self._away_since
+            away = now - self._away_since
+            if away > AWAY_LIMIT_S:
+                raise TransientError(
+                    f"The Prefect server has not answered for {away / 60:.0f} minutes ({why})."
+                ) from error
+            if away > AWAY_SAID_S and not self._warned_away:
+                self._warned_away = True
+                _log.warning("The Prefect server does not answer (%s); runs that have begun go on.", why)
             return None
         if self._warned_away:
             _log.warning("The Prefect server answers again.")
         self._away_since, self._warned_away = None, False
         return answer
-
-    def _count_absence(self, error: Exception) -> None:
-        """Log that the server does not answer after a while, and raise a TransientError after a long one."""
-        now = time.monotonic()
-        self._away_since = now if self._away_since is None else self._away_since
-        away, why = now - self._away_since, _reason(error)
-        if away > AWAY_LIMIT_S:
-            raise TransientError(f"The Prefect server has not answered for {away / 60:.0f} minutes ({why}).") from error
-        if away > AWAY_SAID_S and not self._warned_away:
-            self._warned_away = True
-            _log.warning("The Prefect server does not answer (%s); runs that have begun go on.", why)
 
 
 def _run_state(state: State[Any]) -> RunState:

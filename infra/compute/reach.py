@@ -123,7 +123,9 @@ def check_reach(backend: str, type_: str | None, store_url: str, api_url: str | 
         found = _OK
     if found.way == "refused":
         raise InputError(f"{what} cannot reach the store {store_url}, a folder of this machine: {found.note}.")
-    if row in _ON_THIS_HOST or _modal_is_here(row):
+    modal_server = os.environ.get("MODAL_SERVER_URL", "") if row in ("modal", "work-pool/modal") else ""
+    # a Modal API on this machine has this machine's processes as sandboxes
+    if row in _ON_THIS_HOST or (modal_server and _is_local(modal_server)):
         return found
     network = row not in _MOUNTING
     known = "this network" if network else "this machine"
@@ -204,9 +206,3 @@ def _is_local(url: str, *, network: bool = True) -> bool:
         here = host == "localhost" or host.endswith(".localhost")
         return here or (network and (host.endswith(".local") or "." not in host))
     return address.is_loopback or address.is_unspecified or (network and address.is_private)
-
-
-def _modal_is_here(row: str) -> bool:
-    """Tell whether Modal's API is one on this machine, whose sandboxes are this machine's processes."""
-    server = os.environ.get("MODAL_SERVER_URL", "")
-    return row in ("modal", "work-pool/modal") and bool(server) and _is_local(server)

@@ -55,7 +55,7 @@ class Dispatcher:
 
         Args:
             workers: how many runs there may be at a time.
-            callbacks: called from this thread; ``should_stop`` at each look.
+            callbacks: called from this thread; ``should_stop`` at each poll.
             patience_s: seconds that runs may take to end when they are called off, before the engine ends them.
 
         Raises:
@@ -67,7 +67,11 @@ class Dispatcher:
             yield from self._outcomes(workers, callbacks)
             self._engine.cancel([run.id for run in self._alive if not run.began])
         except BaseException:
-            self._call_off(patience_s)
+            try:
+                self.work.cancel()
+            except Exception as error:  # what ended the work is to be said, and not this
+                _log.warning("Could not tell runs to end: %s", error)
+            self.wait(time.monotonic() + patience_s)
             raise
         finally:
             try:
@@ -103,13 +107,6 @@ class Dispatcher:
             pause = POLL_RECORDS_S[0] if news or self._found else min(pause * 1.3, POLL_RECORDS_S[1])
             time.sleep(pause)
 
-    def _call_off(self, patience_s: float) -> None:
-        try:
-            self.work.cancel()
-        except Exception as error:  # what ended the work is to be said, and not this
-            _log.warning("Could not tell runs to end: %s", error)
-        self.wait(time.monotonic() + patience_s)
-
     def wait(self, deadline: float) -> None:
         """Wait until every run has ended; at the deadline end what has not."""
         while alive := self._alive:
@@ -142,19 +139,16 @@ class Dispatcher:
             found = records.since(run.read)
             for number, record in found:
                 run.read = number
-                self._apply_record(run, record)
+                audio_s = run.update(record)
+                self._audio_s += audio_s
+                self._rows += record["rows"]
+                self._news = self._news or bool(audio_s or record["rows"])
+                if "outcome" in record:
+                    self._complete(int(record["outcome"]), record)
+                if "ended" in record:
+                    self._end_run(run, str(record["ended"]), died=bool(record["blame"]))
             if len(found) > 1:
                 records.clear([number for number, _ in found[:-1]])
-
-    def _apply_record(self, run: Run, record: Mapping[str, Any]) -> None:
-        audio_s = run.update(record)
-        self._audio_s += audio_s
-        self._rows += record["rows"]
-        self._news = self._news or bool(audio_s or record["rows"])
-        if "outcome" in record:
-            self._complete(int(record["outcome"]), record)
-        if "ended" in record:
-            self._end_run(run, str(record["ended"]), died=bool(record["blame"]))
 
     def _complete(self, index: int, record: Mapping[str, Any]) -> None:
         """Hand on what came of a job, the first time that somebody says so."""

@@ -129,6 +129,7 @@ def run_slice(
             heartbeat.at = None
             heartbeat.say(outcome=index, **outcome)
         why = heartbeat.over() or "its slice is done"
+        heartbeat.stop()  # so that this is the last record
         heartbeat.say(ended=why, blame=why == BEGUN_BEFORE)
     return RunReport(run, done, failed, why)
 
@@ -187,9 +188,12 @@ class _Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self._closed.set()
         self._thread.join()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         with suppress(StoreError):
             if self._work.store.find(self._work.key) is None:
                 self._work.clear()  # what this run said when nobody listened any more
