@@ -4,8 +4,7 @@ import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.requests import ValidateRequest
-from acento.validation.gatekeeper import InvalidDataError, failure
-from acento.validation.verdict import load_verdict
+from acento.validation.verdict import InvalidDataError, failure, load_verdict
 from flows.requested import flow_of
 from tasks.doctor import DoctorReference, find_outliers, plan_doctor
 from tasks.policy import take

@@ -30,7 +30,7 @@ from acento.models.family import WHISPER
 from acento.registry.runs import Finished, begin, finish, utc_now
 from acento.requests import BenchmarkRequest
 from acento.scoring.leaderboard import Leaderboard
-from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
 
 _log = logging.getLogger(__name__)
 

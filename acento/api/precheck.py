@@ -21,7 +21,7 @@ from acento.registry.gate.judging import ask
 from acento.registry.versions import find_version
 from acento.requests import BenchmarkRequest, SpecializeRequest, TrainingRequest
 from acento.training.planning import check_splits
-from acento.validation.gatekeeper import require_valid
+from acento.validation.verdict import require_valid
 
 
 def unusable(store: Store, request: BenchmarkRequest, *, installed: bool = True) -> dict[str, str]:

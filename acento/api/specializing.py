@@ -16,7 +16,7 @@ from acento.core.store import Store
 from acento.registry.gate.judging import Question
 from acento.requests import BenchmarkRequest, FinetuneRequest, SpecializeRequest, StageRequest, ValidateRequest
 from acento.training.job import FinetuneResult
-from acento.validation.gatekeeper import InvalidDataError, failure
+from acento.validation.verdict import InvalidDataError, failure
 
 STEPS_BACK = 3
 """Smaller steps that are tried at most: each is one more look at the test split, and the verdict counts them."""

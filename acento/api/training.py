@@ -23,7 +23,7 @@ from acento.registry.versions import find_version
 from acento.requests import FinetuneRequest, TrainingRequest
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.planning import plan_finetune, recipe_of_model
-from acento.validation.gatekeeper import USED_ALL_THE_SAME, require_valid
+from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
 
 _log = logging.getLogger(__name__)
 

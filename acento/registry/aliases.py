@@ -48,7 +48,8 @@ def pointed_at(store: Store, name: str, alias: str) -> str | None:
 
 def aliases(store: Store, name: str) -> dict[str, str]:
     """Return every alias of a model with the version that it points to."""
-    names = sorted({key.rpartition("/")[2].partition("@")[0] for key in store.list_files(_folder(name))})
+    files = store.list_files(f"models/{name}/aliases")
+    names = sorted({key.rpartition("/")[2].partition("@")[0] for key in files})
     return {alias: history(store, name, alias)[-1].version for alias in names}
 
 
@@ -82,7 +83,7 @@ def check_alias(alias: str) -> str:
 
 
 def write_move(
-    store: Store, name: str, alias: str, moves: Sequence[Move], version: str, *, now: datetime | None, **facts: Any
+    store: Store, name: str, alias: str, moves: Sequence[Move], version: str, now: datetime | None, **facts: Any
 ) -> Move:
     """Write the move that follows those that were read, if nobody did so meanwhile; ``facts`` are fields of a move."""
     try:
@@ -105,9 +106,5 @@ def write_move(
     return move
 
 
-def _folder(name: str) -> str:
-    return f"models/{name}/aliases"
-
-
 def _moves(store: Store, name: str, alias: str) -> Records:
-    return Records(store, f"{_folder(name)}/{alias}@")
+    return Records(store, f"models/{name}/aliases/{alias}@")

@@ -24,7 +24,7 @@ from acento.inference.benchmark import SCORING_VERSION
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.resolver import resolve
-from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX
+from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX, SAFETENSORS
 from acento.registry.model_version import RECIPE, ModelVersion
 from acento.registry.publishing import publish_model
 from acento.scoring.counts import ErrorCounts
@@ -36,7 +36,11 @@ from acento.training.loop.evaluate import DevScore, evaluate
 if TYPE_CHECKING:
     from torch import Tensor
 
-_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
+"""What a smaller step tries on dev."""
+_SCORES = "scores.json"
+_TABLE = TypeAdapter(list[tuple[float, DevScore]])
+_WHOLE, _INDEX = SAFETENSORS
 
 
 def blend(base: "Tensor", tuned: "Tensor", ratio: float) -> "Tensor":
@@ -58,12 +62,7 @@ def interpolate(base: Path, tuned: Path, ratio: float, out: Path) -> None:
     """Write a checkpoint between two: its files and shards are those of the tuned one, but for the weights' values.
 
     One shard is held in memory at a time. A copy of a tied tensor that only one of the two has kept is no difference.
-
-    Args:
-        base: folder of the model that was tuned.
-        tuned: folder of the model that came of it.
-        ratio: from 0 (the base) to 1 (the tuned model).
-        out: a folder, made if need be, that is neither of the two.
+    The ratio goes from 0 (the base) to 1 (the tuned model); ``out`` is made if need be, and is neither of the two.
 
     Raises:
         InputError: the ratio is not from 0 to 1, or ``out`` is one of the two.
@@ -107,10 +106,8 @@ def _interpolate_archives(base: Path, tuned: Path, ratio: float, out: Path) -> N
 def choose(scores: Mapping[float, ErrorCounts], tolerance: float = 0.0) -> tuple[float, str]:
     """Return the ratio with the lowest dev WER, of equals the one nearest the base, and a sentence about it.
 
-    Args:
-        scores: word errors on the dev clips at each ratio.
-        tolerance: WER above the lowest, a fraction, that still counts as equal to it: with one standard error of the
-            dev WER this is the one-standard-error rule (Breiman et al., "Classification and Regression Trees", 1984).
+    WER above the lowest by at most ``tolerance``, a fraction, counts as equal to it: with one standard error of the dev
+    WER this is the one-standard-error rule (Breiman et al., "Classification and Regression Trees", 1984).
 
     Raises:
         InputError: there are no ratios, or a score has no reference words.
@@ -187,11 +184,6 @@ def _twin(name: str, shared: Sequence[str], weights: _Weights) -> str | None:
 
 def _unrelated(base: Path, tuned: Path, why: str) -> ModelError:
     return ModelError(f"{tuned} was not tuned from {base}: {why}; only a model and its own base can be interpolated.")
-
-
-RATIOS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
-_SCORES = "scores.json"
-_TABLE = TypeAdapter(list[tuple[float, DevScore]])
 
 
 def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tuple[ModelVersion | None, str]:

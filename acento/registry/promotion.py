@@ -5,7 +5,7 @@ from datetime import datetime
 from acento.core.errors import DamagedError, InputError
 from acento.core.store import Store
 from acento.models.checkpoints.references import check_name
-from acento.registry.aliases import PRODUCTION, Move, check_alias, history, write_move
+from acento.registry.aliases import PRODUCTION, Move, check_alias, history, pointed_at, write_move
 from acento.registry.card.report import latest_report
 from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version
@@ -36,10 +36,10 @@ def promote(
         return moves[-1]
     today = f"{version.name}@{moves[-1].version}" if moves else None
     key = consent(store, version, today) if alias == PRODUCTION and not forced else None
-    return write_move(store, version.name, alias, moves, version.version, why=why, forced=forced, report=key, now=now)
+    return write_move(store, version.name, alias, moves, version.version, now, why=why, forced=forced, report=key)
 
 
-def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "", now: datetime | None = None) -> Move:
+def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "") -> Move:
     """Let an alias point to what it pointed to before; a second rollback goes further back, not to and fro.
 
     A rollback is a move like any other, so that the history shows it, and needs no consent of the gate: what it brings
@@ -61,7 +61,7 @@ def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "",
     version = find_version(store, f"{name}@{before.version}")
     _check_whole(store, version)
     restores = before.restores or before.number
-    return write_move(store, name, alias, moves, version.version, why=why, restores=restores, now=now)
+    return write_move(store, name, alias, moves, version.version, None, why=why, restores=restores)
 
 
 def consent(store: Store, version: ModelVersion, today: str | None) -> str:
@@ -93,8 +93,8 @@ def current(store: Store, name: str, alias: str = PRODUCTION) -> ModelVersion | 
     Raises:
         DamagedError: that version is damaged.
     """
-    moves = history(store, name, alias)
-    return find_version(store, f"{name}@{moves[-1].version}") if moves else None
+    version = pointed_at(store, name, alias)
+    return find_version(store, f"{name}@{version}") if version else None
 
 
 def _check_whole(store: Store, version: ModelVersion) -> None:

@@ -28,7 +28,7 @@ from acento.models.families import FAMILIES
 from acento.registry.run_request import RunRequest
 from acento.scoring.entry import Entry, ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
-from acento.validation.gatekeeper import NOT_VALIDATED
+from acento.validation.verdict import NOT_VALIDATED
 
 _RUN, _ENTRIES = "run.json", "entries.json"
 _CLOCKS = ("read_wait_s", "inference_s", "read_s", "features_s", "model_s", "text_s")
@@ -55,13 +55,8 @@ def begin(
 ) -> str:
     """Write down that a run was asked for; return its id. The same request under the same id is taken up again.
 
-    Args:
-        store: where runs are.
-        request: what was asked.
-        inputs: for each data set and model that was named, its fingerprint of today.
-        job_id: the run's name; None makes one.
-        now: the time, with its zone.
-        validation: for each data set (``NAME@VERSION``) how its last validation ended.
+    ``inputs`` has the fingerprint of each data set and model that was named, ``validation`` how the last validation of
+    each data set (``NAME@VERSION``) ended. Without a ``job_id`` the run is named by the time.
 
     Raises:
         InputError: the id is taken by another request, or cannot be a file's name.
@@ -90,8 +85,9 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run's end: the folder of its files, and what a person is shown."""
+    """A run's end: the artifact, and what a person is shown."""
 
+    artifact: Artifact
     folder: Path
     leaderboard: Leaderboard
 
@@ -121,7 +117,10 @@ def finish(store: Store, run: str, scored: Sequence[tuple[Transcription, Scored]
         for name, value in {_ENTRIES: listed, _RUN: body}.items():
             text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
             (draft.folder / name).write_text(text, encoding="utf-8")
-    return Finished(store.local_folder(f"runs/{run}"), board)
+    artifact = store.find(f"runs/{run}")
+    if artifact is None:
+        raise store.missing(f"runs/{run}")
+    return Finished(artifact, store.local_folder(artifact.key), board)
 
 
 def runs(store: Store) -> list[RunInfo]:
@@ -188,7 +187,6 @@ def _rank(store: Store, entries: Sequence[tuple[Entry, str]]) -> Leaderboard:
 
 
 def _request(store: Store, run: str) -> tuple[datetime, RunRequest]:
-    """Return when a run began and what was asked."""
     data = store.read_file(f"requests/{run}.json")
     if data is None:
         raise InputError(f"Nobody asked for a run {run!r} in {store.url}.")
@@ -208,7 +206,6 @@ def utterances_of(store: Store, key: str) -> pa.Table:
 
 
 def _provenance(store: Store, run: str, what: Transcription, score: Scored) -> dict[str, Any]:
-    """Return the origin of one number of a run."""
     return {
         "model": what.model.model_dump(),
         "dataset": {

@@ -44,14 +44,13 @@ def find_version(store: Store, reference: str) -> ModelVersion:
     known = versions(store, name) if is_name(name) else []
     if wanted and is_name(name):
         wanted = pointed_at(store, name, wanted) or wanted
-        if reads_as_version(wanted):
-            for key in store.list(f"models/{name}"):
-                version = key.split("/")[2]
-                if _is_model(key) and version.startswith(wanted) and store.find(key) is None:
-                    raise DamagedError(
-                        f"Model {name}@{version} in {store.url} is damaged or its removal was interrupted; "
-                        "train it again."
-                    )
+    if wanted and is_name(name) and reads_as_version(wanted):
+        for key in store.list(f"models/{name}"):
+            version = key.split("/")[2]
+            if _is_model(key) and version.startswith(wanted) and store.find(key) is None:
+                raise DamagedError(
+                    f"Model {name}@{version} in {store.url} is damaged or its removal was interrupted; train it again."
+                )
     if not known:
         names = ", ".join(model_names(store)[:_SHOWN]) or "none yet: acento finetune"
         raise ModelError(f"There is no model {name!r} in the registry of {store.url} (there is: {names}).")

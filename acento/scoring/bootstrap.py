@@ -72,12 +72,8 @@ class PairedDifference:
 def interval(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draws]) -> Interval | None:
     """Return the percentile interval of sum(numerators) / sum(denominators).
 
-    For WER: errors and reference words of each clip. For RTFx: audio seconds and inference seconds of each part.
-
-    Args:
-        numerators: one number for each clip.
-        denominators: one number for each clip, none below 0.
-        **draws: see :class:`Draws`.
+    For WER: errors and reference words of each clip. For RTFx: audio seconds and inference seconds of each part. No
+    denominator is below 0; ``draws`` are explained in :class:`Draws`.
 
     Returns:
         None when there are fewer than two clips (groups), or the denominators are all 0. A resample that drew nothing

@@ -66,7 +66,6 @@ class GroupedComparison:
     """By ``speaker`` and ``accent`` where more than one is known, then by value, sorted."""
     by_speaker: bool
     """Whether the overall interval draws speakers; those of groups draw clips."""
-    level: float = LEVEL
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a flat row for the whole and one for each group; differences are fractions of WER."""
@@ -88,7 +87,7 @@ class GroupedComparison:
         drawn = "speakers; of groups over clips" if self.by_speaker else "clips"
         return TextTable(
             title=f"WER of {self.model_a} less {self.model_b}, points",
-            columns=("by", "group", "clips", f"difference [{self.level:.0%}]", "p"),
+            columns=("by", "group", "clips", f"difference [{LEVEL:.0%}]", "p"),
             rows=tuple(rows),
             notes=(f"Below 0: {self.model_a} errs less. Intervals by paired bootstrap over {drawn}.",),
             text=frozenset({"by", "group"}),

@@ -72,11 +72,6 @@ class Entry(BaseModel, frozen=True):
     when: datetime
 
     @property
-    def rtfx(self) -> float | None:
-        """Audio seconds over inference seconds; None when nothing was measured."""
-        return None if self.speed is None else self.speed.rtfx
-
-    @property
     def conditions(self) -> Conditions | None:
         """What the RTFx was measured on and with, or None."""
         return None if self.speed is None else self.speed.conditions

@@ -48,13 +48,9 @@ class Folds:
 def make_folds(groups: Sequence[str], count: int, seed: int = 0) -> Folds:
     """Share whole groups out to folds: the largest first, each to the fold that is smallest so far.
 
-    The same groups, of the same sizes, are shared out alike whatever the order of the clips. No two folds differ by
-    more clips than the largest group has (Graham, SIAM J. Appl. Math. 17(2), 1969).
-
-    Args:
-        groups: the group of each clip, as ``group_of`` names them.
-        count: how many folds.
-        seed: groups of equal size are taken in the order of a hash of it and their name.
+    ``groups`` is the group of each clip, as ``group_of`` names them. The same groups, of the same sizes, are shared out
+    alike whatever the order of the clips; those of equal size in the order of a hash of the seed and their name. No two
+    folds differ by more clips than the largest group has (Graham, SIAM J. Appl. Math. 17(2), 1969).
 
     Raises:
         InputError: fewer than two folds, or more than there are groups.

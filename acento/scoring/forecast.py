@@ -82,12 +82,7 @@ class Forecast(BaseModel, frozen=True):
 
 
 def forecast(
-    points: Sequence[LearningPoint],
-    times: Sequence[int] = TIMES,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
+    points: Sequence[LearningPoint], times: Sequence[int] = TIMES, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Forecast:
     """Forecast the WER at multiples of the largest number of training clips.
 
@@ -121,12 +116,12 @@ def forecast(
     drawn = (counts[totals > 0] @ errors.T) / totals[totals > 0, None]
     clips = np.array(numbers, dtype=np.float64)
     (curve,), curves = _fit(clips, rates), _fit(clips, drawn)
-    predicted = tuple(_predicted(curve, curves, numbers[-1] * time, level) for time in times)
+    predicted = tuple(_predicted(curve, curves, numbers[-1] * time) for time in times)
     measured, back_test = float(rates[0, -1]), None
     half = clips <= clips[-1] / 2 + 0.5
     if half.sum() >= 2:
         (earlier,), others = _fit(clips[half], rates[:, half]), _fit(clips[half], drawn[:, half])
-        foretold = _predicted(earlier, others, numbers[-1], level)
+        foretold = _predicted(earlier, others, numbers[-1])
         back_test = BackTest(points=int(half.sum()), predicted=foretold, measured=measured)
     sentence = _sentence(curve, predicted, back_test, measured, numbers[-1])
     return Forecast(curve=curve, predicted=predicted, back_test=back_test, sentence=sentence)
@@ -155,8 +150,8 @@ def _fit(clips: Floats, rates: Floats) -> list[Curve]:
     return [Curve(floor=float(a), scale=float(b), power=float(c)) for a, b, c in found]
 
 
-def _predicted(curve: Curve, curves: Sequence[Curve], clips: int, level: float) -> Predicted:
-    low, high = np.quantile([one.at(clips) for one in curves], [(1 - level) / 2, (1 + level) / 2])
+def _predicted(curve: Curve, curves: Sequence[Curve], clips: int) -> Predicted:
+    low, high = np.quantile([one.at(clips) for one in curves], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Predicted(clips=clips, wer=curve.at(clips), low=float(low), high=float(high))
 
 

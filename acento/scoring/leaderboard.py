@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 _PAGE = 30
 """Rows of a breakdown that is shown without being asked for."""
-_TIED = "= not distinguishable from the first row of its rank (paired bootstrap over the same clips, {level:.0%})."
+_TIED = "= not distinguishable from the first row of its rank (paired bootstrap over the same clips"
 _FAILED = "* some clips failed: they are left out of the rates, and may change the rank."
 _OTHER_CONDITIONS = "~ RTFx measured under other conditions than the first row's: not to be compared with it."
-_NO_REFERENCE = "Clips without a reference are transcribed, not scored: {count}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +64,17 @@ class Board:
         level = self.rows[0].entry.score.level
         scores = [row.entry.score.overall for row in self.rows]
         unscored = max(score.without_reference for score in scores)
-        notes = (
-            (_TIED.format(level=level), any(row.tied for row in self.rows)),
-            (_FAILED, any(score.failed for score in scores)),
-            (_OTHER_CONDITIONS, any(row.entry.rtfx is not None and not row.rtfx_comparable for row in self.rows)),
-            (_NO_REFERENCE.format(count=unscored), unscored > 0),
-        )
+        notes = {
+            f"{_TIED}, {level:.0%}).": any(row.tied for row in self.rows),
+            _FAILED: any(score.failed for score in scores),
+            _OTHER_CONDITIONS: any(row.entry.speed and not row.rtfx_comparable for row in self.rows),
+            f"Clips without a reference are transcribed, not scored: {unscored}.": unscored > 0,
+        }
         return TextTable(
             title=self.title,
             columns=("#", "model", f"WER % [{level:.0%}]", "CER %", "macro", "S/D/I", "RTFx", "clips"),
             rows=tuple(_cells(row) for row in self.rows),
-            notes=tuple(note for note, holds in notes if holds),
+            notes=tuple(note for note, holds in notes.items() if holds),
             text=frozenset({"#", "model"}),
         )
 
@@ -160,9 +159,14 @@ def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None
 
 
 def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] | None) -> Board:
-    ordered = sorted(entries, key=_order)
+
+    def order(entry: Entry) -> tuple[bool, float, str, str]:
+        wer = entry.score.overall.wer.value
+        return wer is None, wer or 0.0, entry.model, entry.model_hash
+
+    ordered = sorted(entries, key=order)
     names = [entry.model for entry in ordered]
-    conditions = next((entry.conditions for entry in ordered if entry.rtfx is not None), None)
+    conditions = next((entry.conditions for entry in ordered if entry.speed is not None), None)
     rows: list[LeaderboardRow] = []
     first_rank = 0
     first_table: pa.Table | None = None
@@ -177,28 +181,14 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
             place_rank = first_rank
         elif place_rank is not None:
             first_rank, first_table = place_rank, table
-        rows.append(
-            LeaderboardRow(
-                entry=entry,
-                label=entry.model if names.count(entry.model) == 1 else f"{entry.model} {_version(entry)}",
-                rank=place_rank,
-                tied=tied,
-                against_first=comparison,
-                rtfx_comparable=conditions is not None and entry.conditions == conditions,
-            )
-        )
+        label = entry.model
+        if names.count(entry.model) > 1:
+            label += f" @{entry.revision[:8]}" if entry.revision else ""
+            label += f" ({entry.model_hash[:8]})"
+        comparable = conditions is not None and entry.conditions == conditions
+        rows.append(LeaderboardRow(entry, label, place_rank, tied, comparison, comparable))
     best = ordered[0]
     return Board(best.dataset, best.dataset_fingerprint, best.split, best.limit, best.score.normalizer, tuple(rows))
-
-
-def _order(entry: Entry) -> tuple[bool, float, str, str]:
-    wer = entry.score.overall.wer.value
-    return wer is None, wer or 0.0, entry.model, entry.model_hash
-
-
-def _version(entry: Entry) -> str:
-    revision = f"@{entry.revision[:8]} " if entry.revision else ""
-    return f"{revision}({entry.model_hash[:8]})"
 
 
 def _cells(row: LeaderboardRow) -> tuple[str, ...]:

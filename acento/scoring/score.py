@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class UtteranceResult:
-    """What was said, what the model heard or why it could not, and what is known of the clip."""
+    """A reference, its hypothesis or why there is none, and what is known of the clip."""
 
     id: str
     reference: str | None
@@ -132,16 +132,14 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
         InputError: an id is there twice, has both a hypothesis and an error, or neither (the run is not complete).
     """
     rows = sorted(results, key=lambda result: result.id)
-    faults = {
-        "occur more than once": sorted({one.id for one, following in pairwise(rows) if one.id == following.id}),
-        "have both a hypothesis and an error": [
-            row.id for row in rows if row.hypothesis is not None and row.error is not None
-        ],
-        "have neither a hypothesis nor an error: the run is not complete, run it again to resume it": [
-            row.id for row in rows if row.hypothesis is None and row.error is None
-        ],
-    }
-    for what, ids in faults.items():
+    twice = sorted({one.id for one, following in pairwise(rows) if one.id == following.id})
+    both = [row.id for row in rows if row.hypothesis is not None and row.error is not None]
+    neither = [row.id for row in rows if row.hypothesis is None and row.error is None]
+    for what, ids in (
+        ("occur more than once", twice),
+        ("have both a hypothesis and an error", both),
+        ("have neither a hypothesis nor an error: the run is not complete, run it again to resume it", neither),
+    ):
         if ids:
             names = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
             raise InputError(f"{len(ids)} utterance ids {what}: {names}.")

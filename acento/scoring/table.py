@@ -49,8 +49,8 @@ class TextTable:
             lines += ["", _escape(note)]
         return "\n".join(lines) + "\n"
 
-    def to_text(self, width: int = 120) -> str:
-        """Return the table as plain text of at most so many columns.
+    def to_text(self) -> str:
+        """Return the table as plain text of at most 120 columns.
 
         >>> print(TextTable("Test", ("model", "WER %"), (("a|b", "12.3"),), text=frozenset({"model"})).to_text())
         Test
@@ -64,7 +64,7 @@ class TextTable:
 
         file = StringIO()
         bare = TextTable("", self.columns, self.rows, text=self.text)
-        Console(file=file, width=width, color_system=None, legacy_windows=False).print(rich_table(bare))
+        Console(file=file, width=120, color_system=None, legacy_windows=False).print(rich_table(bare))
         lines = (line.removeprefix(" ").rstrip() for line in file.getvalue().splitlines())
         return "\n".join([self.title, *(line for line in lines if line), *self.notes])
 

@@ -77,15 +77,9 @@ def compare_texts(
 
     The arguments are those of :func:`score_texts`.
     """
-    counts_a = _counts(references, hypotheses_a, normalizer, characters)
-    counts_b = _counts(references, hypotheses_b, normalizer, characters)
-    return paired(
-        [one.errors for one in counts_a],
-        [one.reference_length for one in counts_a],
-        [one.errors for one in counts_b],
-        groups=groups,
-        level=level,
-    )
+    a, b = (_counts(references, texts, normalizer, characters) for texts in (hypotheses_a, hypotheses_b))
+    lengths = [one.reference_length for one in a]
+    return paired([one.errors for one in a], lengths, [one.errors for one in b], groups=groups, level=level)
 
 
 def _counts(

@@ -4,8 +4,7 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from acento.core.errors import InputError
@@ -27,23 +26,17 @@ Rows = list[tuple[str, str]]
 def great_expectations() -> Any:
     """Import Great Expectations, which takes seconds, and let it send nothing to anybody."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings(), _without_spark():
-        warnings.simplefilter("ignore")
-        return importlib.import_module("great_expectations")
-
-
-@contextmanager
-def _without_spark() -> Iterator[None]:
-    """Let it import nothing of Spark, which it would if it could: Spark's part for clients may end the process."""
+    # it imports Spark if it can, whose part for clients may end the process
     hidden = "pyspark.sql.connect" if "pyspark" in sys.modules else "pyspark"
-    if hidden in sys.modules:
-        yield
-        return
-    sys.modules[hidden] = None  # type: ignore[assignment]
+    if is_hidden := hidden not in sys.modules:
+        sys.modules[hidden] = None  # type: ignore[assignment]
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module("great_expectations")
     finally:
-        del sys.modules[hidden]
+        if is_hidden:
+            del sys.modules[hidden]
 
 
 def run_suite(frame: "pd.DataFrame", suite: Suite, parameters: Mapping[str, float]) -> list[tuple[CheckVerdict, Rows]]:
@@ -99,7 +92,6 @@ def expectations(suite: Suite, parameters: Mapping[str, float]) -> "ExpectationS
 
 
 def _judged(check: Check, result: Any, parameters: Mapping[str, float]) -> tuple[CheckVerdict, Rows]:
-    """Return what Great Expectations found, in our words."""
     if trouble := _exception(result.exception_info or {}):
         raise InputError(f"Check {check.name} ({check.expect}) cannot be made on this data: {trouble}.")
     found = result.result or {}

@@ -5,7 +5,7 @@ appended costs only its own measuring, and a run that was killed goes on where i
 """
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -97,20 +97,15 @@ def read_measured(store: Store, card: Card) -> Iterator[pa.Table]:
     """Yield for each part its facts and measures side by side, audio left out; columns that it lacks are null."""
     for part in card.parts:
         with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
-            have = [name for name in META_COLUMNS if name in file.schema_arrow.names]
-            table = file.read(columns=have, use_threads=False)
+            wrong = wrong_columns(file.schema_arrow).split(", ")
+            table = file.read(columns=[name for name in META_COLUMNS if name not in wrong], use_threads=False)
         measures = pq.read_table(store.local_path(measures_key(part.key), MEASURES), use_threads=False)
-        facts = {
-            field.name: table[field.name]
-            if field.name in have and table.schema.field(field.name).type == field.type
-            else pa.nulls(table.num_rows, field.type)
-            for field in map(SCHEMA.field, META_COLUMNS)
-        }
+        nulls = {name: pa.nulls(len(measures), SCHEMA.field(name).type) for name in META_COLUMNS if name in wrong}
+        facts = {name: nulls[name] if name in nulls else table[name] for name in META_COLUMNS}
         yield pa.table(facts | {name: measures[name] for name in MEASURES_SCHEMA.names[1:]})
 
 
 def _measured(row: dict[str, Any], wrong: str) -> dict[str, Any]:
-    """Return the measures of one row of a part."""
     audio = row.get("audio")
     levels = measure_levels(audio.get("bytes") if isinstance(audio, dict) else None)
     wording = measure_wording(row.get("text"), row.get("language"), row.get("duration_s"))
@@ -118,17 +113,12 @@ def _measured(row: dict[str, Any], wrong: str) -> dict[str, Any]:
 
 
 def _each(store: Store, parts: list[DataPart], workers: int | None) -> Iterator[DataPart]:
-    """Measure parts and yield each as it is done."""
+    def measured(part: DataPart) -> DataPart:
+        measure_part(store, part.key)
+        return part
+
     if workers == 0:
-        for part in parts:
-            measure_part(store, part.key)
-            yield part
+        yield from map(measured, parts)
         return
     with ThreadPoolExecutor(min(workers or cores(), len(parts)), thread_name_prefix="measuring") as pool:
-        running = {pool.submit(measure_part, store, part.key): part for part in parts}
-        try:
-            for future in as_completed(running):
-                future.result()
-                yield running[future]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        yield from pool.map(measured, parts)  # what has not begun is canceled if one fails

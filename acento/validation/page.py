@@ -1,6 +1,5 @@
 """The data docs: one HTML page with the verdict, the clips at fault and histograms; it needs no network to be read."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,30 +53,17 @@ def page(verdict: ValidationVerdict, frame: "pd.DataFrame") -> str:
 
 
 def _chart(column: str, label: str, verdict: ValidationVerdict, frame: "pd.DataFrame") -> dict[str, Any] | None:
-    """Return the histogram of one measure with the bounds that the suite sets it."""
-    splits = [*SPLITS, *sorted(set(frame["split"].dropna()) - set(SPLITS))]
-    values = {
-        s: frame.loc[frame["split"] == s, column].to_numpy(dtype="float64", na_value=float("nan")) for s in splits
-    }
-    bounds = [
-        (float(value), check.severity)
-        for check in verdict.checks
-        if check.arguments.get("column") == column
-        for name in ("min_value", "max_value")
-        if isinstance(value := check.arguments.get(name), int | float)
-    ]
-    return histogram(values, bounds, label)
-
-
-def histogram(
-    values: Mapping[str, NDArray[np.float64]], bounds: Sequence[tuple[float, str]], label: str
-) -> dict[str, Any] | None:
-    """Return what ``histogram.svg`` draws: a row for each split (``nan`` is left out); None if there is no value.
+    """Return what ``histogram.svg`` draws of one measure, a row for each split; None if there is no value.
 
     All rows share one scale, which leaves out the furthest 0.2 % on either side: they are counted in the outermost
-    bins. ``bounds`` are values where a check of a severity begins to fail; those on the scale are drawn as lines.
+    bins. Values on it where a check of the suite begins to fail are drawn as lines.
     """
-    finite = {split: kept for split, found in values.items() if len(kept := found[np.isfinite(found)])}
+    splits = [*SPLITS, *sorted(set(frame["split"].dropna()) - set(SPLITS))]
+    finite: dict[str, NDArray[np.float64]] = {}
+    for split in splits:
+        values = frame.loc[frame["split"] == split, column].to_numpy(dtype="float64", na_value=float("nan"))
+        if len(kept := values[np.isfinite(values)]):
+            finite[split] = kept
     if not finite:
         return None
     low, high = (float(value) for value in np.percentile(np.concatenate(list(finite.values())), (0.2, 99.8)))
@@ -97,7 +83,13 @@ def histogram(
             }
             for split, found in finite.items()
         ],
-        "bounds": [{"value": value, "severity": severity} for value, severity in bounds if low < value < high],
+        "bounds": [
+            {"value": float(value), "severity": check.severity}
+            for check in verdict.checks
+            if check.arguments.get("column") == column
+            for name in ("min_value", "max_value")
+            if isinstance(value := check.arguments.get(name), int | float) and low < value < high
+        ],
         "ticks": _ticks(low, high),
         "at": lambda value: min(1.0, max(0.0, (value - low) / (high - low))),
     }

@@ -53,13 +53,9 @@ def validate(
 ) -> Validated:
     """Judge a version by a suite, or find that it was judged so before; from now on this is the verdict that counts.
 
-    Args:
-        store: where the data is, and where the verdict goes.
-        card: the version.
-        suite_path: the suite's file; None is the one that Acento comes with.
-        model: whose limits on labels and audio are checked too.
-        language: what the model is told; by default the language that all clips have.
-        workers: threads that measure; see :func:`acento.validation.measure.measure`.
+    Without a suite's file the suite is the one that Acento comes with. The limits of a model on labels and audio are
+    checked too, where one is given; it is told ``language``, by default the language that all clips have. ``workers``
+    are threads that measure, see :func:`acento.validation.measure.measure`.
 
     Raises:
         InputError: the suite's file is not right, or a check cannot be made on this data.

@@ -1,4 +1,4 @@
-"""The verdict on a version of a data set: what every check found, kept in the store, and which one counts today."""
+"""The verdict on a version of a data set: what every check found, which one counts today, and who may use the data."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from acento.core.errors import DataError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.store.coordination import Records
@@ -18,6 +19,8 @@ from acento.validation.suite import Severity, Suite
 VALIDATION_VERSION = 1
 """Raised by hand whenever the same measures and suite may lead to another verdict or page."""
 VERDICT, ROWS, PAGE, SUITE = "verdict.json", "rows.csv", "index.html", "suite.yaml"
+PASSED, NOT_VALIDATED, USED_ALL_THE_SAME = "passed", "not validated", "failed, used all the same"
+"""What a run says of the validation of its data."""
 EXAMPLES = 20
 """Clips at fault that a verdict names for each check; ``rows.csv`` has them all."""
 
@@ -153,16 +156,53 @@ def latest_verdict(store: Store, card: Card) -> ValidationVerdict | None:
 
 def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
     """Tell the garbage collector which verdicts are noted on a version of a data set that is there."""
-    for group in groups.values():
-        if group.kind == "verdicts":
-            for key in group.files:
-                folder, _, number = key.rpartition("/")
-                name, version = folder.split("/")[1:]
-                datasets = groups.get(f"datasets/{name}")
-                if datasets is not None and version_key(name, int(version)) in datasets.artifacts:
-                    body = Records(store, f"{folder}/").get(int(number.removesuffix(".json"))) or {}
-                    live.keys.add(body.get("validation", ""))
+    for key in (key for group in groups.values() if group.kind == "verdicts" for key in group.files):
+        folder, _, number = key.rpartition("/")
+        name, version = folder.split("/")[1:]
+        datasets = groups.get(f"datasets/{name}")
+        if datasets is not None and version_key(name, int(version)) in datasets.artifacts:
+            body = Records(store, f"{folder}/").get(int(number.removesuffix(".json"))) or {}
+            live.keys.add(body.get("validation", ""))
 
 
 def _notes(store: Store, card: Card) -> Records:
     return Records(store, f"verdicts/{card.name}/{card.version:06d}/")
+
+
+class InvalidDataError(DataError):
+    """A data set did not pass; ``key`` is the artifact of the verdict."""
+
+    def __init__(self, sentence: str, key: str) -> None:
+        """Keep the sentence and the verdict's key."""
+        super().__init__(sentence)
+        self.key = key
+
+    def __reduce__(self) -> tuple[type["InvalidDataError"], tuple[str, str]]:
+        """Let it be pickled with both."""
+        return InvalidDataError, (str(self), self.key)
+
+
+def require_valid(store: Store, card: Card, allow_invalid: bool = False) -> str:
+    """Return what a run has to say of its data's validation: passed, not validated, or failed and used all the same.
+
+    Raises:
+        InvalidDataError: the last validation of this version found errors, and it is not allowed to use it so.
+    """
+    verdict = latest_verdict(store, card)
+    if verdict is None:
+        return NOT_VALIDATED
+    if verdict.passed:
+        return PASSED
+    if allow_invalid:
+        return USED_ALL_THE_SAME
+    raise InvalidDataError(
+        f"{failure(verdict)} Fix the data and stage it again, change the suite (acento validate {verdict.dataset} "
+        "--suite FILE), or use it anyway with --allow-invalid.",
+        verdict.key,
+    )
+
+
+def failure(verdict: ValidationVerdict) -> str:
+    """Say in one sentence which checks a data set failed, and which clips are at fault."""
+    found = "; ".join(f"{check.name}: {check.sentence.rstrip('.')}" for check in verdict.errors)
+    return f"Data set {verdict.title} failed validation ({found})."

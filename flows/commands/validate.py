@@ -42,9 +42,8 @@ def validate(chosen: Values) -> None:
     from acento.core.settings import settings
     from acento.core.store import open_store
     from acento.requests import ValidateRequest
-    from acento.validation.gatekeeper import InvalidDataError
     from acento.validation.suite import load_suite
-    from acento.validation.verdict import load_verdict
+    from acento.validation.verdict import InvalidDataError, load_verdict
 
     suite = Path(chosen["suite"]) if chosen["suite"] else None
     request: ValidateRequest = request_of(ValidateRequest, chosen, suite=suite and str(suite.absolute()))

@@ -27,7 +27,9 @@ from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import FAILED, count_column, rows_by, scored, word_rate
-from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, points_text
+from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
+
+_TASK = "automatic-speech-recognition"
 
 
 def publish_report(store: Store, version: ModelVersion, report: ModelReport) -> str:
@@ -105,19 +107,12 @@ def report_of(
 
 
 def _comparison(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
-    """Return two models' rates on the same clips and their paired difference.
-
-    Clips are drawn, as on the leaderboard; the gate, which decides, may draw speakers.
-
-    Raises:
-        InputError: the tables are not of the same clips.
-    """
+    """Return two models' rates on the same clips and their paired difference, over clips as on the leaderboard."""
     rows, difference = scored(tuned), None
     if base is not None:
         pairs = pair(Evidence(name="these clips", incumbent=base, candidate=tuned))
         found = paired(pairs.candidate, pairs.lengths, pairs.incumbent)
-        if found is not None:
-            difference = WerDifference(delta=found.delta, low=found.low, high=found.high, p_value=found.p_value)
+        difference = found and WerDifference.model_validate(found, from_attributes=True)
     return ComparisonRow(
         clips=len(rows),
         words=int(count_column(rows, "word_length").sum()),
@@ -126,12 +121,6 @@ def _comparison(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
         tuned=word_rate(tuned),
         difference=difference,
     )
-
-
-_FEW = 100
-"""Fewer test clips than this and the card says that they are few."""
-_TASK = "automatic-speech-recognition"
-_SHIPPED_LICENSE = "apache-2.0"
 
 
 def model_card(
@@ -154,7 +143,6 @@ def model_card(
         facts=_facts(version, history).to_markdown().strip(),
         curve=CURVE if curve else None,
         license=_base_license(version),
-        few=_FEW,
         shipped=base.startswith(SHIPPED),
         weights=WEIGHTS.get(base.removeprefix(SHIPPED)),
         percent=percent_text,
@@ -184,33 +172,28 @@ def _front_matter(version: ModelVersion, report: ModelReport | None) -> str:
 
 def _result(one: SetReport) -> dict[str, Any]:
     """Return one set as the hub's ``model-index`` has it, WER in percent."""
-    value = one.all.tuned.value
     return {
         "task": {"type": _TASK, "name": "Automatic Speech Recognition"},
         "dataset": {"name": one.name, "type": one.dataset.partition("@")[0], "split": one.split},
-        "metrics": [{"type": "wer", "name": "WER (%)", "value": None if value is None else round(100 * value, 2)}],
+        "metrics": [{"type": "wer", "name": "WER (%)", "value": percent(one.all.tuned.value)}],
     }
 
 
-def _results(report: "ModelReport") -> TextTable:
+def _results(report: ModelReport) -> TextTable:
     rows = []
     for one in report.sets:
-        rows.append((f"{one.name} ({one.role})", *_cells(one.all)))
-        rows += [(f"– {accent}", *_cells(row)) for accent, row in one.accents.items()]
+        named = {f"{one.name} ({one.role})": one.all, **{f"– {accent}": row for accent, row in one.accents.items()}}
+        for name, row in named.items():
+            failed = f" (+ {row.failed} failed)" if row.failed else ""
+            base = NO_VALUE if row.base is None else row.base.text()
+            gain = row.difference
+            points = NO_VALUE if gain is None else points_text(gain.delta, gain.low, gain.high, digits=2)
+            rows.append((name, f"{row.clips}{failed}", base, row.tuned.text(), points))
     columns = ("clips", "scored", "before", "after", "difference in points")
     return TextTable("WER in percent, with 95 % intervals", columns, tuple(rows), text=frozenset({"clips"}))
 
 
-def _cells(row: ComparisonRow) -> tuple[str, str, str, str]:
-    failed = f" (+ {row.failed} failed)" if row.failed else ""
-    base = NO_VALUE if row.base is None else row.base.text()
-    gain = row.difference
-    points = NO_VALUE if gain is None else points_text(gain.delta, gain.low, gain.high, digits=2)
-    return f"{row.clips}{failed}", base, row.tuned.text(), points
-
-
 def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextTable:
-    """Return a table of base, data and recipe."""
     about = version.about
     rows = [
         ("base model", f"{about.base['id']}{_revision(about.base)}"),
@@ -239,7 +222,7 @@ def _base_license(version: ModelVersion) -> str | None:
     base = str(version.about.base["id"])
     if (fetched := WEIGHTS.get(base.removeprefix(SHIPPED))) is not None:
         return fetched.license.lower()
-    return _SHIPPED_LICENSE if base.startswith(SHIPPED) else version.about.base_license
+    return "apache-2.0" if base.startswith(SHIPPED) else version.about.base_license
 
 
 def _revision(base: Mapping[str, Any]) -> str:

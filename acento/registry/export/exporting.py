@@ -123,14 +123,9 @@ def export_model(
 ) -> ExportedModel:
     """Return a version in another format, made once, or refuse it where its dev WER moved.
 
-    Args:
-        store: where the version is, and the export will be.
-        version: what to export.
-        format: ``safetensors`` or ``ctranslate2``.
-        quantization: how weights are held; None: as the format does it first.
-        score: decodes and scores dev; asked about the version and about the export.
-        bound: how far the dev WER may move, up or down, a fraction. The export is refused where the whole interval of
-            the difference lies beyond it: a word more or less on a few clips is no difference.
+    ``score`` is asked about the version and about the export. ``bound`` is how far the dev WER may move, up or down, a
+    fraction: the export is refused where the whole interval of the difference lies beyond it, as a word more or less on
+    a few clips is no difference. Without a quantization weights are held as the format does it first.
 
     Raises:
         InputError: there is no such format, or the bound is below 0.

@@ -22,12 +22,8 @@ class Pushed:
 def push(store: Store, version: ModelVersion, repo: str, *, private: bool = False, update: bool = False) -> Pushed:
     """Upload a version in one commit, its newest model card as ``README.md``.
 
-    Args:
-        store: where the version is.
-        version: what to upload.
-        repo: ``owner/name`` on the hub; made if it is not there.
-        private: make it so that only its owner sees it; what is there keeps what it is.
-        update: also where the repository holds something: one more commit on top of it.
+    The repository ``owner/name`` is made if it is not there, ``private`` or for everybody to see. One that holds
+    something gets one more commit only with ``update``.
 
     Raises:
         InputError: the repository is there and not to be updated, or cannot be called so, or the token may not write.

@@ -113,13 +113,13 @@ class Evidence:
     candidate: pa.Table
     languages: frozenset[str] = frozenset()
     """What languages the clips are in, as the data set says; empty where it does not."""
-    told: str | None = None
+    written: str | None = None
     """The language that the models were told to write; None: they found it out by themselves."""
 
     @property
     def foreign(self) -> list[str]:
         """The languages of its clips that the models were not told to write."""
-        return foreign_languages(self.languages, self.told)
+        return foreign_languages(self.languages, self.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,20 +178,20 @@ def pair(evidence: Evidence) -> Pairs:
     )
 
 
-def foreign_languages(languages: Collection[str], told: str | None) -> list[str]:
+def foreign_languages(languages: Collection[str], written: str | None) -> list[str]:
     """Return the languages of a set's clips that are not the one the models were told to write; regions are the same.
 
     >>> foreign_languages({"es-CL", "es"}, "es"), foreign_languages({"en"}, "es"), foreign_languages({"en"}, None)
     ([], ['en'], [])
     """
 
-    def same(language: str, told: str) -> bool:
+    def same(language: str, written: str) -> bool:
         try:
-            return primary_language(language) == primary_language(told) or same_language(language, told)
+            return primary_language(language) == primary_language(written) or same_language(language, written)
         except InputError:
             return False
 
-    return [] if told is None else sorted(language for language in languages if not same(language, told))
+    return [] if written is None else sorted(language for language in languages if not same(language, written))
 
 
 class SplitUse(BaseModel, frozen=True):

@@ -43,7 +43,6 @@ def decide(
     against: str = "today's production model",
     uses: SplitUse | None = None,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> GateVerdict:
     """Decide whether the candidate may become production.
 
@@ -55,7 +54,7 @@ def decide(
         unit: what is drawn; None draws speakers where a set has at least ``SPEAKERS`` of them, else clips.
         against: what the incumbent is called in the sentences.
         uses: how often the test set has been looked at, to be said with the answer.
-        resamples, seed: of the bootstrap.
+        resamples: of the bootstrap.
 
     Raises:
         InputError: the two models were measured on other clips or under another normalizer, two guards have one name,
@@ -67,8 +66,8 @@ def decide(
     if twice:
         raise InputError(f"The guard {twice[0]} is named twice; name each once.")
     sets: list[tuple[Role, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
-    draws = Draws(resamples=resamples, seed=seed, level=level)
-    judged = [_judge(evidence, role, bound, level, unit, draws) for role, evidence in sets]
+    draws = Draws(resamples=resamples, level=level)
+    judged = [_judge(evidence, role, bound, unit, draws) for role, evidence in sets]
     refusing = [one for one in judged if not one.passed]
     offer = bool(refusing) and all(one.reason in BY_NUMBERS for one in refusing)
     return GateVerdict(
@@ -96,8 +95,8 @@ def fewest_units(level: float, role: Role) -> int:
     return max(2, math.ceil(math.log2(sides / (1 - level)) - 1e-9))
 
 
-def _judge(evidence: Evidence, role: Role, bound: float, level: float, unit: Unit | None, draws: Draws) -> SetVerdict:
-    pairs = pair(evidence)
+def _judge(evidence: Evidence, role: Role, bound: float, unit: Unit | None, draws: Draws) -> SetVerdict:
+    pairs, level = pair(evidence), draws["level"]
     speakers = len({speaker for speaker in pairs.speakers if speaker is not None})
     drawn: Unit = unit or ("speaker" if speakers >= SPEAKERS else "clip")
     groups = list(pairs.speakers) if drawn == "speaker" else None

@@ -61,17 +61,18 @@ def ask(
         InputError: a name is of no known form, or there is no such data set, split or group; or a guard is not in the
             language that the models are told to write.
     """
-    sets = [_found(store, text) for text in (test, *guards)]
+    sets = [_resolve(store, text) for text in (test, *guards)]
     for selection in sets[1:]:
         if selection == sets[0]:
             raise InputError(f"{selection} is the test set; a guard is a set that must not get worse, another one.")
         spoken = _languages(store, selection)
         # where nobody says a language, a benchmark tells the models that of each data set
         tested = _languages(store, sets[0])
-        told = _meant(language, spoken, tested) or (_told(tested) if selection.dataset == sets[0].dataset else None)
-        if foreign_languages(spoken, told):
+        same_set = selection.dataset == sets[0].dataset
+        written = _written(language, spoken, tested) or (_common(tested) if same_set else None)
+        if foreign_languages(spoken, written):
             raise InputError(
-                f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {told}; "
+                f"The guard {selection} is in {', '.join(sorted(spoken))} and the models are told to write {written}; "
                 "what they write there says nothing. Name a guard in that language, or leave --language out: then each "
                 "set is transcribed in its own."
             )
@@ -97,8 +98,9 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
                 raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
             tables.append(found[1])
         languages = _languages(store, selection)
-        told = _meant(question.language, languages, _languages(store, question.test)) or _told(languages)
-        return Evidence(str(selection), *tables, languages=languages, told=told)
+        tested = _languages(store, question.test)
+        written = _written(question.language, languages, tested) or _common(languages)
+        return Evidence(str(selection), tables[0], tables[1], languages=languages, written=written)
 
     return decide(
         evidence(question.test),
@@ -109,7 +111,7 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
     )
 
 
-def _found(store: Store, text: str) -> Selection:
+def _resolve(store: Store, text: str) -> Selection:
     """Return a selection of a version, after seeing that there are such clips."""
     selection = Selection.parse(text)
     card = load_card(store, selection.dataset)
@@ -135,17 +137,17 @@ def _languages(store: Store, selection: Selection) -> frozenset[str]:
     return frozenset(language for language in spoken if language is not None)
 
 
-def _meant(told: str | None, languages: frozenset[str], tested: frozenset[str]) -> str | None:
+def _written(asked: str | None, languages: frozenset[str], tested: frozenset[str]) -> str | None:
     """Return the language that models write on a set where they are told one.
 
     A model that lacks the test set's language is told a related one (``--model-language``) and writes the former.
     """
-    if told is not None and foreign_languages(languages, told) and foreign_languages(tested, told):
-        return _told(tested)
-    return told
+    if asked is not None and foreign_languages(languages, asked) and foreign_languages(tested, asked):
+        return _common(tested)
+    return asked
 
 
-def _told(languages: frozenset[str]) -> str | None:
+def _common(languages: frozenset[str]) -> str | None:
     """Return what models are told to write where nobody says: the language that all clips have, if it is one."""
     primary = {primary_language(language) for language in languages}
     return primary.pop() if len(primary) == 1 else None

@@ -20,7 +20,7 @@ BY_NUMBERS: tuple[Reason, ...] = ("no gain", "loss")
 _REFUSALS: dict[Reason, tuple[str, str]] = {
     "other language": (
         "clips in another language",
-        "its clips are in {foreign}, and the models were set to write {evidence.told}: its WER means nothing; "
+        "its clips are in {foreign}, and the models were set to write {evidence.written}: its WER means nothing; "
         "benchmark the set in its own language.",
     ),
     "not scored": (
@@ -36,18 +36,12 @@ _REFUSALS: dict[Reason, tuple[str, str]] = {
         "too few clips",
         "{counted} {are} too few for a meaningful interval; at least {set.fewest} {set.unit}s are needed.",
     ),
-    "same texts": (
-        "identical texts",
-        "both models wrote the same text for all {set.clips} clips: there is no gain.",
-    ),
+    "same texts": ("identical texts", "both models wrote the same text for all {set.clips} clips: there is no gain."),
     "no gain": ("no significant gain", "{numbers}; no significant gain."),
     "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound:.1f} that a guard allows."),
 }
 """Why a set refuses: in short for the headline, and in a sentence."""
-_HOLDS: dict[Role, str] = {
-    "test": "{numbers}; a gain.",
-    "guard": "{numbers}; {loss}, within the bound of {bound:.1f}.",
-}
+_HOLDS: dict[Role, str] = {"test": "{numbers}; a gain.", "guard": "{numbers}; {loss}, within the bound of {bound:.1f}."}
 
 
 class SetVerdict(BaseModel, frozen=True):

@@ -1,4 +1,4 @@
-"""Signs that something is wrong with a clip, told from what a base model transcribed: functions of texts and measures.
+"""Heuristics on what is wrong with a clip: functions of texts, a base model's transcript and measures.
 
 Every kind of suspicion gives a score on one scale, that of a robust z-score (how many deviations from the usual), at
 most ``CAP`` but for exchanged transcripts, of which there is a second witness. What is found is to be listened to.
@@ -63,7 +63,7 @@ class TranscribedClip:
 
 @dataclass(slots=True)
 class Case:
-    """A clip under examination: normalized texts, rates, and what was found (kind, score, sentence)."""
+    """A clip under examination: normalized texts, rates (fractions), and what was found (kind, score, sentence)."""
 
     clip: TranscribedClip
     reference: str
@@ -74,15 +74,40 @@ class Case:
     cer: float | None = None
     usual: tuple[str, float] = ("", 0.0)
     found: list[tuple[Kind, float, str]] = field(default_factory=list)
+    """The highest score first."""
     hint: TranscribedClip | None = None
+    """The clip whose text the model transcribed."""
 
     def add(self, kind: Kind, score: float, sentence: str) -> None:
-        self.found.append((kind, score, sentence))
+        self.found = sorted([*self.found, (kind, score, sentence)], key=lambda one: -one[1])
 
     @property
     def z(self) -> float:
         """Far off in words and in characters: neither another word division nor a single letter is enough."""
         return min(self.word_z, self.character_z)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of what was found, each once."""
+        return tuple(dict.fromkeys(kind.value for kind, _, _ in self.found))
+
+    @property
+    def score(self) -> float:
+        """The highest score, in deviations from the usual, and one more for each further kind."""
+        return round(self.found[0][1] + len(self.kinds) - 1, 2)
+
+    @property
+    def why(self) -> str:
+        """All that was found, in words."""
+        return " ".join(sentence for _, _, sentence in self.found)
+
+    @property
+    def suggested_action(self) -> str:
+        """What a reviewer may do: keep, drop or mend."""
+        if self.hint:
+            return "mend"
+        unsure = self.found[0][1] + len(self.kinds) - 1 < 2 * SUSPICIOUS_Z
+        return "keep" if unsure or self.kinds[0] == Kind.NOT_TRANSCRIBED else "drop"
 
 
 def robust_z(values: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
@@ -128,20 +153,18 @@ def find_errors(transcribed: Sequence[Case]) -> None:
             case.add(Kind.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, but the model transcribed some.")
     words = [count_words(case.reference, case.hypothesis) for case in cases]
     letters = [count_characters(case.reference, case.hypothesis) for case in cases]
-    sizes = [
-        (PRIOR_WORDS, _WORD_FLOOR, np.array([(one.errors, one.reference_length) for one in words], dtype=float)),
-        (PRIOR_CHARACTERS, _CHARACTER_FLOOR, np.array([(c.errors, c.reference_length) for c in letters], dtype=float)),
-    ]
     for whose, others, judged in _groups(cases):
-        z = []
-        for prior, floor, counts in sizes:
-            found = robust_z(shrunk(counts[others, 0], counts[others, 1], prior), floor)
+        z, usual = [], []
+        for counts, prior, floor in ((words, PRIOR_WORDS, _WORD_FLOOR), (letters, PRIOR_CHARACTERS, _CHARACTER_FLOOR)):
+            errors = np.array([counts[index].errors for index in others], dtype=np.float64)
+            lengths = np.array([counts[index].reference_length for index in others], dtype=np.float64)
+            found = robust_z(shrunk(errors, lengths, prior), floor)
             z.append(dict(zip(others, found.tolist(), strict=True)))
-        usual = float(np.median(sizes[0][2][others, 0] / sizes[0][2][others, 1]))
+            usual.append(float(np.median(errors / lengths)))
         for index in judged:
             case = cases[index]
             case.word_z, case.character_z = z[0][index], z[1][index]
-            case.wer, case.cer, case.usual = words[index].rate, letters[index].rate, (whose, usual)
+            case.wer, case.cer, case.usual = words[index].rate, letters[index].rate, (whose, usual[0])
     for case in cases:
         if case.z >= SUSPICIOUS_Z:
             said = f"{case.wer:.0%} WER, where {case.usual[0]} usually has {case.usual[1]:.0%}."

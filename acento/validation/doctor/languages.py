@@ -13,7 +13,7 @@ _STRANGE, _FAMILIAR, _STRANGE_CLIPS, _STRANGE_WORDS = 0.8, 0.4, 50, 4
 _SURE = 0.9
 """How likely another spoken language has to be; the short clips of a good set are guessed wrong with less."""
 
-Listen = Callable[[Sequence[TranscribedClip]], Mapping[str, Mapping[str, float]]]
+Identify = Callable[[Sequence[TranscribedClip]], Mapping[str, Mapping[str, float]]]
 """Returns for clips, by id, how likely each spoken language is, by ISO 639-1 code; nothing if it cannot tell."""
 
 
@@ -42,10 +42,10 @@ def find_languages(cases: Sequence[Case]) -> None:
                 case.add(Kind.WRONG_LANGUAGE, SUSPICIOUS_Z + 2 * strange, sentence)
 
 
-def find_spoken(cases: Sequence[Case], listen: Listen) -> None:
+def find_spoken(cases: Sequence[Case], identify: Identify) -> None:
     """Find clips that sound like another language than theirs: only the most wrong are listened to again."""
     wrong = most_wrong(case for case in cases if case.clip.language)
-    sounds = listen([case.clip for case in wrong]) if wrong else {}
+    sounds = identify([case.clip for case in wrong]) if wrong else {}
     for case in wrong:
         likely, own = sounds.get(case.clip.id, {}), primary_language(case.clip.language or "")
         if own not in likely:  # the model does not know the language that it should identify

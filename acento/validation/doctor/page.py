@@ -11,44 +11,39 @@ from acento.core.store import Store
 from acento.core.templates import render
 from acento.data.dataset import CLIPS, Card
 from acento.data.splits import prompt_of
-from acento.validation.doctor.findings import COLUMNS, FINDINGS, DoctorReport, Suspect, findings_row
+from acento.validation.doctor.findings import COLUMNS, FINDINGS, DoctorReport, findings_row
+from acento.validation.doctor.heuristics import Case
 
 SHOWN = 60
 SOUND_BYTES = 12_000_000
 """A page holds at most so many findings, and so many bytes of FLAC (a third more in base64)."""
 
 
-def sounds(store: Store, card: Card, suspects: Sequence[Suspect]) -> dict[str, bytes]:
+def sounds(store: Store, card: Card, suspects: Sequence[Case]) -> dict[str, bytes]:
     """Return the FLAC bytes of the worst clips, worst first, as many as a page may hold."""
-    wanted = {one.id for one in suspects[:SHOWN]}
+    wanted = [one.clip.id for one in suspects[:SHOWN]]
     found: dict[str, bytes] = {}
     for part in card.parts:
         with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
-            first = 0
-            ids = file.read(columns=["id"], use_threads=False)["id"].to_pylist()
             for group in range(file.num_row_groups):
-                size = file.metadata.row_group(group).num_rows
-                if wanted & set(ids[first : first + size]):
-                    table = file.read_row_group(group, columns=["id", "audio"], use_threads=False)
-                    found |= {
-                        row["id"]: row["audio"]["bytes"]
-                        for row in table.to_pylist()
-                        if row["id"] in wanted and (row["audio"] or {}).get("bytes")
-                    }
-                first += size
+                ids = file.read_row_group(group, columns=["id"], use_threads=False)["id"].to_pylist()
+                if not set(wanted).isdisjoint(ids):
+                    audio = file.read_row_group(group, columns=["audio"], use_threads=False)["audio"].to_pylist()
+                    flacs = ((one or {}).get("bytes") for one in audio)
+                    found |= {uid: flac for uid, flac in zip(ids, flacs, strict=True) if uid in wanted and flac}
     kept, total = dict[str, bytes](), 0
-    for one in suspects[:SHOWN]:
-        data = found.get(one.id, b"")
-        total += len(data)
+    for uid in wanted:
+        flac = found.get(uid, b"")
+        total += len(flac)
         if total > SOUND_BYTES:
             break
-        kept[one.id] = data
+        kept[uid] = flac
     return kept
 
 
-def page(report: DoctorReport, suspects: Sequence[Suspect], audio: dict[str, bytes]) -> str:
+def page(report: DoctorReport, suspects: Sequence[Case], audio: dict[str, bytes]) -> str:
     """Return the page of the findings whose audio is given: HTML, with style, script and audio inside."""
-    shown = [(rank, one) for rank, one in enumerate(suspects, 1) if one.id in audio]
+    shown = [(rank, one) for rank, one in enumerate(suspects, 1) if one.clip.id in audio]
     script = render("validation/doctor/templates/review.js")
     facts = {
         "clips": f"{report.clips:,}",
@@ -61,7 +56,16 @@ def page(report: DoctorReport, suspects: Sequence[Suspect], audio: dict[str, byt
         report=report,
         facts=facts.items(),
         rest=len(suspects) - len(shown),
-        cases=[_case(rank, one, audio[one.id]) for rank, one in shown],
+        cases=[
+            {
+                "rank": rank,
+                "suspect": one,
+                "texts": marked(one.clip.reference, one.clip.hypothesis or ""),
+                "audio": b64encode(audio[one.clip.id]).decode(),
+                "action": "keep" if one.hint and not one.hint.reference else one.suggested_action,
+            }
+            for rank, one in shown
+        ],
         table={"columns": COLUMNS, "rows": [findings_row(rank, one, action="") for rank, one in shown]},
         findings_file=FINDINGS,
         script=script,
@@ -89,16 +93,3 @@ def marked(reference: str, hypothesis: str) -> tuple[list[tuple[str, str]], list
             elif some:
                 into.append((tag, " ".join(some)))
     return stretches
-
-
-def _case(rank: int, one: Suspect, flac: bytes) -> dict[str, object]:
-    """Return what the template shows of one finding."""
-    reference, hypothesis = marked(one.reference, one.hypothesis or "")
-    return {
-        "rank": rank,
-        "suspect": one,
-        "reference": reference,
-        "hypothesis": hypothesis,
-        "audio": b64encode(flac).decode(),
-        "action": "keep" if one.suggested_action == "mend" and not one.hint_text else one.suggested_action,
-    }

@@ -25,10 +25,9 @@ from acento.data.dataset import Card
 from acento.data.utterance import SCHEMA
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
-from acento.validation.gatekeeper import InvalidDataError, require_valid
 from acento.validation.suite import DEFAULT_SUITE, load_suite
 from acento.validation.validate import validate
-from acento.validation.verdict import ValidationVerdict, latest_verdict
+from acento.validation.verdict import InvalidDataError, ValidationVerdict, latest_verdict, require_valid
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ def test_the_fewest_units_are_those_a_sign_test_could_decide_by() -> None:
 
 
 def test_a_guard_in_another_language_than_the_model_was_told_is_refused() -> None:
-    english = evidence([1] * 20, [1] * 20, "librispeech", languages=frozenset({"en"}), told="es")
+    english = evidence([1] * 20, [1] * 20, "librispeech", languages=frozenset({"en"}), written="es")
     verdict = quick(GAIN, english)
     assert verdict.guards[0].reason == "other language"
     assert "its clips are in en, and the models were set to write es" in verdict.guards[0].sentence
@@ -184,7 +184,7 @@ def test_a_guard_in_another_language_than_the_model_was_told_is_refused() -> Non
 
 
 def test_a_guard_in_another_language_that_the_model_was_told_of_counts() -> None:
-    english = evidence([1] * 20, [1] * 20, "librispeech", languages=frozenset({"en"}), told="en")
+    english = evidence([1] * 20, [1] * 20, "librispeech", languages=frozenset({"en"}), written="en")
     assert quick(GAIN, english).passed
 
 

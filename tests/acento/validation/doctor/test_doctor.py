@@ -22,8 +22,8 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
 from acento.validation.doctor.examination import Examined, examine, plan_examination
-from acento.validation.doctor.findings import COLUMNS, Suspect, diagnose, findings_csv, load_findings
-from acento.validation.doctor.heuristics import TranscribedClip, missing_end
+from acento.validation.doctor.findings import COLUMNS, diagnose, findings_csv, load_findings
+from acento.validation.doctor.heuristics import Case, TranscribedClip, missing_end
 from acento.validation.doctor.page import SHOWN, marked, page
 
 BASIC = normalizer("basic")
@@ -46,8 +46,8 @@ def some(*others: TranscribedClip, count: int = 60) -> list[TranscribedClip]:
     return list((clips | {one.id: one for one in others}).values())
 
 
-def found(*others: TranscribedClip, count: int = 60) -> dict[str, Suspect]:
-    return {one.id: one for one in diagnose(some(*others, count=count), BASIC)}
+def found(*others: TranscribedClip, count: int = 60) -> dict[str, Case]:
+    return {one.clip.id: one for one in diagnose(some(*others, count=count), BASIC)}
 
 
 def test_clips_that_were_heard_as_they_are_written_are_not_suspicious() -> None:
@@ -70,10 +70,11 @@ def test_a_transcript_that_is_far_from_what_was_heard_is_found() -> None:
 def test_exchanged_transcripts_come_first_and_name_each_other() -> None:
     wrong = heard(7, "algo muy distinto que nadie ha escrito")
     ranked = list(found(wrong, heard(20, TEXTS[41]), heard(41, TEXTS[20])).values())
-    assert {one.id: one.hint for one in ranked} == {"c20": "c41", "c41": "c20", "c07": None}
-    assert ranked[2].id == "c07"
+    assert {one.clip.id: one.hint and one.hint.id for one in ranked} == {"c20": "c41", "c41": "c20", "c07": None}
+    assert ranked[2].clip.id == "c07"
     assert "likely exchanged" in ranked[0].why
-    assert (ranked[0].suggested_action, ranked[0].hint_text) == ("mend", TEXTS[int(ranked[0].hint[1:])])
+    assert ranked[0].hint is not None
+    assert (ranked[0].suggested_action, ranked[0].hint.reference) == ("mend", TEXTS[int(ranked[0].hint.id[1:])])
 
 
 def test_a_speaker_all_of_whose_transcripts_moved_on_by_one_is_found() -> None:
@@ -151,7 +152,10 @@ def test_a_text_in_another_script_is_another_language() -> None:
 
 def test_texts_that_are_much_too_long_or_short_for_their_audio_are_found() -> None:
     suspects = found(heard(5, duration_s=len(TEXTS[5]) / 50), heard(6, duration_s=len(TEXTS[6]) / 3))
-    assert {one.id: one.kinds for one in suspects.values()} == {"c05": ("text_too_long",), "c06": ("text_too_short",)}
+    assert {name: one.kinds for name, one in suspects.items()} == {
+        "c05": ("text_too_long",),
+        "c06": ("text_too_short",),
+    }
 
 
 def test_the_order_of_the_clips_changes_nothing() -> None:
@@ -231,7 +235,7 @@ def test_a_page_has_a_player_for_no_more_than_the_worst(
     card = make_set(store, [good()])
     done = seen(store, card, tmp_path, monkeypatch)
     (one,) = diagnose(some(heard(7, "algo muy distinto que nadie ha escrito")), BASIC)
-    suspects = [replace(one, id=f"x{number}") for number in range(SHOWN + 3)]
-    html = page(done.report, suspects, {one.id: b"fLaC" for one in suspects[:SHOWN]})
+    suspects = [replace(one, clip=replace(one.clip, id=f"x{number}")) for number in range(SHOWN + 3)]
+    html = page(done.report, suspects, {one.clip.id: b"fLaC" for one in suspects[:SHOWN]})
     assert html.count("<audio") == SHOWN
     assert "3 more, with lower scores: <a href=" in html

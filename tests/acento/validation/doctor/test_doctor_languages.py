@@ -21,22 +21,22 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES
 from acento.validation.doctor.examination import plan_examination, spoken_languages
-from acento.validation.doctor.findings import Suspect, diagnose
-from acento.validation.doctor.heuristics import TranscribedClip
-from acento.validation.doctor.languages import Listen
+from acento.validation.doctor.findings import diagnose
+from acento.validation.doctor.heuristics import Case, TranscribedClip
+from acento.validation.doctor.languages import Identify
 
 TEXT = "los vecinos han comprado pescado fresco en el mercado"
 RIGHT = TranscribedClip("right", "train", None, "es", 3.0, TEXT, TEXT)
 WRONG = TranscribedClip("wrong", "train", None, "es", 3.0, TEXT, "the neighbors have bought fresh fish")
 
 
-def found(listen: Listen | None, *clips: TranscribedClip) -> dict[str, Suspect]:
+def found(listen: Identify | None, *clips: TranscribedClip) -> dict[str, Case]:
     """Return what the doctor says of clips among fifty with nothing wrong."""
     others = [replace(RIGHT, id=f"c{number:02d}") for number in range(50)]
-    return {one.id: one for one in diagnose([*others, *clips], normalizer("basic"), listen)}
+    return {one.clip.id: one for one in diagnose([*others, *clips], normalizer("basic"), listen)}
 
 
-def hearing(**likely: float) -> Listen:
+def hearing(**likely: float) -> Identify:
     """Return an ear that hears the same in every clip."""
     return lambda clips: {clip.id: likely for clip in clips}
 
@@ -65,7 +65,7 @@ def test_the_region_of_a_language_does_not_matter() -> None:
     ],
     ids=["no ear", "an ear that cannot tell", "the same", "not sure", "es not known", "none is expected"],
 )
-def test_nothing_is_said_where_it_would_be_a_guess(listen: Listen | None, language: str | None) -> None:
+def test_nothing_is_said_where_it_would_be_a_guess(listen: Identify | None, language: str | None) -> None:
     assert "wrong_language" not in found(listen, replace(WRONG, language=language))["wrong"].kinds
 
 
