@@ -11,15 +11,15 @@ from acento.data.sources.base import Rejection, RejectReason, Source, SourceItem
 
 __all__ = ["RejectReason", "Rejection", "Source", "SourceItem", "SourceOptions", "kinds", "open_source"]
 
-_FILES = (
+_KINDS = (
+    "archives.remote:RemoteSource",
     "archives.archive:Archive",
     "layouts.lhotse:Lhotse",
     "transcripts.timed_transcript:TimedTranscript",
     "layouts.transcript_list:TranscriptList",
     "tables.table:Table",
     "tables.table:NemoManifest",
-)
-_FOLDERS = (
+    # folders: those that say the most first
     "layouts.common_voice:CommonVoice",
     "layouts.common_voice:SpontaneousSpeech",
     "layouts.kaldi:Kaldi",
@@ -34,8 +34,7 @@ _FOLDERS = (
     "layouts.transcript_list:TranscriptListFolder",
     "folders.audio_folder:AudioFolder",
 )
-_KINDS = ("archives.remote:RemoteSource", *_FILES, *_FOLDERS)
-"""The kinds that are known, asked in this order: of those for folders, what is told by the most comes first."""
+"""The kinds that are known, in the order in which they are asked."""
 _KNOWN = (
     "Name a folder of recordings with transcripts, a table (.csv, .tsv), a NeMo manifest, a corpus, a transcript "
     "with times (.srt, .eaf, …), an archive or an address of one of these, or a Hugging Face data set (owner/name); "

@@ -95,19 +95,29 @@ class Source(ABC):
     """The folder into which split lists may be written back, or None if this kind has none."""
 
     def __init__(self, location: str, options: SourceOptions | None = None) -> None:
-        """Keep the place as the user named it, and the options."""
+        """Keep the place as the user named it, and the options.
+
+        Raises:
+            DataError: the place holds nothing that this kind can use, or an option names what is not there.
+        """
         self.location = location
         self.options = options or SourceOptions()
         self._path = Path(location).expanduser()
         self._temporary: Path | None = None
         self._stack = ExitStack()
+        self._rejected: list[Rejection] = []
         self.lists: list[str] = []
         """The names of the lists that this source reads; row 7 of one has the origin ``NAME:7``."""
         self.notes: list[str] = []
         """What a person should know, such as columns that are not used, a sentence each; after ``items`` has ended."""
 
     def __enter__(self) -> Self:
-        """Fetch or unpack what ``items`` will name; most kinds need not."""
+        """Fetch or unpack what ``items`` will name; most kinds need not.
+
+        Raises:
+            DataError: it cannot be used as a whole.
+            TransientError: it cannot be reached now.
+        """
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -137,12 +147,19 @@ class Source(ABC):
         """Yield every input once, in any order: found = items + rejections. Reads lists and texts, but no audio.
 
         Raises:
-            DataError: a list as a whole cannot be read.
+            DataError: a list as a whole cannot be read, or lacks a column.
+            TransientError: a remote place stopped answering.
         """
 
-    def made(self, path: Path) -> bool:
+    def wrote(self, path: Path) -> bool:
         """Tell whether the source wrote this recording itself, into a temporary folder of its own."""
         return self._temporary is not None and path.is_relative_to(self._temporary)
+
+    def reject(
+        self, origin: str, detail: str, reason: RejectReason = RejectReason.BAD_ROW, *, uid: str | None = None
+    ) -> None:
+        """Reject a line or row of a list: by default as one that cannot be used, with the origin as its id."""
+        self._rejected.append(Rejection(uid or origin, origin, reason, detail))
 
     def own_split(self) -> str | None:
         """Return the split that the name of the whole source says, such as of a folder ``test``; else None."""
@@ -155,7 +172,7 @@ _SPLIT_WORDS = {
     "dev": ("dev", "development", "val", "valid", "validation"),
     "train": ("train", "training", "trn"),
 }
-_SAYS_LITTLE = frozenset({"", "clean", "other", "set", "data", "audio", "wav", "wavs", "clips"})
+_FILLER_WORDS = frozenset({"", "clean", "other", "set", "data", "audio", "wav", "wavs", "clips"})
 
 
 def split_in(name: str) -> str | None:
@@ -178,7 +195,7 @@ def split_named(name: str) -> str | None:
     >>> split_named("test"), split_named("dev-clean"), split_named("Train_100"), split_named("my-test")
     ('test', 'dev', 'train', None)
     """
-    words = {*re.split(r"[\W_\d]+", name.lower())} - _SAYS_LITTLE
+    words = {*re.split(r"[\W_\d]+", name.lower())} - _FILLER_WORDS
     known = {word for known in _SPLIT_WORDS.values() for word in known}
     return split_in(name) if words <= known else None
 

@@ -30,7 +30,7 @@ _UNITS = {
     **dict.fromkeys(("ms", "msec", "millis", "millisecond", "milliseconds"), 0.001),
     **dict.fromkeys(("sample", "samples", "frame", "frames"), math.nan),
 }
-_ALSO = frozenset(
+_OTHER_WORDS = frozenset(
     {"time", "timestamp", "ts", "pos", "position", "in", "segment", "seg", "utterance", "utt", "audio", "clip"}
 )
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
@@ -122,7 +122,7 @@ def time_of(column: str) -> tuple[Role, float] | None:
     words = re.findall(r"[^\W_]+", name)
     roles = [word for word in words if word in _ROLES]
     units = [word for word in words if word in _UNITS]
-    if len(roles) != 1 or len(units) > 1 or not {*words} <= {*roles, *units} | _ALSO:
+    if len(roles) != 1 or len(units) > 1 or not {*words} <= {*roles, *units} | _OTHER_WORDS:
         return None
     return _ROLES[roles[0]], _UNITS[units[0]] if units else 1.0
 
@@ -224,16 +224,6 @@ def channel_of(value: object) -> int | None:
     )
 
 
-def channel_in(row: Mapping[str, object]) -> int | None:
-    """Return the channel that a row names, None for all of them.
-
-    Raises:
-        ValueError: it names something else.
-    """
-    given = (value for name in CHANNEL if (value := row.get(name)) is not None)
-    return channel_of(next((value for value in given if not isinstance(value, str) or known_fact(value)), None))
-
-
 def facts_in(
     row: Mapping[str, object], names: Mapping[str, Sequence[str]], times: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
@@ -253,4 +243,6 @@ def facts_in(
     if facts["language"] is not None:
         resolve_language(facts["language"])
     facts["split"] = parse_split(facts["split"] or "")
-    return facts | {"start_s": start, "length_s": length, "channel": channel_in(row)}
+    given = (value for name in CHANNEL if (value := row.get(name)) is not None)
+    channel = next((value for value in given if not isinstance(value, str) or known_fact(value)), None)
+    return facts | {"start_s": start, "length_s": length, "channel": channel_of(channel)}

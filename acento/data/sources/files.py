@@ -6,7 +6,7 @@ the separators of Windows too; and those of recordings also without their suffix
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ LOSSLESS = (".wav", ".flac", ".aiff", ".aif", ".w64", ".caf", ".au", ".sph", ".w
 """Kinds without loss, the first preferred when one recording is there twice."""
 CSV_NAMES = {split: f"{split}_files.csv" for split in SPLITS}
 """The lists of an audio folder."""
-LOOKED_AT = 100_000
+SEARCH_LIMIT = 100_000
 """Files at which the search for what a folder is ends."""
 
 
@@ -68,39 +68,26 @@ def walk(root: Path) -> Iterator[str]:
                 yield name if inside == "." else f"{inside}/{name}"
 
 
-def holds(root: Path, is_one: Callable[[str], bool]) -> bool:
-    """Tell whether one of the first files in a folder is what is looked for."""
-    return any(is_one(name) for name in islice(walk(root), LOOKED_AT))
-
-
 def subfolders(root: Path) -> list[Path]:
     """Return the folders in a folder, hidden ones left out, in the order of their names."""
-    with os.scandir(root) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-    return [root / name for name in names]
+    return sorted(path for path in root.iterdir() if not path.name.startswith(".") and path.is_dir())
 
 
 def has_own_texts(root: Path) -> bool:
     """Tell whether recordings in a folder have transcripts of their own names beside them, as an audio folder has."""
     if any((root / name).is_file() for name in CSV_NAMES.values()):
         return True
-    names = [split_suffix(name) for name in islice(walk(root), LOOKED_AT)]
+    names = [split_suffix(name) for name in islice(walk(root), SEARCH_LIMIT)]
     texts = {stem for stem, suffix in names if suffix == ".txt"}
     return any(stem in texts for stem, suffix in names if suffix in AUDIO_SUFFIXES)
 
 
 def find_file(folder: Path, name: str) -> Path | None:
     """Return the file that a list in a folder names, None if there is none; a name as it is given wins."""
-    if not name or "\0" in name:
-        return None
     for given in dict.fromkeys((name, name.replace("\\", "/"))):
-        path = folder / given
-        if is_file(path):
+        if is_file(path := folder / given):
             return path
-        if given.isascii():
-            continue
-        found = _composed(path)
-        if found is not None and is_file(found):
+        if not given.isascii() and (found := _composed(path)) and is_file(found):
             return found
     return None
 
@@ -131,19 +118,14 @@ def composed(name: str) -> str:
 
 def _composed(path: Path) -> Path | None:
     """Return the path whose parts are there in some Unicode form."""
-    place = Path(path.anchor) if path.is_absolute() else Path()
-    for part in path.parts[1 if path.is_absolute() else 0 :]:
-        direct = place / part
-        if part.isascii() or os.path.lexists(direct):
-            place = direct
-            continue
-        try:
-            found = _names(*_state(place)).get(composed(part))
-        except (OSError, ValueError):
-            return None
-        if found is None:
-            return None
-        place = place / found
+    place = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        if not part.isascii() and not os.path.lexists(place / part):
+            try:
+                part = _names(*_state(place))[composed(part)]
+            except (OSError, ValueError, KeyError):
+                return None
+        place = place / part
     return place
 
 

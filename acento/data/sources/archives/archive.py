@@ -1,10 +1,8 @@
-"""A tar (plain, or packed by gzip, bzip2 or xz) or zip archive of an audio folder, of lists, or of Common Voice.
+"""A tar (plain, or packed by gzip, bzip2 or xz) or zip archive of anything that is a source as a folder.
 
 It is looked through before anything is written: how many files it holds, how large they are, whether it is whole. Then
 it is unpacked into a temporary folder by names that were checked. A member whose name leads out of that folder, a link
-or a device is an input that is left out; hidden files and ``__MACOSX`` are no inputs. One folder at the top is
-entered. What is inside is told by what it looks like: Common Voice, manifests or tables at the top, or recordings with
-their texts.
+or a device is an input that is left out. One folder at the top is entered.
 """
 
 import bz2
@@ -27,7 +25,7 @@ from acento.core.errors import DataError
 from acento.core.progress import report
 from acento.data.source_options import SourceOptions
 from acento.data.sources.archives.temporary import NO_ROOM, TemporarySource, check_room, is_junk, safe_path
-from acento.data.sources.base import Rejection, RejectReason, Source
+from acento.data.sources.base import RejectReason, Source
 
 _BLOCK = 1 << 20
 _LONG_ENTRY = 256
@@ -43,7 +41,7 @@ _PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
     (b"BZh", bz2.open),
     (b"\xfd7zXZ", lzma.open),
 )
-_WHAT: dict[int | bytes, str] = {
+_TYPES: dict[int | bytes, str] = {
     **{0: "file", stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "a symbolic link"},
     **{stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"},
     **{tarfile.DIRTYPE: "folder", tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"},
@@ -79,7 +77,7 @@ def members(path: Path, shown: str) -> Iterator[Member]:
             raise
         cut = isinstance(error, EOFError) or "unexpected end" in str(error) or str(error) == "File is not a zip file"
         how = "is cut short" if cut else "is damaged"
-        raise DataError(f"The archive {shown!r} {how} ({what_is_said(error)}): fetch or make it again.") from error
+        raise DataError(f"The archive {shown!r} {how} ({cause_of(error)}): fetch or make it again.") from error
 
 
 def _of_zip(path: Path, shown: str) -> Iterator[Member]:
@@ -88,7 +86,7 @@ def _of_zip(path: Path, shown: str) -> Iterator[Member]:
             if info.flag_bits & 1:
                 raise DataError(f"The archive {shown!r} is encrypted: unpack it yourself, and name the folder.")
             is_folder = info.filename.endswith(("/", "\\"))
-            what = "folder" if is_folder else _WHAT.get(stat.S_IFMT(info.external_attr >> 16), "of an unknown type")
+            what = "folder" if is_folder else _TYPES.get(stat.S_IFMT(info.external_attr >> 16), "of an unknown type")
             yield Member(_name(info), what, info.file_size, partial(archive.open, info))
 
 
@@ -97,10 +95,10 @@ def _of_tar(path: Path, head: bytes) -> Iterator[Member]:
     with opened(path, "rb") as unpacked:
         file: Any = _Bounded(unpacked)
         with tarfile.open(fileobj=file, mode="r:", errorlevel=2) as archive:
-            kept: list[object] = archive.members  # type: ignore[attr-defined]
+            cached: list[object] = archive.members  # type: ignore[attr-defined]
             while (info := archive.next()) is not None:
-                kept.clear()  # or it would keep them all
-                what = "file" if info.isreg() else _WHAT.get(info.type, "of an unknown type")
+                cached.clear()  # or all of them stay in memory
+                what = "file" if info.isreg() else _TYPES.get(info.type, "of an unknown type")
                 size = info.size if info.isreg() else 0
                 yield Member(info.name, what, size, partial(archive.extractfile, info))
             file.seek(archive.offset)
@@ -165,10 +163,10 @@ def _name(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def what_is_said(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """Return what a library says about a damage, as part of a sentence."""
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return said.partition("\n")[0].rstrip(".")
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return words.partition("\n")[0].rstrip(".")
 
 
 def _is_zip(path: Path, head: bytes) -> bool:
@@ -204,7 +202,7 @@ class Archive(TemporarySource):
         """Unpack into the folder."""
         total = self._survey()
         check_room(self.location, root, total)
-        self._rejections = tuple(self._unpack(root, total))
+        self._unpack(root, total)
         inside = [path for path in root.iterdir() if not path.name.startswith(".")]
         return self._recognized(inside[0] if len(inside) == 1 and inside[0].is_dir() else root)
 
@@ -229,25 +227,24 @@ class Archive(TemporarySource):
     def _refusal(self, why: str) -> DataError:
         return DataError(f"{self.location!r} {why} unpack it yourself if you trust it, and name the folder.")
 
-    def _unpack(self, root: Path, total: int) -> Iterator[Rejection]:
-        """Write the files below the folder, and yield those that cannot be."""
+    def _unpack(self, root: Path, total: int) -> None:
+        """Write the files below the folder, and reject those that cannot be."""
         done = 0
         for member in members(self._path, self.location):
             path, name = safe_path(member.name), member.name
             if member.what == "folder" or (path is not None and is_junk(path)):
                 continue
             if path is None:
-                yield Rejection(name, name, RejectReason.UNSAFE_PATH, f"The name {name!r} leads out of the archive.")
+                self.reject(name, f"The name {name!r} leads out of the archive.", RejectReason.UNSAFE_PATH)
             elif member.what != "file":
-                detail = f"{name} is {member.what}, and only files are unpacked."
-                yield Rejection(name, name, RejectReason.UNSAFE_PATH, detail)
+                self.reject(name, f"{name} is {member.what}, and only files are unpacked.", RejectReason.UNSAFE_PATH)
             elif problem := _write(member, root / path):
-                yield Rejection(name, name, *problem)
+                self.reject(name, *problem)
             done += member.size
             report(f"unpack {self._path.name}", done, total, "bytes")
 
 
-def _write(member: Member, path: Path) -> tuple[RejectReason, str] | None:
+def _write(member: Member, path: Path) -> tuple[str, RejectReason] | None:
     """Write one file, which must not be there yet; return why it is left out, if it is."""
     name = member.name
     try:
@@ -255,11 +252,11 @@ def _write(member: Member, path: Path) -> tuple[RejectReason, str] | None:
         target = path.open("xb")
     except FileExistsError:
         detail = f"Another file or folder of the name {name!r} comes before it in the archive."
-        return RejectReason.DUPLICATE_ID, detail
+        return detail, RejectReason.DUPLICATE_ID
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_NAME:
             raise
-        return RejectReason.UNSAFE_PATH, f"{name!r} cannot be a file's name here ({what_is_said(error)})."
+        return f"{name!r} cannot be a file's name here ({cause_of(error)}).", RejectReason.UNSAFE_PATH
     try:
         with target, member.open() as file:
             shutil.copyfileobj(file, target, _BLOCK)
@@ -267,5 +264,5 @@ def _write(member: Member, path: Path) -> tuple[RejectReason, str] | None:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
         path.unlink()
-        return RejectReason.UNREADABLE, f"{name} cannot be unpacked ({what_is_said(error)})."
+        return f"{name} cannot be unpacked ({cause_of(error)}).", RejectReason.UNREADABLE
     return None

@@ -36,7 +36,8 @@ class Downloads:
 
         self._s3 = s3
         options = _s3_options() if s3 else _http_options()
-        self._files: Any = fsspec.filesystem("s3" if s3 else "http", skip_instance_cache=True, **options)
+        name = "s3" if s3 else "http"
+        self._files: Any = fsspec.filesystem(name, skip_instance_cache=True, use_listings_cache=False, **options)
 
     def fetch(self, address: str, path: Path, progress: Callable[[int, int], None] | None = None) -> None:
         """Fetch one file into ``path``; ``progress`` is told how many bytes are there and how many there will be.
@@ -110,7 +111,7 @@ class Downloads:
         except Exception as error:
             raise self._failure(error, address) from None
         there = path.stat().st_size
-        if watch.size is not None and there != watch.size:
+        if watch.size not in (None, there):
             raise TransientError(f"{self._shown(address)} broke off: {there} of {watch.size} bytes came. Try again.")
 
     def _shown(self, address: str) -> str:
@@ -162,7 +163,7 @@ def _s3_options() -> dict[str, Any]:
     except Exception:  # of many kinds; s3fs meets it again and says it when it asks
         anonymous = False
     timeouts = {"connect_timeout": CONNECT_S, "read_timeout": SILENCE_S}
-    return {"anon": anonymous, "config_kwargs": timeouts, "use_listings_cache": False}
+    return {"anon": anonymous, "config_kwargs": timeouts}
 
 
 def _http_options() -> dict[str, Any]:
@@ -172,7 +173,7 @@ def _http_options() -> dict[str, Any]:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
     as_it_is = {"auto_decompress": False, "headers": {"Accept-Encoding": "identity"}}
     session = {"timeout": timeout, "trust_env": True, **as_it_is}
-    return {"client_kwargs": session, "encoded": True, "use_listings_cache": False}
+    return {"client_kwargs": session, "encoded": True}
 
 
 def _of_status(status: int, message: str, shown: str) -> AcentoError:

@@ -36,11 +36,7 @@ class RemoteSource(TemporarySource):
     """An archive, manifest, table or S3 prefix at an address; see the module."""
 
     def __init__(self, location: str, options: SourceOptions | None = None) -> None:
-        """Keep the address; nothing is asked yet.
-
-        Raises:
-            DataError: it names no server or bucket.
-        """
+        """Keep the address; nothing is asked yet."""
         super().__init__(without_secrets(location), options)
         self._scheme, _, rest = location.partition("://")
         self._is_s3 = self._scheme.lower() == "s3"
@@ -120,22 +116,19 @@ class RemoteSource(TemporarySource):
             raise DataError(f"There is nothing at {self.location!r}.")
         if prefix in sizes and len(sizes) == 1:
             raise DataError(f"{self.location!r} is one file, and no archive, manifest or table ({_KNOWN}).")
-        rejections: list[Rejection] = []
         wanted: dict[Path, tuple[str, str]] = {}
         total = 0
         for key, size in sizes.items():
             name = key.removeprefix(f"{prefix}/")
             path = safe_path(name)
             if path is None:
-                detail = f"The key {key!r} leads out of the folder."
-                rejections.append(Rejection(name, name, RejectReason.UNSAFE_PATH, detail))
+                self.reject(name, f"The key {key!r} leads out of the folder.", RejectReason.UNSAFE_PATH)
             elif not key.endswith("/") and not is_junk(path):
                 wanted[root / path] = name, key
                 total += size
         check_room(self.location, root, total)
         for name, problem in self._fetch_all(wanted).items():
-            rejections.append(Rejection(name, name, RejectReason.UNREADABLE, problem))
-        self._rejections = tuple(rejections)
+            self.reject(name, problem, RejectReason.UNREADABLE)
         return self._recognized(root)
 
     def _fetch_all(self, wanted: dict[Path, tuple[str, str]]) -> dict[str, str]:

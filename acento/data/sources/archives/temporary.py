@@ -30,16 +30,9 @@ class TemporarySource(Source):
     """A source that fetches or unpacks into a temporary folder (``TMPDIR``); see the module."""
 
     _sources: tuple[Source, ...] = ()
-    _rejections: tuple[Rejection, ...] = ()
-    """Inputs that were left out before they came to lie in the folder."""
 
     def __enter__(self) -> Self:
-        """Fetch or unpack, and find out what it is.
-
-        Raises:
-            DataError: it cannot be used as a whole.
-            TransientError: it cannot be reached now.
-        """
+        """Fetch or unpack, and find out what it is."""
         try:
             root = self._make_temporary()
             with self._naming_the_location():
@@ -57,33 +50,31 @@ class TemporarySource(Source):
         inside = next((split for source in self._sources if (split := source.own_split())), None)
         return inside or split_named(self.location.rstrip("/").rpartition("/")[2].partition(".")[0])
 
-    def made(self, path: Path) -> bool:  # noqa: ARG002 - what it gives it has checked
+    def wrote(self, path: Path) -> bool:  # noqa: ARG002 - what it gives it has checked
         return True
 
     @abstractmethod
     def _fill(self, root: Path) -> Collection[Source]:
-        """Put the files into the folder, note what was left out, and return them as local sources."""
+        """Put the files into the folder, reject what is left out, and return them as local sources."""
 
     def items(self) -> Iterator[Entry]:
         """See :meth:`Source.items`; the origin is the recording's path in the archive or below the address."""
         if self._temporary is None:
             raise RuntimeError(f"{type(self).__name__} gives items inside its with block only.")
-        yield from self._rejections
+        yield from self._rejected
         with self._naming_the_location():
             for entry in chain.from_iterable(source.items() for source in self._sources):
                 if isinstance(entry, Rejection):
                     yield replace(entry, detail=self._shown(entry.detail))
-                elif self._is_inside(entry.path) or any(source.made(entry.path) for source in self._sources):
+                elif os.path.normpath(entry.path).startswith(f"{self._temporary}{os.sep}") or any(
+                    source.wrote(entry.path) for source in self._sources
+                ):  # which holds no links
                     yield entry
                 else:
                     detail = f"Its recording {entry.origin} lies outside of {self.location}."
                     yield Rejection(entry.id, entry.origin, RejectReason.UNSAFE_PATH, detail)
         self.lists = [name for source in self._sources for name in source.lists]
         self.notes = [self._shown(note) for source in self._sources for note in source.notes]
-
-    def _is_inside(self, path: Path) -> bool:
-        """Tell whether a file is in the folder, in which there are no links."""
-        return os.path.normpath(path).startswith(f"{self._temporary}{os.sep}")
 
     @contextmanager
     def _naming_the_location(self) -> Iterator[None]:
@@ -105,7 +96,7 @@ class TemporarySource(Source):
                 try:
                     return [kind(str(folder), self.options)]
                 except DataError:
-                    if not self._rejections:
+                    if not self._rejected:
                         raise
         return []
 

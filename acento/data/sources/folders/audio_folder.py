@@ -1,14 +1,11 @@
 """A folder of recordings, ``<UID>.wav`` and the like, each with its transcript in ``<UID>.txt`` or in a CSV file.
 
-Subfolders belong to it: a clip's id is its path in the folder without the suffix (``anna/0001``). ``train_files.csv``,
-``dev_files.csv`` and ``test_files.csv`` in the folder itself, with the columns ``uid,file_name,text`` and, if wanted,
-``speaker,accent,language``, decide the splits and texts of the recordings they name; a row without a text takes that of
-``<UID>.txt``. A recording that no CSV names is taken with its own ``<UID>.txt``, its split by the rule, and is rejected
-if it has none. ``<UID>.wav.txt`` can stand for ``<UID>.txt``. Where ``a.wav`` and ``a.mp3`` are there, the one without
-loss is taken. With ``channel`` split, ``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of
-``<UID>.wav``. Links are followed, but no folder is entered twice.
-Every other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …),
-are no inputs.
+A clip's id is its path in the folder without the suffix (``anna/0001``). ``train_files.csv``, ``dev_files.csv`` and
+``test_files.csv`` in the folder itself (``uid,file_name,text``) decide the splits and texts of the recordings they
+name; a row without a text takes that of ``<UID>.txt``. A recording that no CSV names is taken with its own
+``<UID>.txt`` or ``<UID>.wav.txt``, and is rejected if it has none. With ``channel`` split, ``<UID>-ch0.txt`` and
+``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Every other file is rejected as no audio; hidden
+files, and what describes a folder (README, LICENSE, .md, .json, …), are no inputs.
 """
 
 import os
@@ -21,15 +18,7 @@ from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Entry, Rejection, RejectReason, Source, SourceItem, bad_row, stretch
 from acento.data.sources.facts import CHANNEL
-from acento.data.sources.files import (
-    AUDIO_SUFFIXES,
-    CSV_NAMES,
-    composed,
-    find_file,
-    lossless_first,
-    split_suffix,
-    walk,
-)
+from acento.data.sources.files import AUDIO_SUFFIXES, CSV_NAMES, composed, find_file, lossless_first, split_suffix, walk
 from acento.data.sources.tables.table import to_item, unknown_columns
 from acento.data.sources.tables.table_file import TableFile
 from acento.data.sources.tables.text_lines import encoding_of
@@ -50,11 +39,7 @@ class AudioFolder(Source):
     """See the module."""
 
     def __init__(self, location: str, options: SourceOptions | None = None) -> None:
-        """Open the folder.
-
-        Raises:
-            DataError: it holds nothing that could be an input.
-        """
+        """Open the folder."""
         super().__init__(location, options)
         self.folder = self._path
         self.lists = [name for name in CSV_NAMES.values() if (self._path / name).is_file()]
@@ -98,7 +83,7 @@ class AudioFolder(Source):
                 yield Rejection(stem, name, RejectReason.DUPLICATE_ID, detail)
                 continue
             taken[stem] = name
-            if self.options.channel == "split" and (channels := self._channels(stem, name, texts)):
+            if self.options.channel == "split" and (channels := list(self._channels(stem, name, texts))):
                 yield from channels
             else:
                 yield self._item(stem, name, texts.get(composed(stem), texts.get(composed(name))), f"{stem}.txt")
@@ -122,17 +107,14 @@ class AudioFolder(Source):
             if kind == "audio" or not _DESCRIBES.fullmatch(name.rpartition("/")[2]):
                 yield name, kind
 
-    def _channels(self, stem: str, name: str, texts: dict[str, str]) -> list[Entry]:
-        """Return the channels of a recording that have a text each (``<UID>-ch0.txt``)."""
-        found: list[Entry] = []
+    def _channels(self, stem: str, name: str, texts: dict[str, str]) -> Iterator[Entry]:
+        """Yield the channels of a recording that have a text each (``<UID>-ch0.txt``)."""
         for number in range(32):
             text = texts.get(composed(f"{stem}-ch{number}"))
             if text is not None:
                 item = self._item(f"{stem}-ch{number}", name, text, text)
-                if isinstance(item, SourceItem):
-                    item = replace(item, channel=number, origin=name + stretch(0.0, None, number))
-                found.append(item)
-        return found
+                origin = name + stretch(0.0, None, number)
+                yield replace(item, channel=number, origin=origin) if isinstance(item, SourceItem) else item
 
     def _rows(self, split: str, csv_name: str, texts: dict[str, str], named: set[str]) -> Iterator[Entry]:
         """Yield the rows of one CSV file, adding the recordings that they name to ``named``."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import Entry, Source, SourceItem, file_of, split_in
-from acento.data.sources.files import CSV_NAMES, LOOKED_AT, has_own_texts, walk
+from acento.data.sources.files import CSV_NAMES, SEARCH_LIMIT, has_own_texts, walk
 from acento.data.sources.folders.audio_folder import AudioFolder
 from acento.data.sources.tables.table import AUDIO, TEXT, NemoManifest, Table
 from acento.data.sources.tables.table_file import TableFile
@@ -79,7 +79,7 @@ def _in_folders(root: Path, options: SourceOptions, known_by: SourceOptions) -> 
     """Return the lists in the folder itself, else those in folders below it, two levels deep."""
     if lists := _lists(root, options, known_by):
         return [(".", source) for source in lists]
-    names = (name for name in islice(walk(root), LOOKED_AT) if name.count("/") in (1, 2))
+    names = (name for name in islice(walk(root), SEARCH_LIMIT) if name.count("/") in (1, 2))
     folders = dict.fromkeys(posixpath.dirname(name) for name in names if name.lower().endswith(_SUFFIXES))
     found = [(folder, source) for folder in folders for source in _lists(root / folder, options, known_by)]
     return [] if not found or has_own_texts(root) else found

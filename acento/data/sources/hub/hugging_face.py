@@ -1,14 +1,9 @@
 """A Hugging Face data set: by its id on the hub (``owner/name``), or a folder in which one was saved.
 
-A folder is one that ``save_to_disk`` wrote, or that holds Parquet, or recordings with a ``metadata.csv`` or ``.jsonl``.
-
 An id is that of the id column; if more than one row in twenty repeats another's there (as where it numbers sentences)
 or has none, the recording's path without the suffix by the same rule; else ``<split>/<number of the row>``. A row's
-origin is ``<split>:<number of the row>``. Splits called train, validation or test are kept. Clips of any other split
-are split by rule, and so are those of a data set that is all ``train``: on that nothing could be measured.
-
-Rows are streamed. Recordings inside them are written, as they are, into a temporary folder (``TMPDIR`` says where),
-which needs room for the compressed audio, and is gone when the source is left.
+origin is ``<split>:<number of the row>``. Rows are streamed. Recordings inside them are written, as they are, into a
+temporary folder (``TMPDIR`` says where), which needs room for the compressed audio.
 """
 
 import re
@@ -18,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from acento.core.errors import AcentoError, DataError, InputError
-from acento.core.text.language import resolve_language
 from acento.data.source_options import SourceOptions
 from acento.data.sources.base import (
     Entry,
@@ -30,20 +24,12 @@ from acento.data.sources.base import (
     split_of_folders,
     stretch,
 )
-from acento.data.sources.facts import channel_in, segment_of
+from acento.data.sources.facts import as_text, fact_of, facts_in, known_text
 from acento.data.sources.files import composed
 from acento.data.sources.folders.audio_folder import AudioFolder
-from acento.data.sources.folders.metadata import BAD_ROW, METADATA, NAMES
+from acento.data.sources.folders.metadata import BAD_ROW, METADATA, NAMES, metadata_of
 from acento.data.sources.hub.rows import HUB, Columns, Recordings, as_stored, find_columns
-from acento.data.sources.hub.tables import (
-    Row,
-    SplitTable,
-    has_metadata,
-    is_local,
-    open_hub,
-    open_local,
-    read_error,
-)
+from acento.data.sources.hub.tables import Row, SplitTable, is_local, open_hub, open_local, read_error
 from acento.data.sources.tables.table import unknown_columns
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[^@\s]+)?", re.ASCII)
@@ -52,8 +38,6 @@ _FILE = re.compile(
 )
 """What ends like this is a file that is not there, and no id."""
 _REPEATS = 0.05
-
-
 _Row = tuple[tuple[str | None, ...], Entry]
 """The ids that a row could have, none if it could not be read, and what it is without one."""
 
@@ -65,8 +49,7 @@ class HuggingFace(Source):
         """Keep the id, with its revision if it has one (``owner/name@v1``), or the folder."""
         super().__init__(location, options)
         self._data = None if location.startswith(HUB) or not self._path.exists() else self._path
-        self._tables: list[tuple[SplitTable, Columns]] = []
-        self._alone = False
+        self._tables: list[tuple[SplitTable, str | None, Columns]] = []
         self._name = location
         if self._data is None:
             self._name, _, tag = location.removeprefix(HUB).partition("@")
@@ -78,20 +61,10 @@ class HuggingFace(Source):
         if location.startswith(HUB):
             return True
         path = Path(location).expanduser()
-        try:
-            if path.exists():
-                return is_local(path)
-            return _ID.fullmatch(location) is not None and _FILE.fullmatch(location) is None
-        except (OSError, ValueError):
-            return False
+        return is_local(path) if path.exists() else bool(_ID.fullmatch(location) and not _FILE.fullmatch(location))
 
     def __enter__(self) -> Self:
-        """Find the data set and its splits; the hub's answer makes ``location`` name the commit.
-
-        Raises:
-            DataError: it cannot be found or used.
-            TransientError: the hub does not answer.
-        """
+        """Find the data set and its splits; the hub's answer makes ``location`` name the commit."""
         if self._data is None:
             commit, tables = open_hub(self._name, self.options.revision, self.options.config)
             self.location = f"{HUB}{self._name}@{commit}"
@@ -102,32 +75,26 @@ class HuggingFace(Source):
         if not self.lists:
             there = ", ".join(table.split for table in tables)
             raise DataError(f"Data set {self._name} has no split {wanted!r}; it has {there or 'none'}.")
-        self._alone = len(tables) == 1
-        taken = [table for table in tables if table.split in self.lists]
-        self._tables = [(table, find_columns(table, self.options, self._name)) for table in taken]
-        notes = {}
-        for table, columns in self._tables:
+        self._tables, self.notes = [], []
+        for table in [table for table in tables if table.split in self.lists]:
+            columns = find_columns(table, self.options, self._name)
+            split = split_in(table.split)
+            self._tables.append((table, None if split == "train" and len(tables) == 1 else split, columns))
             used = {name.partition(".")[0] for name in columns.all} | set(columns.all) | set(columns.labels)
             top = [name for name in table.columns if "." not in name]
-            notes.update(dict.fromkeys(unknown_columns(top, used, "the data set")))
-        self.notes = list(notes)
+            self.notes += [note for note in unknown_columns(top, used, "the data set") if note not in self.notes]
         self._recordings = Recordings(self._name, commit, self._data, self._make_temporary())
         return self
 
     def items(self) -> Iterator[Entry]:
-        """See :meth:`Source.items`; writes each recording that is inside a row, or on the hub, into a file.
-
-        Raises:
-            DataError: the rows cannot be read.
-            TransientError: the hub stopped answering.
-        """
+        """See :meth:`Source.items`; writes each recording that is inside a row, or on the hub, into a file."""
         if self._temporary is None:
             with self:
                 yield from self.items()
             return
         rows = [
-            self._read(row, table.split, number, self._split(table), columns, self._recordings)
-            for table, columns in self._tables
+            self._read(row, table.split, number, split, columns, self._recordings)
+            for table, split, columns in self._tables
             for number, row in enumerate(self._rows(table, columns), start=1)
         ]
         best = _best_ids(rows)
@@ -136,8 +103,9 @@ class HuggingFace(Source):
             ids, entry = rows.pop()
             uid = ids[best] if ids and best is not None else None
             yield replace(entry, id=uid) if uid else entry
-        if self._data is not None and self.options.source_split is None and has_metadata(self._data):
-            yield from self._not_named(self._data, {composed(name) for name in self._recordings.used})
+        folder = self._data
+        if folder is not None and self.options.source_split is None and folder.is_dir() and metadata_of(folder):
+            yield from self._not_named(folder, {composed(name) for name in self._recordings.used})
 
     def _not_named(self, folder: Path, used: set[str]) -> Iterator[Rejection]:
         """Yield the files in an audio folder that its metadata do not name."""
@@ -159,11 +127,7 @@ class HuggingFace(Source):
         except AcentoError:
             raise
         except Exception as error:
-            raise read_error(error, self._name, table.split, number) from error
-
-    def _split(self, table: SplitTable) -> str | None:
-        split = split_in(table.split)
-        return None if split == "train" and self._alone else split
+            raise read_error(error, self._name, f"row {number} of {table.split}") from error
 
     def _read(
         self, row: Row, name: str, number: int, split: str | None, columns: Columns, recordings: Recordings
@@ -174,22 +138,20 @@ class HuggingFace(Source):
             recordings.used.update(row.get(NAMES, ()))
             return (), Rejection(uid, origin, RejectReason.BAD_ROW, str(row[BAD_ROW]))
         try:
-            ids = tuple(columns.value(row, column) for column in columns.ids)
-            text = columns.value(row, columns.text)
-            facts = {fact: columns.value(row, column) for fact, column in columns.facts.items()}
+            row = columns.with_names(row)
+            ids = tuple(fact_of(row, [column] if column else []) for column in columns.ids)
+            text = known_text(as_text(columns.text, row.get(columns.text)) or "")
+            named_split = fact_of(row, columns.facts["split"]) or ""
             data, path = as_stored(row.get(columns.audio))
-            start, length, channel = 0.0, None, None
-            if data is None:  # a recording inside of its row is cut already
-                start, length = segment_of({name: row.get(name) for name in columns.parts})
-                channel = channel_in(row)
-            if facts["language"] is not None:
-                resolve_language(facts["language"])
+            # a recording inside of its row is cut already
+            whole = row if data is None else {name: row[name] for name in row if name not in columns.parts}
+            facts = facts_in(whole, {**columns.facts, "split": ()})
         except (ValueError, LookupError, InputError) as error:
             if isinstance(recording := row.get(columns.audio), str):
                 recordings.used.add(recording)  # or it would be counted once more, as not named
             detail = f"Row {number} cannot be used: {str(error).rstrip('.')}."
             return (), Rejection(uid, origin, RejectReason.BAD_ROW, detail)
-        part, stem = stretch(start, length, channel), _stem(path)
+        part, stem = stretch(facts["start_s"], facts["length_s"], facts["channel"]), _stem(path)
         ids = (*ids, stem and stem + part)
         if data is None and path is None:
             detail = f"Row {number} has nothing in its column {columns.audio}."
@@ -202,10 +164,9 @@ class HuggingFace(Source):
         file = recordings.file(data, path)
         if isinstance(file, str):
             return ids, Rejection(uid, origin, RejectReason.NO_AUDIO, file)
-        split = split_in(facts["split"] or "") or split  # a split of another name than ours says nothing here
-        by_name = split is None and (split := split_of_folders(path or "")) is not None
-        clip = (split, facts["language"], facts["speaker"], facts["accent"], start, length, channel, by_name)
-        return ids, SourceItem(uid, file, text, origin + part, *clip)
+        split = split_in(named_split) or split  # a split of another name than ours says nothing here
+        facts["split_by_name"] = split is None and (split := split_of_folders(path or "")) is not None
+        return ids, SourceItem(uid, file, text, origin + part, **{**facts, "split": split})
 
 
 def _stem(path: str | None) -> str | None:

@@ -2,16 +2,17 @@
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from acento.core.errors import DataError
 from acento.core.hub import hub_error, hub_token
 from acento.data.source_options import SourceOptions
-from acento.data.sources.facts import CHANNEL, as_text, known_fact, known_text, times_among
+from acento.data.sources.facts import CHANNEL, times_among
 from acento.data.sources.files import find_file, inside
 from acento.data.sources.folders.metadata import TEXT
 from acento.data.sources.hub.tables import SplitTable
@@ -34,7 +35,7 @@ class Columns:
     text: str
     ids: tuple[str | None, ...]
     """Columns whose values may be ids, the likeliest first: those of ``IDS`` that are there."""
-    facts: Mapping[str, str | None]
+    facts: Mapping[str, Sequence[str]]
     """The columns of speaker, accent, language and split."""
     labels: Mapping[str, Callable[[int], str]]
     parts: tuple[str, ...] = ()
@@ -43,22 +44,13 @@ class Columns:
     @property
     def all(self) -> list[str]:
         """Every column that has to be read."""
-        names = (self.audio, self.text, *self.ids, *self.facts.values(), *self.parts)
+        names = (self.audio, self.text, *self.ids, *chain(*self.facts.values()), *self.parts)
         return list(dict.fromkeys(name for name in names if name))
 
-    def value(self, row: Mapping[str, Any], column: str | None) -> str | None:
-        """Return what a row says, as a stripped string, None if that is nothing; a number may be an id.
-
-        Raises:
-            ValueError: it is a list, an object or a truth value.
-        """
-        if column is None:
-            return None
-        value = row.get(column)
-        if column in self.labels and isinstance(value, int):
-            return None if value < 0 else self.labels[column](value)
-        text = as_text(column, value) or ""
-        return known_text(text) if column == self.text else known_fact(text)
+    def with_names(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row with names in place of the numbers that stand for them."""
+        numbers = {column: value for column in self.labels if isinstance(value := row.get(column), int)}
+        return {**row, **{name: None if value < 0 else self.labels[name](value) for name, value in numbers.items()}}
 
 
 def find_columns(table: SplitTable, options: SourceOptions, title: str) -> Columns:
@@ -79,7 +71,7 @@ def find_columns(table: SplitTable, options: SourceOptions, title: str) -> Colum
         there = ", ".join(table.columns) or "no columns at all"
         hint = f"name it with {option}; {table.split} has {there}"
         raise DataError(f"Data set {title} has no column that is known to hold {what}: {hint}.")
-    facts = {fact: next((name for name in names if name in table.columns), None) for fact, names in FACTS.items()}
+    facts = {fact: [name for name in names if name in table.columns][:1] for fact, names in FACTS.items()}
     ids = tuple(name if name in table.columns else None for name in IDS)
     parts = (*times_among(table.columns), *(name for name in CHANNEL if name in table.columns))
     return Columns(audio, text, ids, facts, table.labels, parts)

@@ -46,11 +46,6 @@ def is_local(folder: Path) -> bool:
     return saved or any(True for level in LEVELS for _ in folder.glob(f"{level}*.parquet")) or bool(metadata_of(folder))
 
 
-def has_metadata(folder: Path) -> bool:
-    """Tell whether a folder is an audio folder, whose metadata name its recordings."""
-    return folder.is_dir() and bool(metadata_of(folder))
-
-
 def open_local(folder: Path, config: str | None, encoding: str | None = None) -> list[SplitTable]:
     """Open a data set in a folder, or one Parquet file.
 
@@ -123,13 +118,13 @@ def open_hub(name: str, revision: str | None, config: str | None) -> tuple[str, 
     return str(info.sha), _load(name, info.sha, config, name, raw=any(file.endswith(".tar") for file in files))
 
 
-def read_error(error: Exception, title: str, split: str, row: int) -> AcentoError:
-    """Return what an error says that came up while row ``row`` of a split was read."""
+def read_error(error: Exception, title: str, row: str) -> AcentoError:
+    """Return what an error says that came up while a row was read."""
     from huggingface_hub.utils import httpx
 
     if isinstance(error, httpx.HTTPError | ConnectionError | TimeoutError):
         return hub_error(error, "data set", title, None, DataError)
-    return DataError(f"Data set {title} cannot be read from row {row} of {split} on ({_first_line(error)}).")
+    return DataError(f"Data set {title} cannot be read from {row} on ({_first_line(error)}).")
 
 
 def _load(

@@ -1,14 +1,9 @@
-"""Mozilla Common Voice, read and spontaneous speech.
+"""Mozilla Common Voice, read and spontaneous speech; in its lists quotes mean themselves.
 
-A language's folder of read speech holds ``clips/`` and lists (``train.tsv``, ``validated.tsv``, …). The clips of
-``train.tsv``, ``dev.tsv`` and ``test.tsv`` are taken with these splits; a corpus without them gives those of
-``validated.tsv``, split by the rule. The option ``source_split`` takes one list instead, by its name (``test``,
-``validated``, ``other``, …): a clip of it, or a speaker, whom train, dev or test name stays in that split. What no list
-names is no input. Lists are read as Mozilla writes them: tabs between values, and quotes that mean themselves.
-
-Spontaneous Speech is ``ss-corpus-LANGUAGE.tsv`` and the recordings in ``audios/``. ``audio_file``, ``transcription``,
-``client_id`` (the speaker), ``language`` and ``split`` are taken. An answer that nobody has transcribed yet has no
-``transcription`` and is rejected.
+Of a language's folder (``clips/`` and lists), ``train.tsv``, ``dev.tsv`` and ``test.tsv`` are taken, else
+``validated.tsv``. The option ``source_split`` takes one list instead, by its name (``test``, ``validated``, ``other``,
+…): a clip of it, or a speaker, whom train, dev or test name stays in that split. Spontaneous Speech is
+``ss-corpus-LANGUAGE.tsv`` and the recordings in ``audios/``.
 """
 
 from collections.abc import Iterator
@@ -31,11 +26,7 @@ class CommonVoice(Source):
     """A Common Voice folder (clips/ with train.tsv, dev.tsv, test.tsv or validated.tsv)."""
 
     def __init__(self, location: str, options: SourceOptions | None = None) -> None:
-        """Open the folder.
-
-        Raises:
-            DataError: it holds several languages and none was chosen, or not the list that was asked for.
-        """
+        """Open the folder."""
         super().__init__(location, options)
         self._root = self._language(self._path)
         there = _lists(self._root)
@@ -54,11 +45,7 @@ class CommonVoice(Source):
         return _is_corpus(path) or (path.name.startswith("cv-corpus-") and path.is_dir() and bool(_languages(path)))
 
     def items(self) -> Iterator[Entry]:
-        """See :meth:`Source.items`; the origin is the clip's path in the language's folder.
-
-        Raises:
-            DataError: a list cannot be read, or has no column path or sentence.
-        """
+        """See :meth:`Source.items`; the origin is the clip's path in the language's folder."""
         clips: dict[str, str] = {}
         speakers: dict[str, str] = {}
         if self._read != self._splits:
@@ -94,8 +81,7 @@ class CommonVoice(Source):
         """Yield the rows of one list, each with a path and a sentence, though they may be blank."""
         shown = f"{self.location}/{name}.tsv"
         with TableFile(self._root / f"{name}.tsv", shown, quoted=False, encoding=self.options.encoding) as table:
-            for column in ("path", "sentence"):
-                table.column([], column, column, "")
+            table.need("path", "sentence")
             table.text = "sentence"
             for number, row in table.rows():
                 yield number, row if isinstance(row, str) else {"path": "", "sentence": "", **row}

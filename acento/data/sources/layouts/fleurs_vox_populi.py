@@ -1,15 +1,10 @@
 """FLEURS and VoxPopuli, whose lists hold each text as it is written and normalized.
 
-FLEURS as the hub gives it is ``es_419/train.tsv``, ``dev.tsv``, ``test.tsv``, recordings in ``audio/train/`` etc. The
-lists have no header: number of the sentence, file, text as written, text in lower case without punctuation, its
-characters, samples, gender. The text as written is taken, as it is what a model learns to write; ``--text-column
-normalized`` takes the other. The language is the folder's name (``es_419`` is ``es-419``). There are no speakers.
-
-VoxPopuli's transcribed speech is ``asr_train.tsv``, ``asr_dev.tsv``, ``asr_test.tsv`` and recordings by their ids. A
-recording ``ID.ogg`` (or ``.wav``) is looked for beside its list and in every folder below it: by years, by splits, or
-flat. ``raw_text`` is taken where it is given, else ``normalized_text`` (``--text-column normalized``: always). The
-speaker is ``speaker_id``, the accent ``accent``; "None" is a missing value. The language is that of the list's folder
-(``es/asr_train.tsv``) or of the one that the recordings are in.
+FLEURS' lists (``es_419/train.tsv``) have no header: number of the sentence, file, text as written, text in lower case
+without punctuation, its characters, samples, gender. Recordings are in ``audio/train/`` etc. VoxPopuli's
+(``asr_train.tsv``) name recordings by their ids, which lie in any folder below: by years, by splits, or flat; the
+language is that of the list's folder (``es/asr_train.tsv``) or of the one that the recordings are in. The text as
+written is taken, as it is what a model learns to write; ``--text-column normalized`` takes the other.
 """
 
 import re
@@ -32,11 +27,7 @@ class Fleurs(Layout):
     """A FLEURS folder (es_419/train.tsv with audio/train/)."""
 
     def __init__(self, location: str, options: SourceOptions | None = None) -> None:
-        """Open the folder of the language.
-
-        Raises:
-            DataError: it holds several languages and none was chosen, or the option ``text_column`` is not known.
-        """
+        """Open the folder of the language."""
         super().__init__(location, options)
         languages = {folder.absolute().name: folder for folder in self.parts(self._root)}
         if self.options.config is not None:
@@ -45,7 +36,6 @@ class Fleurs(Layout):
             names = ", ".join(sorted(languages))
             raise DataError(f"{location!r} holds the languages {names}: name one by --config, or name its folder.")
         self._language, self._folder = next(iter(languages.items()))
-        self._text = text_column(self.options.text_column)
 
     @staticmethod
     def parts(root: Path) -> list[Path]:
@@ -56,7 +46,7 @@ class Fleurs(Layout):
         return [folder for folder in inside if _is_language(folder)]
 
     def entries(self) -> Iterator[Entry]:
-        language = language_named(self._language)
+        language, column = language_named(self._language), text_column(self.options.text_column)
         for split in _SPLITS:
             path = self._folder / f"{split}.tsv"
             if not path.is_file() or not self.wanted(split):
@@ -66,19 +56,19 @@ class Fleurs(Layout):
                     self.reject(origin, f"{origin} names no recording in its second column.")
                     continue
                 uid = name.rpartition(".")[0] or name
-                text = known_text(raw if self._text == "raw" else normalized)
+                text = known_text(raw if column == "raw" else normalized)
                 recording = _recording(self._folder, split, name)
                 no_file = f"There is no file audio/{split}/{name}, which {origin} names; is {split}.tar.gz unpacked?"
                 yield self.item(uid, recording, text, origin, no_file, split=split_in(split), language=language)
 
 
-def text_column(given: str | None, default: str = "raw") -> str:
+def text_column(given: str | None) -> str:
     """Return which of two texts is taken, ``raw`` or ``normalized``.
 
     Raises:
         DataError: the option names neither.
     """
-    name = (given or default).lower().removesuffix("_text").removesuffix("_transcription")
+    name = (given or "raw").lower().removesuffix("_text").removesuffix("_transcription")
     if name not in ("raw", "normalized"):
         raise DataError(f"There is no text {given!r} in this layout: use --text-column raw or normalized.")
     return name

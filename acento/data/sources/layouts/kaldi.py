@@ -1,26 +1,27 @@
 """A Kaldi data directory, or a folder with several of them (``train/``, ``dev/``, ``test/``, also in ``data/``).
 
 ``wav.scp`` names the recordings, ``segments`` the stretches of them that are utterances (without it each recording is
-one), ``text`` what is said, ``utt2spk`` the speakers (one of the utterance's own name is unknown), ``utt2lang`` the
-languages, ``reco2file_and_channel`` the channel of a recording with several. ``spk2gender`` and ``utt2dur`` are not
-needed. Paths are relative to the data directory, or to a folder above it, as recipes are run there. The split is that
-of the directory's name.
-
-A recording that is a command (``sph2pipe … |``) is rejected, unless the option ``allow_pipes`` is on; see
-:mod:`acento.data.sources.layouts.kaldi_pipes`. A place in an archive (``wav.ark:1234``) is rejected.
+one), ``text`` their texts, ``utt2spk`` the speakers, ``utt2lang`` the languages, ``reco2file_and_channel`` the channel
+of a recording with several. A recording that is a command (``sph2pipe … |``) is rejected, unless the option
+``allow_pipes`` is on; a place in an archive (``wav.ark:1234``) is rejected.
 """
 
 import math
+import os
 import re
+import shlex
+import signal
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, split_in
+from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, is_file, split_in
 from acento.data.sources.facts import known_fact
 from acento.data.sources.files import subfolders
-from acento.data.sources.layouts.kaldi_pipes import run_command
 from acento.data.sources.layouts.layout import Layout, begins_with_split
 
 _ARCHIVE = re.compile(r".*\.ark:\d+(\[.*\])?")
@@ -87,11 +88,8 @@ class _Directory:
         self._source = source
         self._folder = folder
         self._split = split
-        self._recordings = self._map("wav.scp")
-        self._texts = self._map("text")
-        self._speakers = self._map("utt2spk")
-        self._languages = self._map("utt2lang")
-        self._channels = self._map("reco2file_and_channel")
+        names = ("wav.scp", "text", "utt2spk", "utt2lang", "reco2file_and_channel")
+        self._recordings, self._texts, self._speakers, self._languages, self._channels = map(self._map, names)
         self._files: dict[str, Path | tuple[RejectReason, str]] = {}
 
     def entries(self) -> Iterator[Entry]:
@@ -140,7 +138,7 @@ class _Directory:
         if isinstance(number, str):
             return Rejection(uid, origin, RejectReason.BAD_ROW, number)
         no_text = f"{self._name('text')} has no text for {uid}."
-        place = self._name(f"wav.scp#{recording}") if self._source.made(path) else None
+        place = self._name(f"wav.scp#{recording}") if self._source.wrote(path) else None
         speaker = known_fact(self._speakers.get(uid, ""))
         facts = {
             "split": self._split,
@@ -198,14 +196,77 @@ class _Directory:
 
 def resolve(folder: Path, name: str) -> Path | None:
     """Return the file of a relative path in a folder or the nearest one above it that has it."""
-    for base in (folder, *folder.absolute().parents):
-        try:
-            if (base / name).is_file():
-                return base / name
-        except (OSError, ValueError):
-            return None
-    return None
+    places = (base / name for base in (folder, *folder.absolute().parents))
+    return next(filter(is_file, places), None)
 
 
 def _is_one(folder: Path) -> bool:
     return (folder / "wav.scp").is_file() and (folder / "text").is_file()
+
+
+TIME_LIMIT_S = 600
+_STREAMED = 0x7FFF_0000
+"""Sizes from here on are what programs write into a header of a WAV that goes to a pipe."""
+
+
+def run_command(
+    recording: str, command: str, folder: Path, path: Path, time_limit_s: float = TIME_LIMIT_S
+) -> Path | tuple[RejectReason, str]:
+    """Run a command where its relative paths exist, and return its output as a file; or why it is of no use."""
+    what = f"The command of the recording {recording}"
+    with path.open("wb") as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            ["bash", "-c", f"set -o pipefail\n{command}"],
+            cwd=_place_of(command, folder),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(time_limit_s)
+        except subprocess.TimeoutExpired:
+            return RejectReason.UNREADABLE, f"{what} has not ended after {time_limit_s:g} s."
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # nothing that it started stays
+            process.wait()
+        errors.seek(0)
+        lines = errors.read(4096).decode("utf-8", "replace").strip().splitlines()
+    if code:
+        detail = f"{what} failed with exit code {code}" + (f" ({lines[-1].rstrip('.')})." if lines else ".")
+        return RejectReason.UNREADABLE, detail
+    if path.stat().st_size == 0:
+        return RejectReason.EMPTY, f"{what} gave no bytes."
+    _write_true_sizes(path)
+    return path
+
+
+def _place_of(command: str, folder: Path) -> Path:
+    """Return the data directory, or the nearest folder above it in which a relative path of the command exists."""
+    try:
+        words = [word for word in shlex.split(command) if not word.startswith(("/", "-"))]
+    except ValueError:
+        words = []
+    paths = [word for word in words if "/" in word or "." in word.strip(".")]
+    bases = (folder, *folder.absolute().parents[:-1])
+    return next((base for base in bases if any(is_file(base / path) for path in paths)), folder)
+
+
+def _write_true_sizes(path: Path) -> None:
+    """Write into the header of a WAV from a pipe how long it is, where the program could not know it."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        head = file.read(1 << 16)
+        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+            return
+        position = 12
+        while position + 8 <= len(head):
+            name, declared = head[position : position + 4], int.from_bytes(head[position + 4 : position + 8], "little")
+            if name == b"data":
+                if declared >= _STREAMED or declared == 0:
+                    for at, value in ((4, size - 8), (position + 4, size - position - 8)):
+                        file.seek(at)
+                        file.write(min(value, 0xFFFF_FFFF).to_bytes(4, "little"))
+                return
+            position += 8 + declared + declared % 2

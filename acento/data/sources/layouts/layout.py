@@ -25,7 +25,6 @@ class Layout(Source):
         super().__init__(location, options)
         self._root = self._path if self._path.is_dir() else self._path.parent
         self._used: set[str] = set()
-        self._rejected: list[Rejection] = []
         self._channels: dict[Path, int | None] = {}
 
     @classmethod
@@ -39,11 +38,7 @@ class Layout(Source):
 
     @abstractmethod
     def entries(self) -> Iterator[Entry]:
-        """Yield what the lists name; the origin is the recording's path in the folder, and its stretch.
-
-        Raises:
-            DataError: a list cannot be read, or lacks a column.
-        """
+        """Yield what the lists name; the origin is the recording's path in the folder, and its stretch."""
 
     def items(self) -> Iterator[Entry]:
         """See :meth:`Source.items`; lines that cannot be used, and recordings that no list names, come last."""
@@ -86,22 +81,15 @@ class Layout(Source):
         Raises:
             DataError: its first line lacks a column that is needed.
         """
-        name, example = self.inside(path), "\t".join(needed)
+        name = self.inside(path)
         self.lists.append(name)
-        encoding = self.options.encoding
-        with TableFile(path, str(path), quoted=False, encoding=encoding, example=example) as table:
+        with TableFile(path, str(path), quoted=False, encoding=self.options.encoding) as table:
             table.need(*needed)
             for number, row in table.rows():
                 if isinstance(row, str):
                     self.reject(f"{name}:{number}", row)
                 else:
                     yield f"{name}:{number}", {**dict.fromkeys(table.columns, ""), **row}
-
-    def reject(
-        self, origin: str, detail: str, reason: RejectReason = RejectReason.BAD_ROW, *, uid: str | None = None
-    ) -> None:
-        """Reject a line or row of a list: by default as one that cannot be used, with the origin as its id."""
-        self._rejected.append(Rejection(uid or origin, origin, reason, detail))
 
     def inside(self, path: Path) -> str:
         """Return the path of a file in the folder, or its whole path if it lies elsewhere."""
@@ -154,9 +142,8 @@ class Layout(Source):
                 detail = f"It has the name of {stems[stem]}, which is taken."
                 yield Rejection(name, name, RejectReason.DUPLICATE_ID, detail)
             else:
-                yield Rejection(
-                    stem, name, RejectReason.NO_TRANSCRIPT, f"There is no transcript of {name} in any list."
-                )
+                detail = f"There is no transcript of {name} in any list."
+                yield Rejection(stem, name, RejectReason.NO_TRANSCRIPT, detail)
 
 
 def first_found(root: Path, patterns: Iterable[str], is_one: Callable[[Path], object]) -> list[Path]:

@@ -1,11 +1,8 @@
 """Lhotse manifests: ``cuts.jsonl(.gz)``, ``recordings.jsonl(.gz)`` with ``supervisions.jsonl(.gz)``, or their folder.
 
-A supervision is an utterance: its stretch of the recording, its channel where the recording has several, its text,
-speaker and language; ``accent`` and ``split`` are taken from its custom fields. The id is the cut's where it has one
-supervision, else the supervision's. The split is that of the file's name (``cuts_train.jsonl.gz``) where no custom
-field says it. Paths are relative to the manifest's folder or to one above it. Rejected, by their ids, are cuts that are
-mixed or padded, recordings from a URL, a command or memory, and recordings that are changed when they are read
-(``transforms``).
+A supervision is an utterance; ``accent`` and ``split`` are taken from its custom fields. The id is the cut's where it
+has one supervision, else the supervision's. Rejected, by their ids, are cuts that are mixed or padded, recordings from
+a URL, a command or memory, and recordings that are changed when they are read (``transforms``).
 """
 
 import gzip
@@ -18,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Entry, Rejection, RejectReason, split_in
+from acento.data.sources.base import Entry, Rejection, RejectReason, is_file, split_in
 from acento.data.sources.facts import as_text
 from acento.data.sources.layouts.kaldi import resolve
 from acento.data.sources.layouts.layout import Layout
@@ -92,7 +89,7 @@ class Lhotse(Layout):
             return Rejection(uid, origin, RejectReason.BAD_ROW, f"{uid} cannot be used: {error}.")
         no_file = f"There is no file {file}, which {origin} names."
         no_text = f"The supervision of {uid} has no text."
-        part = {"start_s": start, "length_s": length, "channel": channel}
+        part: dict[str, Any] = {"start_s": start, "length_s": length, "channel": channel}
         facts = {"split": split_in(named or "") or split, "language": language, "speaker": speaker, "accent": accent}
         return self.item(uid, _resolved(self._root, file), text, origin, no_file, no_text, **facts, **part)
 
@@ -161,29 +158,21 @@ def _file_and_channel(row: dict[str, Any], recording: dict[str, Any]) -> tuple[s
 
 def _resolved(folder: Path, name: str) -> Path | None:
     """Return a file: where its path says, or, if the manifest was moved with it, the path's end beside it."""
-    if "\0" in name:
-        return None
     parts = PurePosixPath(name).parts
     moved = (folder.joinpath(*parts[n:]) for n in range(1, len(parts)))
-    return resolve(folder, name) or next(filter(Path.is_file, moved), None)
+    return resolve(folder, name) or next(filter(is_file, moved), None)
 
 
 def _manifests(place: Path) -> list[Path]:
     """Return the cuts of a place, else its supervisions whose recordings are there too."""
-    if place.is_file():
-        if not (found := _NAME.fullmatch(place.name)) or not _is_manifest(place):
-            return []
-        if found[2].lower() == "recordings":
-            partner = _partner(place)
-            return [partner] if partner else []
-        return [place] if found[2].lower() == "cuts" or _partner(place) else []
-    if not place.is_dir():
-        return []
-    files = [path for path in sorted(place.glob("*.jsonl*")) if _NAME.fullmatch(path.name) and _is_manifest(path)]
-    cuts = [path for path in files if "cuts" in path.name.lower()]
+    files = sorted(place.glob("*.jsonl*")) if place.is_dir() else [place] if place.is_file() else []
+    kinds = {path: found[2].lower() for path in files if (found := _NAME.fullmatch(path.name)) and _is_manifest(path)}
+    if kinds.get(place) == "recordings":
+        return [partner] if (partner := _partner(place)) else []
+    cuts = [path for path in kinds if "cuts" in path.name.lower()]
     split = [path for path in cuts if split_in(path.name.partition(".")[0])]
     return (split if len(split) > 1 else cuts) or [
-        path for path in files if "supervisions" in path.name.lower() and _partner(path)
+        path for path in kinds if "supervisions" in path.name.lower() and _partner(path)
     ]
 
 
@@ -192,7 +181,7 @@ def _partner(path: Path) -> Path | None:
     for here, there in (("supervisions", "recordings"), ("recordings", "supervisions")):
         if here in path.name:
             stem = path.name.replace(here, there).removesuffix(".gz")
-            return next((path.with_name(n) for n in (stem, f"{stem}.gz") if path.with_name(n).is_file()), None)
+            return next(filter(Path.is_file, (path.with_name(stem), path.with_name(f"{stem}.gz"))), None)
     return None
 
 

@@ -1,19 +1,11 @@
 """Corpora with a folder for each speaker: LibriSpeech, Multilingual LibriSpeech, TIMIT, and those laid out like them.
 
-LibriSpeech is ``SPLIT/SPEAKER/CHAPTER/`` with recordings and one ``*.trans.txt``. A line of a ``.trans.txt`` is an id
-and a text (``84-121123-0000 GO DO YOU HEAR``); the recording ``84-121123-0000`` (``.flac``, or any other suffix) lies
-beside the list. The speaker is what the id begins with, the split what the folder's name says: ``train-clean-100``,
-``dev-clean``, ``test-other``. Any part of the tree can be given.
-
-Multilingual LibriSpeech is ``mls_LANGUAGE/SPLIT/`` with ``transcripts.txt`` and ``audio/SPEAKER/BOOK/ID.flac``. A line
-of ``transcripts.txt`` is an id, a tab and a text; the id is speaker, book and number (``9972_10719_000000``). The split
-is the folder's name, the language that of ``mls_spanish``. ``segments.txt``, which says where in LibriVox's files the
-recordings were, is not needed.
-
-TIMIT is ``TRAIN/DR1/FCJF0/SA1.WAV`` with ``SA1.TXT`` beside it. A text begins with the first and the last sample that
-it covers (``0 46797 She had your dark suit …``): the two numbers are dropped. The split is ``TRAIN`` or ``TEST``, the
-speaker the folder, the dialect region (``DR1`` to ``DR8``) the accent. ``.PHN`` and ``.WRD`` are not read. Of
-``SA1.WAV`` and a converted ``SA1.WAV.wav`` beside it one is taken.
+LibriSpeech is ``SPLIT/SPEAKER/CHAPTER/`` with recordings and one ``*.trans.txt``, whose lines are an id and a text
+(``84-121123-0000 GO DO YOU HEAR``). Any part of the tree can be given. Multilingual LibriSpeech is
+``mls_LANGUAGE/SPLIT/`` with ``transcripts.txt`` and ``audio/SPEAKER/BOOK/ID.flac``; an id is speaker, book and number
+(``9972_10719_000000``). TIMIT is ``TRAIN/DR1/FCJF0/SA1.WAV`` with ``SA1.TXT`` beside it; a text begins with the first
+and the last sample that it covers (``0 46797 She had your dark suit …``). Of ``SA1.WAV`` and a converted
+``SA1.WAV.wav`` beside it one is taken.
 """
 
 import re
@@ -22,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 from acento.core.errors import DataError
-from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, split_in
+from acento.data.sources.base import Entry, split_in
 from acento.data.sources.files import (
     AUDIO_SUFFIXES,
-    LOOKED_AT,
+    SEARCH_LIMIT,
     find_recording,
     has_own_texts,
     is_recording,
@@ -48,7 +40,7 @@ class LibriSpeech(Layout):
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        if not path.is_dir() or not any(name.endswith(_LIST) for name in islice(walk(path), LOOKED_AT)):
+        if not path.is_dir() or not any(name.endswith(_LIST) for name in islice(walk(path), SEARCH_LIMIT)):
             return False
         return not has_own_texts(path)
 
@@ -67,10 +59,9 @@ class LibriSpeech(Layout):
         """Return the name of the split's folder: one of LibriSpeech's names anywhere above, or any in the folder."""
         above = self._root.absolute().parts
         inside = name.split("/")[:-1]
-        for folder in inside[::-1] + list(above[::-1]):
-            if _SPLIT.fullmatch(folder):
-                return folder
-        return next((folder for folder in [above[-1], *inside] if begins_with_split(folder)), "")
+        named = [folder for folder in (*inside[::-1], *above[::-1]) if _SPLIT.fullmatch(folder)]
+        named += [folder for folder in (above[-1], *inside) if begins_with_split(folder)]
+        return next(iter(named), "")
 
 
 class Mls(Layout):
@@ -99,7 +90,7 @@ class Mls(Layout):
 _TEXT = re.compile(r"\s*\d+\s+\d+\s+(\S.*?)\s*", re.S)
 _SPEAKER = re.compile(r"[FM][A-Z]{2,3}\d", re.I)
 _REGION = re.compile(r"DR\d", re.I)
-_READ = 20
+_SAMPLE = 20
 """Texts that are read to tell whether a folder is laid out like TIMIT."""
 
 
@@ -109,7 +100,7 @@ class Timit(Layout):
     @classmethod
     def matches(cls, path: Path) -> bool:
         pairs = _pairs(islice(walk(path), 10_000)) if path.is_dir() else {}
-        texts = [text for text, recordings in pairs.values() if text and recordings][:_READ]
+        texts = [text for text, recordings in pairs.values() if text and recordings][:_SAMPLE]
         try:
             return bool(texts) and all(_TEXT.fullmatch(read_text(path / name)) for name in texts)
         except DataError:
@@ -123,18 +114,16 @@ class Timit(Layout):
             words = self._words(text) if text else None
             if not self.wanted(split) or (text and not recordings and not words):
                 continue
-            if not recordings:
-                yield Rejection(stem, text, RejectReason.NO_AUDIO, f"There is no recording beside {text}.")
-                continue
             self._used.update(recordings)
-            place = min(recordings, key=lambda name: (len(name), name))
-            if not words:
-                detail = f"{text} does not begin with two numbers." if text else f"There is no text beside {place}."
-                yield Rejection(stem, place, RejectReason.NO_TRANSCRIPT, detail)
-                continue
-            speaker = parts[-2] if len(parts) > 1 and _SPEAKER.fullmatch(parts[-2]) else None
-            accent = next((part.lower() for part in parts[::-1] if _REGION.fullmatch(part)), None)
-            yield SourceItem(stem, self._root / place, words, place, split_in(split), None, speaker, accent)
+            place = min(recordings, key=lambda name: (len(name), name), default=None)
+            facts = {
+                "split": split_in(split),
+                "speaker": parts[-2] if len(parts) > 1 and _SPEAKER.fullmatch(parts[-2]) else None,
+                "accent": next((part.lower() for part in parts[::-1] if _REGION.fullmatch(part)), None),
+            }
+            no_file = f"There is no recording beside {text}."
+            no_text = f"{text} does not begin with two numbers." if text else f"There is no text beside {place}."
+            yield self.item(stem, self._root / place if place else None, words, text, no_file, no_text, **facts)
 
     def _above(self) -> tuple[str, ...]:
         """Return the names of the given folder and of those above it that belong to the corpus."""

@@ -1,14 +1,10 @@
 """Lists without a header: LJSpeech's ``metadata.csv``, ``transcripts.txt`` of a folder, and any with a path and a text.
 
-A line names a recording and says its text: ``LJ001-0001|Mr. Smith|Mister Smith``, ``a hola mundo``, ``a.wav<TAB>hola``.
 The separator (``|``, tab, ``;``, ``,`` or white space) is the one with which most of the first lines name recordings
 that exist: by a path, or by a name without its suffix, beside the list or in ``wavs/``, ``wav/``, ``audio/`` and the
 like. With three and more columns the text is the last of those with several words, so of LJSpeech's two texts the one
-whose numbers and abbreviations are spelled out, as they are spoken; ``--text-column raw``, ``normalized`` or a column's
-number takes another. A column of words without spaces that repeat is the speaker.
-
-A folder is one of these if the recordings have no transcripts of their own names beside them. Lists in its subfolders
-belong to it. A split is that of the list's or the folder's name (``train.txt``, ``test/transcripts.txt``).
+whose numbers and abbreviations are spelled out, as they are spoken. A column of words without spaces that repeat is
+the speaker. A folder is one of these if the recordings have no transcripts of their own names beside them.
 """
 
 import csv
@@ -20,7 +16,7 @@ from pathlib import Path
 
 from acento.core.errors import DataError
 from acento.data.source_options import SourceOptions
-from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, split_in
+from acento.data.sources.base import Entry, split_in
 from acento.data.sources.facts import known_fact
 from acento.data.sources.files import CSV_NAMES, find_recording, has_own_texts, is_recording
 from acento.data.sources.layouts.layout import Layout, begins_with_split
@@ -62,20 +58,15 @@ class TranscriptList(Layout):
     """A list without a header (a line: a.wav|text, or id text)."""
 
     @classmethod
-    def matches(cls, path: Path) -> bool:
-        return path.is_file() and path.suffix.lower() in _SUFFIXES and _form(path, None) is not None
-
-    @classmethod
     def fits(cls, location: str, options: SourceOptions) -> bool:
-        """See :meth:`Source.fits`: what has a column that the options name has a header, so it is a table."""
         path = Path(location).expanduser()
-        return cls.matches(path) and not _names_columns(path, options)
+        return path.is_file() and path.suffix.lower() in _SUFFIXES and _form(path, options) is not None
 
     def entries(self) -> Iterator[Entry]:
         wanted = self.options.source_split
-        for path in [self._path] if self._path.is_file() else _lists(self._path):
+        for path in [self._path] if self._path.is_file() else _lists(self._path, self.options):
             split = _split_of(path, self._root)
-            form = _form(path, self.options.encoding)
+            form = _form(path, self.options)
             if form is not None and (wanted is None or split == split_in(wanted)):
                 if self.options.text_column:
                     form = _with_text(form, self.options.text_column, path)
@@ -95,31 +86,28 @@ class TranscriptList(Layout):
         name, text = cells[0], cells[form.text]
         uid = (name.rpartition(".")[0] if is_recording(name) else name).lstrip("./")
         recording = _recording(path.parent, name)
-        if recording is None:
-            detail = f"There is no recording {name}, which {origin} names."
-            return Rejection(uid, origin, RejectReason.NO_AUDIO, detail)
-        if recording.is_relative_to(path.parent) and ".." in recording.relative_to(path.parent).parts:
+        folder, place = self.inside(path.parent), None
+        is_near = recording is not None and recording.is_relative_to(path.parent)
+        if recording is not None and is_near and ".." in recording.relative_to(path.parent).parts:
             place = self.use(Path(os.path.normpath(recording)))
             uid = place.rpartition(".")[0]
-        else:
-            place = self.use(recording)
-            folder = path.parent.relative_to(self._root).as_posix() if path.parent.is_relative_to(self._root) else "."
-            uid = uid if folder == "." else f"{folder}/{uid}"
-        if not text:
-            return Rejection(uid, place, RejectReason.NO_TRANSCRIPT, f"{origin} has no text.")
+        elif recording is not None and folder != ".":
+            uid = f"{folder}/{uid}"
+        no_file = f"There is no recording {name}, which {origin} names."
         speaker = None if form.speaker is None else known_fact(cells[form.speaker])
-        return SourceItem(uid, recording, text, place, split, speaker=speaker)
+        return self.item(uid, recording, text, origin, no_file, place=place, split=split, speaker=speaker)
 
 
 class TranscriptListFolder(TranscriptList):
     """A folder with such a list (transcripts.txt, or metadata.csv with wavs/ as in LJSpeech)."""
 
     @classmethod
-    def matches(cls, path: Path) -> bool:
-        return path.is_dir() and not has_own_texts(path) and bool(_lists(path))
+    def fits(cls, location: str, options: SourceOptions) -> bool:
+        path = Path(location).expanduser()
+        return path.is_dir() and not has_own_texts(path) and bool(_lists(path, options))
 
 
-def _lists(root: Path) -> list[Path]:
+def _lists(root: Path, options: SourceOptions) -> list[Path]:
     """Return the lists in a folder and its subfolders; where several name a split, only those."""
     found: list[Path] = []
     folders = [root]
@@ -132,7 +120,7 @@ def _lists(root: Path) -> list[Path]:
         if any(path.name == "prompts-original" for path in texts):  # VoxForge: PROMPTS has the same without accents
             texts = [path for path in texts if path.name != "PROMPTS"]
         files = [path for path in texts[:_FILES] if path.is_file() and path.name not in CSV_NAMES.values()]
-        found += [path for path in files if _form(path, None) is not None]
+        found += [path for path in files if _form(path, options) is not None]
         if len(folder.relative_to(root).parts) < 3:
             folders += [path for path in inside if not path.suffix and not path.name.startswith(".") and path.is_dir()]
     named = [path for path in found if _split_of(path, root)]
@@ -146,19 +134,20 @@ def _split_of(path: Path, root: Path) -> str | None:
     return next((split for name in (path.stem, *folders) if (split := split_in(name))), None)
 
 
-def _form(path: Path, encoding: str | None) -> _Form | None:
-    """Return how a list is written; None if its first lines do not name recordings that exist."""
+def _form(path: Path, options: SourceOptions) -> _Form | None:
+    """Return how a list is written; None if its first lines do not name recordings that exist, or it is a table."""
+    asked = {name.strip().lower() for name in (options.audio_column, options.text_column) if name}
     if path.stat().st_size == 0:
         return None
     try:
-        lines = _first_lines(path, encoding) or _first_lines(path, "latin-1")
+        lines = _first_lines(path, options.encoding) or _first_lines(path, "latin-1")
     except DataError:
         return None
     best: tuple[int, _Form] | None = None
     for separator in _SEPARATORS:
         named = [_recording(path.parent, _cells(line, separator)[0]) is not None for line in lines]
         score = sum(named)
-        header = bool(named) and not named[0] and _is_header(_cells(lines[0], separator))
+        header = bool(named) and not named[0] and _is_header(_cells(lines[0], separator), asked)
         if header and path.suffix.lower() in (".csv", ".tsv"):
             return None  # a table, also where another separator would name recordings
         if 2 * score > len(lines) - header and (best is None or score > best[0]):
@@ -193,22 +182,10 @@ def _with_text(form: _Form, wanted: str, path: Path) -> _Form:
     return replace(form, text=number - 1, speaker=form.speaker if form.speaker != number - 1 else None)
 
 
-def _names_columns(path: Path, options: SourceOptions) -> bool:
-    """Tell whether the first line of a .csv or .tsv file names the columns that the options name."""
-    asked = {name.strip().lower() for name in (options.audio_column, options.text_column) if name}
-    if not asked or path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
-        return False
-    try:
-        first = next((line for _, line in read_lines(path, options.encoding)), None) or ""
-    except DataError:
-        return False
-    return any(
-        asked <= {cell.lower() for cell in _cells(first.lstrip("\ufeff"), mark)} for mark in ("\t", ";", ",", "|")
-    )
-
-
-def _is_header(cells: Sequence[str]) -> bool:
-    return len(cells) > 1 and cells[0].lower() in (*AUDIO, *ID, *TEXT)
+def _is_header(cells: Sequence[str], asked: set[str]) -> bool:
+    """Tell whether a line names columns: by a usual name of the first, or all that the options name."""
+    names = [cell.lower() for cell in cells]
+    return len(names) > 1 and (names[0] in (*AUDIO, *ID, *TEXT) or (bool(asked) and asked <= {*names}))
 
 
 def _cells(line: str, separator: str | None) -> list[str]:

@@ -1,19 +1,10 @@
 """Lists of recordings: tables, whose first line names the columns, and NeMo manifests, a JSON object a line.
 
-A table (CSV, TSV) has a column with the recordings' paths and one with their texts. The usual names of columns are
-known (``path``, ``file_name``, ``audio``, …; ``sentence``, ``text``, …), others are given by the options
-``audio_column`` and ``text_column``. Paths are relative to the table's folder, or absolute. An id (``uid``, ``id``),
-``split``, ``speaker`` or ``client_id``, ``accent`` or ``accents``, ``language`` or ``locale`` are taken where they are
-there; without an id, the path without its suffix is the id. ``start`` with ``end``, or ``offset`` with ``duration``,
-cut a stretch out of the recording, and ``channel`` one of its channels.
-
-A NeMo manifest has ``audio_filepath``, relative to its folder or absolute, and ``text``. ``duration`` alone is only
-information; with ``offset`` (seconds) the two cut a stretch out of the file, and so do ``start`` and ``end``.
-``channel`` or ``channel_selector`` cut out one channel. ``id`` or ``utt_id`` name the utterance, else its path without
-the suffix does (and its part: ``talk#t=1.5,3.75``). ``speaker``, ``accent``, ``split`` and ``lang``, ``language`` or
-``source_lang`` are taken where they are given.
-
-Columns and keys that are not understood are named in a note.
+A table (CSV, TSV) has a column with the recordings' paths and one with their texts, by a usual name or by the options
+``audio_column`` and ``text_column``; a manifest has ``audio_filepath`` and ``text``. Paths are relative to the list's
+folder, or absolute. Without an id, the path without its suffix is the id, and its part (``talk#t=1.5,3.75``). In a
+manifest ``duration`` alone is only information; with ``offset`` it cuts a stretch out of the recording. Columns and
+keys that are not understood are named in a note. ``docs/how-to/data.md`` has all names.
 """
 
 import json
@@ -80,11 +71,7 @@ class Table(ListFile):
         return path.suffix.lower() in DELIMITERS and path.is_file()
 
     def items(self) -> Iterator[Entry]:
-        """See :meth:`Source.items`; the origin is the recording's path as the table gives it, and its stretch.
-
-        Raises:
-            DataError: the header is not readable, or has no column for the recordings or the texts.
-        """
+        """See :meth:`Source.items`; the origin is the recording's path as the table gives it, and its stretch."""
         wanted = self.options.source_split
         with TableFile(self._path, self.location, encoding=self.options.encoding) as table:
             audio = table.column(AUDIO, self.options.audio_column, "the recordings' paths", "audio_column")
@@ -178,11 +165,7 @@ class NemoManifest(ListFile):
         return path.is_file() and path.suffix.lower() in {".json", ".jsonl", ".ndjson", ".manifest"}
 
     def items(self) -> Iterator[Entry]:
-        """See :meth:`Source.items`; the origin is the recording's path as the manifest gives it, and its part.
-
-        Raises:
-            DataError: the manifest cannot be read.
-        """
+        """See :meth:`Source.items`; the origin is the recording's path as the manifest gives it, and its part."""
         keys: dict[str, None] = {}
         with readable(f"The manifest {self.location!r}"), self._path.open("rb") as file:
             encoding = encoding_of(file.read(4), self.options.encoding)

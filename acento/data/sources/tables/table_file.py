@@ -7,6 +7,7 @@ in: reading goes on at the next line. What cannot be known: a row that was cut a
 """
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -18,6 +19,8 @@ from acento.data.sources.tables.text_lines import encoding_of, readable
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _HEAD = 1 << 16
+_UNDECODED = re.compile("[\ud800-\udfff]")
+"""What stands for a byte that is no character of the encoding."""
 _PROBLEMS = {
     "unexpected end of data": "a quote is not closed",
     "expected after": "a quote ends inside of a value, or is not closed",
@@ -43,7 +46,7 @@ class TableFile:
         self._shown = shown
         self._quoted = quoted
         self._given = encoding
-        self._example = example or "path,text"
+        self._example = example
         self._number, self._width = 0, 2
         self._ahead: deque[str] = deque()
         self.refused: set[str] = set()
@@ -70,7 +73,8 @@ class TableFile:
                 raise DataError(f"{first_line} cannot be read: {header}")
             self.columns = [name.strip().lower() for name in header]
             if problem := self._problem(header):
-                sentence = f"{problem} first line should name the columns, such as {self._example}."
+                example = self._example or "path,text"
+                sentence = f"{problem} first line should name the columns, such as {example}."
                 raise DataError(f"The table {self._shown!r} {sentence}")
             self._width = max(number for number, name in enumerate(self.columns, start=1) if name)
             self._stack = stack.pop_all()
@@ -83,7 +87,7 @@ class TableFile:
     def _problem(self, header: Sequence[str]) -> str | None:
         """Return what is wrong with the names of the columns."""
         named = [name for name in self.columns if name]
-        if not all(map(_is_text, header)):
+        if any(map(_UNDECODED.search, header)):
             return f"is not {self._encoding.upper()}: name its encoding by --encoding, or save it as UTF-8; its"
         if not named:
             return "is empty: its"
@@ -102,17 +106,17 @@ class TableFile:
         there = ", ".join(name for name in self.columns if name)
         lacks = f"has no column {given!r}" if given is not None else f"has no column for {what} ({', '.join(names)})"
         hint = f"; name one by {option}" if option and given is None else ""
+        hint += f"; its first line should be {self._example}" if self._example else ""
         raise DataError(f"The table {self._shown!r} {lacks}: its columns are {there}{hint}.")
 
     def need(self, *names: str) -> None:
         """Make sure that the columns of these names are there.
 
         Raises:
-            DataError: one is not.
+            DataError: one is not; says which there are.
         """
-        if missing := [name for name in names if name not in self.columns]:
-            lacks = f"has no column {' and no column '.join(missing)}"
-            raise DataError(f"{self._shown} {lacks}: its first line should be {self._example}.")
+        for name in names:
+            self.column([], name, name, "")
 
     def rows(self) -> Iterator[Row]:
         """Yield every row that is not blank.
@@ -120,7 +124,7 @@ class TableFile:
         Raises:
             DataError: the file cannot be read to its end.
         """
-        with readable(f"The table {self._shown!r}", self._encoding):
+        try:
             for cells in self._records():
                 if isinstance(cells, str):
                     yield self._number, cells
@@ -129,6 +133,8 @@ class TableFile:
                     if isinstance(values, str):
                         self.refused.update(cell.strip() for cell in cells)
                     yield self._number, values
+        except (OSError, UnicodeError) as error:
+            raise DataError(f"The table {self._shown!r} cannot be read to its end ({error}).") from error
 
     def _values(self, cells: list[str], number: int) -> dict[str, str] | str:
         """Return a row's values by column, or why it cannot be used."""
@@ -141,7 +147,7 @@ class TableFile:
             return f"Row {number} has {len(cells)} values for {self._width} columns: a separator is missing in it."
         if any("\0" in cell for cell in cells):
             return f"Row {number} holds a NUL character: remove it."
-        if not all(map(_is_text, cells)):
+        if any(map(_UNDECODED.search, cells)):
             return (
                 f"Row {number} is not {self._encoding.upper()}: name the table's encoding by --encoding, or save it "
                 "as UTF-8."
@@ -236,8 +242,3 @@ class TableFile:
 def _is_header(cells: list[str]) -> bool:
     """Tell whether a line is neither blank nor ``sep=;``, which Excel writes before the header."""
     return any(map(str.strip, cells)) and not (len(cells) == 2 and cells[0].lower() == "sep=")
-
-
-def _is_text(cell: str) -> bool:
-    """Tell whether every byte of a cell was a character of the encoding."""
-    return cell.isascii() or not any("\ud800" <= char <= "\udfff" for char in cell)

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_NO_TEXT = re.compile("[\0\ufffd\ud800-\udfff]")
+"""A NUL, and what stands for bytes that are no character of the encoding."""
 
 
 def encoding_of(head: bytes, given: str | None) -> str:
@@ -69,7 +72,7 @@ def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, s
     with readable(str(path), name), path.open(encoding=name, errors=errors) as text:
         for number, line in enumerate(text, start=1):
             if line.strip():
-                yield number, line.rstrip("\r\n") if is_text(line) else None
+                yield number, None if _NO_TEXT.search(line) else line.rstrip("\r\n")
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
@@ -98,8 +101,3 @@ def json_object(line: bytes | str, encoding: str = "utf-8-sig") -> dict[str, Any
     if not isinstance(entry, dict):
         raise ValueError("it is no JSON object")
     return entry
-
-
-def is_text(line: str) -> bool:
-    """Tell whether every byte of a line was a character of the encoding, and none was NUL."""
-    return (line.isascii() and "\0" not in line) or not any(c in "\ufffd\0" or "\ud800" <= c <= "\udfff" for c in line)

@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from acento.core.errors import DataError
 from acento.data.sources.transcripts.segments import Segment, TimedSegment, TranscriptFile, Unusable, checked
-from acento.data.sources.transcripts.tiers import Tier, chosen
+from acento.data.sources.transcripts.tiers import Tier, choose_tiers
 
 Times = dict[str, tuple[float, float]]
 
@@ -47,7 +47,7 @@ def read_elan(data: bytes, wanted: str | None = None) -> TranscriptFile:
     tiers = _elan_tiers(root)
     if not any(tier.segments for tier in tiers):
         raise DataError("it has no annotation with a text")
-    segments, notes = chosen(tiers, wanted)
+    segments, notes = choose_tiers(tiers, wanted)
     names, offset = _recordings(header)
     return TranscriptFile(segments, names, offset_s=offset, notes=notes)
 
@@ -153,7 +153,7 @@ def read_text_grid(text: str, wanted: str | None = None) -> TranscriptFile:
         raise DataError(f"it is no TextGrid ({error})") from error
     if not any(tier.segments for tier in tiers):
         raise DataError("it has no interval with a text")
-    segments, notes = chosen(tiers, wanted)
+    segments, notes = choose_tiers(tiers, wanted)
     if points:
         notes.append(f"Tiers of points have no utterances: {', '.join(map(repr, points))}.")
     return TranscriptFile(segments, notes=notes)

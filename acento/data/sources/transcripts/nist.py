@@ -1,15 +1,13 @@
 """NIST's formats, a line an utterance (STM) or a word (CTM).
 
-STM: ``recording channel speaker begin end <labels> text``. Left out are comments (``;;``), gaps
-(``inter_segment_gap``), and segments that are not to be scored (``ignore_time_segment_in_scoring``). Of the text are
-removed: the label (``<o,f0,female>``), what stands in ``<…>``, ``[…]`` or ``{…}`` without alternatives, hesitations
-(``%hesitation``), numbers of pronunciations (``word(2)``), and the brackets of a word that a recognizer may leave out.
-Of alternatives (``{ a / b }``) the first is taken.
+STM: ``recording channel speaker begin end <labels> text``. Of the text are removed: the label (``<o,f0,female>``),
+what stands in ``<…>``, ``[…]`` or ``{…}`` without alternatives, hesitations (``%hesitation``), numbers of
+pronunciations (``word(2)``), and the brackets of a word that a recognizer may leave out. Of alternatives
+(``{ a / b }``) the first is taken.
 
-CTM: ``recording channel begin duration word [confidence [type [speaker]]]``. Words are joined into utterances of one
-recording and channel: a new one begins after a pause of more than 0.5 s, and before one would be longer than 30 s.
-Comments (``;;``), words without letters (``<eps>``, ``[noise]``, ``(…)``, ``%hesitation``), and all but the first of
-alternatives (``<ALT_BEGIN>`` to ``<ALT_END>``) are left out.
+CTM: ``recording channel begin duration word [confidence [type [speaker]]]``. Words are joined into utterances.
+Words without letters (``<eps>``, ``[noise]``, ``(…)``, ``%hesitation``), and all but the first of alternatives
+(``<ALT_BEGIN>`` to ``<ALT_END>``) are left out.
 """
 
 import re

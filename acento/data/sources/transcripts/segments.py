@@ -22,6 +22,11 @@ class TimedSegment:
     channel: str | None = None
     """As the format names it: A, B, 1, 2."""
 
+    @property
+    def length_s(self) -> float:
+        """Of equal decimals, so that 2.3 - 1.1 is no 1.1999999999999997."""
+        return round(self.end_s - self.start_s, 9)
+
 
 @dataclass(frozen=True, slots=True)
 class Unusable:

@@ -59,14 +59,11 @@ class Tier:
         """Who speaks: the participant, else who the name names, else None where it only says what the tier is."""
         if self.participant:
             return self.participant
-        name = self.name.strip()
-        for mark, place in (("@", -1), (" - ", 0)):
-            if mark in name:
-                name = name.split(mark)[place].strip()
+        name = self.name.split("@")[-1].strip().split(" - ")[0].strip()
         return None if not name or _NO_NAME.fullmatch(name) or _NOT_SAID.fullmatch(name) else name
 
 
-def chosen(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[Segment], list[str]]:
+def choose_tiers(tiers: Sequence[Tier], wanted: str | None) -> tuple[list[Segment], list[str]]:
     """Return the segments of the tiers that are utterances, with their speakers, and which tiers were taken and not.
 
     Raises:

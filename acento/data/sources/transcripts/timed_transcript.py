@@ -1,14 +1,10 @@
 """Long recordings with transcripts that carry times: one such transcript, or a folder of them.
 
-SubRip (.srt), WebVTT (.vtt), ELAN (.eaf), Praat (.TextGrid), NIST (.stm, .ctm), JSON of Whisper, labels of Audacity
-(.txt). A segment is an utterance. Its recording is the one that the transcript names, else that of the transcript's own
-name beside it (``talk.srt`` or ``talk.es.srt``: ``talk.wav``, ``.mp3``, …), else that of this name in a neighboring
-folder (``stm/talk.stm``: ``sph/talk.sph``) or, of a folder that was given, anywhere in it. The id is the recording's
-path without its suffix, the speaker if there is one, and the stretch: ``talk/ana#t=1.5,3.75``.
-
-A folder is one of these if its recordings have no transcripts of their own names beside them and it holds no other
-list. Of several transcripts of one recording the first in this order is taken: .eaf, .TextGrid, .stm, .ctm, .json,
-.vtt, .srt, .txt.
+A segment is an utterance. Its recording is the one that the transcript names, else that of the transcript's own name
+beside it (``talk.srt`` or ``talk.es.srt``: ``talk.wav``, ``.mp3``, …), else that of this name in a neighboring folder
+(``stm/talk.stm``: ``sph/talk.sph``) or, of a folder that was given, anywhere in it. The id is the recording's path
+without its suffix, the speaker if there is one, and the stretch: ``talk/ana#t=1.5,3.75``. A folder is one of these if
+its recordings have no transcripts of their own names beside them and it holds no other list.
 """
 
 import os
@@ -23,7 +19,7 @@ from acento.core.errors import DataError
 from acento.data.sources.base import Entry, Rejection, RejectReason, SourceItem, bad_row, split_in, stretch
 from acento.data.sources.files import (
     AUDIO_SUFFIXES,
-    LOOKED_AT,
+    SEARCH_LIMIT,
     composed,
     find_recording,
     has_own_texts,
@@ -36,8 +32,13 @@ from acento.data.sources.tables.text_lines import read_text, readable
 from acento.data.sources.transcripts.annotations import read_elan, read_text_grid
 from acento.data.sources.transcripts.nist import read_ctm, read_stm
 from acento.data.sources.transcripts.segments import TimedSegment, TranscriptFile, Unusable
-from acento.data.sources.transcripts.subtitles import is_labels, read_labels, read_subtitles
-from acento.data.sources.transcripts.whisper_json import is_whisper_json, read_whisper_json
+from acento.data.sources.transcripts.subtitles import (
+    is_labels,
+    is_whisper_json,
+    read_labels,
+    read_subtitles,
+    read_whisper_json,
+)
 
 _NEIGHBORS = ("sph", "wav", "wavs", "audio", "flac", "mp3", "media", "recordings")
 _LANGUAGE = re.compile(r"(.+)\.([A-Za-z]{2,3}(?:[-_]\w{2,8})?)")
@@ -84,7 +85,7 @@ class TimedTranscript(Layout):
             if recording is None:
                 wanted = row.recording or (transcript.recordings or [stem])[-1]
                 detail = f"There is no recording {wanted!r} beside {name}, nor in a folder for audio next to it."
-                yield Rejection(f"{wanted}{_stretch(row, None)}", origin, RejectReason.NO_AUDIO, detail)
+                yield Rejection(f"{wanted}{stretch(row.start_s, row.length_s)}", origin, RejectReason.NO_AUDIO, detail)
             else:
                 segment = replace(row, start_s=row.start_s + transcript.offset_s, end_s=row.end_s + transcript.offset_s)
                 yield self._item(segment, recording, language, origin, path)
@@ -96,13 +97,13 @@ class TimedTranscript(Layout):
             return bad_row(origin, f"It names channel {row.channel} of {name}, which has {count}.")
         if count is None or count == 1:
             channel = None
-        part = _stretch(row, channel)
+        part = stretch(row.start_s, row.length_s, channel)
         stem = split_suffix(name if recording.is_relative_to(self._root) else recording.name)[0]
         uid = (f"{stem}/{row.speaker}" if row.speaker else stem) + part
         folders = path.parent.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
         split = next((split for folder in folders[::-1] if (split := split_in(folder))), None)
-        times = (row.start_s, round(row.end_s - row.start_s, 9))
-        return SourceItem(uid, recording, row.text, name + part, split, language, row.speaker, None, *times, channel)
+        facts = (split, language, row.speaker, None, row.start_s, row.length_s, channel)
+        return SourceItem(uid, recording, row.text, name + part, *facts)
 
     def _read(self, path: Path) -> TranscriptFile:
         """Return what a transcript says."""
@@ -142,7 +143,7 @@ class TimedTranscriptFolder(TimedTranscript):
 
     @classmethod
     def matches(cls, path: Path) -> bool:
-        names = list(islice(walk(path), LOOKED_AT)) if path.is_dir() else []
+        names = list(islice(walk(path), SEARCH_LIMIT)) if path.is_dir() else []
         if not any(map(is_recording, names)):
             return False
         if any(split_suffix(name)[1] in _ORDER[:-1] and is_transcript(path / name) for name in names):
@@ -213,14 +214,7 @@ def _stem(path: Path) -> tuple[str, str | None]:
     return _without_suffix(stem) if is_recording(stem) else stem, None
 
 
-def _stretch(row: TimedSegment, channel: int | None) -> str:
-    return stretch(row.start_s, round(row.end_s - row.start_s, 9), channel)
-
-
 def _channel(name: str | None) -> int | None:
     """Return the channel from 0 on that NIST's formats call A, B or 1, 2; None if it is none of these."""
-    if name is None:
-        return None
-    if name.isdecimal():
-        return max(0, int(name) - 1)
-    return "ABCDEFGH".find(name.upper()) if len(name) == 1 and name.upper() in "ABCDEFGH" else None
+    name = (name or "").upper()
+    return max(0, int(name) - 1) if name.isdecimal() else dict(zip("ABCDEFGH", range(8), strict=True)).get(name)

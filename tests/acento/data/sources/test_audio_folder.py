@@ -114,7 +114,11 @@ def test_csv_rows_that_cannot_be_used_are_rejected_one_by_one(folder):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [("name,text\n", "no column uid"), (b"uid,file_name,se\xf1or\n", "UTF-8")]
+    ("content", "says"),
+    [
+        ("name,text\n", "no column 'uid': .* first line should be uid,file_name,text"),
+        (b"uid,file_name,se\xf1or\n", "UTF-8"),
+    ],
 )
 def test_a_csv_that_cannot_be_read_as_a_whole_is_one_sentence(folder, content, says):
     put(folder, a_wav="audio", dev_files_csv=content)

@@ -5,7 +5,7 @@ from layouts import facts, read, tree
 from recordings import RATE, noise
 
 from acento.data.sources import RejectReason, SourceOptions, open_source
-from acento.data.sources.layouts.kaldi_pipes import run_command
+from acento.data.sources.layouts.kaldi import run_command
 from acento.data.staging import stage
 
 
