@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from acento.training.loading import load_labeler, load_trainable
+from acento.training.planning import load_labeler, load_trainable
 
 MIB = 1 << 20
 
@@ -71,9 +71,8 @@ def measure(
     from acento.training.data.feed import Feed
     from acento.training.data.sampling import Batches
     from acento.training.loop.memory import need_of
-    from acento.training.loop.optimizer import make_optimizer
     from acento.training.loop.state import TrainingState
-    from acento.training.loop.step import Stepper, autocast
+    from acento.training.loop.step import Stepper, autocast, make_optimizer
     from acento.training.recipe import Recipe
 
     recipe = Recipe(

@@ -56,10 +56,9 @@ def acento(setting: dict[str, Any]) -> None:
     from acento.training.data.feed import Feed
     from acento.training.data.prepared import Example, Prepared
     from acento.training.data.sampling import Batches
-    from acento.training.loop.optimizer import make_optimizer
+    from acento.training.loop.checkpoints import Weights
     from acento.training.loop.state import TrainingState
-    from acento.training.loop.step import Stepper
-    from acento.training.loop.weights import Weights
+    from acento.training.loop.step import Stepper, make_optimizer
     from acento.training.recipe import Recipe
 
     turns = Turns()

@@ -8,7 +8,7 @@ from acento.core.errors import AcentoError
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.experiments.search.outcome import SearchOutcome
-from acento.experiments.search.plan import SearchPlan
+from acento.experiments.search.study import SearchPlan
 from acento.requests import SearchRequest
 from acento.training.job import FinetuneJob, FinetuneResult
 from tasks.artifacts import artifact_key, markdown_table, show_markdown

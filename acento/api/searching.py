@@ -21,12 +21,10 @@ from acento.core.progress import report as report_progress
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import load_card
-from acento.experiments.search.outcome import SearchOutcome, TrialOutcome
-from acento.experiments.search.plan import SearchPlan
-from acento.experiments.search.report import write_outcome
+from acento.experiments.search.outcome import SearchOutcome, TrialOutcome, write_outcome
+from acento.experiments.search.reading import default_space, parse_space
 from acento.experiments.search.run import run_study
-from acento.experiments.search.space.reading import default_space, parse_space
-from acento.experiments.search.study import Study, open_study, study_folder
+from acento.experiments.search.study import SearchPlan, Study, open_study, study_folder
 from acento.experiments.search.trial_manager import RunningTrial
 from acento.inference.runner import Runner, Worker
 from acento.models.checkpoints.resolver import resolve

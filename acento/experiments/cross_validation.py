@@ -25,9 +25,8 @@ from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
 from acento.training.data.subsets import Fold, fold_places
 from acento.training.job import FinetuneJob
-from acento.training.loading import load_labeler
-from acento.training.measured import scored_table
-from acento.training.planning import job_of
+from acento.training.loop.evaluate import scored_table
+from acento.training.planning import job_of, load_labeler
 from acento.training.recipe import Recipe
 
 REPORT, BASE, TUNED = "folds.json", "base.parquet", "tuned.parquet"

@@ -9,8 +9,8 @@ that dev does not see: of each training the best checkpoint counts.
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 
 from acento.core.errors import InputError
@@ -21,8 +21,8 @@ from acento.scoring.forecast import Forecast, LearningPoint, forecast
 from acento.scoring.score import Rate, count_column, word_rate
 from acento.training.data.subsets import Share, share_size
 from acento.training.job import FinetuneJob, FinetuneResult
+from acento.training.loop.evaluate import scored_table
 from acento.training.loop.schedule import total_steps
-from acento.training.measured import scored_table
 from acento.training.recipe import Recipe
 
 REPORT, PICTURE = "curve.json", "curve.png"
@@ -161,14 +161,18 @@ def draw(curve: DataCurve, path: Path) -> None:
         base = 100 * curve.base.value
         axes.axhline(base, color=GRAY, linestyle="--", linewidth=1.2, label=f"base: {base:.1f} %")
     measured = [
-        (point.clips, point.wer.value, point.wer.low, point.wer.high)
-        for point in curve.points
-        if point.wer.value is not None
+        (one.clips, one.wer.value, one.wer.low, one.wer.high) for one in curve.points if one.wer.value is not None
     ]
-    _bars(axes, measured, ORANGE, "o", "measured on dev")
-    ahead = [(one.clips, one.wer, one.low, one.high) for one in curve.forecast.predicted]
-    _bars(axes, ahead, BLUE, "D", "forecast")
-    ticks = sorted({clips for clips, *_ in (*measured, *ahead)})
+    predicted = [(one.clips, one.wer, one.low, one.high) for one in curve.forecast.predicted]
+    for points, color, marker, label in (
+        (measured, ORANGE, "o", "measured on dev"),
+        (predicted, BLUE, "D", "forecast"),
+    ):
+        if points:
+            clips, wer, low, high = (np.array(column, dtype=float) for column in zip(*points, strict=True))
+            bars = 100 * np.nan_to_num(np.maximum(0, [wer - low, high - wer]))  # none where there is no interval
+            axes.errorbar(clips, 100 * wer, yerr=bars, color=color, fmt=marker, capsize=4, linewidth=1.2, label=label)
+    ticks = sorted({clips for clips, *_ in (*measured, *predicted)})
     if curve.forecast.curve is not None:
         steps = [ticks[0] * (ticks[-1] / ticks[0]) ** (step / 100) for step in range(101)]
         fitted = [100 * curve.forecast.curve.at(clips) for clips in steps]
@@ -183,17 +187,3 @@ def draw(curve: DataCurve, path: Path) -> None:
     axes.legend(frameon=False, fontsize=9)
     figure.suptitle(curve.title[0].upper() + curve.title[1:], fontsize=12, x=0.02, ha="left")
     save_figure(figure, path)
-
-
-def _bars(
-    axes: Any, points: Sequence[tuple[int, float, float | None, float | None]], color: str, marker: str, label: str
-) -> None:
-    """Draw points with their intervals."""
-    if points:
-        clips, wer, low, high = zip(*points, strict=True)
-        below = [100 * max(0.0, value - (value if end is None else end)) for value, end in zip(wer, low, strict=True)]
-        above = [100 * max(0.0, (value if end is None else end) - value) for value, end in zip(wer, high, strict=True)]
-        percent = [100 * value for value in wer]
-        axes.errorbar(
-            clips, percent, yerr=[below, above], color=color, fmt=marker, capsize=4, linewidth=1.2, label=label
-        )

@@ -14,9 +14,9 @@ from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
 from acento.registry.publishing import base_license, data_license, publish_model
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
+from acento.training.loop.checkpoints import Weights
 from acento.training.loop.curve import draw
 from acento.training.loop.state import Row, TrainingState, write_history
-from acento.training.loop.weights import Weights
 from acento.training.tensorboard import live_log
 
 _LIBRARIES = ("torch", "transformers", "peft", "safetensors", "audiomentations", "bitsandbytes", "numpy")

@@ -30,8 +30,8 @@ from acento.registry.publishing import publish_model
 from acento.scoring.counts import ErrorCounts
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
-from acento.training.loading import load_labeler
 from acento.training.loop.evaluate import DevScore, evaluate
+from acento.training.planning import load_labeler
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,14 +14,12 @@ from acento.core.store.coordination import Lease
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
 from acento.training.job import FinetuneJob, FinetuneResult, Why, state
-from acento.training.loading import load_trainable
-from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.hooks import Hooks, Stopped
+from acento.training.loop.checkpoints import Checkpoints, Weights
+from acento.training.loop.evaluate import Role, clips_of, decode_test
 from acento.training.loop.loop import Loop
 from acento.training.loop.memory import plan_passes
-from acento.training.loop.state import HISTORY, TrainingState, write_history
-from acento.training.loop.weights import Weights
-from acento.training.measured import Role, clips_of, decode_test
+from acento.training.loop.state import HISTORY, Hooks, Stopped, TrainingState, write_history
+from acento.training.planning import load_trainable
 
 _log = logging.getLogger(__name__)
 Publish = Callable[[Store, FinetuneJob, Trainable, Weights, TrainingState], str]
@@ -135,7 +133,6 @@ def _load(job: FinetuneJob) -> Trainable:
 
 
 def _outcome(result: FinetuneResult) -> str:
-    """Say what training did to dev WER."""
     before, after = result.dev_wer_before, result.dev_wer
     if before is None or after is None:
         return ""

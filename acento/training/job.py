@@ -97,7 +97,7 @@ LATELY_S = 3600.0
 
 
 def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
-    """Tell the garbage collector which trainings go on."""
+    """Mark the trainings that are under way, for the garbage collector."""
     for key, group in groups.items():
         if group.kind == "jobs" and any("/lease/" in file for file in group.files):
             holder = Lease(store, f"{key}/lease", "").look()[1]

@@ -1,19 +1,22 @@
-"""From a staged data set, a base model and a recipe to a job: what cannot be trained is said before a GPU is asked."""
+"""From a staged data set, a base model and a recipe to a job; what cannot be trained is refused at once."""
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from acento.core.errors import DataError, InputError
+from acento.core import plugins
+from acento.core.errors import DataError, InputError, ModelError
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
 from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import check_name
+from acento.models.families import FAMILIES
 from acento.models.family import Family
 from acento.models.languages import language_code
+from acento.models.trainable import Labeler, Trainable
 from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.job import FinetuneJob
-from acento.training.loading import load_labeler
 from acento.training.recipe import Recipe, recipe_for
 
 
@@ -145,3 +148,34 @@ def model_width(checkpoint: Checkpoint) -> int | None:
     path = checkpoint.folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return next((config[key] for key in ("d_model", "hidden_size") if isinstance(config.get(key), int)), None)
+
+
+def load_trainable(
+    family: Family, folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType
+) -> Trainable:
+    """Load the checkpoint in a folder so that it learns as the recipe says.
+
+    Raises:
+        ModelError: the family cannot be fine-tuned, or the checkpoint cannot do what the recipe asks.
+    """
+    trainable: Trainable = plugins.load(_named(family, family.trainer))(folder, language, recipe, device_type)
+    return trainable
+
+
+def load_labeler(family: Family, folder: Path, language: str | None) -> Labeler:
+    """Load what turns texts into the labels of the checkpoint in a folder.
+
+    Raises:
+        ModelError: the family cannot be fine-tuned, or the model does not know the language.
+    """
+    labeler: Labeler = plugins.load(_named(family, family.labeler))(folder, language)
+    return labeler
+
+
+def _named(family: Family, target: str | None) -> str:
+    """Return the name of what loads a side of a family, if it has one."""
+    if target is None:
+        names = ", ".join(one.name for one in FAMILIES.values() if one.trainer) or "none"
+        raise ModelError(f"Models of the family {family.name!r} cannot be fine-tuned yet; these can: {names}.")
+    family.require()
+    return target

@@ -4,9 +4,11 @@ Where a default comes from stands beside it. A recipe is stored with the model t
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from acento.core.errors import InputError
@@ -14,8 +16,6 @@ from acento.core.text import NORMALIZERS
 from acento.models.base import DeviceType
 from acento.models.trainable import Strategy
 from acento.training.augment.options import Augmentation
-
-Schedule = Literal["cosine", "linear", "constant"]
 
 SMALL: Final = 1000
 """From this many clips on, the recipe is the one for 1k-10k clips."""
@@ -44,7 +44,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
 
     learning_rate: float = Field(1e-5, gt=0)
     """The highest rate; where it is not given, :func:`recipe_for` takes it from the model's width."""
-    schedule: Schedule = "cosine"
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = Field(0.1, ge=0, lt=1)
     """The share of all steps in which the rate rises: a fixed number, such as 500, may never end on 166 clips."""
     epochs: float = Field(10.0, gt=0)
@@ -190,6 +190,56 @@ def fine_tuning_rate(width: int) -> float:
     return float(f"{_PRE_TRAINED[low] * (width / low) ** slope / _FINE:.3g}")
 
 
+def read_recipe(file: Path) -> dict[str, Any]:
+    """Return the values of a recipe's YAML file.
+
+    Raises:
+        InputError: it cannot be read, or is no mapping.
+    """
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"Recipe {file} cannot be read ({str(error).splitlines()[0]}).") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"Recipe {file} is not a mapping; write lines such as 'learning_rate: 1.0e-5'.")
+    return {str(key): _as_number(value) for key, value in values.items()}
+
+
+def settle(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """Return a recipe's values with those of ``NAME=VALUE`` settings put in; a later one wins.
+
+    >>> settle({"epochs": 3}, ["epochs=5", "augmentation.noise=0.5", "lora_sites=[q_proj]"])
+    {'epochs': 5, 'augmentation': {'noise': 0.5}, 'lora_sites': ['q_proj']}
+
+    Raises:
+        InputError: a setting has no such form.
+    """
+    settled: dict[str, Any] = dict(values)
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        place, dot, inner = name.strip().partition(".")
+        if not equals or not place or (dot and (place != "augmentation" or not inner)):
+            raise InputError(
+                f"--set {setting!r} sets nothing; write NAME=VALUE, such as epochs=20 or augmentation.noise=0.5."
+            )
+        try:
+            value = _as_number(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {setting!r} cannot be read; quote what has brackets or colons in it.") from error
+        settled[place] = (settled.get(place) or {}) | {inner: value} if dot else value
+    return settled
+
+
+def _as_number(value: Any) -> Any:
+    """Return a float where YAML 1.1 reads ``1e-5`` as text, else the value as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def first_problem(error: ValidationError) -> tuple[str, str]:
     """Return the dotted name of the first field that is wrong, "" for several together, and what is wrong with it."""
     first = error.errors()[0]
@@ -198,7 +248,6 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say the first thing that is wrong with a recipe."""
     first = error.errors()[0]
     name, what = first_problem(error)
     if first["type"] == "extra_forbidden":

@@ -10,7 +10,7 @@ from acento.core.errors import DataError, ModelError
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.family import WHISPER
 from acento.models.languages import language_code
-from acento.training.loading import load_labeler
+from acento.training.planning import load_labeler
 
 _BATCH = 1000
 

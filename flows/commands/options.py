@@ -49,7 +49,7 @@ RECIPE: Values = RECIPE_FILE | _SHORT
 
 def recipe_of(chosen: Values) -> Values:
     """Return what was chosen of a recipe: the file's values, then the options', then those of ``--set``."""
-    from acento.training.overrides import read_recipe, settle
+    from acento.training.recipe import read_recipe, settle
 
     values = {} if chosen["recipe"] is None else read_recipe(chosen["recipe"])
     values = values | {name: chosen[name] for name in _SHORT if name in chosen and chosen[name] is not None}

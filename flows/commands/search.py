@@ -20,7 +20,7 @@ Space = Annotated[
 @verb("SearchRequest", **RECIPE_FILE, **PLACE, space=Space)
 def search(chosen: Values) -> None:
     """Search the recipe that fine-tunes best; killed or interrupted, the same command goes on where it was."""
-    from acento.experiments.search.space.reading import read_file
+    from acento.experiments.search.reading import read_file
     from acento.requests import SearchRequest
 
     space = None if chosen["space"] is None else read_file(chosen["space"])

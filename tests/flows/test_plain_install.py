@@ -22,8 +22,7 @@ BLOCKED = (
     *("prefect_docker", "pyspark", "jiwer"),
 )
 OF_EXTRAS = (
-    "acento.experiments.search.journal",
-    "acento.experiments.search.sampler",
+    "acento.experiments.search.optuna_parts",
     "infra.compute.modal",
     "infra.modal.container",
     "infra.modal.errors",
@@ -112,7 +111,12 @@ def test_data_is_staged_and_a_model_is_benchmarked_and_fine_tuned(server: Prefec
         ("from infra.compute import open_compute; open_compute('modal', store)", "The backend modal", "modal"),
         ("from infra.compute import open_compute; open_compute('spark', store).check()", "The backend spark", "spark"),
         ("open_store('modal://results')", "A store at modal://", "modal"),
-        ("from acento.training.loop.optimizer import _eight_bit; _eight_bit()", "optimizer=adamw-8bit", "eight-bit"),
+        (
+            "from acento.training.loop.step import make_optimizer; from acento.training.recipe import Recipe; "
+            "make_optimizer({}, Recipe(optimizer='adamw-8bit'))",
+            "optimizer=adamw-8bit",
+            "eight-bit",
+        ),
     ],
 )
 def test_what_an_extra_is_needed_for_says_so_in_one_sentence(

@@ -14,8 +14,7 @@ from tiny_whisper import make_whisper
 
 from acento.core.store import LocalStore
 from acento.registry.versions import versions
-from acento.training.overrides import read_recipe
-from acento.training.recipe import recipe_for
+from acento.training.recipe import read_recipe, recipe_for
 
 pytestmark = pytest.mark.server
 

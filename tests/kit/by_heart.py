@@ -8,8 +8,8 @@ from eight_clips import LANGUAGE, TEXTS, eight_clips
 
 from acento.models.base import Audio, Recognizer
 from acento.models.checkpoints.resolver import resolve
-from acento.training.loading import load_labeler, load_trainable
-from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.step import make_optimizer
+from acento.training.planning import load_labeler, load_trainable
 from acento.training.recipe import Recipe
 
 _SURE = 0.1

@@ -4,8 +4,6 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from acento.core.errors import InputError
-
 SamplerName = Literal["grid", "tpe", "random"]
 PrunerName = Literal["median", "halving", "none"]
 
@@ -40,15 +38,3 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
         if known is not None:
             return known
         return None if self.price_per_hour is None else minutes / 60 * self.price_per_hour
-
-    def check_cost(self, trial: int, cost: float | None) -> None:
-        """See that the cost of a finished trial is known where dollars are counted.
-
-        Raises:
-            InputError: a budget in dollars, and nobody knows what the trial cost.
-        """
-        if cost is None and self.dollars is not None:
-            raise InputError(
-                f"The cost of trial {trial} is unknown, so the budget of ${self.dollars:.2f} cannot be kept; "
-                "give the price of an hour, or a budget in minutes or trials."
-            )

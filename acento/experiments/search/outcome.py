@@ -1,15 +1,19 @@
-"""What a search came to: the best recipe, every trial, and what mattered."""
+"""What a search came to: the best recipe, every trial, what mattered, and the files that say so."""
 
 import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from acento.experiments.search.plan import SearchPlan
-from acento.experiments.search.space.parameters import Scalar
-from acento.experiments.search.study import Study
+import numpy as np
+import yaml
+
+from acento.core.figure import BLUE, GRAY, RED, new_figure, save_figure
+from acento.experiments.search.space import Scalar
+from acento.experiments.search.study import SearchPlan, Study
 from acento.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ class TrialOutcome:
     cost: float | None = None
     """Dollars, where the place it ran in knows."""
     done: bool | None = None
-    """Whether the training came to its own end; None: it did unless it was told to end."""
+    """Whether the training came to its own end; None: it did unless it was asked to stop."""
 
 
 State = Literal["finished", "pruned", "failed", "running", "open"]
@@ -99,13 +103,7 @@ class SearchOutcome:
 
 
 def read_outcome(study: Study, why: str, trials: int | None = None) -> SearchOutcome:
-    """Read what a study knows.
-
-    Args:
-        study: an open study.
-        why: why the search ended, a sentence.
-        trials: the number of trials asked for; those beyond, which another process reached for, are left out.
-    """
+    """Read what a study knows; trials beyond those asked for, which another process reached for, are left out."""
     rows = read_rows(study, trials)
     finished = [(row.dev_wer, row.number, row) for row in rows if row.state == "finished" and row.dev_wer is not None]
     best = min(finished)[2] if finished else None
@@ -129,7 +127,6 @@ def read_rows(study: Study, trials: int | None = None) -> list[TrialRow]:
 
 
 def _row(study: Study, trial: "optuna.trial.FrozenTrial") -> TrialRow:
-    """Return one line of the table."""
     evaluations = tuple((int(step), float(wer)) for step, wer in trial.user_attrs.get(EVALUATIONS, []))
     states: dict[str, State] = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
     state = states.get(trial.state.name) or ("open" if study.lease(trial.number).is_free() else "running")
@@ -165,3 +162,82 @@ def _importance(study: Study, rows: Sequence[TrialRow]) -> dict[str, float] | No
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=study.plan.seed)
     found = optuna.importance.get_param_importances(study.trials, evaluator=evaluator, params=varied)
     return {name: float(share) for name, share in sorted(found.items(), key=lambda item: (-item[1], item[0]))}
+
+
+def write_outcome(outcome: SearchOutcome, folder: Path) -> list[Path]:
+    """Write and return ``trials.csv``, ``best.yaml`` (a recipe), ``history.png``, ``importance.png``, if there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / "trials.csv"]
+    written[0].write_text(outcome.to_csv(), encoding="utf-8")
+    if outcome.best is not None:
+        path = folder / "best.yaml"
+        body = yaml.safe_dump(outcome.best.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        path.write_text(f"# trial {outcome.best_trial} of search {outcome.name}\n{body}", encoding="utf-8")
+        written.append(path)
+    if any(row.dev_wer is not None for row in outcome.trials):
+        written.append(draw_history(outcome, folder / "history.png"))
+    if outcome.importance is not None:
+        written.append(draw_importance(outcome, outcome.importance, folder / "importance.png"))
+    return written
+
+
+def draw_history(outcome: SearchOutcome, path: Path) -> Path:
+    """Draw each trial's dev WER by its number, and the best so far; trials without a WER are marked below the axis."""
+    figure, axes = new_figure(7.5, 4.2)
+    known = [(row.number, row.dev_wer, row.state == "finished") for row in outcome.trials if row.dev_wer is not None]
+    finished = [(number, wer) for number, wer, done in known if done]
+    early = [(number, wer) for number, wer, done in known if not done]
+    failed = [row.number for row in outcome.trials if row.state == "failed" and row.dev_wer is None]
+    if finished:
+        numbers, wers = zip(*finished, strict=True)
+        axes.scatter(numbers, wers, s=34, color=BLUE, zorder=3, label="finished")
+        best = np.minimum.accumulate(wers)
+        axes.step(
+            [*numbers, outcome.trials[-1].number],
+            [*best, best[-1]],
+            where="post",
+            color=BLUE,
+            linewidth=1.2,
+            zorder=2,
+            label="best so far",
+        )
+    if early:
+        label = "ended early (last evaluation)"
+        axes.scatter(*zip(*early, strict=True), s=34, marker="x", color=GRAY, zorder=3, label=label)
+    if failed:
+        below = {"transform": axes.get_xaxis_transform(), "label": "failed"}
+        axes.scatter(failed, [0.02] * len(failed), s=34, marker="v", color=RED, zorder=3, **below)
+    if outcome.best_trial is not None and outcome.best_dev_wer is not None:
+        axes.annotate(
+            f"trial {outcome.best_trial}: {outcome.best_dev_wer:.1%}",
+            (outcome.best_trial, outcome.best_dev_wer),
+            xytext=(0, -14),
+            textcoords="offset points",
+            ha="right" if outcome.best_trial > len(outcome.trials) / 2 else "left",
+            fontsize=9,
+            color="#333333",
+        )
+    low, high = min(wer for _, wer, _ in known), max(wer for _, wer, _ in known)
+    margin = (high - low) * 0.15 or 0.01
+    axes.set_ylim(max(0.0, low - 1.4 * margin), high + margin)
+    axes.set_xlim(-0.5, max(row.number for row in outcome.trials) + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if high - low > 0.05 else f"{value:.1%}")
+    axes.set(title=f"Search {outcome.name}", xlabel="trial", ylabel="dev WER")
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
+    return save_figure(figure, path)
+
+
+def draw_importance(outcome: SearchOutcome, importance: Mapping[str, float], path: Path) -> Path:
+    """Draw the importance of each parameter as bars."""
+    names, shares = list(importance), list(importance.values())
+    figure, axes = new_figure(7.5, 1.4 + 0.34 * len(names))
+    bars = axes.barh(names, shares, color=BLUE, height=0.6)
+    axes.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, fontsize=9, color="#333333")
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(shares) * 1.12)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    done = sum(row.state == "finished" for row in outcome.trials)
+    axes.set(title=f"What mattered in search {outcome.name} ({done} finished trials)", xlabel="share of the importance")
+    axes.grid(False, axis="y")
+    return save_figure(figure, path)

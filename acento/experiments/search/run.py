@@ -77,8 +77,7 @@ class _Search:
     def __post_init__(self, clock: Callable[[], float]) -> None:
         self._manager = TrialManager(self.study, self.budget, clock, self._asked_to_stop)
         self._running: dict[Future[TrialOutcome], RunningTrial] = {}
-        self._failures: int | None = 0
-        """How many trials failed, while none has done anything else."""
+        self._failures = 0
 
     def run(self) -> SearchOutcome:
         """Run until there is a reason not to."""
@@ -91,8 +90,8 @@ class _Search:
                         taken = self._manager.take()
                         if taken is None:
                             break
-                        self._running[pool.submit(self._work, taken)] = taken
-                        self._say(f"trial {taken.number} begins with {_words(taken.point)}")
+                        self._running[pool.submit(self._train, taken)] = taken
+                        self._report(f"trial {taken.number} begins with {_words(taken.point)}")
                         why = self._reason_to_end()
                     if self._running:
                         done, _ = wait(self._running, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -109,22 +108,25 @@ class _Search:
             limit = self._manager.limit
             grid = self.study.plan.sampler == "grid" and limit != self.budget.trials
             why = f"All {limit} points of the grid are done." if grid else f"All {limit} trials are done."
-        self._say(why)
+        self._report(why)
         return read_outcome(self.study, why, self._manager.limit)
 
-    def _work(self, taken: RunningTrial) -> TrialOutcome:
-        """Run one trial, in a thread of its own."""
+    def _train(self, taken: RunningTrial) -> TrialOutcome:
         recipe = self.study.plan.space.recipe(self.study.plan.base, taken.point)
         return self.objective(taken.number, recipe, taken)
 
     def _end(self, taken: RunningTrial, future: Future[TrialOutcome]) -> None:
-        """Record how a trial ended."""
+        """Record how a trial ended.
+
+        Raises:
+            ModelError: the first trials all failed.
+        """
         error = future.exception()
         if error is None:
             outcome = future.result()
             state = self._manager.finish(taken, outcome)
             ends = {"finished": f"has a dev WER of {outcome.dev_wer:.2%}", "open": "stopped; it stays open"}
-            self._say(f"trial {taken.number} {ends.get(state, state)}")
+            self._report(f"trial {taken.number} {ends.get(state, state)}")
         elif self._manager.stopping is not None or _of_the_place(error):
             self._manager.release(taken)
             if _of_the_place(error):
@@ -133,24 +135,16 @@ class _Search:
         else:
             sentence = str(error) if isinstance(error, AcentoError) else f"{type(error).__name__}: {error}"
             state = self._manager.fail(taken, sentence)
-            self._say(f"trial {taken.number} failed: {sentence}")
-        if state == "failed":
-            self._count_failure(taken)
-        elif state != "open":
-            self._failures = None
-
-    def _count_failure(self, taken: RunningTrial) -> None:
-        """End the search if everything fails."""
-        rows = self._manager.rows()
-        if self._failures is None or any(row.state in ("finished", "pruned") for row in rows):
-            return
-        self._failures += 1
+            self._report(f"trial {taken.number} failed: {sentence}")
+        self._failures += state == "failed"
         if self._failures >= GIVE_UP_AFTER:
-            sentence = next(row.sentence for row in rows if row.number == taken.number)
-            raise ModelError(f"The first {self._failures} trials all failed, the last one so: {sentence}")
+            rows = self._manager.rows()
+            if not any(row.state in ("finished", "pruned") for row in rows):
+                sentence = next(row.sentence for row in rows if row.number == taken.number) or ""
+                raise ModelError(f"The first {self._failures} trials all failed, the last one so: {sentence}")
 
     def _reason_to_end(self) -> str | None:
-        """Return why no further trial should begin, and tell running ones to stop where that is wanted."""
+        """Return why no further trial should begin, and stop running ones where that is wanted."""
         asked = self._asked_to_stop()
         if asked is not None:
             return f"The search was stopped ({asked}); the same command goes on with it."
@@ -160,14 +154,13 @@ class _Search:
         return spent
 
     def _asked_to_stop(self) -> str | None:
-        """Ask whether to stop; once said, it holds for every running trial."""
+        """Return why the caller wants to stop, if so; then every running trial stops too."""
         asked = self.should_stop()
         if asked is not None:
             self._manager.stopping = asked
         return asked
 
-    def _say(self, sentence: str) -> None:
-        """Report what happened."""
+    def _report(self, sentence: str) -> None:
         if self.on_progress is not None:
             self.on_progress(read_outcome(self.study, sentence, self._manager.limit), len(self._running))
 

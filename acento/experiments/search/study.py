@@ -1,4 +1,4 @@
-"""A study: what remembers what a search tried: a file, a database server, or a store's journal."""
+"""The plan of a search, and its study, which remembers what was tried: a file, a database, or a store's journal."""
 
 import os
 import uuid
@@ -7,14 +7,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from acento.core.errors import InputError, StoreError, TransientError
 from acento.core.extras import require
 from acento.core.store import LocalStore, Store
 from acento.core.store.base import check_key
 from acento.core.store.coordination import Lease
-from acento.experiments.search.plan import SearchPlan
+from acento.experiments.search.budget import PrunerName, SamplerName
+from acento.experiments.search.space import Scalar, Space
+from acento.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import optuna
@@ -23,6 +25,37 @@ if TYPE_CHECKING:
 
 WAIT_FOR_FILE_S = 60
 """Seconds that a process waits for another one's write to the same file."""
+
+RANDOM_FIRST = 8
+"""Trials that TPE draws at random before it has something to model."""
+
+
+class SearchPlan(BaseModel, frozen=True, extra="forbid"):
+    """What is searched, and how: fixed when a search begins, the same whenever it goes on."""
+
+    name: str
+    space: Space
+    base: Recipe
+    """What every trial has in common; where it lies in the space it is itself trial 0 (except in a grid)."""
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "median"
+    seed: int = Field(0, ge=0)
+    about: dict[str, str] = Field(default_factory=dict)
+    """What is trained on what, such as the data set's and the base model's fingerprints."""
+
+    def planned(self) -> list[dict[str, Scalar]]:
+        """Return the points of the first trials: the whole grid, or else the base recipe."""
+        if self.sampler == "grid":
+            return self.space.grid(self.seed)
+        point = self.space.point_of(self.base)
+        return [] if point is None else [point]
+
+    def limit(self, trials: int | None) -> int | None:
+        """Return how many trials there can be at most: those asked for, and no more than a grid has points."""
+        if self.sampler != "grid":
+            return trials
+        size = len(self.space.grid(self.seed))
+        return size if trials is None else min(size, trials)
 
 
 class Study:
@@ -35,7 +68,7 @@ class Study:
         self._leases: dict[int, Lease] = {}
 
     def lease(self, trial: int) -> Lease:
-        """Return the lease of a trial, by which several processes share the study: who has it works on the trial."""
+        """Return the lease of a trial, by which several processes share the study: its holder works on it."""
         what = f"trial {trial} of search {self.plan.name} is being tried"
         folder = f"searches/{self.plan.name}/trials/{trial:06d}"
         return self._leases.setdefault(trial, Lease(self._store, folder, what))
@@ -80,7 +113,7 @@ def open_study(plan: SearchPlan, place: Path | str | Store, store: Store | None 
     if isinstance(place, Store):
         from optuna.storages import JournalStorage
 
-        from acento.experiments.search.journal import StoreJournal
+        from acento.experiments.search.optuna_parts import StoreJournal
 
         journal = JournalStorage(StoreJournal(place, check_key(f"searches/{plan.name}/journal")))
         yield Study(plan, _study(plan, journal), f"{place.url}/searches/{plan.name}", store or place)
@@ -98,7 +131,7 @@ def _study(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "optuna.
     """Load or create the study of a plan, and see that the plan is the one it was begun with."""
     import optuna
 
-    from acento.experiments.search.sampler import pruner_of, sampler_of
+    from acento.experiments.search.optuna_parts import pruner_of, sampler_of
 
     trials = optuna.create_study(
         study_name=plan.name,
@@ -117,7 +150,7 @@ def _study(plan: SearchPlan, storage: "RDBStorage | JournalStorage") -> "optuna.
 
 
 def _create_file(plan: SearchPlan, path: Path) -> None:
-    """Make the database file with its tables and the study; it appears whole, whoever else makes it too."""
+    """Create the database file with its tables and the study; it appears whole, even if two processes create it."""
     if path.exists():
         return
     try:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING
 
+from acento.core.errors import InputError
 from acento.experiments.search.budget import Budget
 from acento.experiments.search.outcome import (
     COST,
@@ -19,7 +20,7 @@ from acento.experiments.search.outcome import (
     TrialRow,
     read_rows,
 )
-from acento.experiments.search.space.parameters import Scalar
+from acento.experiments.search.space import Scalar
 from acento.experiments.search.study import Study
 from acento.training.recipe import Recipe
 
@@ -104,7 +105,7 @@ class TrialManager:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Note what trials take while the block runs; afterwards those that are still taken are free for others."""
+        """Record what trials take while the block runs; afterwards those that are still taken are free for others."""
         done = Event()
         beating = Thread(target=self._send_heartbeats, args=(done,), name="search-heartbeat", daemon=True)
         beating.start()
@@ -142,7 +143,7 @@ class TrialManager:
                     return self._begin(trial, None)
 
     def others(self) -> bool:
-        """Tell whether trials without an end are in other hands (or in none any more), so that this is not the end."""
+        """Return whether other processes hold trials without an end, or nobody does, so that this is not the end."""
         with self.lock:
             return any(row.state in ("running", "open") and row.number not in self._taken for row in self.rows())
 
@@ -163,7 +164,11 @@ class TrialManager:
             return self._budget.spent(math.fsum(minutes), math.fsum(dollars))
 
     def finish(self, taken: RunningTrial, outcome: TrialOutcome) -> str:
-        """Record how a trial ended; return ``finished``, ``pruned``, ``failed``, or ``open`` if it was stopped."""
+        """Record how a trial ended; return ``finished``, ``pruned``, ``failed``, or ``open`` if it was stopped.
+
+        Raises:
+            InputError: dollars are counted, and nobody knows what the trial cost.
+        """
         minutes = taken.earlier + outcome.minutes
         if outcome.done is False and not taken.pruned and self.stopping is None:
             return self.fail(taken, "the training ended early, without a request to stop", minutes)
@@ -176,7 +181,11 @@ class TrialManager:
             self.release(taken, minutes)
             return "open"
         self._record(taken, "COMPLETE" if done else "PRUNED", outcome.dev_wer if done else None, minutes, cost)
-        self._budget.check_cost(taken.number, cost)
+        if cost is None and self._budget.dollars is not None:
+            raise InputError(
+                f"The cost of trial {taken.number} is unknown, so the budget of ${self._budget.dollars:.2f} cannot be "
+                "kept; give the price of an hour, or a budget in minutes or trials."
+            )
         return "finished" if done else "pruned"
 
     def fail(self, taken: RunningTrial, sentence: str, minutes: float | None = None) -> str:
@@ -197,7 +206,6 @@ class TrialManager:
                 self._study.lease(taken.number).release()
 
     def _begin(self, trial: "Trial", known: "FrozenTrial | None") -> RunningTrial:
-        """Take a trial, its point drawn where it has none yet."""
         taken = self._taken[trial.number] = RunningTrial(self, trial, known)
         self._beat(taken)
         return taken
@@ -217,13 +225,13 @@ class TrialManager:
                 self._study.lease(taken.number).release()
 
     def _beat(self, taken: RunningTrial, minutes: float | None = None) -> None:
-        """Note on a trial what it took so far."""
+        """Record on a trial what it took so far."""
         minutes = taken.minutes if minutes is None else minutes
         beat = {"at": time.time(), MINUTES: minutes, COST: self._budget.cost(minutes, None)}
         taken.trial.set_user_attr(HEARTBEAT, beat)
 
     def _send_heartbeats(self, done: Event) -> None:
-        """Note what trials take until done; a database that does not answer now may do so at the next one."""
+        """Record what trials take until done; a database that does not answer now may do so at the next one."""
         while not done.wait(BEAT_S):
             with self.lock:
                 try:
@@ -233,5 +241,4 @@ class TrialManager:
                     _log.warning("Could not record what the search's trials take (%s).", error)
 
     def _beyond(self, number: int) -> bool:
-        """Tell whether a trial of this number is more than were asked for."""
         return self.limit is not None and number >= self.limit

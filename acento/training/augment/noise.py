@@ -20,7 +20,7 @@ NOISE_MINUTES = 60
 _EXPONENTS: dict[Color, float] = {"white": 0.0, "pink": 1.0, "brown": 2.0}
 """Power falls as 1 / frequency to this power."""
 _LOWEST_HZ = 20.0
-"""Below what is heard, the power falls no further: else brown noise would be nothing but drift."""
+"""Below the audible range the power falls no further: else brown noise would be only drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _read(root: Path) -> Noise:
                     f"memory: leave some of it out (the limit is reached at {name})."
                 ) from error
             raise DataError(f"The noise {paths[name]} cannot be used: {error} Remove or replace it.") from error
-        if samples.any():  # of digital silence no SNR can be told
+        if samples.any():  # digital silence has no SNR
             recordings.append(samples)
         left_s -= len(samples) / SAMPLE_RATE
     if not recordings:

@@ -1,4 +1,4 @@
-"""What training may do to a clip before the model hears it: everything is off until it is asked for."""
+"""How training may change a clip; everything is off by default."""
 
 from typing import Annotated, Literal
 
@@ -7,14 +7,12 @@ from pydantic import AfterValidator, BaseModel, Field
 Color = Literal["white", "pink", "brown"]
 
 
-def _rising(values: tuple[float, float]) -> tuple[float, float]:
-    if not values[0] <= values[1]:
-        raise ValueError(f"a range goes from low to high, and {values[0]:g} is above {values[1]:g}: exchange them")
-    return values
-
-
 def _within(low: float, high: float, unit: str) -> AfterValidator:
+    """Check a range: both ends within bounds, the lower one first."""
+
     def check(values: tuple[float, float]) -> tuple[float, float]:
+        if not values[0] <= values[1]:
+            raise ValueError(f"a range goes from low to high, and {values[0]:g} is above {values[1]:g}: exchange them")
         if not all(low <= value <= high for value in values):
             raise ValueError(f"both ends of the range must lie between {low:g} and {high:g} {unit}")
         return values
@@ -23,7 +21,7 @@ def _within(low: float, high: float, unit: str) -> AfterValidator:
 
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-_Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+_Range = tuple[float, float]
 
 
 class Augmentation(BaseModel, frozen=True, extra="forbid"):
@@ -46,7 +44,7 @@ class Augmentation(BaseModel, frozen=True, extra="forbid"):
     noise: Probability = 0.0
     """Probability that noise is added."""
     noise_snr_db: Annotated[_Range, _within(-20, 80, "dB")] = (5.0, 30.0)
-    """Speech power over noise power in dB, told where somebody speaks."""
+    """Speech power over noise power in dB, measured where there is speech."""
     noise_colors: Annotated[tuple[Color, ...], Field(min_length=1)] = ("white", "pink", "brown")
     """Kinds of synthetic noise: of equal power for each Hz, or falling by 3 or 6 dB each octave."""
     noise_folder: str | None = None

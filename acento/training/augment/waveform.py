@@ -1,4 +1,4 @@
-"""Clips changed before features are made of them: speed, pitch, rooms, noise, level; pure in a generator's state."""
+"""Clips changed before features are made of them: speed, pitch, rooms, noise, level; and where in them is speech."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio
 from acento.training.augment.noise import colored_noise, read_noise
 from acento.training.augment.options import Augmentation
-from acento.training.speech import FRAME, speech_frames
 
 _EFFECTS = 5
 _DIRECT_DB = (0.0, 10.0)
@@ -18,11 +17,28 @@ _DIRECT_DB = (0.0, 10.0)
 _FIRST_ECHO_S = 0.002
 """Seconds until the first echo: 70 cm of detour."""
 
+FRAME = 160
+"""Samples of a frame: 10 ms at 16 kHz, which is also the hop of Whisper's features."""
+_WINDOW = 3
+"""Frames whose power is averaged."""
+_SPEECH, _QUIET = 95, 10
+"""Percentiles of a clip's own frames that are called its speech level and its quiet level."""
+_DEPTH_DB = 35.0
+"""Speech that is further than this below the clip's speech level is hardly audible; vowels to fricatives span it."""
+_RISE = 0.3
+"""How far, of the way in dB from the quiet level to the speech level, speech begins."""
+_NO_PAUSE_DB = 10.0
+"""Where the two levels are nearer than this, the clip has no pause, and any line between them would cut speech."""
+_FLOOR_DBFS = -75.0
+"""Nothing below this level is speech; full-scale square waves have 0 dBFS."""
+_BRIDGE = 12
+"""Pauses up to so many frames are within words: closures of p, t, k last 50 to 120 ms."""
+
 
 def augment(
     audio: Audio, options: Augmentation, rng: np.random.Generator, *, max_samples: int | None = None
 ) -> tuple[Audio, npt.NDArray[np.bool_]]:
-    """Return a clip as it might have sounded elsewhere, from another speaker, and where in it somebody speaks.
+    """Return a clip as it might have sounded elsewhere, from another speaker, and where in it is speech.
 
     Args:
         audio: float32, mono, 16 kHz; it is not changed.
@@ -32,7 +48,7 @@ def augment(
 
     Returns:
         Samples within [-1, 1]: a clip that would be louder is made quieter as a whole, never clipped. And for each
-        10 ms whether somebody speaks, told before noise was added: in loud noise, energy no longer shows pauses.
+        10 ms whether there is speech, judged before noise is added: in loud noise, energy no longer shows pauses.
 
     Raises:
         DataError: the folder of noise cannot be used.
@@ -113,3 +129,46 @@ def _in_noise(
     if speech_power == 0.0 or noise_power == 0.0:
         return audio
     return audio + noise * np.float32(np.sqrt(speech_power / noise_power * 10 ** (-snr_db / 10)))
+
+
+def speech_frames(audio: Audio) -> npt.NDArray[np.bool_]:
+    """Return for every 10 ms whether there is speech, by energy.
+
+    A frame speaks when its power is a third of the way, in dB, from the clip's quiet level (the 10th percentile of its
+    frames) to its speech level (the 95th), and not more than 35 dB below that. Short pauses inside words belong to
+    them. A clip without pauses is speech all over; one of digital silence has none.
+
+    Args:
+        audio: samples, float32, mono, 16 kHz.
+
+    Returns:
+        Shape ``(ceil(samples / 160),)``; a last frame that is cut counts as one.
+
+    >>> tone = np.sin(np.arange(3200)).astype(np.float32)
+    >>> frames = speech_frames(np.concatenate([np.zeros(8000, np.float32), tone, np.zeros(4800, np.float32)]))
+    >>> len(frames), int(frames.argmax()), int(frames.sum())
+    (100, 49, 22)
+    """
+    count = -(-len(audio) // FRAME)
+    if count == 0:
+        return np.zeros(0, dtype=np.bool_)
+    padded = np.zeros(count * FRAME, dtype=np.float32)
+    padded[: len(audio)] = audio
+    frames = padded.reshape(count, FRAME)
+    power = np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / FRAME
+    edges = np.concatenate([[power[0]], power, [power[-1]]])
+    level = 10 * np.log10(np.convolve(edges, np.full(_WINDOW, 1 / _WINDOW), mode="valid").clip(min=1e-12))
+    speech, quiet = (float(np.percentile(level, percentile)) for percentile in (_SPEECH, _QUIET))
+    lowest = speech - _DEPTH_DB
+    if speech - quiet > _NO_PAUSE_DB:
+        lowest = max(lowest, quiet + _RISE * (speech - quiet))
+    return _bridged(level > max(lowest, _FLOOR_DBFS))
+
+
+def _bridged(speaks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the frames with pauses of at most ``_BRIDGE`` frames between speech closed."""
+    at = np.flatnonzero(speaks)
+    for gap in np.flatnonzero(np.diff(at) > 1):
+        if at[gap + 1] - at[gap] <= _BRIDGE + 1:
+            speaks[at[gap] : at[gap + 1]] = True
+    return speaks

@@ -71,11 +71,6 @@ class Feed:
         self.waiting = Stopwatch()
         """The time in which the model waited for features."""
 
-    @property
-    def kept_prefixes(self) -> int:
-        """Of how many clips the prefix's output is kept."""
-        return len(self._prefixes.tensors)
-
     def steps(self, first: int, end: int) -> Iterator[StepClips]:
         """Yield the steps from ``first`` to before ``end``, counted from 0; close it to stop the thread."""
         made = (self._make(step) for step in range(first, end))

@@ -95,7 +95,12 @@ def prepare(
     clips = chain.from_iterable(read_clips(store, card, name) for name in split.split("+"))
     chosen, left_out = _choose(clips, needs, labels)
     if not chosen:
-        raise _nothing_left(card, split, left_out)
+        counts = Counter(out.reason for out in left_out).most_common()
+        why = "; ".join(f"{count} with {_SENTENCES[reason]}" for reason, count in counts)
+        raise DataError(
+            f"None of the {len(left_out)} clips in split {split!r} of {card.title} can be learned from: {why}. "
+            f"The first of them, {left_out[0].id}: {left_out[0].sentence}"
+        )
     examples = [example for example, _ in chosen]
     facts = {
         "clips": len(chosen),
@@ -123,7 +128,7 @@ def _choose(
             left_out.append(found)
             continue
         samples = round(clip.duration_s * SAMPLE_RATE)
-        example = Example(clip.id, clip.text, tuple(found), clip.accent, clip.speaker, clip.language, samples)
+        example = Example(clip.id, clip.text or "", tuple(found), clip.accent, clip.speaker, clip.language, samples)
         chosen.append((example, row))
     return sorted(chosen, key=lambda pair: pair[0].id), sorted(left_out, key=lambda out: out.id)
 
@@ -156,16 +161,6 @@ def _labels_of(clip: Utterance, needs: Needs, labels: Callable[[str], list[int]]
             sentence = f"Its text takes {wanted} frames, and its {seconds} have {frames}: is it cut off?"
             return leave_out(LeftOutReason.AUDIO_TOO_SHORT, sentence)
     return found
-
-
-def _nothing_left(card: Card, split: str, left_out: Sequence[LeftOut]) -> DataError:
-    counts = Counter(out.reason for out in left_out)
-    why = "; ".join(f"{count} with {_SENTENCES[reason]}" for reason, count in counts.most_common())
-    first = left_out[0]
-    return DataError(
-        f"None of the {len(left_out)} clips in split {split!r} of {card.title} can be learned from: {why}. "
-        f"The first of them, {first.id}: {first.sentence}"
-    )
 
 
 def _write_audio(

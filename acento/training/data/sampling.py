@@ -7,26 +7,20 @@ batch is padding; which clips those are, and the order of batches, is chance.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from acento.core.errors import DataError
 
+if TYPE_CHECKING:
+    from acento.training.data.prepared import Example
+
 Balance = Literal["accent", "speaker"]
 
 _POOL_BATCHES = 32
 """Batches among which clips are sorted by length: enough to leave little padding, and few enough to leave chance."""
-
-
-class Grouped(Protocol):
-    """What weights are told from: an example, or anything with an accent and a speaker."""
-
-    @property
-    def accent(self) -> str | None: ...
-    @property
-    def speaker(self) -> str | None: ...
 
 
 class Batches:
@@ -72,7 +66,6 @@ class Batches:
         return list(batches[place])
 
     def _deal(self, epoch: int) -> list[list[int]]:
-        """Return all batches of one epoch."""
         rng = np.random.default_rng([self._seed, epoch])
         count = len(self._lengths)
         drawn = rng.permutation(count) if self._shares is None else rng.choice(count, size=count, p=self._shares)
@@ -84,7 +77,7 @@ class Batches:
         return [batches[at] for at in rng.permutation(len(batches))]
 
 
-def weights_for(examples: Sequence[Grouped], balance: Balance) -> list[float]:
+def weights_for(examples: "Sequence[Example]", balance: Balance) -> list[float]:
     """Return a weight for each example, inversely proportional to the size of its group.
 
     Every group is then drawn equally often; clips whose accent or speaker is not known are a group of their own.
@@ -103,7 +96,7 @@ class GroupShare:
 
 
 def shares(
-    examples: Sequence[Grouped], weights: Sequence[float] | None, by: Balance
+    examples: "Sequence[Example]", weights: Sequence[float] | None, by: Balance
 ) -> Mapping[str | None, GroupShare]:
     """Return what balance does to each group, largest first; None names the clips of which the group is not known."""
     groups = [getattr(example, by) for example in examples]

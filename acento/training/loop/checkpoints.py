@@ -1,25 +1,25 @@
-"""Checkpoints of one training in the store: whole or absent, the best and the last kept.
+"""The weights of a training, averaged and mixed where they are saved, and its checkpoints: whole or absent.
 
 A checkpoint is an artifact named by its step: what learns (safetensors), the optimizer's state (safetensors) and the
 training's state (JSON). Frozen weights are the base model's and are not written again.
 """
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from acento.core.errors import StoreError
 from acento.core.store import Store
 from acento.training.loop.state import TrainingState
+from acento.training.recipe import Recipe
 
 _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
-_PLAIN = "plain"
-_WITHIN = "/"
 
 
 class Checkpoints:
@@ -50,8 +50,14 @@ class Checkpoints:
         key = self._key(state.step)
         tensors, plain = _flat(optimizer.state_dict()["state"])
         with self._store.publish(key) as draft:
-            _write(draft.folder / _WEIGHTS, weights, key)
-            _write(draft.folder / _OPTIMIZER, tensors, key, {_PLAIN: json.dumps(plain)})
+            try:
+                save_file(dict(weights), draft.folder / _WEIGHTS)
+                save_file(tensors, draft.folder / _OPTIMIZER, {"plain": json.dumps(plain)})
+            except SafetensorError as error:  # such as a full disk
+                raise StoreError(
+                    f"Checkpoint {key} cannot be written ({error}); free some space and start the same training again: "
+                    "it goes on from the checkpoint before."
+                ) from error
             (draft.folder / _STATE).write_text(state.to_json(), encoding="utf-8")
             draft.info |= {"step": state.step, "best_step": state.best_step, "best_wer": state.best_wer}
         for step in self.steps():
@@ -59,7 +65,7 @@ class Checkpoints:
                 self._store.remove(self._key(step))
 
     def clear(self) -> None:
-        """Remove all of them, the last one last: nobody goes on from there any more."""
+        """Remove all of them, the newest last; the training cannot be resumed."""
         for step in self.steps():
             self._store.remove(self._key(step))
 
@@ -76,7 +82,7 @@ class Checkpoints:
         path = self._store.local_path(self._key(step), _OPTIMIZER)
         with safe_open(path, framework="pt") as file:
             state: dict[int, dict[str, Any]] = {}
-            for index, name, value in json.loads(file.metadata()[_PLAIN]):
+            for index, name, value in json.loads(file.metadata()["plain"]):
                 _put(state.setdefault(index, {}), name, value)
             for key in file.keys():  # noqa: SIM118 - not a mapping
                 index, _, name = key.partition(".")
@@ -99,7 +105,7 @@ def _flat(state: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Tensor], li
     def take(index: int, values: Mapping[str, Any], above: str = "") -> None:
         for name, value in values.items():
             if isinstance(value, Mapping):
-                take(index, value, f"{above}{name}{_WITHIN}")
+                take(index, value, f"{above}{name}/")
             elif isinstance(value, Tensor):
                 held = value.detach().cpu().contiguous()
                 # a table of 8-bit values is one for all parameters; safetensors wants each tensor in memory of its own
@@ -115,18 +121,70 @@ def _flat(state: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Tensor], li
 
 def _put(values: dict[str, Any], name: str, value: Any) -> None:
     """Put a value back to where :func:`_flat` found it."""
-    *tables, last = name.split(_WITHIN)
+    *tables, last = name.split("/")
     for table in tables:
         values = values.setdefault(table, {})
     values[last] = value
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], key: str, metadata: dict[str, str] | None = None) -> None:
-    """Write safetensors; a disk that is full says so in a class of that library's own."""
-    try:
-        save_file(dict(tensors), path, metadata=metadata)
-    except SafetensorError as error:
-        raise StoreError(
-            f"Checkpoint {key} cannot be written ({error}); free some space and start the same training again: "
-            "it goes on from the checkpoint before."
-        ) from error
+class Weights:
+    """What learns, with its running average where the recipe has one."""
+
+    def __init__(self, learned: Mapping[str, nn.Parameter], recipe: Recipe) -> None:
+        """Take the parameters before the first step: their values are the base's."""
+        self._learned = dict(learned)
+        self._decay, self._share = recipe.average, recipe.interpolate
+        self._average = {name: p.detach().clone() for name, p in learned.items()} if recipe.average else {}
+        self._base = {name: p.detach().clone() for name, p in learned.items()} if recipe.interpolate < 1 else {}
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Let the average follow, after the step with this number, counted from 1.
+
+        At first it follows faster than its decay, so that the base does not weigh on a short training for long.
+        """
+        if self._average:
+            decay = min(self._decay, (1 + step) / (10 + step))
+            torch._foreach_lerp_(list(self._average.values()), list(self._learned.values()), 1 - decay)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all that a checkpoint keeps, on the host."""
+        kept = {f"weights.{name}": parameter.detach() for name, parameter in self._learned.items()}
+        kept |= {f"average.{name}": tensor for name, tensor in self._average.items()}
+        return {name: tensor.cpu().contiguous() for name, tensor in kept.items()}
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set weights and average to a checkpoint's.
+
+        Raises:
+            KeyError: the checkpoint is of another model or strategy.
+        """
+        for name, parameter in self._learned.items():
+            parameter.copy_(tensors[f"weights.{name}"])
+        for name, tensor in self._average.items():
+            tensor.copy_(tensors[f"average.{name}"])
+
+    @contextmanager
+    def as_saved(self) -> Iterator[None]:
+        """Hold in the model, while the block runs, what is evaluated and saved."""
+        if not self._average and not self._base:
+            yield
+            return
+        trained = {name: parameter.detach().clone() for name, parameter in self._learned.items()}
+        self._set({name: self._saved(name, value) for name, value in trained.items()})
+        try:
+            yield
+        finally:
+            self._set(trained)
+
+    def _saved(self, name: str, trained: Tensor) -> Tensor:
+        tuned = self._average.get(name, trained)
+        if not self._base or ".lora_A." in name:  # an adapter is the product of two: one of them is scaled
+            return tuned
+        return torch.lerp(self._base[name], tuned, self._share)
+
+    @torch.no_grad()
+    def _set(self, values: Mapping[str, Tensor]) -> None:
+        for name, parameter in self._learned.items():
+            parameter.copy_(values[name])

@@ -1,21 +1,33 @@
-"""The dev split decoded by the model as it stands: corpus WER with its interval, and runaway repetition counted."""
+"""What a training is measured by: dev decoded by the model as it stands, and the test clips of a part of the data.
+
+A training that is measured and not kept leaves the texts of its test clips, by the base and the tuned model. Both
+decode the same prepared clips in the same way: the base before the first step, the tuned one after the last, with the
+weights that a model version would have got.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal, TypeAlias
+
+import pyarrow as pa
 
 from acento.core.errors import DataError
+from acento.core.store import Store
 from acento.core.text import normalizer as find_normalizer
 from acento.data.utterance import SAMPLE_RATE
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
-from acento.inference.predictions import Prediction
+from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
 from acento.models.base import Recognizer
 from acento.scoring.bootstrap import interval
 from acento.scoring.counts import ErrorCounts, count_words
+from acento.scoring.score import UtteranceResult, score_utterances
+from acento.training.data.prepared import Prepared, load_prepared
+from acento.training.data.subsets import fold_places, share_places
+from acento.training.job import FinetuneJob
+from acento.training.loop.state import Hooks
 
-if TYPE_CHECKING:
-    from acento.training.data.prepared import Prepared
+Role: TypeAlias = Literal["base", "tuned"]
 
 _LONGEST_LOOP = 8
 """Words of the longest sequence whose repetition is looked for."""
@@ -23,6 +35,32 @@ _REPEATS = 4
 """So many times in a row, and not so in the reference, is a loop."""
 _TOO_LONG, _SLACK = 2.0, 5
 """A hypothesis of more than twice the reference's words, and five, is longer than anybody speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobClips:
+    """The clips of a training."""
+
+    train: Prepared
+    dev: Prepared
+    test: Prepared
+    """What a training on a part is measured by; of a share of train that is dev."""
+
+
+def clips_of(store: Store, job: FinetuneJob) -> JobClips:
+    """Open a job's prepared clips and choose the job's part of them.
+
+    Raises:
+        StoreError: they are not in the store.
+        InputError: a fold cannot be made of them.
+    """
+    train = load_prepared(store, job.train)
+    dev = train if job.dev == job.train else load_prepared(store, job.dev)
+    if job.part is None:
+        return JobClips(train, dev, dev)
+    if job.part.kind == "share":
+        return JobClips(train.chosen(share_places(train.examples, job.part)), dev, dev)
+    return JobClips(*map(train.chosen, fold_places(train.examples, job.part)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +83,7 @@ class DevScore:
 
 def evaluate(
     recognizer: Recognizer,
-    dev: "Prepared",
+    dev: Prepared,
     *,
     normalizer: str,
     batch_size: int,
@@ -54,7 +92,7 @@ def evaluate(
 ) -> DevScore:
     """Decode every dev clip, longest first, and score the texts.
 
-    ``after_batch`` is told the audio seconds of each batch that is done; what it raises ends the evaluation.
+    ``after_batch`` receives the audio seconds of each decoded batch; what it raises ends the evaluation.
 
     Raises:
         DataError: no clip of dev has a word after normalizing.
@@ -85,7 +123,7 @@ def evaluate(
 
 def decode(
     recognizer: Recognizer,
-    prepared: "Prepared",
+    prepared: Prepared,
     *,
     batch_size: int,
     language: str | None,
@@ -105,8 +143,62 @@ def decode(
     return [prediction for _, prediction in sorted(zip(order, predictions, strict=True), key=lambda pair: pair[0])]
 
 
+def decode_test(
+    store: Store, job: FinetuneJob, role: Role, recognizer: Recognizer, clips: Prepared, hooks: Hooks
+) -> None:
+    """Decode the test clips and publish the texts, unless that was done before.
+
+    Raises:
+        Stopped: somebody asked for the end, or time is up; then nothing of it is kept.
+    """
+    key = _key(job, role)
+    if store.find(key, verify=True) is not None:
+        return
+    texts = decode(
+        recognizer,
+        clips,
+        batch_size=job.recipe.eval_batch_size,
+        language=job.language,
+        after_batch=hooks.while_decoding(
+            clips, f"decode with the {role} model", f"while the test clips were decoded with the {role} model"
+        ),
+    )
+    with store.publish(key) as draft:
+        write_predictions(draft.folder / FILE, texts)
+        draft.info |= {"clips": len(texts), "failed": sum(text.failed for text in texts)}
+
+
+def scored_table(store: Store, job: FinetuneJob, role: Role) -> pa.Table:
+    """Return the scored utterances of a job's test clips, sorted by id; see ``acento.scoring.score.SCHEMA``.
+
+    Raises:
+        StoreError: the job is not done.
+    """
+    texts = {row.id: row for row in read_predictions(store.local_path(_key(job, role), FILE))}
+    results = []
+    for example in clips_of(store, job).test.examples:
+        text = texts[example.id]
+        results.append(
+            UtteranceResult(
+                id=example.id,
+                reference=example.text,
+                hypothesis=text.text,
+                error=None if text.error is None else f"{text.error}: {text.detail}",
+                split="test",
+                speaker=example.speaker,
+                accent=example.accent,
+                duration_s=example.samples / SAMPLE_RATE,
+            )
+        )
+    return score_utterances(results, find_normalizer(job.recipe.normalizer))
+
+
+def _key(job: FinetuneJob, role: Role) -> str:
+    return f"{job.key}/heard/{role}"
+
+
 def is_runaway(reference: str, hypothesis: str) -> bool:
-    """Tell whether a hypothesis repeats itself as its reference does not, or is far longer than it.
+    """Return whether a hypothesis repeats itself as its reference does not, or is far longer than it.
 
     >>> is_runaway("sí po", "sí po sí po sí po sí po sí po"), is_runaway("ya ya ya ya", "ya ya ya ya")
     (True, False)

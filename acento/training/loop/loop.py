@@ -12,15 +12,11 @@ from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed
 from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, Why
-from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.evaluate import evaluate
-from acento.training.loop.hooks import Hooks, Stopped
-from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.checkpoints import Checkpoints, Weights
+from acento.training.loop.evaluate import JobClips, evaluate
 from acento.training.loop.schedule import evaluation_steps, total_steps
-from acento.training.loop.state import TrainingState
-from acento.training.loop.step import Diverged, Stepper
-from acento.training.loop.weights import Weights
-from acento.training.measured import JobClips
+from acento.training.loop.state import Hooks, Stopped, TrainingState
+from acento.training.loop.step import Diverged, Stepper, make_optimizer
 
 
 def note(loss: float, state: TrainingState) -> str:
@@ -118,7 +114,7 @@ class Loop:
                     self._save(state)
 
     def _evaluate_if(self, state: TrainingState, due: frozenset[int]) -> bool:
-        """Decode dev if it is time to, and has not been done; tell whether it was."""
+        """Decode dev if it is time to, and has not been done; return whether it was."""
         if state.step not in due or state.evaluated == state.step:
             return False
         self._trainable.eval()
@@ -147,7 +143,7 @@ class Loop:
         return True
 
     def _ends(self, state: TrainingState) -> bool:
-        """Set ``ended`` if there is nothing left to train; tell whether there is not."""
+        """Set ``ended`` if there is nothing left to train; return whether that is so."""
         if state.evaluated == state.step:
             if state.step >= self.total:
                 state.ended = "finished"

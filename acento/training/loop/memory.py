@@ -107,7 +107,7 @@ def kept_by_a_clip(trainable: Trainable, train: Prepared, precision: AbstractCon
 
 
 def free_memory(device: str) -> int | None:
-    """Return the bytes that a process can still take on a device; None where that cannot be told."""
+    """Return the bytes that a process can still take on a device; None where that is not known."""
     if device == "cuda":
         free, _ = torch.cuda.mem_get_info()
         return int(free) + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
@@ -120,7 +120,7 @@ def free_memory(device: str) -> int | None:
 
 
 def fitting_size(need: Need, free: int | None, recipe: Recipe, title: str) -> int | None:
-    """Return how many clips a forward pass may have; None: as many as the recipe says, or nobody can tell.
+    """Return how many clips a forward pass may have; None: as many as the recipe says.
 
     The gradients are those of the whole batch all the same, however it is dealt out to passes.
 

@@ -1,15 +1,19 @@
-"""One optimizer step: the gradients of all its clips, however many forward passes they take, clipped and applied."""
+"""The optimizer, and its steps: the gradients of all clips of a step, in one or many forward passes, applied."""
 
 import logging
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from acento.core.errors import ModelError
+from acento.core.extras import require
 from acento.models.trainable import Trainable
 from acento.training.data.feed import Feed, StepClips
 from acento.training.loop.schedule import rate_at
@@ -113,3 +117,30 @@ def autocast(recipe: Recipe, device: str) -> AbstractContextManager[Any]:
     if recipe.precision == "auto":
         half = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device, dtype=torch.bfloat16) if half else nullcontext()
+
+
+def make_optimizer(learned: Mapping[str, nn.Parameter], recipe: Recipe) -> Any:
+    """Return an optimizer whose decay pulls at matrices only.
+
+    Raises:
+        ModelError: the recipe asks for 8-bit states, and what keeps them is not installed.
+    """
+    parameters = list(learned.values())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimizer == "adamw-8bit":
+        require("eight-bit", "optimizer=adamw-8bit")
+        try:
+            eight_bit = import_module("bitsandbytes.optim").AdamW8bit
+        except ImportError as error:
+            raise ModelError(
+                f"optimizer=adamw-8bit needs bitsandbytes, which cannot be imported here ({error}): "
+                "take optimizer=adamw."
+            ) from error
+        return eight_bit(groups, lr=recipe.learning_rate, betas=recipe.betas)
+    # one kernel for all parameters; Apple's GPU has none
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=fused)

@@ -30,10 +30,9 @@ from acento.training.data.prepared import Example
 from acento.training.data.subsets import Fold, Share, fold_places, share_places
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.evaluate import decode
-from acento.training.loop.hooks import Hooks
+from acento.training.loop.evaluate import clips_of, decode, decode_test, scored_table
 from acento.training.loop.schedule import evaluation_steps, total_steps
-from acento.training.measured import clips_of, decode_test, scored_table
+from acento.training.loop.state import Hooks
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

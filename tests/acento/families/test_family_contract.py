@@ -37,8 +37,8 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
 from acento.registry.versions import find_version
 from acento.training.job import FinetuneJob
-from acento.training.loading import load_labeler, load_trainable
-from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.step import make_optimizer
+from acento.training.planning import load_labeler, load_trainable
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

@@ -91,7 +91,7 @@ def test_it_is_told_no_task(folder: Path) -> None:
 
 
 def test_it_cannot_be_fine_tuned_and_says_so(folder: Path) -> None:
-    from acento.training.loading import load_labeler
+    from acento.training.planning import load_labeler
 
     with pytest.raises(ModelError, match="'generic' cannot be fine-tuned"):
         load_labeler(resolve(str(folder)).family, folder, "es")

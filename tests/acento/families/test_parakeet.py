@@ -16,7 +16,7 @@ from acento.families.nemo.transducer_loss import rnnt_loss
 from acento.families.parakeet.recognizer import TransducerRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.training.loading import load_labeler
+from acento.training.planning import load_labeler
 
 torch.set_num_threads(1)
 KINDS = ("rnnt", "tdt")

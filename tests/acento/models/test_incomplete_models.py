@@ -16,7 +16,7 @@ from acento.families.whisper.generation import derived_values, spoken
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.self_check import check_tokenizer
-from acento.training.loading import load_labeler
+from acento.training.planning import load_labeler
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 

@@ -6,8 +6,7 @@ import pytest
 
 from acento.core.errors import InputError
 from acento.training.augment.options import Augmentation
-from acento.training.overrides import read_recipe, settle
-from acento.training.recipe import Recipe, fine_tuning_rate, recipe_for
+from acento.training.recipe import Recipe, fine_tuning_rate, read_recipe, recipe_for, settle
 
 
 def test_wider_models_learn_more_slowly() -> None:

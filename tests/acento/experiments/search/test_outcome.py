@@ -10,12 +10,10 @@ import yaml
 from made_up_search import BASE, failing, good, plan, search
 
 from acento.core.errors import ModelError
-from acento.experiments.search.outcome import TrialOutcome
-from acento.experiments.search.report import write_outcome
-from acento.experiments.search.space.reading import parse_space
+from acento.experiments.search.outcome import TrialOutcome, write_outcome
+from acento.experiments.search.reading import parse_space
 from acento.experiments.search.trial_manager import RunningTrial
-from acento.training.overrides import read_recipe
-from acento.training.recipe import Recipe, recipe_for
+from acento.training.recipe import Recipe, read_recipe, recipe_for
 
 SPACE = parse_space({"strategy": ["encoder", "full"], "dropout": [0.0, 0.1, 0.2], "average": [0.0, 0.9]}, BASE)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from acento.core.errors import InputError
-from acento.experiments.search.space.parameters import Choices, Range
-from acento.experiments.search.space.reading import default_space, parse_space, read_file
+from acento.experiments.search.reading import default_space, parse_space, read_file
+from acento.experiments.search.space import Choices, Range
 from acento.models.families import FAMILIES
 from acento.training.recipe import Recipe, recipe_for
 

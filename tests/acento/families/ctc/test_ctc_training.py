@@ -23,8 +23,8 @@ from acento.families.ctc.labels import load as load_labeler
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
-from acento.training.loading import load_trainable
-from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.step import make_optimizer
+from acento.training.planning import load_trainable
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

@@ -15,9 +15,8 @@ from acento.families.moonshine.labels import load as load_labeler
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
-from acento.training.loading import load_trainable
-from acento.training.loop.optimizer import make_optimizer
-from acento.training.planning import model_width
+from acento.training.loop.step import make_optimizer
+from acento.training.planning import load_trainable, model_width
 from acento.training.recipe import Recipe, fine_tuning_rate
 
 torch.set_num_threads(1)

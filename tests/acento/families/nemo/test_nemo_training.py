@@ -21,10 +21,10 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.augment.options import Augmentation
 from acento.training.augment.spectrogram import masked, warped
-from acento.training.loading import load_trainable
-from acento.training.loop.optimizer import make_optimizer
+from acento.training.augment.waveform import speech_frames
+from acento.training.loop.step import make_optimizer
+from acento.training.planning import load_trainable
 from acento.training.recipe import Recipe
-from acento.training.speech import speech_frames
 
 pytestmark = pytest.mark.nemo
 torch.set_num_threads(1)

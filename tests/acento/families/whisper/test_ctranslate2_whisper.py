@@ -18,7 +18,7 @@ from acento.families.whisper.convert import convert
 from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoints.references import Quantization
 from acento.models.checkpoints.resolver import resolve
-from acento.training.loading import load_labeler
+from acento.training.planning import load_labeler
 
 KINDS = {
     "multilingual": {"seed": 4},

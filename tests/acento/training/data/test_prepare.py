@@ -19,9 +19,9 @@ from acento.data.staging import stage
 from acento.inference.plan import PlannedClip
 from acento.inference.reading import ClipReader
 from acento.models.trainable import Needs
+from acento.training.augment.waveform import speech_frames
 from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.data.prepared import LeftOutReason, load_prepared
-from acento.training.speech import speech_frames
 
 NEEDS = Needs(family="whisper", labels="tokenizer-1", window_s=30.0, max_labels=20)
 
@@ -260,11 +260,6 @@ def test_a_data_part_that_holds_other_clips_is_damage(store: LocalStore, card: C
 
 _KILLED = """
 import os, signal, sys
-from pathlib import Path
-from acento.data.dataset import load_card
-from acento.core.store.local import LocalStore
-from acento.models.trainable import Needs
-from acento.training.data.prepare import prepare
 store = LocalStore(Path(sys.argv[1]))
 def heard(done, total):
     if done == 3:

@@ -2,7 +2,6 @@
 
 import pickle
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,15 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acento.core.errors import DataError
+from acento.training.data.prepared import Example
 from acento.training.data.sampling import Batches, shares, weights_for
 
 LENGTHS = st.lists(st.integers(1, 500_000), min_size=1, max_size=150)
 
 
-@dataclass(frozen=True)
-class Clip:
-    accent: str | None
-    speaker: str | None = None
+def clip_of(accent: str | None, speaker: str | None = None) -> Example:
+    return Example("id", "text", (1,), accent, speaker, "es", 16000)
 
 
 @given(LENGTHS, st.integers(1, 20), st.integers(0, 2**31), st.integers(0, 5))
@@ -74,7 +72,7 @@ def test_little_of_a_batch_is_padding_and_batches_are_not_in_the_order_of_length
 
 
 def test_weights_draw_each_group_as_often() -> None:
-    clips = [Clip("chilean")] * 90 + [Clip("neutral")] * 9 + [Clip(None)]
+    clips = [clip_of("chilean")] * 90 + [clip_of("neutral")] * 9 + [clip_of(None)]
     weights = weights_for(clips, "accent")
     batches = Batches([1] * 100, 10, 0, weights)
     drawn = Counter(clips[at].accent for step in range(2000) for at in batches.at(step))
@@ -86,7 +84,7 @@ def test_weights_draw_each_group_as_often() -> None:
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=60))
 def test_balance_makes_shares_equal_and_shows_it(accents: list[str | None]) -> None:
-    clips = [Clip(accent) for accent in accents]
+    clips = [clip_of(accent) for accent in accents]
     table = shares(clips, weights_for(clips, "accent"), "accent")
     assert {group: share.clips for group, share in table.items()} == Counter(accents)
     assert sum(share.before for share in table.values()) == pytest.approx(1)
@@ -96,12 +94,12 @@ def test_balance_makes_shares_equal_and_shows_it(accents: list[str | None]) -> N
 
 
 def test_without_weights_nothing_changes_its_share() -> None:
-    table = shares([Clip("a"), Clip("a"), Clip("b")], None, "accent")
+    table = shares([clip_of("a"), clip_of("a"), clip_of("b")], None, "accent")
     assert [(group, share.before == share.after) for group, share in table.items()] == [("a", True), ("b", True)]
 
 
 def test_balance_by_speaker_shows_its_effect_on_accents() -> None:
-    clips = [Clip("x", "ana")] * 3 + [Clip("y", "eva")] + [Clip("y", "luz")]
+    clips = [clip_of("x", "ana")] * 3 + [clip_of("y", "eva")] + [clip_of("y", "luz")]
     table = shares(clips, weights_for(clips, "speaker"), "accent")
     assert table["x"].after == pytest.approx(1 / 3)
     assert table["y"].after == pytest.approx(2 / 3)

@@ -13,8 +13,8 @@ from acento.core.errors import DamagedError, StoreError
 from acento.core.store import LocalStore, Store
 from acento.core.store import local as local_store
 from acento.training.loop.checkpoints import Checkpoints
-from acento.training.loop.optimizer import make_optimizer
 from acento.training.loop.state import TrainingState
+from acento.training.loop.step import make_optimizer
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

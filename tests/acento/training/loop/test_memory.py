@@ -24,10 +24,10 @@ from acento.models.trainable import Trainable
 from acento.registry.versions import find_version
 from acento.training.data.prepared import Prepared, load_prepared
 from acento.training.job import FinetuneJob
-from acento.training.loading import load_trainable
 from acento.training.loop import memory
 from acento.training.loop.memory import MARGIN, Need, fitting_size, free_memory, need_of
 from acento.training.loop.state import Row
+from acento.training.planning import load_trainable
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)

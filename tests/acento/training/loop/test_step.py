@@ -18,11 +18,10 @@ from acento.training.augment.options import Augmentation
 from acento.training.data.feed import Feed, StepClips
 from acento.training.data.prepared import Example
 from acento.training.data.sampling import Batches
-from acento.training.loading import load_trainable
-from acento.training.loop.optimizer import make_optimizer
+from acento.training.loop.checkpoints import Weights
 from acento.training.loop.state import TrainingState
-from acento.training.loop.step import Diverged, Stepper
-from acento.training.loop.weights import Weights
+from acento.training.loop.step import Diverged, Stepper, make_optimizer
+from acento.training.planning import load_trainable
 from acento.training.recipe import Recipe
 
 torch.set_num_threads(1)
@@ -192,7 +191,7 @@ def test_the_frozen_encoder_runs_once_for_each_clip(folder: Path, monkeypatch: p
         stepper(step_clips(feed, step), TrainingState(step=step))
     assert sum(passed) == len(TEXTS)
     assert sorted(clips.read) == list(range(len(TEXTS))), "nor is audio read or transformed a second time"
-    assert feed.kept_prefixes == len(TEXTS)
+    assert len(feed._prefixes.tensors) == len(TEXTS)
 
 
 @pytest.mark.parametrize("room", [0, 30_000])
@@ -205,7 +204,7 @@ def test_beyond_its_room_the_front_is_made_again_and_the_loss_is_the_same(folder
         stepper._feed = feed
         losses.append([stepper(step_clips(feed, n), TrainingState(step=n))["loss"] for n in range(4)])
     assert losses[0] == losses[1]
-    assert feed.kept_prefixes == room // (100 * 32 * 4)
+    assert len(feed._prefixes.tensors) == room // (100 * 32 * 4)
 
 
 def test_steps_that_were_made_ahead_and_never_taken_lose_no_clip(folder: Path) -> None:

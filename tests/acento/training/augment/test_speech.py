@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from acento.training.speech import FRAME, speech_frames
+from acento.training.augment.waveform import FRAME, speech_frames
 
 
 def clip(*stretches: tuple[float, float]) -> npt.NDArray[np.float32]:

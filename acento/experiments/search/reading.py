@@ -15,8 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from acento.core.errors import InputError
-from acento.experiments.search.space.parameters import Choices, Range
-from acento.experiments.search.space.space import SWITCHES, Space, replaced
+from acento.experiments.search.space import SWITCHES, Choices, Range, Space, replaced
 from acento.models.family import Family
 from acento.training.augment.options import Augmentation
 from acento.training.recipe import SMALL, Recipe, first_problem
