@@ -19,14 +19,11 @@ from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
     from acento import scoring
-    from acento.api.benchmarking import benchmark
-    from acento.api.comparing import compare
-    from acento.api.promoting import promote
+    from acento.api.benchmarking import benchmark, compare
+    from acento.api.data import StagedDataset, load_dataset, stage, validate
     from acento.api.searching import search
-    from acento.api.specializing import specialize
-    from acento.api.staging import StagedDataset, load_dataset, stage
+    from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
-    from acento.api.validating import validate
     from acento.core.errors import AcentoError
     from acento.inference.transcriber import LoadedModel, load_model
     from acento.registry.model_version import ModelVersion
@@ -61,18 +58,18 @@ __getattr__, __dir__ = lazy(
         "Leaderboard": "acento.scoring.leaderboard",
         "LoadedModel": "acento.inference.transcriber",
         "ModelVersion": "acento.registry.model_version",
-        "StagedDataset": "acento.api.staging",
+        "StagedDataset": "acento.api.data",
         "benchmark": "acento.api.benchmarking",
-        "compare": "acento.api.comparing",
+        "compare": "acento.api.benchmarking",
         "finetune": "acento.api.training",
-        "load_dataset": "acento.api.staging",
+        "load_dataset": "acento.api.data",
         "load_model": "acento.inference.transcriber",
         "load_version": "acento.registry.versions",
-        "promote": "acento.api.promoting",
+        "promote": "acento.api.specializing",
         "scoring": "acento.scoring",
         "search": "acento.api.searching",
         "specialize": "acento.api.specializing",
-        "stage": "acento.api.staging",
-        "validate": "acento.api.validating",
+        "stage": "acento.api.data",
+        "validate": "acento.api.data",
     },
 )

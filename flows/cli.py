@@ -5,15 +5,12 @@ import sys
 import typer
 from rich.console import Console
 
-from flows import pipes, terminal
-from flows.commands import datasets, models, store
+from flows.commands import datasets, models, store, terminal
 from flows.commands.benchmark import benchmark, demo, leaderboard, results, runs
-from flows.commands.data import stage
-from flows.commands.honesty import cross_validate, learning_curve
+from flows.commands.data import stage, validate
 from flows.commands.info import info
-from flows.commands.search import search
-from flows.commands.training import finetune, specialize, tensorboard
-from flows.commands.validate import validate
+from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
+from flows.runtime import interrupts
 
 app = typer.Typer(
     name="acento",
@@ -41,31 +38,16 @@ def acento(
     """Specialize speech recognition to an accent, a dialect or a speaker, and prove what it gained."""
 
 
-for verb in (
-    demo,
-    stage,
-    validate,
-    benchmark,
-    finetune,
-    specialize,
-    search,
-    learning_curve,
-    cross_validate,
-    tensorboard,
-    runs,
-    results,
-    leaderboard,
-    info,
-):
+training = (finetune, specialize, search, learning_curve, cross_validate, tensorboard)
+for verb in (demo, stage, validate, benchmark, *training, runs, results, leaderboard, info):
     app.command()(verb)
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(models.app, name="models")
-app.add_typer(store.app, name="store")
+for group in (datasets, models, store):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
 def main() -> None:
     """Run ``acento`` with this process's arguments."""
-    setattr(Console, "on_broken_pipe", pipes.leave)  # noqa: B010 - of typer's own consoles, too
+    setattr(Console, "on_broken_pipe", interrupts.leave)  # noqa: B010 - of typer's own consoles, too
     app()
     sys.stdout.flush()
 

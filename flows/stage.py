@@ -1,13 +1,13 @@
 """The flow ``stage``: turn a source of recordings into a staged data set."""
 
-import flows.rooms  # noqa: F401  (first of the rooms: it refuses a stranger's `tasks`)
+from acento.api.data import StagedDataset
 from acento.requests import StageRequest
-from flows.requested import flow_of
-from tasks.policy import take
-from tasks.stage import StagedReference, stage_source
+from flows.runtime.request_flow import flow_of
+from tasks.data import stage_source
+from tasks.policy import run_task
 
 
-@flow_of(StageRequest, "stage", title=lambda request: f"stage {request.name}")
-def stage(request: StageRequest) -> StagedReference:
+@flow_of(StageRequest, "stage")
+def stage(request: StageRequest) -> StagedDataset:
     """Stage a source of recordings as a data set; run again, it adds what is new and moves nothing."""
-    return take(stage_source, request)
+    return run_task(stage_source, request)

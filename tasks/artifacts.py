@@ -2,18 +2,25 @@
 
 import logging
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
+from threading import Event, Thread
+from typing import cast
+from uuid import UUID
 
 import httpx
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
 
+from acento.core.progress import Progress, listening
 from acento.core.store import LocalStore, Store
 
 _log = logging.getLogger(__name__)
+_PERIOD_S = 1.0
 
 
 def in_run() -> bool:
@@ -49,6 +56,16 @@ def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> s
     return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
 
 
+def percent(value: float | None) -> str:
+    """Return a fraction in percent with two digits; nothing for None."""
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return an interval of fractions in percent, such as ``17.1 to 19.4``; nothing where there is none."""
+    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
 def page_link(store: Store, name: str, path: str) -> str:
     """Return a link to a page of an artifact, as it stands in a store that is a folder; else the page's name.
 
@@ -65,6 +82,55 @@ def optional(key: str) -> Iterator[None]:
         yield
     except (httpx.HTTPError, PrefectException, OSError) as error:
         _log.warning("Artifact %s cannot be shown: %s", key, error)
+
+
+@contextmanager
+def progress_artifact(key: str, description: str) -> Iterator[None]:
+    """Show the progress reported inside the block as a Prefect artifact, updated at most once a second.
+
+    Reporting never waits for Prefect: a thread sends the latest report. Without a current run nothing is sent. At the
+    end of a block that did not fail the artifact stands at 100 %.
+    """
+    made: list[UUID] = []
+    if in_run():
+        with optional(key):
+            made.append(cast(UUID, create_progress_artifact(0.0, key=key, description=description)))
+    if not made:
+        yield
+        return
+    latest: deque[Progress] = deque(maxlen=1)
+    ended = Event()
+
+    def send(percent: float, words: str) -> None:
+        with optional(key):
+            update_progress_artifact(made[0], percent, f"{description}: {words}")
+
+    def keep_sending() -> None:
+        sent = None
+        while not ended.wait(_PERIOD_S):
+            if latest and latest[0] != sent:
+                sent = latest[0]
+                send(_percent(sent), _words(sent))
+
+    thread = Thread(target=copy_context().run, args=(keep_sending,), name=f"progress {key}", daemon=True)
+    thread.start()
+    try:
+        with listening(latest.append):
+            yield
+    finally:
+        ended.set()
+        thread.join()
+    send(100.0, "done")
+
+
+def _percent(progress: Progress) -> float:
+    return max(0.0, min(100.0, 100 * progress.done / progress.total)) if progress.total > 0 else 0.0
+
+
+def _words(progress: Progress) -> str:
+    """Say a report: ``decode 12 of 40 clips``."""
+    words = f"{progress.step} {progress.done:.0f} of {progress.total:.0f} {progress.unit}".rstrip()
+    return f"{words} ({progress.note})" if progress.note else words
 
 
 def _cell(value: object) -> str:

@@ -1,37 +1,41 @@
-"""The tasks of a training: plan it and prepare its data on the CPU, then train until it is done or told to pause."""
+"""The tasks of a training: plan it and prepare its data on the CPU, train until it is done or told to pause, go on."""
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from acento.api import training
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.runtime import deployment, flow_run
+
+from acento.api import searching, training
+from acento.api.searching import HEADER, Searched, trial_rows
 from acento.api.training import PlannedTraining
 from acento.core.errors import AcentoError
 from acento.core.progress import report
-from acento.core.settings import settings
 from acento.core.store import Store, open_store
+from acento.experiments.search.outcome import SearchOutcome
+from acento.experiments.search.study import SearchPlan
 from acento.registry.versions import find_version, read_history
-from acento.requests import TrainingRequest
+from acento.requests import SearchRequest, TrainingRequest
 from acento.training.data.prepared import load_prepared
 from acento.training.data.sampling import shares, weights_for
 from acento.training.job import FinetuneJob, FinetuneResult, state
-from tasks.artifacts import artifact_key, markdown_table, show_markdown
-from tasks.plan import asked_compute
-from tasks.policy import cached, say, step
-from tasks.progress import progress_artifact
-from tasks.transcribe import open_backend
+from tasks.artifacts import artifact_key, interval, markdown_table, percent, progress_artifact, show_markdown
+from tasks.compute import asked_compute, check_compute, open_backend, train_on
+from tasks.policy import cached, log, step
 
 
 @step("prepare", run_name="prepare {request.title}")
 def plan_training(request: TrainingRequest) -> PlannedTraining:
     """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it."""
-    store = open_store(settings().store)
+    store = open_store()
     elsewhere, hindrance = asked_compute(request.compute)
     with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
         planned = training.plan_training(store, request, elsewhere, hindrance)
     job = planned.job
-    say(f"{request.title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
+    log(f"{request.title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
     balanced = _shares(store, job)
-    rows = [(key, value) for key, value in sorted(job.recipe.model_dump(mode="json").items())]
+    rows = sorted(job.recipe.model_dump(mode="json").items())
     show_markdown(
         artifact_key("recipe", request.title),
         f"# Recipe of {request.title}\n\n" + markdown_table(rows, header=["what", "value"]) + balanced,
@@ -47,7 +51,7 @@ def _shares(store: Store, job: FinetuneJob) -> str:
     examples = load_prepared(store, job.train).examples
     found = shares(examples, weights_for(examples, job.recipe.balance), job.recipe.balance)
     for group, share in found.items():
-        say(f"{job.recipe.balance} {group}: {share.clips} clips, {share.before:.0%} of all, {share.after:.0%} drawn.")
+        log(f"{job.recipe.balance} {group}: {share.clips} clips, {share.before:.0%} of all, {share.after:.0%} drawn.")
     rows = [[group, share.clips, f"{share.before:.1%}", f"{share.after:.1%}"] for group, share in found.items()]
     header = [job.recipe.balance, "clips", "share of clips", "share of what is drawn"]
     return f"\n\nBalanced by {job.recipe.balance}:\n\n" + markdown_table(rows, header=header)
@@ -56,45 +60,77 @@ def _shares(store: Store, job: FinetuneJob) -> str:
 @step("finetune", run_name="finetune {planned.title}")
 def finetune_model(planned: PlannedTraining) -> FinetuneResult:
     """Train from the last checkpoint on; ``Cached`` when the very same training has ended before."""
-    store = open_store(settings().store)
+    store = open_store()
     done = state(store, planned.job)
     if done is not None:
-        say(f"{planned.title}: trained before. {done.sentence}")
+        log(f"{planned.title}: trained before. {done.sentence}")
         return cached(done)
     what = f"Training {planned.title}"
     with progress_artifact(artifact_key("finetune", planned.title), what), open_backend(planned.compute, store) as pool:
         report(f"fine-tune {planned.job.name}", 0.0, 1.0, "steps")
-        # to the end of the generator: it waits for what was called off, which leaves a checkpoint
-        (outcome,) = list(pool.run([planned.job], workers=1))
-    if outcome.error is not None:
-        raise outcome.error
-    result = outcome.result
-    if not isinstance(result, FinetuneResult):
-        raise AcentoError(f"The training {planned.title} ended without a result.")
+        result = train_on(pool, planned.job)
     if result.why == "diverged":
         raise AcentoError(f"The training {planned.title} failed: {result.sentence}")
-    say(f"{planned.title}: {result.sentence}")
+    log(f"{planned.title}: {result.sentence}")
     if result.model is not None:
         _show_curve(planned, result.model)
     return result
 
 
+@step("continue", run_name="continue {title}")
+def continue_later(title: str) -> bool:
+    """Submit the next run of this run's deployment with the same parameters; False where there is no deployment.
+
+    A sitting that a platform bounds ends with its run, so the continuation has to be a run of its own; where nobody
+    bounds the process, the flow may as well go on in it.
+    """
+    if deployment.id is None:
+        log(f"{title}: the sitting is over; the next one begins here.")
+        return False
+    parameters: dict[str, Any] = dict(flow_run.parameters)
+    run = cast(FlowRun, run_deployment(deployment.id, parameters=parameters, timeout=0, as_subflow=False))
+    log(f"{title}: the sitting is over; run {run.name} goes on from its checkpoint.")
+    return True
+
+
 def _show_curve(planned: PlannedTraining, model: str) -> None:
-    """Publish what each evaluation on dev said."""
-    history = read_history(open_store(settings().store), find_version(open_store(settings().store), model))
-    rows = [
-        [row["step"], f"{row['epoch']:.2f}", f"{100 * row['dev_wer']:.2f}", _interval(row), row["runaways"]]
-        for row in history
-        if row.get("dev_wer") is not None
-    ]
+    store = open_store()
+    rows = []
+    for row in read_history(store, find_version(store, model)):
+        if row.get("dev_wer") is not None:
+            wer = [percent(row["dev_wer"]), interval(row["dev_low"], row["dev_high"])]
+            rows.append([row["step"], f"{row['epoch']:.2f}", *wer, row["runaways"]])
+    table = markdown_table(rows, header=["step", "epoch", "dev WER %", "95 % interval", "runaways"])
+    key = artifact_key("curve", planned.title)
+    show_markdown(key, f"# How {model} learned\n\n{table}", f"Learning curve of {model}")
+
+
+@step("plan search", run_name="plan the search for {request.model_name}")
+def plan_search(request: SearchRequest) -> SearchPlan:
+    """Find the model and the data, and settle the space; what cannot be searched is said here."""
+    return searching.plan_search(open_store(), request, check_compute(request.compute))
+
+
+@step("search", run_name="search a recipe for {planned.title}")
+def try_recipes(planned: PlannedTraining, plan: SearchPlan, request: SearchRequest) -> Searched:
+    """Try recipes until the budget is spent; ``Cached`` when all of its trials were made before."""
+    store = open_store()
+    key, what = artifact_key("search", planned.title), f"Searching a recipe for {planned.title}"
+
+    def on_progress(outcome: SearchOutcome) -> None:
+        log(outcome.why)
+        _show_table(planned.title, outcome)
+
+    with progress_artifact(key, what), open_backend(planned.compute, store) as pool:
+        done, made_now = searching.try_recipes(store, planned, plan, request, partial(train_on, pool), on_progress)
+    log(f"{planned.title}: {done.why}")
+    return done if made_now else cached(done)
+
+
+def _show_table(title: str, outcome: SearchOutcome) -> None:
+    rows = trial_rows(outcome)
     show_markdown(
-        artifact_key("curve", planned.title),
-        f"# How {model} learned\n\n"
-        + markdown_table(rows, header=["step", "epoch", "dev WER %", "95 % interval", "runaways"]),
-        f"Learning curve of {model}",
+        artifact_key("trials", title),
+        f"# Trials for {title}\n\n{outcome.why}\n\n{markdown_table(rows, header=HEADER)}",
+        f"Trials for {title}",
     )
-
-
-def _interval(row: Mapping[str, Any]) -> str:
-    low, high = row["dev_low"], row["dev_high"]
-    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from acento.api import promoting
-from acento.api.promoting import Judged
-from acento.core.settings import settings
+from acento.api import specializing
+from acento.api.specializing import Judged
 from acento.core.store import open_store
 from acento.registry.gate.judging import Question
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.model_version import CARD
 from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
-from tasks.policy import say, step
+from tasks.policy import log, step
 
 
 @step("ask", run_name="fix what {name} will be judged by")
@@ -18,53 +17,45 @@ def plan_gate(
     name: str, base_model: str, test: str, guards: Sequence[str], language: str | None, bound: float
 ) -> Question:
     """Find the test set, the guards and today's production model, before anything is trained."""
-    return promoting.fix_question(open_store(settings().store), name, base_model, test, guards, language, bound)
+    return specializing.fix_question(open_store(), name, base_model, test, guards, language, bound)
 
 
 @step("gate", run_name="judge {candidate}")
 def judge_candidate(run: str, candidate: str, question: Question) -> Judged:
     """Put the gate's question to a run, keep the verdict with the candidate, and write its model card."""
-    judged, verdict = promoting.judge_run(open_store(settings().store), run, candidate, question)
+    judged = specializing.judge_run(open_store(), run, candidate, question)
     for sentence in judged.sentences:
-        say(sentence)
-    if verdict is not None:
-        _show(judged, verdict)
+        log(sentence)
+    if judged.verdict is not None:
+        _show(judged, judged.verdict)
     return judged
 
 
 @step("step-back", run_name="step back from {refused}")
-def step_back(tuned: str, refused: str) -> str | None:
-    """Make a version between a tuned model and its base, nearer to that than what was refused."""
-    smaller, sentence = promoting.step_back(open_store(settings().store), tuned, refused)
-    say(sentence)
-    return smaller
+def step_back(tuned: str, refused: str) -> tuple[str | None, str]:
+    """Make a version between a tuned model and its base, nearer to that than what was refused; say what was done."""
+    smaller, sentence = specializing.step_back(open_store(), tuned, refused)
+    log(sentence)
+    return smaller, sentence
 
 
 @step("promote", run_name="promote {judged.model}")
 def promote_candidate(judged: Judged) -> Judged:
     """Let ``production`` point to a model that passed the gate."""
-    promoted = promoting.promote_judged(open_store(settings().store), judged)
-    say(f"{judged.model} is production now.")
+    promoted = specializing.promote_judged(open_store(), judged)
+    log(f"{judged.model} is production now.")
     return promoted
 
 
 def _show(judged: Judged, verdict: GateVerdict) -> None:
-    """Publish the verdict as a table."""
-    rows = [
-        [
-            one.name,
-            one.role,
-            one.clips,
-            one.incumbent.text(bounds=1),
-            one.candidate.text(bounds=1),
-            "yes" if one.passed else "NO",
-        ]
-        for one in (verdict.test, *verdict.guards)
-    ]
+    rows = []
+    for one in (verdict.test, *verdict.guards):
+        incumbent, candidate = one.incumbent.text(bounds=1), one.candidate.text(bounds=1)
+        rows.append([one.name, one.role, one.clips, incumbent, candidate, "yes" if one.passed else "NO"])
     parts = [
         f"# {judged.model}: {'passed' if judged.passed else 'refused'}",
         markdown_table(rows, header=["set", "role", "clips", f"WER of {verdict.against}", "WER of it", "holds"]),
         *(f"- {sentence}" for sentence in judged.sentences),
-        f"Model card: {page_link(open_store(settings().store), CARD, judged.card)}.",
+        f"Model card: {page_link(open_store(), CARD, judged.card)}.",
     ]
     show_markdown(artifact_key("gate", judged.model), "\n\n".join(parts), f"The gate on {judged.model}")

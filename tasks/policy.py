@@ -34,33 +34,29 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 
 def step(name: str, run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a task of the pipeline; ``run_name`` is a template of its parameters, read by people."""
-
-    def decorate(function: Callable[P, R]) -> Task[P, R]:
-        return task(
-            name=name,
-            task_run_name=run_name,
-            tags=[name],
-            retries=3,
-            retry_delay_seconds=exponential_backoff(backoff_factor=2),
-            retry_jitter_factor=0.5,
-            retry_condition_fn=worth_retrying,
-            cache_policy=NO_CACHE,
-            persist_result=False,
-            result_serializer="json",
-        )(function)
-
-    return decorate
+    return task(
+        name=name,
+        task_run_name=run_name,
+        tags=[name],
+        retries=3,
+        retry_delay_seconds=exponential_backoff(backoff_factor=2),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=worth_retrying,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        result_serializer="json",
+    )
 
 
 def cached(reference: R) -> R:
     """Return ``reference`` as the result of a task that had nothing new to do.
 
-    What is really returned is a Prefect state around it, named ``Cached``; :func:`take` gives the reference again.
+    What is really returned is a Prefect state around it, named ``Cached``; :func:`run_task` gives the reference again.
     """
     return cast(R, Completed(name=CACHED, message="All of it was in the store.", data=reference))
 
 
-def say(sentence: str) -> None:
+def log(sentence: str) -> None:
     """Log a sentence of the current task run, where Prefect's UI shows it; outside of a run to Python's log."""
     if TaskRunContext.get() is not None:
         get_run_logger().info(sentence)
@@ -68,7 +64,7 @@ def say(sentence: str) -> None:
         _log.info(sentence)
 
 
-def take(run: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def run_task(run: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a task here and now, and return its reference, whichever state it came in.
 
     Calling the task itself would hand over the state, and not the reference, when the task chose its state.

@@ -8,25 +8,18 @@ from contextlib import closing, contextmanager
 from types import FrameType
 
 from acento.core.errors import InputError
-from acento.core.progress import report
-from acento.core.settings import settings
+from acento.core.progress import audio_meter
 from acento.core.store import open_store
 from acento.inference.runner import Runner
 from infra.compute.dispatch.worker import RunReport, run_slice
 from infra.compute.dispatch.worklist import WorkList
-from tasks.artifacts import artifact_key
-from tasks.policy import say
-from tasks.progress import progress_artifact
+from tasks.artifacts import artifact_key, progress_artifact
+from tasks.policy import log
 
 
 def do_slice(work: str, run: str, indices: list[int], title: str, count: int) -> RunReport:
-    """Do some jobs of a list in the store as the run of that name.
-
-    Raises:
-        InputError: the list is not in the store that this machine sees.
-        AcentoError: the store cannot be read or written.
-    """
-    store = open_store(settings().store)
+    """Do some jobs of a list in the store, if this machine sees it, as the run of that name."""
+    store = open_store()
     listed = WorkList(store, work)
     if not listed.exists:
         raise InputError(
@@ -35,24 +28,16 @@ def do_slice(work: str, run: str, indices: list[int], title: str, count: int) ->
             "ACENTO_STORE=s3://bucket/prefix."
         )
     jobs = [listed.jobs[index] for index in indices]
-    total, step = sum(job.seconds for job in jobs if job.kind == "transcribe"), f"{title} here"
-    audio, lock = 0.0, threading.Lock()
-
-    def on_progress(seconds: float) -> None:
-        nonlocal audio
-        with lock:
-            audio += seconds
-        report(step, min(audio, total), total, "s of audio")
-
+    meter = audio_meter(f"{title} here", sum(job.seconds for job in jobs if job.kind == "transcribe"))
     with (
         progress_artifact(artifact_key("slice", title), f"Slice of {title}"),
         _given_back() as ending,
         closing(Runner(store)) as runner,
     ):
         done = run_slice(
-            listed, runner, run, indices, backend="work-pool", count=count, ending=ending, on_progress=on_progress
+            listed, runner, run, indices, backend="work-pool", count=count, ending=ending, on_progress=meter
         )
-    say(f"{title}: {done.done} jobs done, {done.failed} failed; {done.why}.")
+    log(f"{title}: {done.done} jobs done, {done.failed} failed; {done.why}.")
     return done
 
 

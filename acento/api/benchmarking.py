@@ -1,20 +1,18 @@
-"""Benchmark models on data sets: plan, transcribe, score, publish."""
+"""Benchmark models on data sets: plan, transcribe, score, publish; and compare two of them."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import replace
-from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from acento.api.precheck import unusable
-from acento.api.working import Named, name_of, options_of, working
+from acento.api.precheck import unusable, usable
+from acento.api.session import Named, name_of, options_of, session
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, ModelError, StoreError, may_pass, name_and_line
-from acento.core.progress import report
+from acento.core.progress import audio_meter
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.core.text import normalizer
@@ -27,8 +25,9 @@ from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
 from acento.models.family import WHISPER
-from acento.registry.runs import Finished, begin, finish, utc_now
+from acento.registry.runs import Finished, begin, entries_of, finish, utc_now, utterances_of
 from acento.requests import BenchmarkRequest
+from acento.scoring.compare import GroupedComparison, compare_groups
 from acento.scoring.leaderboard import Leaderboard
 from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
 
@@ -70,36 +69,29 @@ def benchmark(models: Named | Sequence[Named], data: Named | Sequence[Named], **
         InputError: a data set or an option cannot be used, or none of the models.
     """
     request = BenchmarkRequest.of(models=_names(models), datasets=_names(data), **options)
-    with working("benchmark") as store:
-        return run_here(store, request)[0].leaderboard
+    with session("benchmark") as store:
+        return run_benchmark(store, request).leaderboard
 
 
-def run_here(store: Store, request: BenchmarkRequest) -> tuple[Finished, str]:
-    """Run a benchmark in this process; return its end and the run's id."""
+def run_benchmark(store: Store, request: BenchmarkRequest) -> Finished:
+    """Run a benchmark in this process."""
     planned = plan_benchmark(store, request)
     with closing(Runner(store)) as runner:
         scored, left_out = measure(
             planned,
             lambda one: _transcribe(store, runner, one, planned.workers),
-            lambda one, _: score_transcription(store, one, request.normalizer),
+            lambda one: score_transcription(store, one, request.normalizer),
         )
-    finished = finish(store, planned.run, scored, utc_now())
-    return replace(finished, leaderboard=replace(finished.leaderboard, left_out=left_out)), planned.run
+    return finish(store, planned.run, scored, utc_now(), left_out)
 
 
 def plan_benchmark(
-    store: Store,
-    request: BenchmarkRequest,
-    elsewhere: Elsewhere | None = None,
-    hindrance: InputError | None = None,
+    store: Store, request: BenchmarkRequest, elsewhere: Elsewhere | None = None, hindrance: InputError | None = None
 ) -> PlannedRun:
     """Find every model and data set, plan each transcription, and write down that the run was asked for.
 
-    Args:
-        store: where the data, the registry and the runs are.
-        request: what was asked.
-        elsewhere: what is known of the machines that will do the work; None: this process does it.
-        hindrance: why they could not begin now; raised if anything is left to do.
+    ``elsewhere`` is what is known of the machines that will do the work, None where this process does it; ``hindrance``
+    why they could not begin now, raised if anything is left to do.
     """
     normalizer(request.normalizer)
     device = pick_device(request.device, elsewhere)
@@ -145,9 +137,7 @@ def plan_benchmark(
 
 
 def measure(
-    planned: PlannedRun,
-    transcribe: Callable[[Transcription], Any],
-    score: Callable[[Transcription, Any], Scored],
+    planned: PlannedRun, transcribe: Callable[[Transcription], object], score: Callable[[Transcription], Scored]
 ) -> tuple[list[tuple[Transcription, Scored]], dict[str, str]]:
     """Transcribe and score what was planned; return the scores, and what failed or was left out, with the reason.
 
@@ -158,14 +148,14 @@ def measure(
     left_out, failure = dict(planned.left_out), None
     for transcription in planned.transcriptions:
         try:
-            transcribed = transcribe(transcription)
+            transcribe(transcription)
         except Exception as error:
             if len(planned.transcriptions) == 1 or may_pass(error) or isinstance(error, StoreError):
                 raise
             left_out[transcription.title] = str(error) if isinstance(error, AcentoError) else name_and_line(error)
             failure = error
         else:
-            scored.append((transcription, score(transcription, transcribed)))
+            scored.append((transcription, score(transcription)))
     if not scored and failure is not None:
         raise failure
     return scored, left_out
@@ -177,39 +167,26 @@ def find_models(
     """Return the models that can be run, and of the others, by name, why they cannot; ``left_out`` are known already.
 
     What is installed elsewhere cannot be asked: there every model is tried, and one that lacks something fails with a
-    sentence of the machine that lacks it.
-
-    Raises:
-        InputError: a quantization without an engine that takes one.
-        ModelError: not one model can be run.
+    sentence of the machine that lacks it. If not one model can be run, the error of the first is raised.
     """
     if request.quantization is not None and request.engine is None:
         raise InputError("A quantization is for CTranslate2: add --engine ctranslate2.")
-    checkpoints, reasons = [], dict(left_out or {})
-    for name in dict.fromkeys(request.models):
-        if name in reasons:
-            continue
-        try:
-            checkpoint = _resolved(name, request)
-            if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
-                raise ModelError(missing)
-            checkpoints.append(checkpoint)
-        except InputError as error:
-            reasons[name] = str(error)
-    if not checkpoints:
-        raise ModelError(next(reasons[name] for name in request.models))
+    reasons = dict(left_out or {})
+    checkpoints = usable(request.models, lambda name: _resolved(name, request, elsewhere), reasons)
     for name, why in reasons.items():
         _log.warning("%s is left out. %s", name, why)
     return checkpoints, reasons
 
 
-def _resolved(name: str, request: BenchmarkRequest) -> Checkpoint:
+def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None) -> Checkpoint:
     """Return a model, with the engine that was asked for where its family knows it."""
     checkpoint = resolve(name)
-    if request.engine is None or checkpoint.family.name != WHISPER:
-        return checkpoint
-    named = with_engine(name, request.engine, request.quantization)
-    return checkpoint if named == name else resolve(named)
+    if request.engine is not None and checkpoint.family.name == WHISPER:
+        named = with_engine(name, request.engine, request.quantization)
+        checkpoint = checkpoint if named == name else resolve(named)
+    if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
+        raise ModelError(missing)
+    return checkpoint
 
 
 def _names(things: Named | Sequence[Named]) -> list[str]:
@@ -219,16 +196,8 @@ def _names(things: Named | Sequence[Named]) -> list[str]:
 def _transcribe(store: Store, runner: Runner, transcription: Transcription, workers: int) -> None:
     """Decode in this process, in threads that share the loaded model, every part that is not in the store."""
     todo = unfinished(store, jobs(store, transcription))
-    total, done, lock = sum(job.seconds for job in todo), 0.0, Lock()
-
-    def on_progress(seconds: float) -> None:
-        nonlocal done
-        with lock:
-            done += seconds
-            so_far = min(done, total)
-        report(f"transcribe {transcription.title}", so_far, total, "s of audio")
-
-    worker = Worker(count=workers, callbacks=Callbacks(on_progress=on_progress))
+    meter = audio_meter(f"transcribe {transcription.title}", sum(job.seconds for job in todo))
+    worker = Worker(count=workers, callbacks=Callbacks(on_progress=meter))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
     try:
         for future in as_completed([pool.submit(runner.execute, job, worker) for job in todo]):
@@ -236,3 +205,37 @@ def _transcribe(store: Store, runner: Runner, transcription: Transcription, work
     finally:
         worker.cancelled.set()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@options_of(BenchmarkRequest, "models", "datasets", "compute")
+def compare(
+    model_a: Named, model_b: Named, data: Named, *, draw: Literal["clips", "speakers"] | None = None, **options: Any
+) -> GroupedComparison:
+    """Tell how much more one model errs than another on the same clips, overall and by speaker and accent.
+
+    >>> found = compare("demo:whisper-micro", "demo:whisper-mini", "mine")
+    >>> found.overall.difference.delta > 0, sorted(found.groups)
+    (True, ['accent', 'speaker'])
+
+    Args:
+        model_a: as ``benchmark`` takes models.
+        model_b: what it is compared with; a difference below 0 says that ``model_a`` errs less.
+        data: the name of a staged data set, or what ``stage`` returned.
+        draw: what the intervals draw: speakers, so that they hold for people who were not recorded, or clips; by
+            default speakers where at least ten are known.
+        options: see below.
+
+    Raises:
+        InputError: one of the models, or the data set, cannot be used.
+    """
+    names = [name_of(model_a), name_of(model_b)]
+    request = BenchmarkRequest.of(models=names, datasets=[name_of(data)], **options)
+    with session("compare") as store:
+        finished = run_benchmark(store, request)
+        for name, why in finished.leaderboard.left_out.items():
+            raise InputError(f"{name} cannot be compared. {why}")
+        measured = [(entry.model, utterances_of(store, key)) for entry, key in entries_of(store, finished.artifact.key)]
+    # in the order of the names; one only where both are the same
+    (name_a, table_a), (name_b, table_b) = measured[0], measured[-1]
+    by_speaker = None if draw is None else draw == "speakers"
+    return compare_groups(name_a, name_b, table_a, table_b, by_speaker=by_speaker)

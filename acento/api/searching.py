@@ -4,15 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any
 
-from pydantic import BaseModel
-
+from acento.api.session import Named, name_of, options_of, session
 from acento.api.training import PlannedTraining, plan_training, train_here
-from acento.api.working import Named, name_of, options_of, working
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError
 from acento.core.extras import require
@@ -36,30 +35,18 @@ from acento.training.loop.state import Row
 from acento.training.planning import recipe_of_model
 from acento.training.recipe import Recipe
 
+HEADER = ("trial", "what varied", "dev WER %", "minutes", "state")
+"""Of the table of trials; see :func:`trial_rows`."""
+
+
 Train = Callable[[FinetuneJob, Callbacks], FinetuneResult]
 """Executes a training."""
 
 
-class TrialLine(BaseModel, frozen=True):
-    """One line of the table of trials."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched(SearchOutcome):
+    """What a search came to, with what it left."""
 
-    number: int
-    tried: str
-    """What varied, such as ``strategy=lora learning_rate=0.00031``."""
-    dev_wer: float | None
-    """A fraction; of a trial that did not finish: of its last evaluation."""
-    minutes: float
-    state: str
-
-
-class Searched(BaseModel, frozen=True):
-    """What a search came to."""
-
-    name: str
-    why: str
-    trials: list[TrialLine]
-    best_trial: int | None
-    importance: dict[str, float] | None
     files: list[str]
     """``trials.csv``, ``best.yaml`` and the pictures, as far as there are."""
     winner: FinetuneJob | None
@@ -92,7 +79,7 @@ def search(base: Named, data: Named, **options: Any) -> Searched:
         InputError: the data, the model, the recipe or the space cannot be used.
     """
     request = with_threads(SearchRequest.of(base_model=name_of(base), dataset=name_of(data), **options))
-    with working("search") as store, closing(Runner(store)) as runner:
+    with session("search") as store, closing(Runner(store)) as runner:
         plan = plan_search(store, request)
         planned = plan_training(store, request)
 
@@ -101,7 +88,7 @@ def search(base: Named, data: Named, **options: Any) -> Searched:
 
         searched, _ = try_recipes(store, planned, plan, request, train)
         best = searched.published(planned)
-        return searched if best is None else searched.model_copy(update={"model": train_here(store, best).model})
+        return searched if best is None else replace(searched, model=train_here(store, best).model)
 
 
 def with_threads(request: SearchRequest) -> SearchRequest:
@@ -111,21 +98,16 @@ def with_threads(request: SearchRequest) -> SearchRequest:
 
 
 def plan_search(store: Store, request: SearchRequest, elsewhere: Elsewhere | None = None) -> SearchPlan:
-    """Find the model and the data, and settle the space.
-
-    Raises:
-        InputError: what was asked cannot be searched.
-    """
+    """Find the model and the data, and settle the space; what cannot be searched is an InputError."""
     require("search", "The search")
     if request.dollars is not None and request.price_per_hour is None:
         raise InputError(f"A budget of ${request.dollars:.2f} needs the price of an hour of training: price_per_hour.")
     clips = load_card(store, request.dataset).splits.get("train", 0)
     checkpoint = resolve(request.base_model)
     recipe = recipe_of_model(checkpoint, clips, pick_device(request.device, elsewhere), request.changes)
-    if request.space is None:
-        space = default_space(recipe, clips, checkpoint.family)
-    else:
-        space = parse_space(request.space, recipe)
+    space = (
+        default_space(recipe, clips, checkpoint.family) if request.space is None else parse_space(request.space, recipe)
+    )
     plan = SearchPlan(
         name=request.model_name,
         space=space,
@@ -146,15 +128,9 @@ def try_recipes(
     train: Train,
     on_progress: Callable[[SearchOutcome], None] = lambda _: None,
 ) -> tuple[Searched, bool]:
-    """Try recipes until the budget is spent.
+    """Try recipes, each in a training like the planned one, until the budget of the request is spent.
 
-    Args:
-        store: where the study, the data and the checkpoints are.
-        planned: the training that trials are made of.
-        plan: what is searched.
-        request: the budget, and how many trials side by side.
-        train: executes a trial's training.
-        on_progress: called from any thread with the outcome so far, whose ``why`` is what just happened.
+    ``on_progress`` is told what happens, from any thread, with the outcome so far.
 
     Returns:
         What the search came to, and whether a trial was made now; else all of them were made before.
@@ -163,7 +139,10 @@ def try_recipes(
     about = {"data": f"{job.train} {job.dev}", "model": job.base.digest, "language": job.language or ""}
     plan = plan.model_copy(update={"about": about})
     limit, made_now = plan.limit(request.budget.trials), False
-    with open_study(plan, _place(store, plan.name), store) as study:
+    # at the server that the settings name, else in the store, if it can in a file
+    server = settings().study
+    place = study_folder(store, plan.name) or store if server is None else server.get_secret_value()
+    with open_study(plan, place, store) as study:
 
         def report_trials(outcome: SearchOutcome, running: int) -> None:
             nonlocal made_now
@@ -218,29 +197,14 @@ class _Trials:
         return job if written is None else FinetuneJob.model_validate(json.loads(written))
 
 
-def _place(store: Store, name: str) -> Path | str | Store:
-    """Return where the study is kept: at the server that the settings name, else in the store, if it can in a file."""
-    server = settings().study
-    return server.get_secret_value() if server is not None else study_folder(store, name) or store
-
-
 def _searched(store: Store, study: Study, outcome: SearchOutcome, trials: _Trials) -> Searched:
-    """Write down what a search came to, and return it."""
     files = _write(store, outcome)
     winner = None if outcome.best is None else trials.job(outcome.best)
-    losers = [trials.job(recipe) for recipe in outcome.ended(study.plan)]
-    for job in losers:
+    for job in map(trials.job, outcome.ended(study.plan)):
         if winner is None or job.key != winner.key:
             Checkpoints(store, job.key).clear()  # what they came to is written down, and no model is made of them
-    return Searched(
-        name=outcome.name,
-        why=outcome.why,
-        trials=lines(outcome),
-        best_trial=outcome.best_trial,
-        importance=None if outcome.importance is None else dict(outcome.importance),
-        files=[str(path) for path in files],
-        winner=winner,
-    )
+    told = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+    return Searched(**told, files=[str(path) for path in files], winner=winner)
 
 
 def _write(store: Store, outcome: SearchOutcome) -> list[Path]:
@@ -255,23 +219,21 @@ def _write(store: Store, outcome: SearchOutcome) -> list[Path]:
     return [copies / name for name in names]
 
 
-def lines(outcome: SearchOutcome) -> list[TrialLine]:
-    """Return the table of trials; a parameter that is the same in all of them is left out."""
-    values: dict[str, set[object]] = defaultdict(set)
+def trial_rows(outcome: SearchOutcome) -> list[tuple[object, ...]]:
+    """Return the table of trials below :data:`HEADER`; a parameter that is the same in all of them is left out."""
+    names = {name for row in outcome.trials for name in row.params}
+    varied = {name for name in names if len({row.params.get(name) for row in outcome.trials}) > 1}
+    rows: list[tuple[object, ...]] = []
     for row in outcome.trials:
-        for name in {name for other in outcome.trials for name in other.params}:
-            values[name].add(row.params.get(name))
-    return [
-        TrialLine(
-            number=row.number,
-            tried=" ".join(
-                f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
-                for name, value in row.params.items()
-                if len(values[name]) > 1
-            ),
-            dev_wer=row.dev_wer,
-            minutes=row.minutes,
-            state=row.state if row.sentence is None else f"failed: {row.sentence}",
+        shown = {name: f"{x:.3g}" if isinstance(x, float) else x for name, x in row.params.items() if name in varied}
+        state = row.state if row.sentence is None else f"failed: {row.sentence}"
+        rows.append(
+            (
+                row.number,
+                " ".join(f"{name}={value}" for name, value in shown.items()),
+                "" if row.dev_wer is None else f"{100 * row.dev_wer:.2f}",
+                f"{row.minutes:.1f}",
+                f"{state}, the best" if row.number == outcome.best_trial else state,
+            )
         )
-        for row in outcome.trials
-    ]
+    return rows

@@ -1,25 +1,53 @@
 """Specialize a model and prove it: stage, validate, benchmark, fine-tune, benchmark again, and let the gate decide."""
 
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from acento.api.benchmarking import run_here
+from acento.api.benchmarking import run_benchmark
+from acento.api.data import check_dataset, stage_source
 from acento.api.precheck import check_specialization
-from acento.api.promoting import Judged, fix_question, judge_run, promote_judged, step_back
-from acento.api.staging import stage_source
-from acento.api.training import plan_training, train_here
-from acento.api.validating import validate_dataset
-from acento.api.working import Named, name_of, options_of, working
+from acento.api.session import Named, name_of, options_of, session
+from acento.api.training import finetune_model
 from acento.core.errors import AcentoError, InputError
 from acento.core.store import Store
-from acento.registry.gate.judging import Question
+from acento.models.checkpoints.resolver import resolve
+from acento.registry.aliases import PRODUCTION
+from acento.registry.card.card import publish_report, report_of
+from acento.registry.card.report import card_path, latest_report
+from acento.registry.gate.judging import Question, ask, judge
+from acento.registry.gate.verdict import GateVerdict
+from acento.registry.interpolation import smaller_step
+from acento.registry.model_version import ModelVersion
+from acento.registry.promotion import current
+from acento.registry.promotion import promote as move_alias
+from acento.registry.versions import find_version
 from acento.requests import BenchmarkRequest, FinetuneRequest, SpecializeRequest, StageRequest, ValidateRequest
-from acento.training.job import FinetuneResult
-from acento.validation.verdict import InvalidDataError, failure
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 STEPS_BACK = 3
 """Smaller steps that are tried at most: each is one more look at the test split, and the verdict counts them."""
+
+
+class Judged(BaseModel, frozen=True):
+    """The gate's answer for a candidate, and where its files are."""
+
+    model: str
+    """``registry:NAME@VERSION``."""
+    passed: bool
+    promoted: bool
+    sentences: list[str]
+    offer: str | None
+    card: str
+    """The model card's path."""
+    run: str
+    folder: str
+    """The run's files."""
+    verdict: GateVerdict | None = None
+    """All that the gate's answer rests on; None where the candidate was production already."""
 
 
 class Specialized(BaseModel, frozen=True):
@@ -36,32 +64,11 @@ class Specialized(BaseModel, frozen=True):
         return self.judged[-1]
 
 
-class Steps(Protocol):
-    """Who carries out the steps: this process, or Prefect's flows and tasks."""
+class Carry(Protocol):
+    """Carries out a step, a function of this library that takes a store first: in this process, or as flow or task."""
 
-    def stage(self, request: StageRequest) -> str:
-        """Return the version that was staged, ``NAME@VERSION``."""
-
-    def validate(self, request: ValidateRequest) -> str:
-        """Return the version that passed, ``NAME@VERSION``."""
-
-    def benchmark(self, request: BenchmarkRequest) -> tuple[str, dict[str, str]]:
-        """Return the run, and what was left out of it, with the reason."""
-
-    def finetune(self, request: FinetuneRequest) -> FinetuneResult:
-        """Return what the training came to."""
-
-    def ask(self, request: SpecializeRequest, test: str) -> Question:
-        """Return what a candidate will be judged by."""
-
-    def judge(self, run: str, candidate: str, question: Question) -> Judged:
-        """Return what the gate says of a candidate after a run."""
-
-    def step_back(self, tuned: str, refused: str) -> str | None:
-        """Return a version nearer to the base than what was refused; None where there is none."""
-
-    def promote(self, judged: Judged) -> Judged:
-        """Let ``production`` point to a candidate that passed."""
+    def __call__(self, step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the step returns; the store is not given, as whoever carries the step out knows it."""
 
 
 @options_of(SpecializeRequest, "base_model", "dataset", "compute", "max_minutes")
@@ -81,30 +88,36 @@ def specialize(base: Named, data: Named, **options: Any) -> Specialized:
         InputError: a data set, a model or an option cannot be used, or the data fails validation.
     """
     request = SpecializeRequest.of(base_model=name_of(base), dataset=name_of(data), **options)
-    with working("specialize") as store:
+    with session("specialize") as store:
         check_specialization(store, request)
-        return run_steps(request, _Here(store))
+
+        def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+            return step(store, *args, **kwargs)
+
+        return run_steps(request, carry)
 
 
-def run_steps(request: SpecializeRequest, steps: Steps) -> Specialized:
+def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
     """Carry a specialization out, step by step.
 
     Raises:
         AcentoError: the training left no model.
         InputError: a model could not be measured.
     """
-    dataset, base, told = request.dataset, request.base_model, request.told
+    dataset, base, told = request.dataset, request.base_model, request.output_language
     if request.source is not None:
         name = dataset.partition("@")[0]
-        dataset = steps.stage(StageRequest(source=request.source, name=name, language=request.language))
+        dataset = carry(stage_source, StageRequest(source=request.source, name=name, language=request.language)).id
     if not request.allow_invalid:
         # from here on one version, whatever is staged meanwhile
-        dataset = steps.validate(ValidateRequest(dataset=dataset, model=base, language=told))
-    asked = steps.ask(request, request.test or dataset)
+        dataset = carry(check_dataset, ValidateRequest(dataset=dataset, model=base, language=told))
+    test, guards = request.test or dataset, request.guards or []
+    asked = carry(fix_question, request.model_name, base, test, guards, told, request.bound)
 
     def measure(*models: str) -> str:
         """Benchmark models on every set that the gate looks at; return the run."""
-        run, left_out = steps.benchmark(
+        finished = carry(
+            run_benchmark,
             BenchmarkRequest(
                 models=list(dict.fromkeys(models)),
                 datasets=asked.datasets,
@@ -113,62 +126,100 @@ def run_steps(request: SpecializeRequest, steps: Steps) -> Specialized:
                 device=request.device,
                 compute=request.compute,
                 allow_invalid=request.allow_invalid,
-            )
+            ),
         )
-        for name, why in left_out.items():
+        for name, why in finished.leaderboard.left_out.items():
             raise InputError(f"{name} could not be measured. {why}")
-        return run
+        return finished.run
+
+    def judge(model: str) -> Judged:
+        """Measure a candidate beside the base and the incumbent, and put the gate's question."""
+        return carry(judge_run, measure(base, asked.incumbent, model), model, asked)
 
     measure(base, asked.incumbent)
     training = {name: getattr(request, name) for name in FinetuneRequest.model_fields}
-    tuned = steps.finetune(FinetuneRequest(**training | {"dataset": dataset, "language": told}))
+    tuned = carry(finetune_model, FinetuneRequest(**training | {"dataset": dataset, "language": told}))
     candidate = tuned.model
     if candidate is None:
         raise AcentoError(f"The training of {request.title} left no model: {tuned.sentence}")
-    judged = [steps.judge(measure(base, asked.incumbent, candidate), candidate, asked)]
+    judged = [judge(candidate)]
     while request.interpolate and judged[-1].offer == "interpolate" and len(judged) <= STEPS_BACK:
-        smaller = steps.step_back(candidate, judged[-1].model)
+        smaller, _ = carry(step_back, candidate, judged[-1].model)
         if smaller is None:
             break
-        judged.append(steps.judge(measure(base, asked.incumbent, smaller), smaller, asked))
+        judged.append(judge(smaller))
     if request.promote and judged[-1].passed and not judged[-1].promoted:
-        judged[-1] = steps.promote(judged[-1])
+        judged[-1] = carry(promote_judged, judged[-1])
     return Specialized(dataset=dataset, base_model=base, judged=judged)
 
 
-class _Here:
-    """The steps in this process."""
+def promote(model: Named, alias: str = PRODUCTION, *, why: str = "", force: bool = False) -> ModelVersion:
+    """Let an alias point to a model version; ``production`` only after the gate's consent, or by force.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    >>> promote("whisper-mini-mine", "staging").id == load_version("whisper-mini-mine@staging").id
+    True
 
-    def stage(self, request: StageRequest) -> str:
-        card = stage_source(self._store, request).card
-        return f"{card.name}@{card.version}"
+    Args:
+        model: ``registry:NAME@VERSION``, or what ``finetune`` returned.
+        alias: its name.
+        why: for those who read the alias's history.
+        force: do without the gate; that is written down.
 
-    def validate(self, request: ValidateRequest) -> str:
-        verdict = validate_dataset(self._store, request).verdict
-        if not verdict.passed:
-            raise InvalidDataError(failure(verdict), verdict.key)
-        return verdict.dataset
+    Raises:
+        InputError: the gate has not consented, or another process moved the alias just now.
+    """
+    with session("promote") as store:
+        version = find_version(store, name_of(model))
+        move_alias(store, version, alias, why=why, forced=force)
+        return version
 
-    def benchmark(self, request: BenchmarkRequest) -> tuple[str, dict[str, str]]:
-        finished, run = run_here(self._store, request)
-        return run, dict(finished.leaderboard.left_out)
 
-    def finetune(self, request: FinetuneRequest) -> FinetuneResult:
-        return train_here(self._store, plan_training(self._store, request))
+def fix_question(
+    store: Store, name: str, base_model: str, test: str, guards: Sequence[str], language: str | None, bound: float
+) -> Question:
+    """Find the test set, the guards and today's production model of a name, before anything is trained."""
+    today = current(store, name, PRODUCTION)
+    incumbent, against = (
+        (base_model, "the base model") if today is None else (today.id, f"today's production {today.id}")
+    )
+    return ask(store, test, guards, incumbent=incumbent, against=against, language=language, bound=bound)
 
-    def ask(self, request: SpecializeRequest, test: str) -> Question:
-        return fix_question(
-            self._store, request.model_name, request.base_model, test, request.guards or [], request.told, request.bound
-        )
 
-    def judge(self, run: str, candidate: str, question: Question) -> Judged:
-        return judge_run(self._store, run, candidate, question)[0]
+def judge_run(store: Store, run: str, candidate: str, question: Question) -> Judged:
+    """Put the gate's question to a run, keep the verdict with the candidate, and write its model card.
 
-    def step_back(self, tuned: str, refused: str) -> str | None:
-        return step_back(self._store, tuned, refused)[0]
+    A candidate that is production already is not judged anew.
+    """
+    version, verdict = find_version(store, candidate), None
+    if candidate == question.incumbent:
+        found = latest_report(store, version)
+        gate = None if found is None else found.report.gate
+        sentences = ["It is production already.", *(() if gate is None else gate.sentences)]
+    else:
+        verdict = judge(store, run, question, incumbent=resolve(question.incumbent), candidate=resolve(candidate))
+        publish_report(store, version, report_of(store, version, run, question, verdict))
+        sentences = list(verdict.sentences)
+    return Judged(
+        model=candidate,
+        passed=verdict is None or verdict.passed,
+        promoted=verdict is None,
+        sentences=sentences,
+        offer=None if verdict is None else verdict.offer,
+        card=card_path(store, version),
+        run=run,
+        folder=str(store.local_folder(f"runs/{run}")),
+        verdict=verdict,
+    )
 
-    def promote(self, judged: Judged) -> Judged:
-        return promote_judged(self._store, judged)
+
+def step_back(store: Store, tuned: str, refused: str) -> tuple[str | None, str]:
+    """Make a version between a tuned model and its base, nearer to that than what was refused; say what was done."""
+    below = float(find_version(store, refused).about.recipe.get("interpolate", 1.0)) if refused != tuned else 1.0
+    smaller, sentence = smaller_step(store, find_version(store, tuned), below)
+    return None if smaller is None else smaller.id, sentence
+
+
+def promote_judged(store: Store, judged: Judged) -> Judged:
+    """Let ``production`` point to a model that passed the gate."""
+    move_alias(store, find_version(store, judged.model), why=f"passed the gate in run {judged.run}")
+    return judged.model_copy(update={"promoted": True})

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from acento.api.precheck import check_training
-from acento.api.working import Named, name_of, options_of, working
+from acento.api.session import Named, name_of, options_of, session
 from acento.core.errors import AcentoError, InputError
 from acento.core.progress import report
 from acento.core.settings import settings
@@ -59,18 +59,18 @@ def finetune(base: Named, data: Named, **options: Any) -> ModelVersion:
         AcentoError: the training diverged.
     """
     request = FinetuneRequest.of(base_model=name_of(base), dataset=name_of(data), **options)
-    with working("finetune") as store:
+    with session("finetune") as store:
         check_training(store, request)
-        planned = plan_training(store, request)
-        return find_version(store, train_here(store, planned).model or "")
+        return find_version(store, finetune_model(store, request).model or "")
+
+
+def finetune_model(store: Store, request: FinetuneRequest) -> FinetuneResult:
+    """Plan a training and carry it out in this process."""
+    return train_here(store, plan_training(store, request))
 
 
 def train_here(store: Store, planned: PlannedTraining) -> FinetuneResult:
-    """Train in this process to the end.
-
-    Raises:
-        AcentoError: it diverged, or was stopped before its end.
-    """
+    """Train in this process; it is an error if that diverged, or was stopped before the end."""
     with closing(Runner(store)) as runner:
         result = runner.execute(planned.job)
     if not result.done or result.why == "diverged":
@@ -79,18 +79,12 @@ def train_here(store: Store, planned: PlannedTraining) -> FinetuneResult:
 
 
 def plan_training(
-    store: Store,
-    request: TrainingRequest,
-    elsewhere: Elsewhere | None = None,
-    hindrance: InputError | None = None,
+    store: Store, request: TrainingRequest, elsewhere: Elsewhere | None = None, hindrance: InputError | None = None
 ) -> PlannedTraining:
     """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it.
 
-    Args:
-        store: where the data and the models are.
-        request: what was asked.
-        elsewhere: what is known of the machines that will do the work; None: this process does it.
-        hindrance: why they could not begin now; raised if anything is left to do.
+    ``elsewhere`` is what is known of the machines that will do the work, None where this process does it; ``hindrance``
+    why they could not begin now, raised if anything is left to do.
     """
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)

@@ -36,6 +36,20 @@ def forward(progress: Progress) -> None:
             listener(progress)
 
 
+def audio_meter(step: str, total: float) -> Callable[[float], None]:
+    """Return a function that adds up seconds of audio, from any thread, and reports how far ``step`` is."""
+    done, lock = 0.0, Lock()
+
+    def add(seconds: float) -> None:
+        nonlocal done
+        with lock:
+            done += seconds
+            so_far = min(done, total)
+        report(step, so_far, total, "s of audio")
+
+    return add
+
+
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Call ``listener`` for every report made in this process while the block runs."""

@@ -131,13 +131,8 @@ def predictions(store: Store, transcription: Transcription) -> Iterator[Predicti
     Raises:
         AcentoError: a clip is missing.
     """
-    return collect(
-        store,
-        [
-            (job.key, [clip.id for clip in load_part(store, job.plan, job.part).clips])
-            for job in jobs(store, transcription)
-        ],
-    )
+    parts = ((job.key, load_part(store, job.plan, job.part).clips) for job in jobs(store, transcription))
+    return collect(store, [(key, [clip.id for clip in clips]) for key, clips in parts])
 
 
 def score_transcription(store: Store, transcription: Transcription, normalizer: str) -> Scored:
@@ -148,8 +143,8 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
         AcentoError: the transcription is not complete.
     """
     rule = find_normalizer(normalizer)
-    heard = {row.id: row for row in predictions(store, transcription)}
-    texts = digest(heard.values())
+    found = {row.id: row for row in predictions(store, transcription)}
+    texts = digest(found.values())
     key = "scores/" + fingerprint(
         {
             "version": SCORING_VERSION,
@@ -164,23 +159,22 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
     card = load_card(store, transcription.dataset)
     results = [
         UtteranceResult(
-            id=clip.utterance.id,
-            reference=clip.utterance.text,
-            hypothesis=heard[clip.utterance.id].text,
-            error=_reason(heard[clip.utterance.id]),
-            split=clip.utterance.split,
-            speaker=clip.utterance.speaker,
-            accent=clip.utterance.accent,
-            duration_s=clip.utterance.duration_s,
+            id=clip.id,
+            reference=clip.text,
+            hypothesis=found[clip.id].text,
+            error=found[clip.id].reason,
+            split=clip.split,
+            speaker=clip.speaker,
+            accent=clip.accent,
+            duration_s=clip.duration_s,
         )
-        for clip in read_clips(store, card, transcription.split)
-        if clip.utterance.id in heard
+        for clip in (row.utterance for row in read_clips(store, card, transcription.split))
+        if clip.id in found
     ]
     utterances = score_utterances(results, rule)
     with store.publish(key) as draft:
         pq.write_table(utterances, draft.folder / UTTERANCES)
-        score = summarize(utterances, rule)
-        (draft.folder / _SCORE).write_text(score.model_dump_json(indent=1), encoding="utf-8")
+        (draft.folder / _SCORE).write_text(summarize(utterances, rule).model_dump_json(indent=1), encoding="utf-8")
     return Scored(key=key, digest=texts, cached=False)
 
 
@@ -223,7 +217,6 @@ def speed(measured: Sequence[Measurement]) -> Speed | None:
 
 def make_entry(store: Store, transcription: Transcription, scored: Scored, run: str, when: datetime) -> Entry:
     """Return what a run puts on the leaderboard for one transcription."""
-    measured = speed(clock(store, transcription))
     return Entry(
         model=transcription.model.id,
         revision=transcription.model.revision,
@@ -233,12 +226,7 @@ def make_entry(store: Store, transcription: Transcription, scored: Scored, run: 
         split=transcription.split,
         limit=transcription.limit,
         score=load_score(store, scored.key),
-        speed=measured,
+        speed=speed(clock(store, transcription)),
         run=run,
         when=when,
     )
-
-
-def _reason(prediction: Prediction) -> str | None:
-    """Return why a clip has no text, code and sentence."""
-    return None if prediction.error is None else f"{prediction.error}: {prediction.detail}"

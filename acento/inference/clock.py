@@ -1,11 +1,16 @@
-"""The clock: where the time of a decode loop went, so that RTFx says what it claims to say."""
+"""The clock of a decode loop, so that RTFx says what it claims to say; and an iterator run ahead in its own thread."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from time import perf_counter
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+
+T = TypeVar("T")
 
 
 class Timings(BaseModel, frozen=True):
@@ -47,16 +52,12 @@ class Stopwatch:
     @property
     def total(self) -> float:
         """Seconds counted."""
-        return sum(end - start for start, end in self.stretches)
+        return length(self.stretches)
 
 
-def overlap(a: list[tuple[float, float]], b: list[tuple[float, float]]) -> float:
-    """Return the seconds that lie in stretches of both.
-
-    >>> overlap([(0, 2), (5, 9)], [(1, 6), (8, 12)])
-    3.0
-    """
-    return float(sum(end - start for start, end in common(a, b)))
+def length(stretches: list[tuple[float, float]]) -> float:
+    """Return the seconds of stretches."""
+    return sum(end - start for start, end in stretches)
 
 
 def shares(edges: list[float], waits: list[tuple[float, float]]) -> list[float]:
@@ -65,7 +66,7 @@ def shares(edges: list[float], waits: list[tuple[float, float]]) -> list[float]:
     >>> shares([0, 10, 20], [(1, 2), (9, 12)])
     [8.0, 8.0]
     """
-    return [float(end - start - overlap([(start, end)], waits)) for start, end in pairwise(edges)]
+    return [float(end - start - length(common([(start, end)], waits))) for start, end in pairwise(edges)]
 
 
 def common(a: list[tuple[float, float]], b: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -84,3 +85,27 @@ def common(a: list[tuple[float, float]], b: list[tuple[float, float]]) -> list[t
         else:
             j += 1
     return found
+
+
+def prefetch(source: Generator[T, Any, Any], *, depth: int, waiting: Stopwatch, name: str) -> Generator[T, None, None]:
+    """Yield what ``source`` yields while a thread computes up to ``depth`` items more.
+
+    An error of the source is raised here, after the items before it. Closing this generator stops the thread after
+    the item it is at. ``waiting`` counts the time in which the consumer waited for an item.
+    """
+    end: Any = object()
+    with ThreadPoolExecutor(1, thread_name_prefix=name) as thread:
+        coming = deque(thread.submit(next, source, end) for _ in range(depth + 1))
+        try:
+            while True:
+                with waiting.running():
+                    item = coming.popleft().result()
+                if item is end:
+                    return
+                coming.append(thread.submit(next, source, end))
+                yield item
+        finally:
+            for future in coming:
+                future.cancel()
+            thread.shutdown()
+            source.close()

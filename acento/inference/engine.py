@@ -5,17 +5,20 @@ clip that cannot be decoded stands alone; it becomes a failed prediction, its ne
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from acento.core.errors import AcentoError
-from acento.inference.clock import Stopwatch, Timings, common, shares
+from acento.data.utterance import SAMPLE_RATE
+from acento.inference.clock import Stopwatch, Timings, common, length, prefetch, shares
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import Prediction, Segment
-from acento.inference.prefetch import ahead
-from acento.inference.windows import pieces
 from acento.models.base import Audio, Recognizer
 
 _log = logging.getLogger(__name__)
@@ -24,6 +27,13 @@ _DEPTH = 2
 """Batches that each stage may be ahead of the next."""
 _NO_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces between words: windows are joined as they are."""
+
+_FRAME = SAMPLE_RATE // 50
+"""20 ms: the grid on which a cut may fall."""
+_SMOOTH = 15
+"""Frames (0.3 s) over which loudness is averaged: a pause between words, not a stop consonant."""
+_SEARCH = 0.5
+"""The cut is sought in this last share of the window."""
 
 Read = Callable[[PlannedClip], Audio]
 """Returns a clip's samples; raises AcentoError, or OSError, if they cannot be had."""
@@ -63,6 +73,20 @@ class _Batch:
     """What the model is given at once: windows, and their features or the error that making them raised."""
 
 
+@dataclass(slots=True)
+class _Run:
+    """What one decoding notes beside its texts: the time of each stage and wait, and what failed."""
+
+    reading: Stopwatch = field(default_factory=Stopwatch)
+    preparing: Stopwatch = field(default_factory=Stopwatch)
+    inferring: Stopwatch = field(default_factory=Stopwatch)
+    writing: Stopwatch = field(default_factory=Stopwatch)
+    features_wait: Stopwatch = field(default_factory=Stopwatch)
+    model_wait: Stopwatch = field(default_factory=Stopwatch)
+    splits: list[tuple[int, int]] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+
+
 class Engine:
     """Decodes batches of clips with one loaded recognizer."""
 
@@ -82,51 +106,44 @@ class Engine:
         Raises:
             Exception: what the model raised, if not a single clip could be decoded: then the model is at fault.
         """
-        reading, preparing, inferring, writing = Stopwatch(), Stopwatch(), Stopwatch(), Stopwatch()
-        features_wait, model_wait = Stopwatch(), Stopwatch()
-        splits: list[tuple[int, int]] = []
+        run = _Run()
         predictions: list[Prediction] = []
-        errors: list[BaseException] = []
         audio, windows = [], 0
         self._recognizer.synchronize()
         edges = [perf_counter()]
-        read_ahead = ahead(self._read(batches, read, reading), depth=_DEPTH, waiting=features_wait, name="read audio")
-        prepared = ahead(
-            self._prepare(read_ahead, preparing), depth=_DEPTH, waiting=model_wait, name="prepare features"
-        )
-        try:
+        clips = prefetch(self._read(batches, read, run), depth=_DEPTH, waiting=run.features_wait, name="read audio")
+        prepared = prefetch(self._prepare(clips, run), depth=_DEPTH, waiting=run.model_wait, name="prepare features")
+        with closing(clips), closing(prepared):
             for batch in prepared:
-                heard: dict[int, list[Segment]] = {}
+                texts: dict[int, list[Segment]] = {}
                 for group, features in batch.features:
-                    for window, text in self._texts(group, features, inferring, writing, splits, batch, errors):
-                        heard.setdefault(window.clip, []).append(Segment(window.start, window.end, text))
-                predictions += self._predictions(batch, heard)
+                    for window, text in self._texts(group, features, batch, run):
+                        texts.setdefault(window.clip, []).append(Segment(window.start, window.end, text))
+                predictions += self._predictions(batch, texts)
                 audio.append(sum(window.end - window.start for window in batch.windows))
                 windows += len(batch.windows)
                 after_batch(audio[-1])
                 edges.append(perf_counter())
-        finally:
-            prepared.close()  # type: ignore[attr-defined]
-        if errors and all(prediction.failed for prediction in predictions):
-            raise errors[0]
-        reading_waits = common(model_wait.stretches, features_wait.stretches)
+        if run.errors and all(prediction.failed for prediction in predictions):
+            raise run.errors[0]
+        reading_waits = common(run.model_wait.stretches, run.features_wait.stretches)
         timings = Timings(
             audio_s=sum(audio),
             wall_s=edges[-1] - edges[0],
-            read_wait_s=sum(end - start for start, end in reading_waits),
-            read_s=reading.total,
-            features_s=preparing.total,
-            model_s=inferring.total,
-            text_s=writing.total,
+            read_wait_s=length(reading_waits),
+            read_s=run.reading.total,
+            features_s=run.preparing.total,
+            model_s=run.inferring.total,
+            text_s=run.writing.total,
             batches=tuple(zip(audio, shares(edges, reading_waits), strict=True)),
         )
-        return Decoded(predictions, timings, splits, windows)
+        return Decoded(predictions, timings, run.splits, windows)
 
-    def _read(self, batches: Sequence[Sequence[PlannedClip]], read: Read, clock: Stopwatch) -> Iterator[_Batch]:
+    def _read(self, batches: Sequence[Sequence[PlannedClip]], read: Read, run: _Run) -> Generator[_Batch, None, None]:
         """Read the audio of each batch and cut it into windows; runs in the first thread."""
         for clips in batches:
             batch = _Batch(clips)
-            with clock.running():
+            with run.reading.running():
                 for number, clip in enumerate(clips):
                     try:
                         audio = read(clip)
@@ -139,12 +156,12 @@ class Engine:
                     ]
             yield batch
 
-    def _prepare(self, batches: Iterator[_Batch], clock: Stopwatch) -> Iterator[_Batch]:
+    def _prepare(self, batches: Iterator[_Batch], run: _Run) -> Generator[_Batch, None, None]:
         """Make the features of each batch; runs in the second thread."""
         for batch in batches:
             for start in range(0, len(batch.windows), self._batch_size):
                 group = batch.windows[start : start + self._batch_size]
-                with clock.running():
+                with run.preparing.running():
                     try:
                         features = self._recognizer.prepare([window.audio for window in group])
                     except Exception as error:  # decided on in the model's thread, clip by clip
@@ -152,36 +169,27 @@ class Engine:
                 batch.features.append((group, features))
             yield batch
 
-    def _texts(
-        self,
-        group: list[_Window],
-        features: Any,
-        inferring: Stopwatch,
-        writing: Stopwatch,
-        splits: list[tuple[int, int]],
-        batch: _Batch,
-        errors: list[BaseException],
-    ) -> Iterator[tuple[_Window, str]]:
+    def _texts(self, group: list[_Window], features: Any, batch: _Batch, run: _Run) -> Iterator[tuple[_Window, str]]:
         """Yield each window's text; what fails together is tried in halves (for memory) or one by one."""
         try:
             if isinstance(features, Exception):
                 raise features
-            with inferring.running():
+            with run.inferring.running():
                 tokens = self._recognizer.infer(features)
                 self._recognizer.synchronize()
-            with writing.running():
+            with run.writing.running():
                 transcripts = self._recognizer.finish(tokens)
         except Exception as error:
             memory = self._recognizer.is_out_of_memory(error)
             if len(group) == 1:
                 code = "out_of_memory" if memory else "model_error"
                 batch.failures[group[0].clip] = (code, f"{type(error).__name__}: {error}".splitlines()[0])
-                errors.append(error)
+                run.errors.append(error)
                 return
             if memory:
                 self._recognizer.release_memory()
                 half = -(-len(group) // 2)
-                splits.append((len(group), half))
+                run.splits.append((len(group), half))
                 _log.warning("A batch of %d windows does not fit into memory; trying %d.", len(group), half)
             else:
                 half = 1
@@ -194,19 +202,60 @@ class Engine:
         del features
         for part in halves:
             try:
-                with inferring.running():
+                with run.inferring.running():
                     again = self._recognizer.prepare([window.audio for window in part])
             except Exception as error:
                 again = error
-            yield from self._texts(part, again, inferring, writing, splits, batch, errors)
+            yield from self._texts(part, again, batch, run)
 
-    def _predictions(self, batch: _Batch, heard: dict[int, list[Segment]]) -> Iterator[Prediction]:
+    def _predictions(self, batch: _Batch, texts: dict[int, list[Segment]]) -> Iterator[Prediction]:
         """Yield a batch's predictions, a clip's windows joined to one text."""
         for number, clip in enumerate(batch.clips):
             failure = batch.failures.get(number)
             if failure is not None:
                 yield Prediction(clip.id, None, error=failure[0], detail=failure[1])
                 continue
-            segments = tuple(heard[number])
+            segments = tuple(texts[number])
             text = self._joint.join(segment.text for segment in segments if segment.text)
             yield Prediction(clip.id, text, segments if len(segments) > 1 else ())
+
+
+def cuts(audio: Audio, window_s: float | None) -> list[int]:
+    """Return where to cut, as sample positions from 0 to the end; neighbors are at most ``window_s`` apart.
+
+    >>> cuts(np.zeros(160, np.float32), 30.0)
+    [0, 160]
+    """
+    total = len(audio)
+    if window_s is None or total <= int(window_s * SAMPLE_RATE):
+        return [0, total]
+    window = int(window_s * SAMPLE_RATE)
+    loudness = _loudness(audio)
+    found = [0]
+    while total - found[-1] > window:
+        first = (found[-1] + int(window * (1 - _SEARCH))) // _FRAME + 1
+        last = (found[-1] + window) // _FRAME
+        quiet = loudness[first : last + 1]
+        # among equally quiet places the latest, so that digital silence does not make pieces short
+        place = first + len(quiet) - 1 - int(np.argmin(quiet[::-1]))
+        found.append(place * _FRAME)
+    return [*found, total]
+
+
+def pieces(audio: Audio, window_s: float | None) -> list[tuple[float, float, Audio]]:
+    """Return ``(start, end, samples)`` of each piece, times in seconds; together they are the audio."""
+    return [
+        (start / SAMPLE_RATE, end / SAMPLE_RATE, audio[start:end]) for start, end in pairwise(cuts(audio, window_s))
+    ]
+
+
+def _loudness(audio: Audio) -> np.ndarray:
+    """Return for each border between frames the mean power around it (source: short-time energy, Rabiner 1975)."""
+    frames = -(-len(audio) // _FRAME)
+    padded = np.zeros(frames * _FRAME, dtype=np.float32)
+    padded[: len(audio)] = audio
+    power = np.square(padded.reshape(frames, _FRAME)).mean(axis=1, dtype=np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    borders = np.arange(frames + 1)
+    low, high = np.maximum(borders - _SMOOTH // 2, 0), np.minimum(borders + _SMOOTH // 2 + 1, frames)
+    return np.maximum((sums[high] - sums[low]) / np.maximum(high - low, 1), 1e-10)

@@ -1,4 +1,4 @@
-"""The transcription of one part of a plan as a job, what it came to, and what the clock said of it."""
+"""The transcription of one part of a plan as a job, its result, and the measurements of it."""
 
 from typing import Literal
 
@@ -55,9 +55,15 @@ class TranscribeJob(BaseModel, frozen=True):
         """The store's folder of this job."""
         return f"jobs/{self.fingerprint}"
 
+    def result(self, *, cached: bool, failed: int) -> "JobResult":
+        """Return the result of executing this job."""
+        return JobResult(
+            key=self.key, part=self.part, clips=self.clips, seconds=self.seconds, cached=cached, failed=failed
+        )
+
 
 class JobResult(BaseModel, frozen=True):
-    """What executing a job came to."""
+    """The result of executing a job."""
 
     key: str
     part: int
@@ -70,7 +76,7 @@ class JobResult(BaseModel, frozen=True):
 
 
 class Measurement(BaseModel, frozen=True):
-    """What the clock said when an attempt was computed: never cached, never part of a result."""
+    """The times of one attempt: never cached, never part of a result."""
 
     job: str
     attempt: int
@@ -97,12 +103,11 @@ def state(store: Store, job: TranscribeJob) -> JobResult | None:
     done = attempts(store, job.key)
     if not done:
         return None
-    failed = sum(row.failed for row in overlaid(store, done).values())
-    return JobResult(key=job.key, part=job.part, clips=job.clips, seconds=job.seconds, cached=True, failed=failed)
+    return job.result(cached=True, failed=sum(row.failed for row in overlaid(store, done).values()))
 
 
 def measurements(store: Store, job: str) -> list[Measurement]:
-    """Return what the clock said of each whole attempt of a job, oldest first."""
+    """Return the measurement of each whole attempt of a job, oldest first."""
     found = []
     for key in attempts(store, job):
         artifact = store.find(key)

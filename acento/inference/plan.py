@@ -8,7 +8,7 @@ computed from them, as they are.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,8 +104,7 @@ def make_plan(store: Store, card: Card, *, split: str, batch_size: int, limit: i
             "limit": limit,
         }
     )
-    found = store.find(key, verify=True)
-    if found is None:
+    if store.find(key, verify=True) is None:
         parts = list(plan_parts(_chosen(store, card, split, limit), batch_size, {p.key: p.version for p in card.parts}))
         with store.publish(key) as draft:
             pq.write_table(_table(parts), draft.folder / _FILE)
@@ -144,12 +143,9 @@ def make_part(index: int, batches: Sequence[Sequence[PlannedClip]]) -> Part:
 
 
 def plan_parts(clips: Iterable[ClipRow], batch_size: int, versions: dict[str, int]) -> Iterator[Part]:
-    """Yield parts for clips given in the order of their data parts.
+    """Yield parts for clips in the order of their data parts; ``versions`` says which version brought each.
 
-    Args:
-        clips: the clips to decode.
-        batch_size: clips in a batch; only a part's last batch has fewer.
-        versions: for each data part, the version of the data set that brought it.
+    Only a part's last batch has fewer than ``batch_size`` clips.
     """
     index = 0
     for stretch in _stretches(clips, versions):
@@ -195,19 +191,11 @@ def _stretches(clips: Iterable[ClipRow], versions: dict[str, int]) -> Iterator[l
 
 
 def _table(parts: Sequence[Part]) -> pa.Table:
-    """Return the plan as a table, a row for each clip."""
-    rows = [
-        {
-            "part": part.index,
-            "batch": number,
-            "id": clip.id,
-            "duration_s": clip.duration_s,
-            "audio_sha256": clip.audio_sha256,
-            "data_part": clip.data_part,
-            "row": clip.row,
-        }
-        for part in parts
-        for number, batch in enumerate(part.batches)
-        for clip in batch
-    ]
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pylist(
+        [
+            {"part": part.index, "batch": number, **asdict(clip)}
+            for part in parts
+            for number, batch in enumerate(part.batches)
+            for clip in batch
+        ]
+    )

@@ -48,6 +48,11 @@ class Prediction:
         """Whether there is no text."""
         return self.error is not None
 
+    @property
+    def reason(self) -> str | None:
+        """Why there is no text, code and sentence."""
+        return None if self.error is None else f"{self.error}: {self.detail}"
+
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """Write one part's predictions as Parquet."""
@@ -95,9 +100,8 @@ def collect(store: Store, jobs: Sequence[tuple[str, Iterable[str]]]) -> Iterator
     """
     seen: set[str] = set()
     for job, ids in jobs:
-        wanted = list(ids)
         rows = overlaid(store, attempts(store, job))
-        for id_ in wanted:
+        for id_ in ids:
             if id_ not in rows or id_ in seen:
                 what = "twice" if id_ in seen else "not"
                 raise AcentoError(f"Utterance {id_!r} is {what} in the predictions of {job}; run the benchmark again.")
@@ -106,7 +110,7 @@ def collect(store: Store, jobs: Sequence[tuple[str, Iterable[str]]]) -> Iterator
 
 
 def digest(predictions: Iterable[Prediction]) -> str:
-    """Return the digest of (id, text, reason): equal where two runs heard the same, whatever the order.
+    """Return the digest of (id, text, reason): equal where two runs have the same texts, in any order.
 
     >>> digest([Prediction("a", "sí"), Prediction("b", None, error="x")])[:8]
     '6a78fba9'

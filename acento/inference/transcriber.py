@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from types import TracebackType
 from typing import Self, overload
 
 import numpy as np
@@ -59,8 +58,7 @@ class LoadedModel:
             AcentoError: the one recording cannot be read or decoded.
         """
         one = isinstance(recordings, str | PathLike)
-        several = (recordings,) if isinstance(recordings, str | PathLike) else recordings
-        paths = [fspath(path) for path in several]
+        paths = [fspath(path) for path in ([recordings] if isinstance(recordings, str | PathLike) else recordings)]
         if not paths:
             return []
         size = batch_size or self.checkpoint.family.batch_size[self.options.device_type]
@@ -83,9 +81,7 @@ class LoadedModel:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -128,5 +124,4 @@ def load_model(
 
 
 def _read(clip: PlannedClip) -> Audio:
-    """Return the samples of a recording."""
     return decode(Path(clip.id).expanduser(), max_seconds=_LONGEST_S).astype(np.float32) / 32768.0

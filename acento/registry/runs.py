@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,23 @@ class Finished:
     folder: Path
     leaderboard: Leaderboard
 
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.artifact.key.rpartition("/")[2]
 
-def finish(store: Store, run: str, scored: Sequence[tuple[Transcription, Scored]], now: datetime) -> Finished:
-    """Publish a run: the CSV files, the leaderboard, and ``run.json`` with the origin of every number."""
+
+def finish(
+    store: Store,
+    run: str,
+    scored: Sequence[tuple[Transcription, Scored]],
+    now: datetime,
+    left_out: Mapping[str, str] | None = None,
+) -> Finished:
+    """Publish a run: the CSV files, the leaderboard, and ``run.json`` with the origin of every number.
+
+    What could not be measured, ``left_out``, is only said on the leaderboard that is returned, with the reasons.
+    """
     began, request = _request(store, run)
     entries = [(make_entry(store, what, score, run, now), score.key) for what, score in scored]
     board = _rank(store, entries)
@@ -120,7 +134,7 @@ def finish(store: Store, run: str, scored: Sequence[tuple[Transcription, Scored]
     artifact = store.find(f"runs/{run}")
     if artifact is None:
         raise store.missing(f"runs/{run}")
-    return Finished(artifact, store.local_folder(artifact.key), board)
+    return Finished(artifact, store.local_folder(artifact.key), replace(board, left_out=left_out or {}))
 
 
 def runs(store: Store) -> list[RunInfo]:

@@ -6,7 +6,7 @@ acento`` are made from these fields: their names, types, bounds, defaults and de
 
 from acento.requests.base import Option, Request, bare
 from acento.requests.benchmark import BenchmarkRequest
-from acento.requests.staging import StageRequest
+from acento.requests.data import StageRequest, ValidateRequest
 from acento.requests.training import (
     CurveRequest,
     FinetuneRequest,
@@ -15,7 +15,6 @@ from acento.requests.training import (
     SpecializeRequest,
     TrainingRequest,
 )
-from acento.requests.validation import ValidateRequest
 
 __all__ = [
     "BenchmarkRequest",

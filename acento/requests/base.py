@@ -1,14 +1,14 @@
-"""What all requests have in common: they are frozen, know their fields by name, and say what is wrong in a sentence."""
+"""What all requests have in common: they are frozen, list their fields, and name a wrong value in a sentence."""
 
-from dataclasses import dataclass
 from functools import reduce
 from inspect import Parameter, Signature, get_annotations
 from operator import or_
 from types import UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from acento.core.errors import InputError
 from acento.core.settings import ComputeName
@@ -19,34 +19,71 @@ AboveZero = Annotated[float, Field(gt=0)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
-@dataclass(frozen=True, slots=True)
+_MUST = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
+    "literal_error": "must be {expected}",
+    "string_too_short": "must not be empty",
+    "too_short": "needs at least one value",
+    "missing": "must be given",
+}
+"""What a value must be, by the type of pydantic's error; its bounds are the error's."""
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list",
+    "dict": "names with their values",
+}
+
+
 class Option:
     """How the command line spells a field, where that is not ``--field-name``."""
 
-    names: tuple[str, ...] = ()
-    """Such as ``("--model", "-m")``; none with ``argument``: the field is an argument and no option."""
-    argument: bool = False
+    def __init__(self, *names: str, argument: bool = False) -> None:
+        """Take an option's names, such as ``--model`` and ``-m``; with ``argument`` the field is no option."""
+        self.names, self.argument = names, argument
 
-
-def option(*names: str) -> Option:
-    """Return the mark of a field that the command line knows under these names."""
-    return Option(names)
+    def spelled(self, field: str) -> tuple[str, ...]:
+        """Return what a person types for a field: an option's names, the first its own, or an argument's."""
+        return (field.upper(),) if self.argument else self.names or (f"--{field.replace('_', '-')}",)
 
 
 class Request(BaseModel, frozen=True, extra="forbid"):
     """What a person asks of a job, before anything named in it has been looked for."""
 
+    heading_format: ClassVar[str]
+    """What a run of it is called, a template of its own attributes, such as ``stage {0.name}``."""
+
+    @property
+    def heading(self) -> str:
+        """What a run of it is called."""
+        return self.heading_format.format(self)
+
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """Return the request with these values.
+        """Return the request with these values; see :meth:`checked`."""
+        return cls.checked(values)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any], *, typed: bool = False) -> Self:
+        """Return the request with these values, ``typed`` by a person as options.
 
         Raises:
-            InputError: a value is not possible; the sentence names every such field.
+            InputError: a value is not possible; a sentence for each such field names it and says what it must be.
         """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise InputError("; ".join(_sentence(cls, found) for found in error.errors()) + ".") from None
+            raise InputError(" ".join(_sentence(cls, found, typed) for found in error.errors())) from None
+
+    @classmethod
+    def option(cls, name: str) -> Option:
+        """Return how the command line spells a field."""
+        return next((one for one in cls.model_fields[name].metadata if isinstance(one, Option)), Option())
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
@@ -93,22 +130,30 @@ def bare(annotation: Any) -> Any:
     return list[bare(inner[0])] if origin is list else annotation  # type: ignore[misc]
 
 
-def _sentence(kind: type[Request], found: Any) -> str:
-    """Say what is wrong with one value."""
-    name = ".".join(map(str, found["loc"])) or kind.__name__
-    if found["type"] == "extra_forbidden":
-        return f"{name}: there is no such parameter; there is {', '.join(kind.fields())}"
-    return f"{name}: {found['msg']}"
+def _sentence(kind: type[Request], found: ErrorDetails, typed: bool) -> str:
+    """Say what one value must be, such as ``trials must be at least 1; got 0.``"""
+    message, problem = found["msg"].removeprefix("Value error, ").rstrip("."), found["type"]
+    if not found["loc"]:
+        return f"{message}."
+    name = str(found["loc"][0])
+    if problem == "extra_forbidden":
+        return f"There is no parameter {name!r}; there are {', '.join(kind.fields())}."
+    if typed:
+        name = kind.option(name).spelled(name)[0].partition("/")[0]
+    if problem in _MUST:
+        must = _MUST[problem].format(**found.get("ctx", {}))
+    elif (known := problem.partition("_")[0]) in _KINDS and problem.endswith(("_type", "_parsing", "_from_float")):
+        must = f"must be {_KINDS[known]}"
+    else:
+        return f"{name}: {message}."
+    empty = problem in ("missing", "string_too_short", "too_short")
+    return f"{name} {must}." if empty else f"{name} {must}; got {found['input']!r}."
 
 
-Dataset = Annotated[
-    NonEmpty,
-    option("--dataset", "-d"),
-    Field(description="A staged data set, NAME or NAME@VERSION."),
-]
+Dataset = Annotated[NonEmpty, Option("--dataset", "-d"), Field(description="A staged data set, NAME or NAME@VERSION.")]
 Language = Annotated[
     NonEmpty | None,
-    option("--model-language", "--language"),
+    Option("--model-language", "--language"),
     Field(description="What the models are told to write, such as es; default: the data's language."),
 ]
 DeviceName = Annotated[Device | None, Field(description="Where models run; default: the best there is.")]

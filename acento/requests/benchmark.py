@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from acento.registry.run_request import RunRequest
-from acento.requests.base import AllowInvalid, Compute, DeviceName, Language, Positive, Request, option
+from acento.requests.base import AllowInvalid, Compute, DeviceName, Language, Option, Positive, Request
 
 
 class BenchmarkRequest(Request, RunRequest):
@@ -13,16 +13,16 @@ class BenchmarkRequest(Request, RunRequest):
 
     model_config = ConfigDict(extra="forbid")
 
-    models: Annotated[list[str], option("--model", "-m")] = Field(
+    models: Annotated[list[str], Option("--model", "-m")] = Field(
         min_length=1,
         description="A folder, a .nemo file, a Hugging Face id (owner/name@revision), demo:NAME or registry:NAME. "
         "Repeatable.",
     )
-    datasets: Annotated[list[str], option("--dataset", "-d")] = Field(
+    datasets: Annotated[list[str], Option("--dataset", "-d")] = Field(
         min_length=1, description="A staged data set, NAME or NAME@VERSION. Repeatable."
     )
     split: str = Field("test", description="train, dev, test, or all of them together.")
-    num_requests: Annotated[Positive | None, option("--num-requests", "--shards")] = Field(
+    num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
         None, description="Workers that share the work; default: one on a GPU, else one a core."
     )
     gpu_batch_size: Positive | None = Field(None, description="Clips in a batch; default by model family and device.")
@@ -39,10 +39,14 @@ class BenchmarkRequest(Request, RunRequest):
     threads: Positive | None = Field(None, description="CPU threads of each worker.")
     compute: Compute = None
     engine: Literal["transformers", "ctranslate2"] | None = Field(
-        None,
-        description="What runs the Whispers, unless a name says it (openai/whisper-tiny:ctranslate2-int8).",
+        None, description="What runs the Whispers, unless a name says it (openai/whisper-tiny:ctranslate2-int8)."
     )
     quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = Field(
         None, description="How ctranslate2 holds weights; default: int8."
     )
     allow_invalid: AllowInvalid = False
+
+    @property
+    def heading(self) -> str:
+        """What a run of it is called: what it measures, and the run's own name if it was given one."""
+        return f"benchmark {self.title}" + (f" ({self.job_id})" if self.job_id else "")

@@ -13,9 +13,9 @@ from acento.requests.base import (
     Dataset,
     DeviceName,
     NonEmpty,
+    Option,
     Positive,
     Request,
-    option,
 )
 
 USUAL_TRIALS = 20
@@ -25,15 +25,17 @@ USUAL_TRIALS = 20
 class TrainingRequest(Request):
     """One base model and one staged data set to learn from, its train split; the dev split steers."""
 
+    heading_format = "{0.title}"
+
     dataset: Dataset
-    base_model: Annotated[NonEmpty, option("--base-model", "-b")] = Field(
+    base_model: Annotated[NonEmpty, Option("--base-model", "-b")] = Field(
         description="A folder, a Hugging Face id (owner/name@revision), demo:NAME or registry:NAME@VERSION."
     )
     name: NonEmpty | None = Field(None, description="The tuned model's name in the registry; default: BASE-DATASET.")
     recipe: dict[str, Any] | None = Field(
         None, description='What departs from the recipe that suits the number of clips, such as {"epochs": 20}.'
     )
-    language: Annotated[NonEmpty | None, option("--model-language", "--language")] = Field(
+    language: Annotated[NonEmpty | None, Option("--model-language", "--language")] = Field(
         None, description="What the model is taught to write, such as es; default: the data's language."
     )
     device: DeviceName = None
@@ -45,11 +47,6 @@ class TrainingRequest(Request):
     def title(self) -> str:
         """What a person calls it, such as ``whisper-mini on santiago``."""
         return f"{self.base_model.rstrip('/').rpartition('/')[2].removeprefix('demo:')} on {self.dataset}"
-
-    @property
-    def heading(self) -> str:
-        """What a run of it is called."""
-        return self.title
 
     @property
     def model_name(self) -> str:
@@ -67,7 +64,7 @@ class TrainingRequest(Request):
         return base if prefix == "registry" and base.endswith(f"-{data}") else f"{base}-{data}"
 
     @property
-    def told(self) -> str | None:
+    def output_language(self) -> str | None:
         """What the models are told to write; None: what the data set says."""
         return self.language
 
@@ -93,18 +90,17 @@ class _OneRecipe(TrainingRequest):
 class FinetuneRequest(_OneRecipe):
     """One base model to be tuned on one staged data set."""
 
+    heading_format = "finetune {0.title}"
+
     max_minutes: AboveZero | None = Field(
         None, description="Of one sitting: then a checkpoint is left, and the next begins."
     )
 
-    @property
-    def heading(self) -> str:
-        """What a run of it is called, such as ``finetune whisper-mini on santiago``."""
-        return f"finetune {self.title}"
-
 
 class SpecializeRequest(FinetuneRequest):
     """A fine-tuning with all that proves it: validation, benchmarks before and after, and the gate."""
+
+    heading_format = "specialize {0.title}"
 
     source: NonEmpty | None = Field(
         None, description="Stage this first: a folder, archive, table, manifest, owner/name."
@@ -112,31 +108,26 @@ class SpecializeRequest(FinetuneRequest):
     test: NonEmpty | None = Field(
         None, description="What must get better, such as santiago[accent=chilean]; default: the data's test split."
     )
-    guards: Annotated[list[NonEmpty] | None, option("--guard")] = Field(
+    guards: Annotated[list[NonEmpty] | None, Option("--guard")] = Field(
         None, description="What must not get worse: a staged data set, or SET[accent=NAME]. Repeatable."
     )
     bound: float = Field(0.02, ge=0, lt=1, description="The largest loss on a guard that passes, a fraction of WER.")
-    interpolate: Annotated[bool, option("--interpolate/--no-interpolate")] = Field(
+    interpolate: Annotated[bool, Option("--interpolate/--no-interpolate")] = Field(
         True, description="Where the gate refuses, try weights between the base's and the tuned ones, chosen on dev."
     )
-    promote: Annotated[bool, option("--promote/--no-promote")] = Field(True, description="Make what passes production.")
-    language: Annotated[NonEmpty | None, option("--language")] = Field(
+    promote: Annotated[bool, Option("--promote/--no-promote")] = Field(True, description="Make what passes production.")
+    language: Annotated[NonEmpty | None, Option("--language")] = Field(
         None, description="Spoken in the source, such as es; models are told it too."
     )
     model_language: NonEmpty | None = Field(
         None, description="What the models are told to write; default: the data's language."
     )
-    num_requests: Annotated[Positive | None, option("--num-requests", "--shards")] = Field(
+    num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
         None, description="Workers that share each benchmark's work."
     )
 
     @property
-    def heading(self) -> str:
-        """What a run of it is called, such as ``specialize whisper-mini on santiago``."""
-        return f"specialize {self.title}"
-
-    @property
-    def told(self) -> str | None:
+    def output_language(self) -> str | None:
         """What the models are told to write; None: what each data set says."""
         return self.model_language or self.language
 
@@ -144,35 +135,31 @@ class SpecializeRequest(FinetuneRequest):
 class CurveRequest(_OneRecipe):
     """The same training on growing shares of a data set's train split; no model is kept."""
 
+    heading_format = "learning curve of {0.title}"
+
     shares: Annotated[list[float], Field(min_length=1)] = Field(
         [25.0, 50.0, 75.0, 100.0], description="Of the training clips, in percent."
     )
     name: NonEmpty | None = Field(None, description="What the trainings are called; default: BASE-DATASET.")
 
-    @property
-    def heading(self) -> str:
-        """What a person calls it, such as ``learning curve of whisper-mini on santiago``."""
-        return f"learning curve of {self.title}"
-
 
 class FoldsRequest(_OneRecipe):
     """The same training on all of a data set's clips but one fold, as often as there are folds; no model is kept."""
 
-    folds: Annotated[int, option("--folds", "-k")] = Field(5, ge=2, description="How many.")
+    heading_format = "{0.folds} folds of {0.title}"
+
+    folds: Annotated[int, Option("--folds", "-k")] = Field(5, ge=2, description="How many.")
     by: SplitBy = Field("auto", description="What is never parted: speaker, prompt, or auto (speaker where known).")
-    splits: Annotated[list[Literal["train", "dev", "test"]] | None, option("--split")] = Field(
+    splits: Annotated[list[Literal["train", "dev", "test"]] | None, Option("--split")] = Field(
         None, description="Only clips of this split; default: all. Repeatable."
     )
     name: NonEmpty | None = Field(None, description="What the trainings are called; default: BASE-DATASET.")
 
-    @property
-    def heading(self) -> str:
-        """What a person calls it, such as ``5 folds of whisper-mini on santiago``."""
-        return f"{self.folds} folds of {self.title}"
-
 
 class SearchRequest(TrainingRequest):
     """Recipes to be tried on one base model and one staged data set; ``recipe`` is what all of them have in common."""
+
+    heading_format = "search {0.title}"
 
     name: NonEmpty | None = Field(
         None, description="Of the search, and of the best model in the registry; default: BASE-DATASET."
@@ -191,11 +178,6 @@ class SearchRequest(TrainingRequest):
     parallel: Positive = Field(1, description="Trials side by side.")
     seed: int = Field(0, ge=0, description="Of what is tried.")
     threads: Positive | None = Field(None, description="CPU threads of each trial; default: every core, shared.")
-
-    @property
-    def heading(self) -> str:
-        """What a run of it is called, such as ``search whisper-mini on santiago``."""
-        return f"search {self.title}"
 
     @property
     def budget(self) -> Budget:

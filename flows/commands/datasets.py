@@ -1,20 +1,22 @@
 """The verbs ``datasets …``: look at staged data sets, compare versions, take them in and out, remove them."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from acento.core.errors import InputError
 from acento.core.progress import duration
-from flows import terminal
+from flows.commands import terminal
+from flows.commands.session import open_store
 
 if TYPE_CHECKING:
     from acento.core.store import Store
+    from acento.data.dataset import Card
     from acento.data.facts import Amount, VersionDifference
 
-app = typer.Typer(
-    help="List the staged data sets; show, compare, export, import, mend or remove one.", invoke_without_command=True
-)
+app = typer.Typer(invoke_without_command=True)
 
 Which = Annotated[str, typer.Argument(metavar="NAME[@V]", help="A data set, or one version of it.")]
 Place = Annotated[Path, typer.Argument(metavar="FOLDER_OR_TAR", help="A folder, or a file ending in .tar.")]
@@ -28,23 +30,16 @@ def datasets(context: typer.Context) -> None:
         return
     from acento.data.dataset import dataset_names, load_card
 
-    store = _store()
+    store = open_store()
     cards = [load_card(store, name) for name in dataset_names(store)]
     if not cards:
         terminal.out.print(f"No data set in {store.url} yet: acento stage SOURCE --name NAME", soft_wrap=True)
         return
-    rows = [
-        (
-            card.name,
-            card.version,
-            card.clips,
-            card.seconds / 3600,
-            ", ".join(f"{split} {clips}" for split, clips in card.splits.items()),
-            card.rejected,
-        )
-        for card in cards
-    ]
-    terminal.print_table(None, ["name", "version", "clips", "hours", "splits", "rejected"], rows)
+    rows = []
+    for card in cards:
+        splits = ", ".join(f"{split} {clips}" for split, clips in card.splits.items())
+        rows.append((card.name, card.version, card.clips, card.seconds / 3600, splits, card.rejected))
+    terminal.print_table(["name", "version", "clips", "hours", "splits", "rejected"], rows)
 
 
 @app.command()
@@ -53,13 +48,13 @@ def show(name: Which, examples: Examples = 2) -> None:
     from acento.data.dataset import load_card
     from acento.data.facts import describe
 
-    store = _store()
+    store = open_store()
     facts = describe(store, load_card(store, name), examples)
     card = facts.card
     terminal.print_facts(
         [
             ("data set", card.title),
-            ("clips", f"{card.clips}, {duration(card.seconds)}"),
+            ("clips", _length(card)),
             ("speakers", len(facts.total.speakers) or "unknown"),
             ("accents", _amounts(facts.accents)),
             ("languages", _amounts(facts.languages)),
@@ -69,28 +64,21 @@ def show(name: Which, examples: Examples = 2) -> None:
             ("path", f"{store.url}/{card.key}"),
         ]
     )
-    terminal.out.print()
     splits = [
         (split, one.clips, duration(one.seconds), len(one.speakers) or "unknown") for split, one in facts.splits.items()
     ]
-    terminal.print_table(None, ["split", "clips", "length", "speakers"], splits)
-    if facts.left_out:
-        terminal.out.print()
-        left_out = [(one.reason, one.count, _first(one.examples)) for one in facts.left_out]
-        terminal.print_table(None, ["rejected", "inputs", "such as"], left_out)
-    terminal.out.print()
-    versions = [
-        (
-            one.number,
-            one.clips,
-            "unknown" if one.added is None else one.added,
-            one.rejected,
-            one.fingerprint[:12],
-            one.source,
-        )
-        for one in facts.versions
+    terminal.print_table(["split", "clips", "length", "speakers"], splits, below=True)
+    left_out = [
+        (one.reason, one.count, "\n".join(f"{source}: {detail}" for source, detail in one.examples))
+        for one in facts.left_out
     ]
-    terminal.print_table(None, ["version", "clips", "added", "rejected", "fingerprint", "staged from"], versions)
+    terminal.print_table(["rejected", "inputs", "such as"], left_out, below=True)
+    versions = []
+    for one in facts.versions:
+        added = "unknown" if one.added is None else one.added
+        versions.append((one.number, one.clips, added, one.rejected, one.fingerprint[:12], one.source))
+    header = ["version", "clips", "added", "rejected", "fingerprint", "staged from"]
+    terminal.print_table(header, versions, below=True)
 
 
 @app.command()
@@ -105,7 +93,7 @@ def diff(
     from acento.data.dataset import load_card
     from acento.data.facts import compare_versions
 
-    store = _store()
+    store = open_store()
     before, after = (load_card(store, name) for name in _two_versions(store, names))
     found = compare_versions(store, before, after)
     if csv is not None:
@@ -117,18 +105,16 @@ def diff(
             ("came in", len(found.came)),
             ("corrected", _corrected(found)),
             ("went", len(found.went)),
-            *([("all of it in", csv)] if csv is not None else []),
+            ("all of it in", csv),
         ]
     )
-    shown: dict[tuple[str, str], int] = {}
+    shown: Counter[tuple[str, str]] = Counter()
     rows = []
     for row in found.rows():
-        shown[row[0], row[2]] = shown.get((row[0], row[2]), 0) + 1
+        shown[row[0], row[2]] += 1
         if shown[row[0], row[2]] <= examples:
             rows.append(row)
-    if rows:
-        terminal.out.print()
-        terminal.print_table(None, ["change", "id", "what", "before", "after"], rows)
+    terminal.print_table(["change", "id", "what", "before", "after"], rows, below=True)
 
 
 @app.command("export")
@@ -136,28 +122,21 @@ def export_(
     name: Which,
     place: Place,
     written_as: Annotated[
-        str,
-        typer.Option("--format", help="acento: for another store; audiofolder: recordings and lists for datasets."),
+        str, typer.Option("--format", help="acento: for another store; audiofolder: recordings and lists for datasets.")
     ] = "acento",
 ) -> None:
     """Write one version into a folder or a tar file, for another store or another tool."""
-    from acento.core.errors import InputError
     from acento.data.dataset import load_card
     from acento.data.export import FORMATS
 
     if written_as not in FORMATS:
         raise InputError(f"{written_as!r} is no format of data sets: use {', '.join(FORMATS)}.")
-    store = _store()
+    store = open_store()
     card = load_card(store, name)
     with terminal.progress_bars(f"export {card.title}"):
         written = FORMATS[written_as](store, card, place)
     terminal.print_facts(
-        [
-            ("exported", card.title),
-            ("clips", f"{card.clips}, {duration(card.seconds)}"),
-            ("fingerprint", card.fingerprint),
-            ("path", written),
-        ]
+        [("exported", card.title), ("clips", _length(card)), ("fingerprint", card.fingerprint), ("path", written)]
     )
 
 
@@ -169,18 +148,10 @@ def import_(
     """Take in what another store exported, after checking every byte of it."""
     from acento.data.staging.importing import import_dataset
 
-    store = _store()
+    store = open_store()
     with terminal.progress_bars("import"):
         imported = import_dataset(store, place, name)
-    card = imported.card
-    terminal.print_facts(
-        [
-            ("data set", card.title if imported.new else f"{card.title} (there already)"),
-            ("clips", f"{card.clips}, {duration(card.seconds)}"),
-            ("fingerprint", card.fingerprint),
-            ("path", f"{store.url}/{card.key}"),
-        ]
-    )
+    _print_card(store, imported.card, "" if imported.new else " (there already)")
 
 
 @app.command()
@@ -193,7 +164,7 @@ def remove(
     from acento.data.dataset import dataset_names
     from acento.data.staging.removal import check_no_run, chosen_versions, finish_removals, remove_versions
 
-    store = _store()
+    store = open_store()
     finished = finish_removals(store)
     if finished and name.partition("@")[0] not in dataset_names(store):
         terminal.out.print(f"Finished a removal that was interrupted: {finished} parts.")
@@ -209,7 +180,7 @@ def remove(
         [
             ("removed", ", ".join(removed.versions)),
             ("freed", f"{removed.size / 1e6:.1f} MB in {removed.parts} parts"),
-            *([("kept", f"{removed.kept} parts that other versions need")] if removed.kept else []),
+            ("kept", f"{removed.kept} parts that other versions need" if removed.kept else None),
         ]
     )
 
@@ -222,35 +193,30 @@ def mend(
     """Make a new version without the clips marked drop, and with the new text of those marked mend."""
     from acento.data.staging.corrections import apply_review, read_review
 
-    store = _store()
+    store = open_store()
     done = apply_review(store, name, read_review(review))
-    card = done.card
+    counts = (("dropped", done.dropped), ("mended", done.corrected))
+    _print_card(store, done.card, "" if done.new else " (nothing to mend)", *counts)
+
+
+def _print_card(store: "Store", card: "Card", note: str, *counts: tuple[str, object]) -> None:
     terminal.print_facts(
         [
-            ("data set", card.title if done.new else f"{card.title} (nothing to mend)"),
-            ("dropped", done.dropped),
-            ("mended", done.corrected),
-            ("clips", f"{card.clips}, {duration(card.seconds)}"),
+            ("data set", f"{card.title}{note}"),
+            *counts,
+            ("clips", _length(card)),
             ("fingerprint", card.fingerprint),
             ("path", f"{store.url}/{card.key}"),
         ]
     )
 
 
-def _store() -> "Store":
-    from acento.core.settings import settings
-    from acento.core.store import open_store
-
-    return open_store(settings().store)
+def _length(card: "Card") -> str:
+    return f"{card.clips}, {duration(card.seconds)}"
 
 
 def _two_versions(store: "Store", names: list[str]) -> tuple[str, str]:
-    """Return the two versions that a person names in one of three ways.
-
-    Raises:
-        InputError: it is none of them.
-    """
-    from acento.core.errors import InputError
+    """Return the two versions that a person names in one of three ways."""
     from acento.data.dataset import versions
 
     if len(names) == 3:
@@ -267,9 +233,6 @@ def _two_versions(store: "Store", names: list[str]) -> tuple[str, str]:
 
 
 def _corrected(found: "VersionDifference") -> str:
-    """Return how many clips were corrected, and in what."""
-    from collections import Counter
-
     counts = Counter(what for one in found.corrected for what in one.what).most_common()
     what = ", ".join(f"{name} {count}" for name, count in counts)
     return f"{len(found.corrected)} ({what})" if counts else "0"
@@ -280,7 +243,3 @@ def _amounts(amounts: "dict[str | None, Amount]") -> str:
     if set(amounts) == {None}:
         return "unknown"
     return ", ".join(f"{name or 'unknown'} {one.clips} ({duration(one.seconds)})" for name, one in amounts.items())
-
-
-def _first(examples: "tuple[tuple[str, str], ...]") -> str:
-    return "\n".join(f"{source}: {detail}" for source, detail in examples)

@@ -1,22 +1,15 @@
 """The verb ``info``: what is installed, which devices there are, which store and which Prefect server are used."""
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from flows import terminal
+from acento.core.errors import AcentoError
+from flows.commands import terminal
+from flows.commands.session import open_store
 
 _PACKAGES = (
     *("prefect", "torch", "transformers", "datasets", "pyarrow", "av", "soundfile", "soxr", "espeakng-loader"),
-    *(
-        "peft",
-        "rapidfuzz",
-        "great-expectations",
-        "s3fs",
-        "fsspec",
-        "huggingface-hub",
-        "fastapi",
-    ),
+    *("peft", "rapidfuzz", "great-expectations", "s3fs", "fsspec", "huggingface-hub", "fastapi"),
 )
 
 
@@ -24,8 +17,7 @@ def info() -> None:
     """Show what is installed, which devices there are, and which store and Prefect server are used."""
     from acento import __version__
     from acento.core.extras import EXTRAS
-    from acento.core.settings import settings
-    from acento.core.store import open_store
+    from acento.models.families import FAMILIES
 
     terminal.print_facts(
         [
@@ -34,8 +26,8 @@ def info() -> None:
             *((name, _version(name)) for name in _PACKAGES),
             *((package, _version(package, f"'acento[{extra}]'")) for extra, (package, _) in EXTRAS.items()),
             *_devices(),
-            ("models", _families()),
-            ("store", open_store(settings().store).url),
+            ("models", ", ".join(family.name for family in FAMILIES.values() if family.missing() is None)),
+            ("store", open_store().url),
             ("prefect server", _prefect_server()),
         ]
     )
@@ -49,18 +41,12 @@ def _version(package: str, brought_by: str | None = None) -> str:
         return f"not installed (pip install {brought_by or package})"
 
 
-def _families() -> str:
-    """Return the families of models that can be run here."""
-    from acento.models.families import FAMILIES
-
-    return ", ".join(family.name for family in FAMILIES.values() if family.missing() is None)
-
-
 def _devices() -> list[tuple[str, str]]:
-    """Return what models can run on here."""
     import torch
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from acento.models.devices import cores
+
+    usable = cores()
     cuda = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     return [
         ("cpu", f"{usable} {'core' if usable == 1 else 'cores'}"),
@@ -73,8 +59,7 @@ def _prefect_server() -> str:
     """Say where flows run: beside a server, and whether it answers, or in one that starts with each command."""
     from prefect.settings import get_current_settings
 
-    from acento.core.errors import AcentoError
-    from flows.embedded import check_server
+    from flows.runtime.embedded import check_server
 
     current = get_current_settings()
     if not current.api.url:

@@ -5,17 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from acento.core.errors import InputError
 from acento.scoring.table import percent_text
-from flows import terminal
-from flows.commands.model_tables import print_history, print_report
+from flows.commands import terminal
+from flows.commands.session import open_store
 
 if TYPE_CHECKING:
     from acento.core.store import Store
-    from acento.registry.model_version import ModelVersion
 
-app = typer.Typer(
-    help="List the tuned models; show, promote, roll back, export or push one.", invoke_without_command=True
-)
+app = typer.Typer(invoke_without_command=True)
 
 Which = Annotated[
     str, typer.Argument(metavar="NAME[@V]", help="A model's latest version, or one by its version or alias.")
@@ -40,7 +38,7 @@ def list_(
     from acento.registry.card.report import latest_report
     from acento.registry.versions import versions
 
-    store = _store()
+    store = open_store()
     found = versions(store, name)
     if not found:
         terminal.out.print(f"No tuned model in {store.url} yet: acento finetune", soft_wrap=True)
@@ -48,22 +46,14 @@ def list_(
     pointing = {model: aliases(store, model) for model in {one.name for one in found}}
     rows = []
     for one in found:
-        last = latest_report(store, one)
-        rows.append(
-            (
-                one.name,
-                one.version,
-                ", ".join(alias for alias, version in pointing[one.name].items() if version == one.version) or "–",
-                one.about.base["id"],
-                one.about.strategy,
-                one.about.dataset,
-                f"{percent_text(one.about.dev_wer_before)} → {percent_text(one.about.dev_wer)}",
-                "–" if last is None else percent_text(last.report.test.all.tuned.value),
-                one.about.created[:16].replace("T", " "),
-            )
-        )
+        about, last = one.about, latest_report(store, one)
+        names = ", ".join(alias for alias, version in pointing[one.name].items() if version == one.version) or "–"
+        dev = f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)}"
+        test = "–" if last is None else percent_text(last.report.test.all.tuned.value)
+        made = about.created[:16].replace("T", " ")
+        rows.append((one.name, one.version, names, about.base["id"], about.strategy, about.dataset, dev, test, made))
     header = ["name", "version", "aliases", "base", "strategy", "data", "dev WER %", "test WER %", "made"]
-    terminal.print_table(None, header, rows)
+    terminal.print_table(header, rows)
 
 
 @app.command()
@@ -73,9 +63,10 @@ def show(name: Which) -> None:
     from acento.registry.card.report import card_path, latest_report
     from acento.registry.versions import find_version, versions
 
-    store = _store()
+    store = open_store()
     version = find_version(store, name)
     about, last = version.about, latest_report(store, version)
+    exports = store.list(f"{version.folder_key}/exports")
     base = about.base["id"] + (f" at {about.base['revision']}" if about.base["revision"] else "")
     terminal.print_facts(
         [
@@ -83,26 +74,22 @@ def show(name: Which) -> None:
             ("base", base),
             ("data", f"{about.dataset} ({about.dataset_fingerprint[:12]})"),
             ("strategy", about.strategy),
-            *([("parent", f"between it and the base: {about.parent}")] if about.parent else []),
+            ("parent", f"between it and the base: {about.parent}" if about.parent else None),
             ("dev WER", f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)} %"),
             ("made", about.created),
-            *([("job", about.job)] if about.job else []),
+            ("job", about.job or None),
             *[(name, value) for name, value in about.provenance.items() if isinstance(value, str | int | float)],
             ("versions", ", ".join(one.version for one in versions(store, version.name))),
-            ("exports", ", ".join(_exports(store, version)) or "none"),
+            ("exports", ", ".join(f"{version.id}:{key.rpartition('/')[2]}" for key in exports) or "none"),
             ("path", store.local_folder(version.key)),
             ("card", card_path(store, version)),
         ]
     )
     recipe = [(what, str(value)) for what, value in sorted(about.recipe.items())]
-    if recipe:
-        terminal.out.print()
-        terminal.print_table(None, ["recipe", "value"], recipe)
+    terminal.print_table(["recipe", "value"], recipe, below=True)
     if last is not None:
-        terminal.out.print()
         print_report(last.report)
     for alias in aliases(store, version.name):
-        terminal.out.print()
         print_history(store, version.name, alias)
 
 
@@ -116,14 +103,13 @@ def promote(
     why: Why = "",
 ) -> None:
     """Let an alias point to a version; `production` only where the gate let it pass."""
-    from acento.core.errors import InputError
     from acento.registry.aliases import pointed_at
     from acento.registry.promotion import promote as move
     from acento.registry.versions import find_version
 
     if force and not why:
-        raise InputError('Say for those who come after you why it is forced: --force --why "…".')
-    store = _store()
+        raise InputError('A forced promotion needs a reason: add --why, as in --force --why "…".')
+    store = open_store()
     version = find_version(store, name)
     before = pointed_at(store, version.name, alias)
     done = move(store, version, alias, why=why, forced=force)
@@ -132,23 +118,21 @@ def promote(
             (alias, version.title if before != version.version else f"{version.title} (it was already)"),
             ("before", before or "nothing"),
             ("by", done.by),
-            *([("forced", done.why)] if done.forced else []),
-            *([("report", done.report)] if done.report else []),
+            ("forced", done.why if done.forced else None),
+            ("report", done.report or None),
         ]
     )
 
 
 @app.command()
 def rollback(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model.")],
-    alias: Alias = "production",
-    why: Why = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model.")], alias: Alias = "production", why: Why = ""
 ) -> None:
     """Let an alias point to what it pointed to before; again, and it goes further back."""
     from acento.registry.aliases import pointed_at
     from acento.registry.promotion import rollback as move_back
 
-    store = _store()
+    store = open_store()
     before = pointed_at(store, name, alias)
     done = move_back(store, name, alias, why=why)
     terminal.print_facts([(alias, f"{name}@{done.version}"), ("before", before), ("by", done.by)])
@@ -171,7 +155,7 @@ def export(
     from acento.registry.export.exporting import dev_scorer, export_model, hand_out
     from acento.registry.versions import find_version
 
-    store = _store()
+    store = open_store()
     version = find_version(store, name)
     check_format(format, quantization)
     with terminal.progress_bars(f"export {version.title}"):
@@ -199,7 +183,7 @@ def push(
     from acento.registry.export.push import push as upload
     from acento.registry.versions import find_version
 
-    store = _store()
+    store = open_store()
     version = find_version(store, name)
     with terminal.progress_bars(f"push {version.title}"):
         pushed = upload(store, version, repo, private=private, update=update)
@@ -208,12 +192,36 @@ def push(
     )
 
 
-def _exports(store: "Store", version: "ModelVersion") -> list[str]:
-    return [f"{version.id}:{key.rpartition('/')[2]}" for key in store.list(f"{version.folder_key}/exports")]
+if TYPE_CHECKING:
+    from acento.core.store import Store
+    from acento.registry.card.report import ModelReport
 
 
-def _store() -> "Store":
-    from acento.core.settings import settings
-    from acento.core.store import open_store
+def print_report(report: "ModelReport") -> None:
+    """Print scores before and after, and the gate's answer."""
+    rows = []
+    for one in report.sets:
+        shown = [(f"{one.name} ({one.role})", one.all), *((f"  {accent}", row) for accent, row in one.accents.items())]
+        rows += [
+            (title, row.clips, "–" if row.base is None else row.base.text(), row.tuned.text()) for title, row in shown
+        ]
+    terminal.print_table(["clips", "scored", f"WER % of {report.base}", "WER % of it"], rows, below=True)
+    if report.gate is not None:
+        terminal.out.print()
+        answer = "passed" if report.gate.passed else "refused"
+        terminal.print_facts([("gate", f"{answer}, compared with {report.incumbent}")])
+        terminal.print_facts([("", sentence) for sentence in report.gate.sentences])
+    elif report.uses is not None:
+        terminal.print_facts([("test split", report.uses.sentence)])
+    terminal.print_facts([("runs", ", ".join(report.runs))])
 
-    return open_store(settings().store)
+
+def print_history(store: "Store", name: str, alias: str) -> None:
+    """Print every move of an alias, the newest last."""
+    from acento.registry.aliases import history
+
+    rows = []
+    for move in history(store, name, alias):
+        how = "rollback" if move.restores else "FORCED" if move.forced else "promoted"
+        rows.append((move.number, move.version, move.when.replace("T", " ")[:16], move.by, how, move.why or "–"))
+    terminal.print_table(["move", "version", "when", "by", "how", "why"], rows, title=alias, below=True)

@@ -1,6 +1,7 @@
 """The options of a verb, made from the fields of its request; and those that several verbs have beside it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import UnionType
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import typer
 
-from flows import terminal
+from flows.commands import terminal
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -18,36 +19,102 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 """What a person chose, by name."""
 
+
+def _option(kind: Any, name: str, help: str) -> Any:
+    """Return the type of an option that need not be given."""
+    return Annotated[kind | None, typer.Option(name, help=help)]
+
+
 PLACE: Values = {
-    "work_pool": Annotated[str | None, typer.Option("--work-pool", help="Prefect's pool of --compute work-pool.")],
-    "gpu_type": Annotated[
-        str | None, typer.Option("--gpu-type", help="The GPU to ask for elsewhere, the first choice first: L40S,A100.")
-    ],
+    "work_pool": _option(str, "--work-pool", "Prefect's pool of --compute work-pool."),
+    "gpu_type": _option(str, "--gpu-type", "The GPU to ask for elsewhere, the first choice first: L40S,A100."),
 }
-"""The options of work that may be done elsewhere; :func:`flows.commands.working.working` obeys them."""
+"""The options of work that may be done elsewhere; :func:`flows.commands.session.session` obeys them."""
 RECIPE_FILE: Values = {
-    "recipe": Annotated[
-        Path | None, typer.Option("--recipe", help="A YAML file of what departs from the usual recipe.")
-    ],
-    "settings": Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any other value of the recipe, such as augmentation.noise=0.5. Repeatable."),
-    ],
+    "recipe": _option(Path, "--recipe", "A YAML file of what departs from the usual recipe."),
+    "settings": _option(
+        list[str], "--set", "Any other value of the recipe, such as augmentation.noise=0.5. Repeatable."
+    ),
 }
 _SHORT: Values = {
-    "learning_rate": Annotated[float | None, typer.Option("--learning-rate", help="The highest learning rate.")],
-    "epochs": Annotated[float | None, typer.Option("--epochs", help="How often each clip is seen, at most.")],
-    "batch_size": Annotated[int | None, typer.Option("--batch-size", help="Clips in one forward pass.")],
-    "balance": Annotated[
-        str | None, typer.Option("--balance", help="Draw clips so that each accent or speaker counts alike.")
-    ],
-    "seed": Annotated[int | None, typer.Option("--seed", help="Of the order of clips, dropout and augmentation.")],
+    "learning_rate": _option(float, "--learning-rate", "The highest learning rate."),
+    "epochs": _option(float, "--epochs", "How often each clip is seen, at most."),
+    "batch_size": _option(int, "--batch-size", "Clips in one forward pass."),
+    "balance": _option(str, "--balance", "Draw clips so that each accent or speaker counts alike."),
+    "seed": _option(int, "--seed", "Of the order of clips, dropout and augmentation."),
 }
 RECIPE: Values = RECIPE_FILE | _SHORT
-"""The options that a recipe is made of; :func:`recipe_of` reads them."""
+"""The options that a recipe is made of; a :class:`Verb` reads them."""
 
 
-def recipe_of(chosen: Values) -> Values:
+@dataclass(frozen=True)
+class Own:
+    """An option that a verb has beside or instead of a field of its request."""
+
+    annotation: Any = None
+    """None: the field's own."""
+    default: Any = None
+    read: Callable[[Any], Any] = lambda value: value
+    """Returns the field's value where the option is given."""
+
+
+class Verb:
+    """A command whose options are a request's fields; the requests are imported when the options are first needed."""
+
+    def __init__(self, function: Callable[[Any, Values], None], request: str, more: Values) -> None:
+        """Take the function, the name of the request's class, and options beside or instead of its fields."""
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+        self._function, self._name = function, request
+        self._more = {name: one if isinstance(one, Own) else Own(one) for name, one in more.items()}
+
+    def __call__(self, **chosen: Any) -> None:
+        """Run the verb with what a person chose."""
+        fields = self._request.fields()
+        for name, field in fields.items():
+            if field.is_required() and chosen[name] is None:
+                typed = self._request.option(name).spelled(name)[0]
+                raise typer.BadParameter(f"It must be given. {field.description}", param_hint=typed)
+        values = {name: value for name, value in chosen.items() if name in fields}
+        for name, own in self._more.items():
+            if name in fields and values[name] is not None:
+                values[name] = own.read(values[name])
+        if "settings" in self._more:
+            values["recipe"] = _recipe_of(chosen)
+        self._function(self._request.checked(values, typed=True), chosen)
+
+    @property
+    def _request(self) -> "type[Request]":
+        from acento import requests
+
+        kind: type[Request] = getattr(requests, self._name)
+        return kind
+
+    @property
+    def __signature__(self) -> Signature:
+        """What typer makes the options of: the fields, then the others, then ``--verbose``."""
+        options = {name: _parameter(self._request, name, field) for name, field in self._request.fields().items()}
+        for name, own in (self._more | {"verbose": Own(terminal.Verbose, False)}).items():
+            if own.annotation is not None:
+                options[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=own.default, annotation=own.annotation)
+        return Signature([*options.values()])
+
+    @property
+    def __annotations__(self) -> Values:  # type: ignore[override]
+        """The types of the options."""
+        return {name: one.annotation for name, one in self.__signature__.parameters.items()}
+
+
+def verb(request: str, **more: Any) -> Callable[[Callable[[Any, Values], None]], Verb]:
+    """Make a command of a function of a request and of all that a person chose.
+
+    Args:
+        request: the name of the request's class in :mod:`acento.requests`; its fields are the options.
+        more: options beside the fields, or that stand for a field of the same name: their types, or :class:`Own`.
+    """
+    return lambda function: Verb(function, request, more)
+
+
+def _recipe_of(chosen: Values) -> Values:
     """Return what was chosen of a recipe: the file's values, then the options', then those of ``--set``."""
     from acento.training.recipe import read_recipe, settle
 
@@ -56,73 +123,16 @@ def recipe_of(chosen: Values) -> Values:
     return settle(values, chosen["settings"] or [])
 
 
-class Verb:
-    """A command whose options are a request's fields; the requests are imported when the options are first needed."""
+def _parameter(request: "type[Request]", name: str, field: "FieldInfo") -> Parameter:
+    from acento.requests import bare
 
-    def __init__(self, function: Callable[[Values], None], request: str, more: Values) -> None:
-        """Take the function, the name of the request's class, and options beside or instead of its fields."""
-        self.__name__, self.__doc__ = function.__name__, function.__doc__
-        self._function, self._request, self._more = function, request, more
-
-    def __call__(self, **chosen: Any) -> None:
-        """Run the verb with what a person chose."""
-        self._function(chosen)
-
-    @property
-    def __signature__(self) -> Signature:
-        """What typer makes the options of: the fields, then the others, then ``--verbose``."""
-        from acento import requests
-
-        fields = getattr(requests, self._request).fields()
-        options = {name: _parameter(name, field) for name, field in fields.items()}
-        for name, annotation in self._more.items():
-            options[name] = _plain(name, annotation)
-        return Signature([*options.values(), _plain("verbose", terminal.Verbose, False)])
-
-    @property
-    def __annotations__(self) -> Values:  # type: ignore[override]
-        """The types of the options."""
-        return {name: one.annotation for name, one in self.__signature__.parameters.items()}
-
-
-def verb(request: str, **more: Any) -> Callable[[Callable[[Values], None]], Verb]:
-    """Make a function of what a person chose a command with the options of a request.
-
-    Args:
-        request: the name of its class in :mod:`acento.requests`.
-        more: options that it has beside the fields, or that stand for a field of the same name; ``(type, default)``
-            where the default is not None.
-    """
-    return lambda function: Verb(function, request, more)
-
-
-def request_of(kind: "type[Request]", chosen: Values, **more: Any) -> Any:
-    """Return the request that a person's choice comes to.
-
-    Raises:
-        InputError: a value is not possible.
-    """
-    names = kind.fields()
-    return kind.of(**{name: value for name, value in (chosen | more).items() if name in names})
-
-
-def _plain(name: str, annotation: Any, default: Any = None) -> Parameter:
-    if isinstance(annotation, tuple):
-        annotation, default = annotation
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _parameter(name: str, field: "FieldInfo") -> Parameter:
-    """Return the option or argument of a field."""
-    from acento.requests import Option, bare
-
-    spelled = next((one for one in field.metadata if isinstance(one, Option)), Option())
+    option = request.option(name)
     kind, choices = _type(bare(field.annotation))
     metavar = f"[{'|'.join(choices)}]" if choices else None
     described: Any = (
         typer.Argument(help=field.description)
-        if spelled.argument
-        else typer.Option(*(spelled.names or (f"--{name.replace('_', '-')}",)), help=field.description, metavar=metavar)
+        if option.argument
+        else typer.Option(*option.spelled(name), help=field.description, metavar=metavar)
     )
     default = Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, described])

@@ -1,13 +1,18 @@
 """The verbs ``store …``: see whether the store can be used, what is in it, what takes the room, and what can go."""
 
+import sys
 import time
 from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from humanize import naturalsize
 
-from flows import terminal
+from acento.core.errors import InputError
+from acento.core.progress import report
+from flows.commands import terminal
+from flows.commands.session import open_store
 
 if TYPE_CHECKING:
     from acento.core.store import Store
@@ -30,12 +35,12 @@ def check() -> None:
     """Write, read, create, list and remove something small, and say how long each took and what fails."""
     from acento.core.store.upkeep.checking import check_store
 
-    store = _store()
+    store = open_store()
     failed, rows = None, []
     for done in check_store(store):
         rows.append((done.what, f"{1000 * done.seconds:.0f} ms", "ok" if done.sentence is None else "failed"))
         failed = done.sentence or failed
-    terminal.print_table(None, ["what", "took", "result"], rows)
+    terminal.print_table(["what", "took", "result"], rows)
     terminal.print_facts([("store", store.url), *_copies(store)])
     if failed is not None:
         terminal.err.print(f"Error: {failed}", markup=False, soft_wrap=True)
@@ -45,13 +50,10 @@ def check() -> None:
 @app.command()
 def ls(folder: Prefix = "") -> None:
     """List what is in a folder of the store."""
-    from humanize import naturalsize
-
-    from acento.core.errors import InputError
     from acento.core.store import MARKER
     from acento.core.store.base import FILES
 
-    store = _store()
+    store = open_store()
     folder = folder.strip("/")
     sizes: defaultdict[str, int] = defaultdict(int)
     newest: defaultdict[str, float] = defaultdict(float)
@@ -67,17 +69,15 @@ def ls(folder: Prefix = "") -> None:
     if not sizes:
         raise InputError(f"There is nothing in {folder or 'the store'} of {store.url}.")
     rows = [(name, naturalsize(sizes[name]), _day(newest[name])) for name in sorted(sizes)]
-    terminal.print_table(None, ["name", "size", "written last"], rows)
+    terminal.print_table(["name", "size", "written last"], rows)
 
 
 @app.command()
 def du() -> None:
     """Show how much room each kind of thing takes."""
-    from humanize import naturalsize
-
     from acento.core.store.upkeep.usage import KINDS, survey
 
-    store = _store()
+    store = open_store()
     counts: defaultdict[str, int] = defaultdict(int)
     sizes: defaultdict[str, int] = defaultdict(int)
     left = 0
@@ -92,18 +92,16 @@ def du() -> None:
         if counts[kind]
     ]
     rows += [("", "of writers that were killed, or that write now", 0, naturalsize(left))] if left else []
-    terminal.print_table(None, ["folder", "what is in it", "things", "size"], rows)
+    terminal.print_table(["folder", "what is in it", "things", "size"], rows)
     terminal.print_facts([("in all", naturalsize(sum(sizes.values()) + left)), ("store", store.url), *_copies(store)])
 
 
 @app.command()
 def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) -> None:
     """Show what no run, model, alias, data set or search refers to, and remove it if you agree."""
-    from humanize import naturalsize
-
     from acento.core.store.upkeep.garbage import collect, find_garbage
 
-    store = _store()
+    store = open_store()
     grace_s = older_than * 86_400
     if copies:
         _forget_copies(store, grace_s)
@@ -119,12 +117,11 @@ def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) ->
     if not (garbage.doomed or garbage.unfinished):
         terminal.out.print(f"There is nothing to remove from {store.url}.", markup=False, soft_wrap=True)
         return
-    if not yes and not _agreed():
+    # a person who sits at a terminal is asked; nobody else agrees to anything
+    if not yes and not (sys.stdin.isatty() and typer.confirm("Remove this?", default=False)):
         terminal.out.print("Nothing was removed; add --yes to remove this.")
         return
     with terminal.progress_bars("removing"):
-        from acento.core.progress import report
-
         gone = collect(
             store,
             garbage,
@@ -132,15 +129,16 @@ def gc(older_than: OlderThan = 7.0, yes: Yes = False, copies: Copies = False) ->
             on_progress=lambda done: report("remove", done, len(garbage.doomed), "things"),
         )
     stayed = len(garbage.doomed) - len(gone)
-    facts = [("removed", f"{len(gone)} things, {naturalsize(sum(one.size for one in gone))}")]
-    facts += [("stayed", f"{stayed}: somebody has begun to need them, or wrote to them meanwhile")] if stayed else []
-    terminal.print_facts(facts)
+    terminal.print_facts(
+        [
+            ("removed", f"{len(gone)} things, {naturalsize(sum(one.size for one in gone))}"),
+            ("stayed", f"{stayed}: somebody has begun to need them, or wrote to them meanwhile" if stayed else None),
+        ]
+    )
 
 
 def _print_garbage(doomed: "tuple[Doomed, ...]") -> None:
     """Print what can go, by its sort, the largest first."""
-    from humanize import naturalsize
-
     sorts: defaultdict[str, list[Doomed]] = defaultdict(list)
     for one in doomed:
         sorts[one.why].append(one)
@@ -149,19 +147,10 @@ def _print_garbage(doomed: "tuple[Doomed, ...]") -> None:
         for why, ones in sorted(sorts.items(), key=lambda item: -sum(one.size for one in item[1]))
     ]
     if rows:
-        terminal.print_table(None, ["what", "things", "size", "oldest"], rows)
-
-
-def _agreed() -> bool:
-    """Ask a person who sits at a terminal; nobody else agrees to anything."""
-    import sys
-
-    return sys.stdin.isatty() and typer.confirm("Remove this?", default=False)
+        terminal.print_table(["what", "things", "size", "oldest"], rows)
 
 
 def _forget_copies(store: "Store", grace_s: float) -> None:
-    from humanize import naturalsize
-
     from acento.core.store.objects import ObjectStore
 
     if not isinstance(store, ObjectStore):
@@ -173,8 +162,6 @@ def _forget_copies(store: "Store", grace_s: float) -> None:
 
 def _copies(store: "Store") -> list[tuple[str, object]]:
     """Return where this machine's copies are, and how large they are together."""
-    from humanize import naturalsize
-
     from acento.core.store.objects import ObjectStore
 
     if not isinstance(store, ObjectStore):
@@ -185,10 +172,3 @@ def _copies(store: "Store") -> list[tuple[str, object]]:
 
 def _day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"
-
-
-def _store() -> "Store":
-    from acento.core.settings import settings
-    from acento.core.store import open_store
-
-    return open_store(settings().store)

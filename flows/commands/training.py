@@ -1,63 +1,106 @@
-"""Verbs that make models: ``finetune`` and ``specialize``; ``tensorboard`` looks at how one learned."""
+"""Verbs that train: one model, a model with its proof, many recipes, shares of the clips, folds; and TensorBoard."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import terminal
-from flows.commands.options import PLACE, RECIPE, Values, recipe_of, request_of, verb
-from flows.commands.working import done_here, working
+from acento.core.errors import InputError
+from flows.commands import terminal
+from flows.commands.options import PLACE, RECIPE, RECIPE_FILE, Own, Values, verb
+from flows.commands.session import open_store, run_flow
 
 if TYPE_CHECKING:
+    from acento.api.searching import Searched
     from acento.api.specializing import Specialized
-    from acento.core.store import Store
+    from acento.requests import CurveRequest, FinetuneRequest, FoldsRequest, SearchRequest, SpecializeRequest
+    from tasks.evaluation import Evaluated
 
 REFUSED = 3
 """The exit code of a specialization that the gate refused: all of it was done, and nothing was promoted."""
 
+Bound = Annotated[float, typer.Option("--bound", help="The largest loss on a guard that passes, in points of WER.")]
+Space = Annotated[
+    Path | None, typer.Option("--space", help="A YAML file of what to try; default: what is usually worth trying.")
+]
+Shares = Annotated[str, typer.Option("--shares", help="Of the training clips, in percent.")]
+
+
+def _bound(points: float) -> float:
+    if not 0 <= points < 100:
+        raise InputError(f"--bound must be at least 0 and less than 100 points of WER; got {points:g}.")
+    return points / 100
+
+
+def _space(path: Path) -> Values:
+    from acento.experiments.search.reading import read_file
+
+    return read_file(path)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    """Read shares such as ``25,50,100``."""
+    from acento.experiments.learning_curve import check_shares
+
+    try:
+        numbers = [float(share) for share in text.replace("%", "").split(",")]
+    except ValueError:
+        raise InputError(f"Shares {text!r} are no numbers; write percents with commas: 25,50,75,100.") from None
+    return tuple(check_shares(numbers))
+
 
 @verb("FinetuneRequest", **RECIPE, **PLACE)
-def finetune(chosen: Values) -> None:
+def finetune(request: "FinetuneRequest", chosen: Values) -> None:
     """Fine-tune a model on a data set; killed or interrupted, the same command goes on where it was."""
     from acento.api.precheck import check_training
-    from acento.requests import FinetuneRequest
+    from acento.registry.versions import find_version
 
-    request: FinetuneRequest = request_of(FinetuneRequest, chosen, recipe=recipe_of(chosen))
-
-    def first(store: "Store") -> None:
-        check_training(store, request, installed=done_here(request.compute))
-
-    with working("finetune", request.dataset, chosen=chosen, first=first):
-        from flows.finetune import finetune as finetune_flow
-
-        result = finetune_flow(**request.parameters())
-    print_training(result.model)
-    terminal.print_facts([("ended", result.sentence)])
+    result = run_flow("finetune", request, request.dataset, chosen=chosen, check=check_training)
+    store = open_store()
+    version = find_version(store, result.model.removeprefix("registry:"))
+    terminal.print_facts([("model", version.id), ("path", store.local_folder(version.key)), ("ended", result.sentence)])
 
 
-Bound = Annotated[float, typer.Option("--bound", help="The largest loss on a guard that passes, in points of WER.")]
-
-
-@verb("SpecializeRequest", **RECIPE, **PLACE, bound=(Bound, 2.0))
-def specialize(chosen: Values) -> None:
+@verb("SpecializeRequest", **RECIPE, **PLACE, bound=Own(Bound, 2.0, _bound))
+def specialize(request: "SpecializeRequest", chosen: Values) -> None:
     """Specialize a model, and prove it: stage, validate, benchmark, fine-tune, benchmark again, gate."""
     from acento.api.precheck import check_specialization
-    from acento.requests import SpecializeRequest
 
-    request: SpecializeRequest = request_of(
-        SpecializeRequest, chosen, recipe=recipe_of(chosen), bound=chosen["bound"] / 100
-    )
-
-    def first(store: "Store") -> None:
-        check_specialization(store, request, installed=done_here(request.compute))
-
-    with working("specialize", request.dataset, chosen=chosen, first=first):
-        from flows.specialize import specialize as specialize_flow
-
-        done = specialize_flow(**request.parameters())
+    done = run_flow("specialize", request, request.dataset, chosen=chosen, check=check_specialization)
     print_specialized(done)
     if not done.outcome.passed:
         raise typer.Exit(REFUSED)
+
+
+@verb("SearchRequest", **RECIPE_FILE, **PLACE, space=Own(Space, read=_space))
+def search(request: "SearchRequest", chosen: Values) -> None:
+    """Search the recipe that fine-tunes best; killed or interrupted, the same command goes on where it was."""
+    searched: Searched = run_flow("search", request, request.dataset, chosen=chosen)
+    from acento.api.searching import HEADER, trial_rows
+
+    terminal.print_table(HEADER, trial_rows(searched))
+    terminal.out.print()
+    mattered = ", ".join(f"{name} {share:.0%}" for name, share in (searched.importance or {}).items())
+    terminal.print_facts(
+        [
+            ("ended", searched.why),
+            ("mattered", mattered or "not known from so few finished trials, or ones that came out alike"),
+            *((Path(path).name, path) for path in searched.files),
+            ("model", searched.model or "none: no trial finished"),
+        ]
+    )
+
+
+@verb("CurveRequest", **RECIPE, **PLACE, shares=Own(Shares, "25,50,75,100", _shares))
+def learning_curve(request: "CurveRequest", chosen: Values) -> None:
+    """Train on a quarter, a half, … of the clips: would more clips help? Killed, the same command goes on."""
+    _print_evaluated(run_flow("learning-curve", request, request.dataset, chosen=chosen))
+
+
+@verb("FoldsRequest", **RECIPE, **PLACE)
+def cross_validate(request: "FoldsRequest", chosen: Values) -> None:
+    """Test every clip by a model that was not trained on its speaker: would the gain hold for new ones?"""
+    _print_evaluated(run_flow("cross-validate", request, request.dataset, chosen=chosen))
 
 
 def tensorboard(
@@ -70,35 +113,28 @@ def tensorboard(
     import subprocess
     import sys
 
-    from acento.core.settings import settings
-    from acento.core.store import open_store
     from acento.registry.logs import log_folder
 
-    folder = log_folder(open_store(settings().store), model or None)
+    folder = log_folder(open_store(), model or None)
     terminal.print_facts([("logs", folder), ("page", f"http://127.0.0.1:{port}/")])
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
     raise typer.Exit(subprocess.run([*command, "--load_fast=false"], check=False).returncode)
 
 
-def print_training(model: str) -> None:
-    """Print what a model became and where it is."""
-    from acento.core.settings import settings
-    from acento.core.store import open_store
-    from acento.registry.versions import find_version
-
-    store = open_store(settings().store)
-    version = find_version(store, model.removeprefix("registry:"))
-    terminal.print_facts([("model", version.id), ("path", store.local_folder(version.key))])
-
-
 def print_specialized(done: "Specialized") -> None:
-    """Print each run's leaderboard, and what the gate said of each candidate."""
+    """Print each run's leaderboard, and the gate's answer for each candidate."""
     from flows.commands.benchmark import print_run
 
-    print_run(done.outcome.run, done.outcome.folder, ["accent"])
+    outcome = done.outcome
+    print_run(outcome.run, outcome.folder, ["accent"])
     for judged in done.judged:
         verdict = "passed" if judged.passed else "refused"
         terminal.print_facts([(verdict, judged.model), *[("", sentence) for sentence in judged.sentences]])
-    outcome = done.outcome
     promoted = "is production now" if outcome.promoted else "was not promoted"
     terminal.print_facts([("model", f"{outcome.model} {promoted}"), ("card", outcome.card)])
+
+
+def _print_evaluated(done: "Evaluated") -> None:
+    terminal.print_table(done.header, done.rows, title=done.title[0].upper() + done.title[1:])
+    terminal.out.print(f"\n{done.text}\n", markup=False, soft_wrap=True)
+    terminal.print_facts(done.paths.items())

@@ -11,24 +11,23 @@ from prefect import flow
 from prefect.artifacts import Artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.exceptions import ParameterTypeError
 from prefect.states import Failed
 from recordings import put
 
-import tasks.progress
-import tasks.stage
-from acento.api import staging as staging_module
+import tasks.artifacts
+import tasks.data
+from acento.api import data as staging_module
+from acento.api.data import StagedDataset
 from acento.core import progress
-from acento.core.errors import AcentoError, DataError, TransientError
+from acento.core.errors import AcentoError, DataError, InputError, TransientError
 from acento.core.store import open_store
 from acento.data.dataset import load_card
 from acento.requests import StageRequest
-from flows import embedded
+from flows.runtime import embedded
 from flows.stage import stage
-from tasks.artifacts import artifact_key, markdown_table
-from tasks.policy import take, worth_retrying
-from tasks.progress import progress_artifact
-from tasks.stage import StagedReference, stage_source
+from tasks.artifacts import artifact_key, markdown_table, progress_artifact
+from tasks.data import stage_source
+from tasks.policy import run_task, worth_retrying
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_the_task_returns_a_small_reference(source: Path, tmp_path: Path) -> Non
     assert reference.rejected == {"unreadable": 1}
     assert reference.new_version
     assert len(reference.model_dump_json()) < 1000
-    assert StagedReference.model_validate_json(reference.model_dump_json()) == reference
+    assert StagedDataset.model_validate_json(reference.model_dump_json()) == reference
 
 
 @pytest.mark.server
@@ -112,7 +111,7 @@ def test_without_a_run_progress_goes_nowhere() -> None:
 
 
 def test_wrong_parameters_are_refused_before_anything_runs() -> None:
-    with pytest.raises(ParameterTypeError, match="split_by"):
+    with pytest.raises(InputError, match="split_by must be 'auto', 'speaker' or 'prompt'; got 'weather'"):
         stage.validate_parameters({"source": "x", "name": "y", "split_by": "weather"})
 
 
@@ -132,7 +131,7 @@ def test_the_flow_stages_and_then_finds_it_done(source: Path, client: SyncPrefec
 def test_a_network_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, source: Path) -> None:
     calls = _failing(monkeypatch, TransientError("the network is down"), times=2)
     impatient = stage_source.with_options(retry_delay_seconds=0.1)
-    assert take(impatient, StageRequest(source=str(source), name="santiago")).staged_now == 4
+    assert run_task(impatient, StageRequest(source=str(source), name="santiago")).staged_now == 4
     assert len(calls) == 3
 
 
@@ -149,9 +148,9 @@ def test_bad_input_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, source: P
 @pytest.mark.usefixtures("_session")
 def test_progress_is_an_artifact_updated_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[float, float]] = []
-    update = tasks.progress.update_progress_artifact
+    update = tasks.artifacts.update_progress_artifact
     monkeypatch.setattr(
-        tasks.progress,
+        tasks.artifacts,
         "update_progress_artifact",
         lambda artifact, percent, description: (
             sent.append((time.monotonic(), percent)),

@@ -18,7 +18,7 @@ from tiny_whisper import make_whisper
 from acento.core.store import open_store
 from acento.data.dataset import load_card, read_clips
 from acento.requests import StageRequest
-from tasks.stage import stage_source
+from tasks.data import stage_source
 
 ID = "anna/santiago"
 
@@ -52,7 +52,7 @@ def table(first: int, last: int) -> bytes:
 @pytest.mark.slow
 @pytest.mark.usefixtures("hub")
 def test_the_task_tells_the_source_what_it_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.stage.emit_event", lambda *_, **__: None)  # there is no server to be told of new data
+    monkeypatch.setattr("tasks.data.emit_event", lambda *_, **__: None)  # there is no server to be told of new data
     told = {"revision": "v1", "config": "es", "source_split": "test", "audio_column": "sound", "text_column": "said"}
     reference = stage_source.fn(StageRequest.of(source=ID, name="santiago", language="es", **told))
     assert reference.splits == {"train": 0, "dev": 0, "test": 3}

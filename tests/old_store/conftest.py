@@ -36,7 +36,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def world(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy to work in: the working folder of this process, its store that of the settings."""
-    from flows import terminal
+    from flows.commands import terminal
 
     folder = shutil.copytree(unpacked, tmp_path / "world")
     monkeypatch.chdir(folder)

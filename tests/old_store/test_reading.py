@@ -81,7 +81,7 @@ def test_data_that_failed_validation_are_still_refused(look: Look, monkeypatch: 
     def start(*_: object, **__: object) -> None:
         raise AssertionError("something was started")
 
-    monkeypatch.setattr("flows.embedded.session", start)
+    monkeypatch.setattr("flows.runtime.embedded.session", start)
     refused = look("benchmark", "-m", "models/one", "-d", "hurried", code=1)
     assert "hurried" in refused
     assert "valid" in refused

@@ -8,8 +8,8 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 
 from acento.core.errors import InputError, ModelError, TransientError
-from flows import embedded
-from tasks.policy import CACHED, cached, step, take, worth_retrying
+from flows.runtime import embedded
+from tasks.policy import CACHED, cached, run_task, step, worth_retrying
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_in_a_run_it_comes_through_after_two_bad_answers_and_gives_up_at_once_on
     @flow
     def both() -> tuple[str, str]:
         state = flaky.with_options(retry_delay_seconds=0, retry_jitter_factor=None)(return_state=True)
-        take(wrong)
+        run_task(wrong)
         return state.name, ""
 
     assert not PREFECT_API_URL.value()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from acento.core.errors import InputError
 from acento.core.extras import needed_by
+from acento.core.settings import settings
 from acento.core.store.base import MARKER, Artifact, Draft, FileEntry, Store, Stored
 from acento.core.store.local import LocalStore
 
@@ -14,13 +15,16 @@ PLUGINS = "acento.stores"
 """The entry-point group in which other packages announce stores: the URL's scheme, and what opens such a URL."""
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str | None = None) -> Store:
     """Open the store at a URL: a folder's path or ``file://`` URL, ``s3://bucket/prefix``, or one of an entry point.
+
+    Without a URL it is the store of the settings.
 
     Raises:
         InputError: no store is known for the URL's scheme, or the URL names none.
         StoreError: it cannot be written.
     """
+    url = settings().store if url is None else url
     scheme, separator, rest = url.partition("://")
     if not separator:
         return LocalStore(Path(url).expanduser())

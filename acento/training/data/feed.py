@@ -1,4 +1,4 @@
-"""What each step of training is given, made in a thread ahead of the model; what never changes is made once.
+"""What each step of training is given, made in a thread prefetch of the model; what never changes is made once.
 
 Without augmentation a clip's features are the same each time, and so is what frozen layers at the model's beginning
 make of them. Both are kept as long as there is room, and made again beyond it. Everything is made clip by clip, so that
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from acento.data.utterance import SAMPLE_RATE
-from acento.inference.clock import Stopwatch
-from acento.inference.prefetch import ahead
+from acento.inference.clock import Stopwatch, prefetch
 from acento.models.trainable import Trainable
 from acento.training.augment.options import Augmentation
 from acento.training.augment.spectrogram import masked, warped
@@ -30,7 +29,7 @@ PREFIX_BYTES = 2 << 30
 FEATURE_BYTES = 1 << 30
 """What is kept of features, in host memory: 1,100 windows of 30 s with 80 mel bins."""
 _DEPTH = 2
-"""Steps that the thread may be ahead."""
+"""Steps that the thread may be prefetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Feed:
     def steps(self, first: int, end: int) -> Iterator[StepClips]:
         """Yield the steps from ``first`` to before ``end``, counted from 0; close it to stop the thread."""
         made = (self._make(step) for step in range(first, end))
-        return ahead(made, depth=_DEPTH, waiting=self.waiting, name="make features")
+        return prefetch(made, depth=_DEPTH, waiting=self.waiting, name="make features")
 
     def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[list[Tensor], bool]:
         """Return the inputs of the clips at some places of a step, and whether they have passed the frozen prefix."""

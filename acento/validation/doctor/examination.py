@@ -17,10 +17,10 @@ from acento.core.store import Store
 from acento.core.text import normalizer
 from acento.data.dataset import Card, read_clips
 from acento.inference.benchmark import Transcription, plan_transcription, predictions
+from acento.inference.engine import pieces
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import digest
-from acento.inference.reading import ClipReader
-from acento.inference.windows import pieces
+from acento.inference.transcribe import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve

@@ -94,9 +94,9 @@ def test_every_parameter_is_in_the_signature_and_described(name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"stratgy": "lora"}, "stratgy: there is no such parameter; there is dataset, base_model, "),
-        ({"strategy": "hope"}, "strategy: Input should be 'encoder', 'full', 'decoder', 'lora' or 'last-n'."),
-        ({"threads": 0}, "threads: Input should be greater than or equal to 1."),
+        ({"stratgy": "lora"}, "There is no parameter 'stratgy'; there are dataset, base_model, "),
+        ({"strategy": "hope"}, "strategy must be 'encoder', 'full', 'decoder', 'lora' or 'last-n'; got 'hope'."),
+        ({"threads": 0}, "threads must be at least 1; got 0."),
         ({"compute": "modal"}, "finetune runs in this process and takes no 'compute'; commands do."),
     ],
 )

@@ -28,9 +28,8 @@ from acento.core.errors import ModelError
 from acento.core.store import LocalStore
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.convert import convert
-from acento.inference.engine import Engine
+from acento.inference.engine import Engine, pieces
 from acento.inference.plan import PlannedClip
-from acento.inference.windows import pieces
 from acento.jobs.finetune import finetune
 from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoints.resolver import resolve

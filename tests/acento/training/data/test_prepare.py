@@ -17,7 +17,7 @@ from acento.core.store.local import LocalStore
 from acento.data.dataset import Card, load_card, read_clips
 from acento.data.staging import stage
 from acento.inference.plan import PlannedClip
-from acento.inference.reading import ClipReader
+from acento.inference.transcribe import ClipReader
 from acento.models.trainable import Needs
 from acento.training.augment.waveform import speech_frames
 from acento.training.data.prepare import PreparedRef, prepare

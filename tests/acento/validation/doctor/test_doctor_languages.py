@@ -16,7 +16,7 @@ from acento.core.text import normalizer
 from acento.data.dataset import Card, read_clips
 from acento.inference.benchmark import Transcription
 from acento.inference.plan import PlannedClip
-from acento.inference.reading import ClipReader
+from acento.inference.transcribe import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES

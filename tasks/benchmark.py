@@ -1,0 +1,84 @@
+"""The tasks of a benchmark: plan everything, transcribe with a compute backend what is not done, score, publish."""
+
+import logging
+from contextlib import closing
+
+from acento.api.benchmarking import PlannedRun, plan_benchmark
+from acento.core.callbacks import Callbacks
+from acento.core.errors import AcentoError, InputError, may_pass
+from acento.core.progress import audio_meter
+from acento.core.store import open_store
+from acento.inference.benchmark import Scored, Transcription, jobs, load_score, score_transcription, unfinished
+from acento.inference.jobs import JobResult
+from acento.registry.runs import Finished, finish, utc_now
+from acento.requests import BenchmarkRequest
+from tasks.artifacts import artifact_key, progress_artifact, show_markdown
+from tasks.compute import asked_compute, open_backend
+from tasks.policy import cached, log, step
+
+_log = logging.getLogger(__name__)
+
+
+@step("plan", run_name="plan {request.title}")
+def plan_run(request: BenchmarkRequest) -> PlannedRun:
+    """Find every model and data set, plan each transcription, and write down that the run was asked for."""
+    elsewhere, hindrance = asked_compute(request.compute)
+    return plan_benchmark(open_store(), request, elsewhere, hindrance)
+
+
+@step("transcribe", run_name="transcribe {transcription.title}")
+def transcribe(transcription: Transcription, workers: int, compute: str) -> int:
+    """Decode every part that is not in the store yet, and return how many; ``Cached`` when all of them are."""
+    store, title = open_store(), transcription.title
+    everything = jobs(store, transcription)
+    todo = unfinished(store, everything)
+    if not todo:
+        log(f"{title}: all {len(everything)} parts are in the store.")
+        return cached(0)
+    meter = audio_meter(f"transcribe {title}", sum(job.seconds for job in todo))
+    workers = min(workers, len(todo))
+    results: list[JobResult] = []
+    errors: list[BaseException] = []
+    with (
+        progress_artifact(artifact_key("transcribe", title), f"Transcribing {title}"),
+        open_backend(compute, store) as backend,
+    ):
+        meter(0.0)
+        with closing(backend.run(todo, workers=workers, callbacks=Callbacks(on_progress=meter))) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome.result, JobResult):
+                    results.append(outcome.result)
+                    continue
+                error = outcome.error or AcentoError(f"{outcome.job.title} ended without a result")
+                _log.error("%s of %s failed: %s", outcome.job.title, title, error)
+                errors.append(error)
+                if isinstance(error, InputError):
+                    break
+    if errors:
+        # what may not pass is raised first: trying again would only repeat it
+        raise next((error for error in errors if not may_pass(error)), errors[0])
+    computed, failed = sum(not one.cached for one in results), sum(one.failed for one in results)
+    log(f"{title}: {computed} of {len(everything)} parts decoded now, {failed} clips without a text.")
+    return computed
+
+
+@step("score", run_name="score {transcription.title}")
+def score(transcription: Transcription, normalizer: str) -> Scored:
+    """Count the errors of every clip and sum them up; ``Cached`` when these texts were scored so before."""
+    store = open_store()
+    scored = score_transcription(store, transcription, normalizer)
+    wer = load_score(store, scored.key).overall.wer.value
+    shown = "no reference to score against" if wer is None else f"WER {100 * wer:.2f} %"
+    log(f"{transcription.title}: {shown} over {transcription.clips} clips.")
+    return cached(scored) if scored.cached else scored
+
+
+@step("publish", run_name="publish {run}")
+def publish_run(run: str, scored: list[tuple[Transcription, Scored]], left_out: dict[str, str]) -> Finished:
+    """Write the run's files and show its leaderboard, and what is not on it."""
+    notes = "".join(f"\n\nLeft out: {name}. {why}" for name, why in left_out.items())
+    finished = finish(open_store(), run, scored, utc_now(), left_out)
+    for board in finished.leaderboard.boards:
+        key = artifact_key("leaderboard", board.dataset.rpartition(" v")[0], board.split)
+        show_markdown(key, board.to_markdown() + notes, f"Leaderboard of {run}")
+    return finished

@@ -1,0 +1,171 @@
+"""What users have written down: the options of verbs and the parameters of flows keep their names."""
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from acento import requests
+from acento.core.errors import InputError
+from flows.cli import app
+from flows.search import search
+
+OPTIONS = {
+    "stage": (
+        "--allow-pipes --audio-column --channel --config --encoding --into-split --language --max-duration "
+        "--name --revision --seed --source-split --split-by --text-column --verbose --write-splits -v SOURCE"
+    ),
+    "validate": (
+        "--columns --doctor --language --model --model-language --suite --verbose --write-suite -m -v DATASET"
+    ),
+    "benchmark": (
+        "--allow-invalid --by --compute --dataset --device --dtype --engine --gpu-batch-size --gpu-type "
+        "--job-id --language --limit --model --model-language --normalizer --num-requests --quantization "
+        "--shards --split --threads --verbose --work-pool -d -m -v"
+    ),
+    "finetune": (
+        "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
+        "--language --learning-rate --max-minutes --model-language --name --recipe --seed --set --strategy "
+        "--threads --verbose --work-pool -b -d -v"
+    ),
+    "specialize": (
+        "--allow-invalid --balance --base-model --batch-size --bound --compute --dataset --device --epochs "
+        "--gpu-type --guard --interpolate --language --learning-rate --max-minutes --model-language --name "
+        "--no-interpolate --no-promote --num-requests --promote --recipe --seed --set --shards --source "
+        "--strategy --test --threads --verbose --work-pool -b -d -v"
+    ),
+    "search": (
+        "--allow-invalid --base-model --compute --dataset --device --dollars --gpu-type --language --minutes "
+        "--model-language --name --parallel --price-per-hour --pruner --recipe --sampler --seed --set --space "
+        "--threads --trials --verbose --work-pool -b -d -v"
+    ),
+    "learning-curve": (
+        "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
+        "--language --learning-rate --model-language --name --recipe --seed --set --shares --strategy "
+        "--threads --verbose --work-pool -b -d -v"
+    ),
+    "cross-validate": (
+        "--allow-invalid --balance --base-model --batch-size --by --compute --dataset --device --epochs "
+        "--folds --gpu-type --language --learning-rate --model-language --name --recipe --seed --set --split "
+        "--strategy --threads --verbose --work-pool -b -d -k -v"
+    ),
+}
+PARAMETERS = {
+    "stage": (
+        "allow_pipes audio_column channel config encoding into_split language max_duration name! revision "
+        "seed source! source_split split_by text_column write_splits"
+    ),
+    "validate": ("dataset! doctor language model suite"),
+    "benchmark": (
+        "allow_invalid compute datasets! device dtype engine gpu_batch_size job_id language limit models! "
+        "normalizer num_requests quantization split threads"
+    ),
+    "finetune": ("allow_invalid base_model! compute dataset! device language max_minutes name recipe strategy threads"),
+    "specialize": (
+        "allow_invalid base_model! bound compute dataset! device guards interpolate language max_minutes "
+        "model_language name num_requests promote recipe source strategy test threads"
+    ),
+    "search": (
+        "allow_invalid base_model! compute dataset! device dollars language minutes name parallel "
+        "price_per_hour pruner recipe sampler seed space threads trials"
+    ),
+    "learning-curve": (
+        "allow_invalid base_model! compute dataset! device language name recipe shares strategy threads"
+    ),
+    "cross-validate": (
+        "allow_invalid base_model! by compute dataset! device folds language name recipe splits strategy threads"
+    ),
+}
+"""With ``!`` those that must be given."""
+REQUESTS = {
+    "stage": requests.StageRequest,
+    "validate": requests.ValidateRequest,
+    "benchmark": requests.BenchmarkRequest,
+    "finetune": requests.FinetuneRequest,
+    "specialize": requests.SpecializeRequest,
+    "search": requests.SearchRequest,
+    "learning-curve": requests.CurveRequest,
+    "cross-validate": requests.FoldsRequest,
+}
+
+
+def command(verb: str) -> Any:
+    return get_command(app).commands[verb]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_a_verb_has_the_options_that_it_always_had(verb: str) -> None:
+    names = {name for one in command(verb).params for name in (*one.opts, *one.secondary_opts)}
+    assert {name if name.startswith("-") else name.upper() for name in names} == set(OPTIONS[verb].split())
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_every_option_is_explained_and_says_what_it_may_be(verb: str) -> None:
+    options = {one.name: one for one in command(verb).params}
+    assert all(one.help for one in options.values())
+    if "device" in options:
+        assert options["device"].metavar == "[auto|cpu|cuda|mps]"
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_form_of_a_flow_is_made_from_its_request(name: str) -> None:
+    module = name.replace("-", "_")
+    schema = getattr(import_module(f"flows.{module}"), module).parameters
+    fields = REQUESTS[name].fields()
+    assert {one + "!" * (one in schema.required) for one in schema.properties} == set(PARAMETERS[name].split())
+    assert {one: shown["description"] for one, shown in schema.properties.items()} == {
+        one: field.description for one, field in fields.items()
+    }
+
+
+def test_what_a_run_writes_down_of_its_request_has_the_keys_that_it_always_had() -> None:
+    request = requests.BenchmarkRequest(models=["m"], datasets=["d"], job_id="mine")
+    assert request.title == "m on d/test"
+    assert set(request.model_dump(exclude={"job_id"})) == {
+        *("models", "datasets", "split", "num_requests", "gpu_batch_size", "limit", "language", "normalizer", "device"),
+        *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid"),
+    }
+
+
+def test_a_strategy_is_a_part_of_the_recipe() -> None:
+    request = requests.FinetuneRequest(dataset="d", base_model="b", strategy="lora", recipe={"epochs": 2})
+    assert request.changes == {"strategy": "lora", "epochs": 2}
+
+
+def test_what_is_wrong_with_a_request_is_one_sentence_for_all_fields() -> None:
+    with pytest.raises(InputError) as raised:
+        requests.SearchRequest.of(dataset="d", base_model="b", trials=0, minutes=-1, sampler="luck")
+    assert str(raised.value) == (
+        "sampler must be 'grid', 'tpe' or 'random'; got 'luck'. trials must be at least 1; got 0. "
+        "minutes must be more than 0; got -1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("search -d d -b b --trials 0", "--trials must be at least 1; got 0."),
+        ("search -d d -b b --minutes -1", "--minutes must be more than 0; got -1.0."),
+        ("finetune -d d -b b --strategy hope", "--strategy must be 'encoder', 'full', 'decoder', 'lora' or 'last-n'; "),
+        ("specialize -d d -b b --bound 150", "--bound must be at least 0 and less than 100 points of WER; got 150."),
+        ("benchmark -m m -d d --model-language=", "--model-language must not be empty."),
+        ("stage x --name=", "--name must not be empty."),
+        ("stage x --name n --channel 7", "--channel must be '0', '1', 'split' or 'mix'; got '7'."),
+        ("cross-validate -d d -b b --split all", "--split must be 'train', 'dev' or 'test'; got 'all'."),
+    ],
+)
+def test_the_command_line_says_a_wrong_value_with_the_option(arguments: str, sentence: str) -> None:
+    done = CliRunner().invoke(app, arguments.split())
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {sentence}")
+
+
+def test_a_flow_refuses_a_wrong_parameter_with_the_same_sentence() -> None:
+    with pytest.raises(InputError) as raised:
+        search.validate_parameters({"dataset": "d", "base_model": "b", "trials": 0})
+    assert str(raised.value) == "trials must be at least 1; got 0."
+    given = search.validate_parameters({"dataset": "d", "base_model": "b", "trials": "2"})
+    assert given["trials"] == 2
+    assert set(given) == set(search.parameters.properties)
