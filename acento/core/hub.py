@@ -61,10 +61,10 @@ def hub_error(
             return TransientError(
                 f"There is no folder {name} here, and the Hugging Face hub does not answer and no copy is in its cache."
             )
-    said = str(error).partition("\n")[0].rstrip(".")
+    line = str(error).partition("\n")[0].rstrip(".")
     if isinstance(error, OSError) and not isinstance(error, errors.LocalEntryNotFoundError):
-        return kind(f"{title} cannot be read or kept here ({error.strerror or said}).")
-    return TransientError(f"{title} cannot be downloaded whole from the Hugging Face hub ({said}).")
+        return kind(f"{title} cannot be read or kept here ({error.strerror or line}).")
+    return TransientError(f"{title} cannot be downloaded whole from the Hugging Face hub ({line}).")
 
 
 def fetch_beside(folder: Path, name: str) -> None:

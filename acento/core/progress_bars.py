@@ -24,13 +24,13 @@ def amount(progress: Progress) -> str:
 @contextmanager
 def progress_lines(console: Console) -> Iterator[None]:
     """Print a line where a step begins, every two minutes while it lasts, and where it ends."""
-    said: dict[str, float] = {}
+    printed: dict[str, float] = {}
 
     def show(progress: Progress) -> None:
         now, ended = time.monotonic(), progress.total - progress.done <= 1e-6 * progress.total
-        if not ended and now - said.get(progress.step, -_PAUSE_S) < _PAUSE_S:
+        if not ended and now - printed.get(progress.step, -_PAUSE_S) < _PAUSE_S:
             return
-        said[progress.step] = now
+        printed[progress.step] = now
         parts = (progress.step, amount(progress), progress.note)
         console.print(escape("  ".join(part for part in parts if part)), soft_wrap=True)
 

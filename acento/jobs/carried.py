@@ -55,8 +55,8 @@ def outputs(store: Store, job: Job) -> Carried:
         return Carried((*store.list(job.key), *model))
     done = attempts(store, job.key)
     notes = (artifact.info.get("measurement") for key in done if (artifact := store.find(key)) is not None)
-    kept = tuple(note for note in notes if note is not None and store.read_file(note) is not None)
-    return Carried(tuple(done), kept)
+    measurements = tuple(note for note in notes if note is not None and store.read_file(note) is not None)
+    return Carried(tuple(done), measurements)
 
 
 def _model(store: Store, name: str) -> Carried:

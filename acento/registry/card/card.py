@@ -22,7 +22,7 @@ from acento.models.checkpoints.references import REGISTRY, SHIPPED
 from acento.registry.card.report import REPORT, ComparisonRow, ModelReport, SetReport, WerDifference, latest_report
 from acento.registry.gate.evidence import Evidence, Selection, pair, split_use
 from acento.registry.gate.judging import Question, find_score
-from acento.registry.gate.verdict import GateVerdict, Role
+from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
 from acento.scoring.bootstrap import paired
@@ -68,7 +68,7 @@ def report_of(
         InputError: the run lacks the version on one of the sets.
     """
     tuned_digest = in_artifact(store, version.id, version.key).digest
-    asked: list[tuple[Selection, Role]] = [(question.test, "test"), *((guard, "guard") for guard in question.guards)]
+    asked: list[tuple[Selection, SetRole]] = [(question.test, "test"), *((guard, "guard") for guard in question.guards)]
     sets, normalizers = [], set()
     for selection, role in asked:
         data = load_card(store, selection.dataset)

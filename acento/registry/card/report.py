@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.registry.gate.evidence import SplitUse
-from acento.registry.gate.verdict import GateVerdict, Role
+from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, ModelVersion
 from acento.scoring.score import Rate
 
@@ -47,7 +47,7 @@ class SetReport(BaseModel, frozen=True, extra="forbid"):
 
     name: str
     """As a person names it, such as ``santiago@2[accent=chilean]``."""
-    role: Role
+    role: SetRole
     dataset: str
     dataset_fingerprint: str
     split: str

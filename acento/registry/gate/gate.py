@@ -16,9 +16,9 @@ from acento.core.errors import InputError
 from acento.registry.gate.evidence import Evidence, Pairs, SplitUse, pair
 from acento.registry.gate.verdict import (
     BY_NUMBERS,
+    GateReason,
     GateVerdict,
-    Reason,
-    Role,
+    SetRole,
     SetVerdict,
     Unit,
     headline,
@@ -65,7 +65,7 @@ def decide(
     twice = [name for name, times in Counter(guard.name for guard in guards).items() if times > 1]
     if twice:
         raise InputError(f"The guard {twice[0]} is named twice; name each once.")
-    sets: list[tuple[Role, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
+    sets: list[tuple[SetRole, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
     draws = Draws(resamples=resamples, level=level)
     judged = [_judge(evidence, role, bound, unit, draws) for role, evidence in sets]
     refusing = [one for one in judged if not one.passed]
@@ -82,7 +82,7 @@ def decide(
     )
 
 
-def fewest_units(level: float, role: Role) -> int:
+def fewest_units(level: float, role: SetRole) -> int:
     """Return how many clips (speakers) a set needs at least to decide anything.
 
     If every one of fewer units went the candidate's way, a sign test would still not reach the level, whatever the
@@ -95,7 +95,7 @@ def fewest_units(level: float, role: Role) -> int:
     return max(2, math.ceil(math.log2(sides / (1 - level)) - 1e-9))
 
 
-def _judge(evidence: Evidence, role: Role, bound: float, unit: Unit | None, draws: Draws) -> SetVerdict:
+def _judge(evidence: Evidence, role: SetRole, bound: float, unit: Unit | None, draws: Draws) -> SetVerdict:
     pairs, level = pair(evidence), draws["level"]
     speakers = len({speaker for speaker in pairs.speakers if speaker is not None})
     drawn: Unit = unit or ("speaker" if speakers >= SPEAKERS else "clip")
@@ -128,7 +128,7 @@ def _judge(evidence: Evidence, role: Role, bound: float, unit: Unit | None, draw
     return verdict.model_copy(update={"sentence": sentence_of(verdict, evidence, pairs, bound, level) + power})
 
 
-def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float) -> Reason:
+def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float) -> GateReason:
     """Return the first reason against the candidate: what was not measured rightly comes before what was measured."""
     if evidence.foreign:
         return "other language"

@@ -11,13 +11,13 @@ from acento.scoring.table import counted, interval_text, points_text
 
 _FEW = 30
 
-Role = Literal["test", "guard"]
+SetRole = Literal["test", "guard"]
 Unit = Literal["clip", "speaker"]
-Reason = Literal["holds", "other language", "not scored", "lost clips", "too few", "same texts", "no gain", "loss"]
-BY_NUMBERS: tuple[Reason, ...] = ("no gain", "loss")
+GateReason = Literal["holds", "other language", "not scored", "lost clips", "too few", "same texts", "no gain", "loss"]
+BY_NUMBERS: tuple[GateReason, ...] = ("no gain", "loss")
 """Reasons that a smaller step away from the base may mend."""
 
-_REFUSALS: dict[Reason, tuple[str, str]] = {
+_REFUSALS: dict[GateReason, tuple[str, str]] = {
     "other language": (
         "clips in another language",
         "its clips are in {foreign}, and the models were set to write {evidence.written}: its WER means nothing; "
@@ -41,16 +41,19 @@ _REFUSALS: dict[Reason, tuple[str, str]] = {
     "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound:.1f} that a guard allows."),
 }
 """Why a set refuses: in short for the headline, and in a sentence."""
-_HOLDS: dict[Role, str] = {"test": "{numbers}; a gain.", "guard": "{numbers}; {loss}, within the bound of {bound:.1f}."}
+_HOLDS: dict[SetRole, str] = {
+    "test": "{numbers}; a gain.",
+    "guard": "{numbers}; {loss}, within the bound of {bound:.1f}.",
+}
 
 
 class SetVerdict(BaseModel, frozen=True):
     """What one set of clips says of the candidate; rates and differences are fractions, candidate less incumbent."""
 
     name: str
-    role: Role
+    role: SetRole
     passed: bool
-    reason: Reason
+    reason: GateReason
     sentence: str
     clips: int
     """Scored for both models."""

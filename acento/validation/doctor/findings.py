@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from acento.core.store import Store
 from acento.core.text import Normalizer
 from acento.validation.doctor import heuristics
-from acento.validation.doctor.heuristics import SUSPICIOUS_Z, Case, Kind, TranscribedClip
+from acento.validation.doctor.heuristics import SUSPICIOUS_Z, Case, Finding, TranscribedClip
 from acento.validation.doctor.languages import Identify, find_languages, find_spoken
 
 REPORT, FINDINGS, PAGE = "doctor.json", "findings.csv", "index.html"
@@ -47,7 +47,7 @@ def diagnose(clips: Iterable[TranscribedClip], normalizer: Normalizer, identify:
     for clip in sorted(clips, key=lambda clip: clip.id):
         cases.append(case := Case(clip, normalizer(clip.reference), normalizer(clip.hypothesis or "")))
         if clip.hypothesis is None:
-            case.add(Kind.NOT_TRANSCRIBED, SUSPICIOUS_Z, f"The model failed: {clip.error}")
+            case.add(Finding.NOT_TRANSCRIBED, SUSPICIOUS_Z, f"The model failed: {clip.error}")
         else:
             transcribed.append(case)
     heuristics.find_errors(transcribed)

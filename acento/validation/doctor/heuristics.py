@@ -26,7 +26,7 @@ _WRONG, _ALIKE, _MARGIN = 0.3, 0.5, 0.25
 _LOUD_EDGE_DB, _CUT_LETTERS, _CUT_ERRORS, _LONGEST_CUT = -12.0, 4, 0.2, 2_000
 
 
-class Kind(StrEnum):
+class Finding(StrEnum):
     """Why a clip is suspicious."""
 
     SWAPPED = "swapped"
@@ -73,12 +73,12 @@ class Case:
     wer: float | None = None
     cer: float | None = None
     usual: tuple[str, float] = ("", 0.0)
-    found: list[tuple[Kind, float, str]] = field(default_factory=list)
+    found: list[tuple[Finding, float, str]] = field(default_factory=list)
     """The highest score first."""
     hint: TranscribedClip | None = None
     """The clip whose text the model transcribed."""
 
-    def add(self, kind: Kind, score: float, sentence: str) -> None:
+    def add(self, kind: Finding, score: float, sentence: str) -> None:
         self.found = sorted([*self.found, (kind, score, sentence)], key=lambda one: -one[1])
 
     @property
@@ -107,7 +107,7 @@ class Case:
         if self.hint:
             return "mend"
         unsure = self.found[0][1] + len(self.kinds) - 1 < 2 * SUSPICIOUS_Z
-        return "keep" if unsure or self.kinds[0] == Kind.NOT_TRANSCRIBED else "drop"
+        return "keep" if unsure or self.kinds[0] == Finding.NOT_TRANSCRIBED else "drop"
 
 
 def robust_z(values: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
@@ -150,7 +150,7 @@ def find_errors(transcribed: Sequence[Case]) -> None:
     cases = [case for case in transcribed if case.reference]
     for case in transcribed:
         if not case.reference and case.hypothesis:
-            case.add(Kind.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, but the model transcribed some.")
+            case.add(Finding.WRONG_TRANSCRIPT, 2 * RATE_Z, "Its text has no words, but the model transcribed some.")
     words = [count_words(case.reference, case.hypothesis) for case in cases]
     letters = [count_characters(case.reference, case.hypothesis) for case in cases]
     for whose, others, judged in _groups(cases):
@@ -169,7 +169,7 @@ def find_errors(transcribed: Sequence[Case]) -> None:
         if case.z >= SUSPICIOUS_Z:
             said = f"{case.wer:.0%} WER, where {case.usual[0]} usually has {case.usual[1]:.0%}."
             nothing = "" if case.hypothesis else " The model's transcript is empty."
-            case.add(Kind.WRONG_TRANSCRIPT, min(case.z, CAP), said + nothing)
+            case.add(Finding.WRONG_TRANSCRIPT, min(case.z, CAP), said + nothing)
 
 
 def find_swaps(transcribed: Sequence[Case]) -> None:
@@ -197,7 +197,7 @@ def find_swaps(transcribed: Sequence[Case]) -> None:
         case.hint = other.clip
         both = ", and in that clip the text of this one: the two are likely exchanged." if mutual else "."
         said = f"The model transcribed the text of {other.clip.id} ({likeness:.0%} alike, its own {own:.0%}){both}"
-        case.add(Kind.SWAPPED, CAP + 8 * (likeness - own), said)
+        case.add(Finding.SWAPPED, CAP + 8 * (likeness - own), said)
 
 
 def most_wrong(cases: Iterable[Case]) -> list[Case]:
@@ -209,15 +209,15 @@ def most_wrong(cases: Iterable[Case]) -> list[Case]:
 def find_cuts(case: Case) -> None:
     """Find clips whose audio is loud at an end where the transcript lacks the rest of the text."""
     edges = (
-        (Kind.CUT_END, "ends", "last", case.clip.end_db, case.reference, case.hypothesis),
-        (Kind.CUT_START, "begins", "first", case.clip.start_db, case.reference[::-1], case.hypothesis[::-1]),
+        (Finding.CUT_END, "ends", "last", case.clip.end_db, case.reference, case.hypothesis),
+        (Finding.CUT_START, "begins", "first", case.clip.start_db, case.reference[::-1], case.hypothesis[::-1]),
     )
     for kind, verb, which, level, reference, hypothesis in edges:
         if level is None or level < _LOUD_EDGE_DB or not hypothesis or len(reference) > _LONGEST_CUT:
             continue
         missing = missing_end(reference, hypothesis)
         if missing:
-            lost = reference[-missing:].strip()[:: 1 if kind is Kind.CUT_END else -1]
+            lost = reference[-missing:].strip()[:: 1 if kind is Finding.CUT_END else -1]
             said = (
                 f"The audio {verb} in the middle of speech ({level:+.0f} dB), and the {which} “{lost}” is missing from "
                 "the model's transcript."
@@ -248,6 +248,6 @@ def find_rates(cases: Sequence[Case]) -> None:
         usual = float(np.median(rates[others]))
         for index in judged:
             if abs(z[index]) >= RATE_Z:
-                kind = Kind.TEXT_TOO_LONG if z[index] > 0 else Kind.TEXT_TOO_SHORT
+                kind = Finding.TEXT_TOO_LONG if z[index] > 0 else Finding.TEXT_TOO_SHORT
                 said = f"{rates[index]:.1f} characters for each second, where {whose} usually has {usual:.1f}."
                 spoken[index].add(kind, min(abs(z[index]), CAP), said)

@@ -7,7 +7,7 @@ import numpy as np
 
 from acento.data.text_measures import measure_wording, script_of
 from acento.data.utterance import primary_language
-from acento.validation.doctor.heuristics import CAP, RATE_Z, SUSPICIOUS_Z, Case, Kind, TranscribedClip, most_wrong
+from acento.validation.doctor.heuristics import CAP, RATE_Z, SUSPICIOUS_Z, Case, Finding, TranscribedClip, most_wrong
 
 _STRANGE, _FAMILIAR, _STRANGE_CLIPS, _STRANGE_WORDS = 0.8, 0.4, 50, 4
 _SURE = 0.9
@@ -26,10 +26,10 @@ def find_languages(cases: Sequence[Case]) -> None:
         said = measure_wording(case.clip.hypothesis, None, None)
         if text.script_share is not None and text.script_share < 0.5:
             sentence = f"Its text is in {text.script} letters, which {case.clip.language} is not written in."
-            case.add(Kind.WRONG_LANGUAGE, (1 - text.script_share) * CAP, sentence)
+            case.add(Finding.WRONG_LANGUAGE, (1 - text.script_share) * CAP, sentence)
         elif text.script and said.script and text.script not in {script_of(c) for c in case.hypothesis}:
             sentence = f"Its text is in {text.script} letters, the model's transcript in {said.script} ones."
-            case.add(Kind.WRONG_LANGUAGE, 2 * RATE_Z, sentence)
+            case.add(Finding.WRONG_LANGUAGE, 2 * RATE_Z, sentence)
     for alike in by_language.values():
         words = [set(case.reference.split()) for case in alike]
         clips = Counter(word for one in words for word in one)
@@ -39,7 +39,7 @@ def find_languages(cases: Sequence[Case]) -> None:
         for case, one, strange in zip(alike, words, share, strict=True):
             if strange >= _STRANGE and len(one) >= _STRANGE_WORDS and case.z >= SUSPICIOUS_Z:
                 sentence = f"{strange:.0%} of its words are in no other text of the data set."
-                case.add(Kind.WRONG_LANGUAGE, SUSPICIOUS_Z + 2 * strange, sentence)
+                case.add(Finding.WRONG_LANGUAGE, SUSPICIOUS_Z + 2 * strange, sentence)
 
 
 def find_spoken(cases: Sequence[Case], identify: Identify) -> None:
@@ -53,4 +53,4 @@ def find_spoken(cases: Sequence[Case], identify: Identify) -> None:
         language = max(sorted(likely), key=lambda code: likely[code])
         if language != own and likely[language] >= _SURE:
             said = f"It sounds like {language} ({likely[language]:.2f}), the data set says {case.clip.language}."
-            case.add(Kind.WRONG_LANGUAGE, 2 * RATE_Z * likely[language], said)
+            case.add(Finding.WRONG_LANGUAGE, 2 * RATE_Z * likely[language], said)

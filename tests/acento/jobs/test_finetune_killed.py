@@ -77,13 +77,15 @@ import sys
 from pathlib import Path
 
 import torch
+from acento.core.callbacks import Callbacks
 from acento.core.store import LocalStore
 from acento.jobs.finetune import finetune
 from acento.training.job import FinetuneJob
 
 torch.set_num_threads(1)
 job = FinetuneJob.model_validate_json(open(sys.argv[2]).read())
-finetune(LocalStore(Path(sys.argv[1])), job, noted=lambda row: print(row["step"], flush=True))
+callbacks = Callbacks(on_metrics=lambda row: print(row["step"], flush=True))
+finetune(LocalStore(Path(sys.argv[1])), job, callbacks=callbacks)
 """
 
 

@@ -1,6 +1,8 @@
 """Files of blocks that say their size, or of which a header tells the number: Ogg, FLV, VOC, NIST SPHERE, MPEG-TS."""
 
-from acento.core.audio.containers.layout import Data, FileLayout, FilePart, JoinedError
+import math
+
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart, joined
 
 _TRANSPORT = (188, 192, 204)
 """Bytes of a packet of a transport stream (ISO 13818-1): plain, with a time stamp (M2TS), with a checksum."""
@@ -16,10 +18,10 @@ def examine(data: Data) -> FileLayout | None:
     """Return whether the last block of such a file is whole; None if it is none.
 
     Raises:
-        JoinedError: another file begins within.
+        ValueError: another file begins within.
     """
     if (kind := _ONE_ONLY.get(data[:4])) and data.find(data[:8], 8) > 0:
-        raise JoinedError(kind)
+        raise joined(kind)
     if data[:4] == b"OggS":
         return _ogg(data)
     if data[:4] == b"FLV\x01":
@@ -57,9 +59,7 @@ def _sphere(data: Data) -> FileLayout:
     fields = {words[0]: words[2] for line in head.split(b"\n")[2:] if len(words := line.split(maxsplit=2)) == 3}
     if b"," in fields.get(b"sample_coding", b""):
         raise ValueError("its samples are compressed (shorten): convert it, for example by w_decode or sph2pipe")
-    due = 1
-    for name in (b"sample_count", b"sample_n_bytes", b"channel_count"):
-        due *= int(fields.get(name, b"1"))
+    due = math.prod(int(fields.get(name, b"1")) for name in (b"sample_count", b"sample_n_bytes", b"channel_count"))
     there = len(data) - len(head)
     return FileLayout(f"its header declares {due} bytes of sound, {there} are there" if due > there else None)
 

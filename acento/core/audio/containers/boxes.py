@@ -1,6 +1,6 @@
 """Files of nested boxes: MP4 (ISO 14496-12) and Matroska or WebM (RFC 9559)."""
 
-from acento.core.audio.containers.layout import Data, FileLayout, JoinedError
+from acento.core.audio.containers.layout import Data, FileLayout, joined
 
 _MP4 = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp")
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
@@ -10,7 +10,7 @@ def examine(data: Data) -> FileLayout | None:
     """Return whether the outer boxes fill such a file; None if it is none.
 
     Raises:
-        JoinedError: another file begins where the first has ended.
+        ValueError: another file begins where the first has ended.
     """
     if data[4:8] in _MP4:
         return _mp4(data)
@@ -27,7 +27,7 @@ def _mp4(data: Data) -> FileLayout:
             length, least = int.from_bytes(data[place + 8 : place + 16], "big"), 16
         films += kind == b"moov"
         if films > 1:
-            raise JoinedError("MP4")
+            raise joined("MP4")
         if length < least:  # 0 is to the end, whatever that is
             return FileLayout()
         place += length
@@ -45,7 +45,7 @@ def _matroska(data: Data) -> FileLayout:
         if element is None or length is None:
             return FileLayout() if place < size else FileLayout("its last element is not whole")
         if element == _EBML and seen:
-            raise JoinedError("Matroska")
+            raise joined("Matroska")
         seen = True
         if element == _SEGMENT and length >= 0:
             if place + length > size:

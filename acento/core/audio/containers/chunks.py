@@ -3,7 +3,7 @@
 import struct
 from typing import Literal
 
-from acento.core.audio.containers.layout import Data, FileLayout, FilePart, JoinedError
+from acento.core.audio.containers.layout import Data, FileLayout, FilePart, joined
 
 _STREAMED = 0x7FFF_0000
 """Sizes from here on are what programs write into a header when they cannot know the length yet."""
@@ -58,7 +58,7 @@ def _compared(data: Data, declared: int, kind: str) -> FileLayout:
         0 < declared < size
         and data[declared : declared + 4] + data[declared + 8 : declared + 12] == data[:4] + data[8:12]
     ):
-        raise JoinedError(kind)
+        raise joined(kind)
     return FileLayout(complete=declared == size)
 
 

@@ -1,7 +1,6 @@
 """FLAC (RFC 9639): the true number of samples, which libsndfile finds where no header bounds it, and joined files."""
 
 import io
-from contextlib import suppress
 from typing import BinaryIO, cast
 
 import soundfile
@@ -25,17 +24,16 @@ def examine(data: Data) -> FileLayout | None:
     field = int.from_bytes(data[18:26], "big")
     rate, declared = field >> 44, field & _TOTAL
     frames = _metadata_end(data)
-    said = data[frames + 2] & 15 if frames + 2 < len(data) else 0
-    if _RATES.get(said, rate) != rate:
-        raise ValueError(f"its header is damaged: it says {rate} Hz, the first frame {_RATES[said]} Hz")
+    first = _RATES.get(data[frames + 2] & 15, rate) if frames + 2 < len(data) else rate
+    if first != rate:
+        raise ValueError(f"its header is damaged: it says {rate} Hz, the first frame {first} Hz")
     joined = data.find(b"fLaC\0\0\0\x22", frames)
     joined_at = joined if joined > 0 else None
     end = joined_at or len(data)
-    there = _samples(data, end, field & ~_TOTAL, declared)
-    if there is None:
-        return FileLayout(None if declared else "not all of its frames are whole", joined_at=joined_at)
-    if declared > there:
-        return FileLayout(f"its header declares {declared / rate:.2f} s, {there / rate:.2f} s are there")
+    try:
+        there = _samples(data, end, field & ~_TOTAL, declared)
+    except soundfile.LibsndfileError:
+        return FileLayout("not all of its frames are whole")
     if declared == there:
         return FileLayout(joined_at=joined_at)
     patch = (18, (field & ~_TOTAL | there).to_bytes(8, "big"))
@@ -51,16 +49,22 @@ def _metadata_end(data: Data) -> int:
     return place
 
 
-def _samples(data: Data, end: int, unbounded: int, declared: int) -> int | None:
-    """Return the samples before ``end``; None if a frame is not whole, or something else follows the last."""
+def _samples(data: Data, end: int, unbounded: int, declared: int) -> int:
+    """Return the samples before ``end``, or as many as are declared where those are not there.
+
+    Raises:
+        LibsndfileError: there are more than are declared, and not all of them are whole.
+    """
     end -= 128 if data[end - 128 : end - 125] == b"TAG" else 0
     file = cast(BinaryIO, io.BytesIO(data) if isinstance(data, bytes) else data)
     view = FilePart(0, end, patches=((18, unbounded.to_bytes(8, "big")),))
     if declared:
-        with suppress(soundfile.LibsndfileError), OneWayFile(cast(BinaryIO, View(file, view))) as sound:
-            sound.seek(declared - 1)
-            if len(sound.read(2, dtype="int16")) == 1:
-                return declared
-    with suppress(soundfile.LibsndfileError), OneWayFile(cast(BinaryIO, View(file, view))) as sound:
+        try:
+            with OneWayFile(cast(BinaryIO, View(file, view))) as sound:
+                sound.seek(declared - 1)
+                if len(sound.read(2, dtype="int16")) < 2:
+                    return declared
+        except soundfile.LibsndfileError:  # the decoder will say what is missing
+            return declared
+    with OneWayFile(cast(BinaryIO, View(file, view))) as sound:
         return sum(iter(lambda: len(sound.read(_BLOCK, dtype="int16")), 0))
-    return None

@@ -12,14 +12,6 @@ Data = bytes | mmap.mmap
 """The bytes of a file, in memory or mapped."""
 
 
-class JoinedError(ValueError):
-    """Another file begins within a file whose decoder would read only the first."""
-
-    def __init__(self, kind: str) -> None:
-        """Say which kind."""
-        super().__init__(f"it holds several {kind} files joined to one: split them")
-
-
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """Bytes of a file that are one recording: ``prefix``, then the file from ``start`` to ``end``, with ``patches``.
@@ -104,3 +96,8 @@ class View(io.RawIOBase):
         buffer[:count] = head + data
         self._at += count
         return count
+
+
+def joined(kind: str) -> ValueError:
+    """Return the error of a file within which another begins, of a kind whose decoder would read only the first."""
+    return ValueError(f"it holds several {kind} files joined to one: split them")
