@@ -260,12 +260,17 @@ def test_a_data_part_that_holds_other_clips_is_damage(store: LocalStore, card: C
 
 _KILLED = """
 import os, signal, sys
+from pathlib import Path
+from acento.core.store.local import LocalStore
+from acento.data.dataset import load_card
+from acento.models.trainable import Needs
+from acento.training.data.prepare import prepare
 store = LocalStore(Path(sys.argv[1]))
-def heard(done, total):
+def on_progress(done, total):
     if done == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 needs = Needs.model_validate_json(sys.argv[2])
-prepare(store, load_card(store, "demo"), "test", needs, lambda text: [ord(c) for c in text], heard)
+prepare(store, load_card(store, "demo"), "test", needs, lambda text: [ord(c) for c in text], on_progress)
 """
 
 
