@@ -14,7 +14,7 @@ from acento.core.errors import AcentoError
 from acento.core.progress import report
 from acento.core.store import Store, open_store
 from acento.experiments.search.outcome import SearchOutcome
-from acento.experiments.search.study import SearchPlan
+from acento.experiments.search.space import SearchPlan
 from acento.registry.versions import find_version, read_history
 from acento.requests import SearchRequest, TrainingRequest
 from acento.training.data.prepared import load_prepared

@@ -23,7 +23,8 @@ from acento.data.dataset import load_card
 from acento.experiments.search.outcome import SearchOutcome, TrialOutcome, write_outcome
 from acento.experiments.search.reading import default_space, parse_space
 from acento.experiments.search.run import run_study
-from acento.experiments.search.study import SearchPlan, Study, open_study, study_folder
+from acento.experiments.search.space import SearchPlan
+from acento.experiments.search.study import Study, open_study, study_folder
 from acento.experiments.search.trial_manager import RunningTrial
 from acento.inference.runner import Runner, Worker
 from acento.models.checkpoints.resolver import resolve

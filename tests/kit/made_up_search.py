@@ -14,7 +14,8 @@ from acento.experiments.search.budget import Budget
 from acento.experiments.search.outcome import SearchOutcome, TrialOutcome
 from acento.experiments.search.reading import parse_space
 from acento.experiments.search.run import run_study
-from acento.experiments.search.study import SearchPlan, open_study
+from acento.experiments.search.space import SearchPlan
+from acento.experiments.search.study import open_study
 from acento.experiments.search.trial_manager import Objective, RunningTrial
 from acento.training.recipe import Recipe
 

@@ -15,8 +15,7 @@ from optuna.trial import FrozenTrial
 from acento.core.store import Store
 from acento.core.store.coordination import Records
 from acento.experiments.search.budget import PrunerName
-from acento.experiments.search.space import Scalar
-from acento.experiments.search.study import RANDOM_FIRST, SearchPlan
+from acento.experiments.search.space import RANDOM_FIRST, Scalar, SearchPlan
 
 
 class ByNumber(BaseSampler):  # type: ignore[misc]  # Optuna's types are not followed

@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 
 from acento.core.figure import BLUE, GRAY, RED, new_figure, save_figure
-from acento.experiments.search.space import Scalar
-from acento.experiments.search.study import SearchPlan, Study
+from acento.experiments.search.space import Scalar, SearchPlan
+from acento.experiments.search.study import Study
 from acento.training.recipe import Recipe
 
 if TYPE_CHECKING:

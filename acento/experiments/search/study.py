@@ -1,4 +1,4 @@
-"""The plan of a search, and its study, which remembers what was tried: a file, a database, or a store's journal."""
+"""A study remembers what a search tried: in a file, on a database server, or in a store's journal."""
 
 import os
 import uuid
@@ -7,16 +7,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from acento.core.errors import InputError, StoreError, TransientError
 from acento.core.extras import require
 from acento.core.store import LocalStore, Store
 from acento.core.store.base import check_key
 from acento.core.store.coordination import Lease
-from acento.experiments.search.budget import PrunerName, SamplerName
-from acento.experiments.search.space import Scalar, Space
-from acento.training.recipe import Recipe
+from acento.experiments.search.space import SearchPlan
 
 if TYPE_CHECKING:
     import optuna
@@ -25,37 +23,6 @@ if TYPE_CHECKING:
 
 WAIT_FOR_FILE_S = 60
 """Seconds that a process waits for another one's write to the same file."""
-
-RANDOM_FIRST = 8
-"""Trials that TPE draws at random before it has something to model."""
-
-
-class SearchPlan(BaseModel, frozen=True, extra="forbid"):
-    """What is searched, and how: fixed when a search begins, the same whenever it goes on."""
-
-    name: str
-    space: Space
-    base: Recipe
-    """What every trial has in common; where it lies in the space it is itself trial 0 (except in a grid)."""
-    sampler: SamplerName = "tpe"
-    pruner: PrunerName = "median"
-    seed: int = Field(0, ge=0)
-    about: dict[str, str] = Field(default_factory=dict)
-    """What is trained on what, such as the data set's and the base model's fingerprints."""
-
-    def planned(self) -> list[dict[str, Scalar]]:
-        """Return the points of the first trials: the whole grid, or else the base recipe."""
-        if self.sampler == "grid":
-            return self.space.grid(self.seed)
-        point = self.space.point_of(self.base)
-        return [] if point is None else [point]
-
-    def limit(self, trials: int | None) -> int | None:
-        """Return how many trials there can be at most: those asked for, and no more than a grid has points."""
-        if self.sampler != "grid":
-            return trials
-        size = len(self.space.grid(self.seed))
-        return size if trials is None else min(size, trials)
 
 
 class Study:
