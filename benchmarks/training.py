@@ -102,10 +102,10 @@ def main() -> None:
 
 def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Write the clips as Acento has them and their features as the recipe has them; return what children are told."""
-    from transformers import WhisperFeatureExtractor
+    from transformers import WhisperConfig, WhisperFeatureExtractor
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-    from acento.families.whisper.labels import load
+    from acento.families.whisper.training import load_labeler
     from acento.models.checkpoints.resolver import resolve
     from acento.models.devices import device_name
     from acento.training.data.sampling import Batches
@@ -116,7 +116,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     model = resolve("demo:whisper-base" if options.shape == "real" else "demo:whisper-mini").folder
     if options.shape == "base":
         model = make_base(model, folder / "base")
-    labeler = load(model, language)
+    labeler = load_labeler(model, language)
     window_s = labeler.needs.window_s or 30.0
     if options.shape == "real":
         clips = read_real(options.clips)
@@ -146,7 +146,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "labels": labels,
         "lengths": lengths,
         "order": [batches.at(step) for step in range(steps)],
-        "start": labeler.start,
+        "start": WhisperConfig.from_pretrained(model).decoder_start_token_id,
         **{name: getattr(options, name) for name in ("batch_size", "epochs", "threads", "features", "waiting")},
     }
 

@@ -52,13 +52,14 @@ def acento(setting: dict[str, Any]) -> None:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from acento.families.whisper.training import load
+    from acento.models.families import FAMILIES
     from acento.training.data.feed import Feed
     from acento.training.data.prepared import Example, Prepared
     from acento.training.data.sampling import Batches
     from acento.training.loop.checkpoints import Weights
     from acento.training.loop.state import TrainingState
     from acento.training.loop.step import Stepper, make_optimizer
+    from acento.training.planning import load_trainable
     from acento.training.recipe import Recipe
 
     turns = Turns()
@@ -71,7 +72,7 @@ def acento(setting: dict[str, Any]) -> None:
         epochs=setting["epochs"],
         batch_size=setting["batch_size"],
     )
-    trainable = load(Path(setting["model"]), setting["language"], recipe, "cpu")
+    trainable = load_trainable(FAMILIES["whisper"], Path(setting["model"]), setting["language"], recipe, "cpu")
     examples = [
         Example(str(at), "", tuple(labels), None, None, setting["language"], length)
         for at, (labels, length) in enumerate(zip(setting["labels"], setting["lengths"], strict=True))

@@ -5,7 +5,6 @@ each function raises an InputError whose sentence says which of them cannot be u
 """
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TypeVar
 
 from acento.core.errors import InputError, ModelError
@@ -13,14 +12,12 @@ from acento.core.store import Store
 from acento.data.dataset import Card, language_of, load_card, read_clips
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.completed import check_parts
-from acento.models.checkpoints.converted import check_base
-from acento.models.checkpoints.references import REGISTRY, SHIPPED, parse, with_engine
+from acento.models.checkpoints.references import SHIPPED, with_engine
 from acento.models.checkpoints.resolver import find_local
-from acento.models.checkpoints.weights import is_adapter
 from acento.models.languages import language_code
 from acento.registry.gate.evidence import Selection
 from acento.registry.gate.judging import ask
-from acento.registry.versions import find_version
+from acento.registry.versions import registered_keys
 from acento.requests import BenchmarkRequest, SpecializeRequest, TrainingRequest
 from acento.training.planning import check_splits
 from acento.validation.verdict import require_valid
@@ -79,13 +76,9 @@ def check_model(store: Store, name: str, *, installed: bool = True, languages: I
     Raises:
         ModelError: it is not there, not whole, of no known family, or cannot be told any of the languages.
     """
-    if name.startswith(REGISTRY):
-        find_version(store, name.removeprefix(REGISTRY).partition(":")[0])
+    if registered_keys(store, name):
         return
     if (seen := find_local(name)) is None:
-        folder = Path(parse(name).base).expanduser()
-        if is_adapter(folder):
-            check_base(name, folder)
         return
     folder, family = seen
     if installed and (missing := family.missing()) is not None:

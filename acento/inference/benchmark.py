@@ -19,6 +19,7 @@ from acento.inference.plan import load_part, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
+from acento.models.checkpoints.references import short_name
 from acento.models.languages import language_code
 from acento.scoring.bootstrap import interval
 from acento.scoring.entry import Conditions, Entry, Speed
@@ -52,7 +53,7 @@ class Transcription(BaseModel, frozen=True):
     @property
     def title(self) -> str:
         """What a person calls it, such as ``whisper-mini on santiago v2/test``."""
-        return f"{self.model.id.rstrip('/').rpartition('/')[2]} on {self.dataset_title}/{self.split}"
+        return f"{short_name(self.model.id)} on {self.dataset_title}/{self.split}"
 
 
 class Scored(BaseModel, frozen=True):

@@ -6,12 +6,9 @@ from acento.core.store import Store
 from acento.inference.plan import load_part
 from acento.inference.predictions import attempts
 from acento.jobs.job import Job
-from acento.models.checkpoints.references import REGISTRY, parse
-from acento.registry.model_version import export_key
-from acento.registry.versions import find_version
+from acento.models.checkpoints.converted import conversions
+from acento.registry.versions import registered_keys
 from acento.training.job import state
-
-_CONVERTED = "converted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +58,4 @@ def outputs(store: Store, job: Job) -> Carried:
 
 def _model(store: Store, name: str) -> Carried:
     """Return the artifacts of a model that the store keeps: a version of the registry, an export, a conversion."""
-    asked = parse(name)
-    converted = tuple(
-        key
-        for key in store.list(_CONVERTED)
-        if (artifact := store.find(key)) is not None and artifact.info.get("model") == asked.base
-    )
-    if not asked.base.startswith(REGISTRY):
-        return Carried(converted)
-    reference, _, export = asked.base.removeprefix(REGISTRY).partition(":")
-    version = find_version(store, reference)
-    exports = (export_key(version, export),) if export else ()
-    return Carried((version.key, *exports, *converted))
+    return Carried(registered_keys(store, name) + conversions(store, name))

@@ -60,9 +60,9 @@ class Family:
     """Values of ``model_type`` in ``config.json`` that name this family."""
     loader: str
     """``module:function`` that loads it; imported only when a model is loaded."""
-    decoding_version: int
+    decoding_version: int = 1
     """Raised by hand whenever the decoding code may give other texts; a golden test guards it."""
-    batch_size: Mapping[DeviceType, int]
+    batch_size: Mapping[DeviceType, int] = field(default_factory=lambda: {"cpu": 8, "cuda": 32, "mps": 8})
     """Clips in a batch where the user does not say."""
     config_keys: frozenset[str] = frozenset()
     """What tells the family where ``config.json`` has no ``model_type``: these keys are in it."""
@@ -73,9 +73,9 @@ class Family:
     repair: str = "download it whole, or save it again with save_pretrained"
     """What to do where there are none."""
     trainer: str | None = None
-    """``module:function`` that loads it so that it can learn; None: this family cannot be fine-tuned yet."""
+    """``module:class`` of its ``Trainable``, made of what the loader returns; None: it cannot be fine-tuned yet."""
     labeler: str | None = None
-    """``module:function`` that loads what turns texts into labels, and no weights; where there is a trainer."""
+    """``module:function`` of a folder and a language that loads its ``Labeler``, and no weights; with the trainer."""
     strategies: tuple[Strategy, ...] = ("encoder", "full", "decoder", "lora", "last-n")
     """What a recipe may let learn; the first is the default."""
     spectrogram: bool = True

@@ -1,7 +1,8 @@
 """What the training loop asks of a model family: labels, features, a loss that adds, and a folder to save into."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,26 +37,22 @@ class Needs(BaseModel, frozen=True, extra="forbid"):
     """The language of clips that name none, by which the script of their text is judged; None: it is not judged."""
 
 
-class Labeler(ABC):
-    """Turns texts into what a model learns to write. Loads no weights, so that data is prepared without a GPU."""
+@dataclass(frozen=True, slots=True)
+class Labeler:
+    """Turns texts into what a model learns to write. Needs no weights, so that data is prepared without a GPU."""
 
     needs: Needs
     """What prepared data depends on."""
+    labels: Callable[[str], list[int]]
+    """Returns the token ids that the model is to write after its start token, the end token last.
 
-    @abstractmethod
-    def labels(self, text: str) -> list[int]:
-        """Return the token ids that the model is to write after its start token, the end token last."""
+    Raises DataError where the text has letters that the model cannot write.
+    """
 
 
 class Trainable(ABC):
     """One loaded model of one family, its weights in float32, that can learn."""
 
-    window_s: float | None
-    """The longest audio in seconds that it takes; None: any length."""
-    max_labels: int
-    """The most label ids that it takes."""
-    model: "torch.nn.Module"
-    """What learns has ``requires_grad``; everything else stays bit-equal."""
     fills_window: bool = False
     """Whether every clip is padded to the whole window, so that batches of similar lengths would spare nothing, and
     would only show the same clips side by side in every epoch."""
@@ -63,6 +60,25 @@ class Trainable(ABC):
     """Whether features are a log-mel spectrogram of 10 ms frames; else only the audio itself can be augmented."""
     has_frozen_prefix: bool
     """Whether the model begins with frozen layers, whose output for a clip never changes."""
+
+    def __init__(self, recognizer: Any, needs: Needs, folder: Path) -> None:
+        """Take a recognizer, whose weights will learn in place, and the checkpoint that it was loaded from.
+
+        A family's own takes the recipe behind them, and freezes what that says.
+        """
+        self._recognizer, self._folder = recognizer, folder
+        self.model: Any = recognizer.model
+        """The torch module. What learns has ``requires_grad``; everything else stays bit-equal."""
+        self.window_s: float | None = needs.window_s
+        """The longest audio in seconds that it takes; None: any length."""
+        self.max_labels = needs.max_labels
+        """The most label ids that it takes."""
+
+    @property
+    def device(self) -> "torch.device":
+        """The device that the model is on."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
 
     @abstractmethod
     def features(self, windows: Sequence[Audio]) -> "list[torch.Tensor]":
@@ -79,7 +95,6 @@ class Trainable(ABC):
         Its dropout is off, so it depends on the clip alone and may be kept. Only where ``has_frozen_prefix``.
         """
 
-    @abstractmethod
     def loss(
         self,
         inputs: "Sequence[torch.Tensor]",
@@ -99,10 +114,20 @@ class Trainable(ABC):
             smoothing: share of the target spread over all tokens (Szegedy et al. 2016).
             past_prefix: whether ``inputs`` have passed the frozen prefix.
         """
+        if self.has_frozen_prefix and not past_prefix:
+            inputs, past_prefix = self.frozen_prefix(inputs), True
+        return self._loss(inputs, labels, smoothing, past_prefix=past_prefix), sum(map(len, labels))
 
     @abstractmethod
+    def _loss(
+        self, inputs: "Sequence[torch.Tensor]", labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool
+    ) -> "torch.Tensor":
+        """Return the sum of the losses; where there is a frozen prefix, it has been passed."""
+
     def recognizer(self) -> Recognizer:
         """Return a recognizer around the very same weights; the caller sets evaluation mode."""
+        recognizer: Recognizer = self._recognizer
+        return recognizer
 
     @abstractmethod
     def train(self) -> None:

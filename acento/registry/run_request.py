@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from acento.models.checkpoints.references import short_name
+
 
 class RunRequest(BaseModel):
     """Models to be measured on data sets; what else was asked for is kept as it was written down."""
@@ -17,5 +19,5 @@ class RunRequest(BaseModel):
     @property
     def title(self) -> str:
         """What a person calls it, such as ``whisper-mini, whisper-micro on santiago/test``."""
-        models = ", ".join(model.rstrip("/").rpartition("/")[2] for model in self.models)
+        models = ", ".join(map(short_name, self.models))
         return f"{models} on {', '.join(self.datasets)}/{self.split}"

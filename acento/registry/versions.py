@@ -66,6 +66,20 @@ def find_version(store: Store, reference: str) -> ModelVersion:
     raise ModelError(f"Model {name} has no version or alias {wanted!r} (versions: {shown}; aliases: {called}).")
 
 
+def registered_keys(store: Store, model: str) -> tuple[str, ...]:
+    """Return the keys of ``registry:NAME@VERSION``, and behind another colon of its export; none of another model.
+
+    Raises:
+        ModelError: there is no such model, version or alias.
+        DamagedError: it is there and not whole.
+    """
+    if not model.startswith(REGISTRY):
+        return ()
+    reference, _, export = model.removeprefix(REGISTRY).partition(":")
+    version = find_version(store, reference)
+    return (version.key, export_key(version, export)) if export else (version.key,)
+
+
 def load_version(reference: str) -> ModelVersion:
     """Return a version of the registry in the store of the settings; see :func:`find_version`."""
     return find_version(open_store(settings().store), reference)

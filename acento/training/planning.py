@@ -8,13 +8,13 @@ from acento.core import plugins
 from acento.core.errors import DataError, InputError, ModelError
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of
-from acento.models.base import DecodeOptions, DeviceType
+from acento.models.base import DecodeOptions, DeviceType, Recognizer
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import check_name
 from acento.models.families import FAMILIES
 from acento.models.family import Family
 from acento.models.languages import language_code
-from acento.models.trainable import Labeler, Trainable
+from acento.models.trainable import Labeler, Needs, Trainable
 from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.job import FinetuneJob
 from acento.training.recipe import Recipe, recipe_for
@@ -153,20 +153,28 @@ def model_width(checkpoint: Checkpoint) -> int | None:
 def load_trainable(
     family: Family, folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType
 ) -> Trainable:
-    """Load the checkpoint in a folder so that it learns as the recipe says.
+    """Load the checkpoint in a folder, in float32, whatever it is kept in, and freeze what the recipe says.
 
     Raises:
         ModelError: the family cannot be fine-tuned, or the checkpoint cannot do what the recipe asks.
     """
-    trainable: Trainable = plugins.load(_named(family, family.trainer))(folder, language, recipe, device_type)
-    return trainable
+    import torch
+
+    trainer: Callable[[Recognizer, Needs, Path, Recipe], Trainable] = plugins.load(_named(family, family.trainer))
+    needs = load_labeler(family, folder, language).needs
+    options = DecodeOptions(
+        language=language, device_type=device_type, dtype="float32", threads=torch.get_num_threads()
+    )
+    torch.manual_seed(recipe.seed)  # adapters begin at random
+    return trainer(family.load(folder, options), needs, folder, recipe)
 
 
 def load_labeler(family: Family, folder: Path, language: str | None) -> Labeler:
     """Load what turns texts into the labels of the checkpoint in a folder.
 
     Raises:
-        ModelError: the family cannot be fine-tuned, or the model does not know the language.
+        ModelError: the family cannot be fine-tuned, a file is damaged, or the model does not know the language.
+        InputError: the model knows several languages and none is given.
     """
     labeler: Labeler = plugins.load(_named(family, family.labeler))(folder, language)
     return labeler

@@ -1,6 +1,7 @@
 """Which parameters of an encoder-decoder learn; all others are frozen and stay bit-equal."""
 
 import warnings
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,7 @@ def choose(model: nn.Module, encoder: Any, decoder: Any, recipe: Recipe) -> None
     if recipe.dropout:
         for stack in (encoder, decoder):
             for module in (stack, *stack.layers):
-                if _learns(module):
+                if learns(module):
                     _drop_out(module, recipe.dropout)
 
 
@@ -59,7 +60,28 @@ def frozen_layers(encoder: Any) -> int:
     inside = {id(parameter) for module in modules for parameter in module.parameters()}
     if any(parameter.requires_grad for parameter in encoder.parameters() if id(parameter) not in inside):
         return 0
-    return next((count for count, module in enumerate(modules) if _learns(module)), len(modules))
+    return next((count for count, module in enumerate(modules) if learns(module)), len(modules))
+
+
+def learns(part: nn.Module) -> bool:
+    """Tell whether anything in a part of a model learns."""
+    return any(parameter.requires_grad for parameter in part.parameters())
+
+
+def train_what_learns(model: nn.Module, parts: Iterable[nn.Module]) -> None:
+    """Set training mode, but in those parts of which nothing learns, and in batch norms.
+
+    Batch norms keep the statistics of pre-training: those of a batch would let padding and neighbors into a clip's
+    loss, accumulated gradients would not be those of one large batch, and 150 clips would replace what thousands of
+    hours have settled. Their scales and shifts learn all the same.
+    """
+    model.train()
+    for part in parts:
+        if not learns(part):
+            part.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def plain_state(model: nn.Module) -> dict[str, Tensor]:
@@ -78,10 +100,6 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
             plain = name.replace(".base_layer.", ".")
             state[plain] = adapted.get(plain, tensor).detach()
     return state
-
-
-def _learns(module: nn.Module) -> bool:
-    return any(parameter.requires_grad for parameter in module.parameters())
 
 
 def _last_norm(stack: Any) -> nn.Module:

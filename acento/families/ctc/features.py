@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio
+from acento.models.log_mel import check_bins
 
 FeatureMaker = Callable[[Audio], Tensor]
 """Returns a clip's features, float32, in host memory."""
@@ -28,13 +30,13 @@ def feature_maker(config: Any, extractor: Any) -> FeatureMaker:
     if extractor.sampling_rate != SAMPLE_RATE:
         raise ModelError(f"The model hears {extractor.sampling_rate} Hz, and Acento gives it {SAMPLE_RATE} Hz only.")
     if hasattr(config, "conv_stride"):
-        return Waveform(extractor, receptive_field(config, _FEWEST_FRAMES))
+        return partial(_waveform, extractor, receptive_field(config, _FEWEST_FRAMES))
     encoder = getattr(config, "encoder_config", None)
     if encoder is not None:
-        _check_bins(encoder.num_mel_bins, extractor.feature_size)
-        return ParakeetMel(extractor)
-    _check_bins(config.feature_projection_input_dim, extractor.num_mel_bins * extractor.stride)
-    return StackedMel(extractor)
+        check_bins(encoder.num_mel_bins, extractor.feature_size, what="values a frame")
+        return partial(_parakeet_mel, extractor)
+    check_bins(config.feature_projection_input_dim, extractor.num_mel_bins * extractor.stride, what="values a frame")
+    return partial(_stacked_mel, extractor)
 
 
 def receptive_field(config: Any, frames: int) -> int:
@@ -44,51 +46,31 @@ def receptive_field(config: Any, frames: int) -> int:
     return frames
 
 
-class Waveform:
-    """Samples of mean 0 and variance 1 where the model wants it, shape ``(samples,)``."""
-
-    def __init__(self, extractor: Any, fewest: int) -> None:
-        """Take transformers' feature extractor; ``fewest`` samples are made of less by silence at the end."""
-        self._normalizes, self._fewest = extractor.do_normalize, fewest
-
-    def __call__(self, audio: Audio) -> Tensor:
-        """Return the features of a clip."""
-        made = np.zeros(max(len(audio), self._fewest), np.float32)
-        if self._normalizes and len(audio):
-            audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
-        made[: len(audio)] = audio
-        return torch.from_numpy(made)
+def _waveform(extractor: Any, fewest: int, audio: Audio) -> Tensor:
+    """Return samples, shape ``(samples,)``, of mean 0 and variance 1 where the model wants it."""
+    if extractor.do_normalize and len(audio):
+        audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
+    return torch.from_numpy(_filled(audio, fewest))
 
 
-class ParakeetMel:
-    """A log-mel spectrogram, each bin of mean 0 and variance 1 over the clip, shape ``(bins, frames)``, 10 ms each."""
+def _parakeet_mel(extractor: Any, audio: Audio) -> Tensor:
+    """Return a log-mel spectrogram, each bin of mean 0 and variance 1 over the clip, shape ``(bins, frames)``.
 
-    def __init__(self, extractor: Any) -> None:
-        """Take transformers' ``ParakeetFeatureExtractor``."""
-        self._extractor = extractor
-        self._fewest = 2 * _FEWEST_FRAMES * extractor.hop_length
-
-    def __call__(self, audio: Audio) -> Tensor:
-        """Return the features of a clip; the extractor's last frame, which it masks, is left out."""
-        filled = _filled(audio, self._fewest)
-        features: Tensor = self._extractor([filled], sampling_rate=SAMPLE_RATE).input_features[0]
-        return features[: len(filled) // self._extractor.hop_length].T.contiguous()
+    Frames are 10 ms long; the extractor's last one, which it masks, is left out.
+    """
+    filled = _filled(audio, 2 * _FEWEST_FRAMES * extractor.hop_length)
+    features: Tensor = extractor([filled], sampling_rate=SAMPLE_RATE).input_features[0]
+    return features[: len(filled) // extractor.hop_length].T.contiguous()
 
 
-class StackedMel:
-    """Pairs of Kaldi's log-mel frames, normalized as Parakeet's, shape ``(frames, 2 * bins)``, 20 ms each."""
+def _stacked_mel(extractor: Any, audio: Audio) -> Tensor:
+    """Return pairs of Kaldi's log-mel frames, normalized as Parakeet's, shape ``(frames, 2 * bins)``, 20 ms each.
 
-    def __init__(self, extractor: Any) -> None:
-        """Take transformers' ``SeamlessM4TFeatureExtractor``."""
-        self._extractor = extractor
-        self._fewest = 400 + 2 * _FEWEST_FRAMES * 160
-
-    def __call__(self, audio: Audio) -> Tensor:
-        """Return the features of a clip; an odd last frame makes a pair with padding, and is left out as padding is."""
-        filled = _filled(audio, self._fewest)
-        made = self._extractor([filled], sampling_rate=SAMPLE_RATE, return_tensors="np")
-        frames = int(made["attention_mask"][0].sum())
-        return torch.from_numpy(np.ascontiguousarray(made["input_features"][0][:frames], dtype=np.float32))
+    An odd last frame makes a pair with padding, and is left out as padding is.
+    """
+    made = extractor([_filled(audio, 400 + 2 * _FEWEST_FRAMES * 160)], sampling_rate=SAMPLE_RATE, return_tensors="np")
+    frames = int(made["attention_mask"][0].sum())
+    return torch.from_numpy(np.ascontiguousarray(made["input_features"][0][:frames], dtype=np.float32))
 
 
 def frames_per_s(config: Any) -> float:
@@ -107,11 +89,3 @@ def _filled(audio: Audio, fewest: int) -> Audio:
     filled = np.zeros(max(len(audio), fewest), np.float32)
     filled[: len(audio)] = audio
     return filled
-
-
-def _check_bins(wanted: int, made: int) -> None:
-    if wanted != made:
-        raise ModelError(
-            f"The model wants {wanted} values a frame, its preprocessor_config.json makes {made}; "
-            "take that file from the model it was made from."
-        )

@@ -3,12 +3,15 @@
 import math
 import unicodedata
 from pathlib import Path
-from typing import Any
+
+from transformers import AutoConfig
 
 from acento.core.errors import DataError
 from acento.core.fingerprint import fingerprint
 from acento.families.ctc.features import frames_per_s
+from acento.families.ctc.recognizer import WINDOW_S
 from acento.families.ctc.tokenizer import CtcTokenizer, load_tokenizer
+from acento.models.checkpoints.pretrained import load_part
 from acento.models.families import family_of
 from acento.models.trainable import Labeler, Needs
 from acento.training.data.tokenizer_files import tokenizer_digest
@@ -20,35 +23,20 @@ _SPOKEN = frozenset("%&@+")
 _APOSTROPHES = frozenset("'’ʼ`´")
 
 
-class CtcLabeler(Labeler):
-    """Labels for one CTC model.
+class Speller:
+    """Writes texts with the ids of one CTC model.
 
     A text is written in the vocabulary's letters: in its case, where it has one only, and without punctuation that it
     lacks, as such models were trained. What is spoken and cannot be written is an error, and never left away: a model
     that learns "tengo años" for "tengo 30 años" unlearns to hear.
     """
 
-    def __init__(self, tokenizer: CtcTokenizer, config: Any, family: str, language: str | None, files: str) -> None:
-        """Take what ``load`` reads; ``files`` is a digest of the tokenizer's files."""
-        from acento.families.ctc.recognizer import WINDOW_S
-
+    def __init__(self, tokenizer: CtcTokenizer) -> None:
+        """Take the model's tokenizer."""
         self._tokenizer = tokenizer
-        letters = {letter for token in tokenizer.vocabulary for letter in token}
-        if tokenizer.delimiter is not None:
-            letters.discard(tokenizer.delimiter)
-        upper = any(letter.isupper() for letter in letters)
-        lower = any(letter.islower() for letter in letters)
-        self._letters, self._cased = letters, upper and lower
-        self._upper = upper
-        rate = frames_per_s(config)
-        self.needs = Needs(
-            family=family,
-            labels=fingerprint([LABELS_VERSION, files, tokenizer.blank, tokenizer.size, tokenizer.adapter]),
-            window_s=WINDOW_S,
-            max_labels=math.floor(WINDOW_S * rate),
-            frames_per_s=rate,
-            language=language,
-        )
+        self._letters = {letter for token in tokenizer.vocabulary for letter in token} - {tokenizer.delimiter}
+        self._upper = any(letter.isupper() for letter in self._letters if letter)
+        self._cased = self._upper and any(letter.islower() for letter in self._letters if letter)
 
     def labels(self, text: str) -> list[int]:
         """Return the ids that write a text.
@@ -86,17 +74,19 @@ def _letters_of(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
-def load(folder: Path, language: str | None) -> CtcLabeler:
-    """Load the tokenizer and the config of the checkpoint in a folder.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the model does not know the language.
-    """
-    from transformers import AutoConfig
-
-    from acento.models.checkpoints.pretrained import load_part
-
+def load_labeler(folder: Path, language: str | None) -> Labeler:
+    """Return the labels of a checkpoint: the ids of a text's letters or pieces, and no blanks."""
     config = load_part("CTC", AutoConfig.from_pretrained, folder)
     tokenizer = load_tokenizer(folder, config, language)
-    family = family_of({"model_type": config.model_type}, str(folder)).name
-    return CtcLabeler(tokenizer, config, family, language, tokenizer_digest(folder))
+    rate = frames_per_s(config)
+    needs = Needs(
+        family=family_of({"model_type": config.model_type}, str(folder)).name,
+        labels=fingerprint(
+            [LABELS_VERSION, tokenizer_digest(folder), tokenizer.blank, tokenizer.size, tokenizer.adapter]
+        ),
+        window_s=WINDOW_S,
+        max_labels=math.floor(WINDOW_S * rate),
+        frames_per_s=rate,
+        language=language,
+    )
+    return Labeler(needs, Speller(tokenizer).labels)

@@ -23,11 +23,7 @@ _MEMBERS = {
 
 
 def nested_languages(folder: Path) -> list[str]:
-    """Return the languages by which a checkpoint's ``vocab.json`` is nested; none if it is not.
-
-    Raises:
-        ModelError: the file is damaged.
-    """
+    """Return the languages that nest a checkpoint's ``vocab.json``, if any; raise ModelError where it is damaged."""
     path = folder / "vocab.json"
     if not path.is_file():
         return []
@@ -106,19 +102,19 @@ def load_adapter(model: Any, language: str, folder: Path) -> None:
     model.load_adapter(language, force_load=True, local_files_only=True, use_safetensors=True)
 
 
-def save_language(state: dict[str, Any], base: Path, folder: Path, language: str) -> None:
+def save_language(base: Path, folder: Path, language: str) -> None:
     """Write what makes a saved model one of its language alone: the others' adapters do not fit tuned weights.
 
     Args:
-        state: the tuned weights, as in ``model.safetensors``.
         base: the checkpoint that was tuned.
-        folder: where the tuned one is saved; the base's tokenizer files are in it already.
+        folder: where the tuned one is saved, with the base's tokenizer files.
         language: MMS's name of it.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
+    state = load_file(folder / "model.safetensors")
     own = {name: tensor for name, tensor in state.items() if ".adapter_layer." in name or name.startswith("lm_head.")}
-    save_file({name: tensor.contiguous() for name, tensor in own.items()}, adapter_file(folder, language))
+    save_file(own, adapter_file(folder, language))
     vocabulary = json.loads((base / "vocab.json").read_text(encoding="utf-8"))
     _write(folder / "vocab.json", {language: vocabulary[language]})
     path = folder / "tokenizer_config.json"

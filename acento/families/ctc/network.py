@@ -126,8 +126,8 @@ class ParakeetNetwork(CtcNetwork):
             encoder.encode_positions(hidden), p=encoder.dropout_positions, training=encoder.training
         )
         hidden = functional.dropout(hidden, p=encoder.dropout, training=encoder.training)
-        heard = _mask(lengths, hidden)
-        mask = (heard[:, None, :] & heard[:, :, None])[:, None]
+        own = _mask(lengths, hidden)
+        mask = (own[:, None, :] & own[:, :, None])[:, None]
         for layer in self.layers:
             dropped = encoder.training and encoder.layerdrop > 0 and torch.rand([]).item() < encoder.layerdrop
             if not dropped:

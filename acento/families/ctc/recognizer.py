@@ -14,12 +14,11 @@ from transformers import AutoConfig, AutoFeatureExtractor
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING
 
 from acento.core.errors import ModelError
-from acento.data.utterance import SAMPLE_RATE
 from acento.families.ctc.features import FeatureMaker, feature_maker
 from acento.families.ctc.mms import load_adapter
 from acento.families.ctc.network import CtcNetwork, network_of
 from acento.families.ctc.tokenizer import CtcTokenizer, collapsed, load_tokenizer
-from acento.models.base import Audio, DecodeOptions, Transcript
+from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
 
 WINDOW_S = 30.0
@@ -30,11 +29,7 @@ _SPARE = ("masked_spec_embed",)
 
 
 def load(folder: Path, options: DecodeOptions) -> "CtcRecognizer":
-    """Load a CTC checkpoint from the files that ``save_pretrained`` writes.
-
-    Raises:
-        ModelError: a file is missing or damaged, the model has no CTC head, or it lacks the language or task.
-    """
+    """Load a CTC checkpoint from the files that ``save_pretrained`` writes; see :meth:`Family.load`."""
     refuse_translation(options)
     config = load_part("CTC", AutoConfig.from_pretrained, folder)
     made_for = config.architectures or []
@@ -62,11 +57,7 @@ def load(folder: Path, options: DecodeOptions) -> "CtcRecognizer":
 
 
 def refuse_translation(options: DecodeOptions) -> None:
-    """See that a model that only transcribes is asked for nothing else.
-
-    Raises:
-        ModelError: it is.
-    """
+    """Raise ModelError where a model that only transcribes is asked for something else."""
     if options.task != "transcribe":
         raise ModelError(f"Such a model writes what is said and knows no task {options.task!r}; take a Whisper.")
 
@@ -78,8 +69,8 @@ class CtcRecognizer(TorchRecognizer):
 
     def __init__(self, model: Any, features: FeatureMaker, tokenizer: CtcTokenizer) -> None:
         """Take a model that is on its device, in evaluation mode."""
-        super().__init__(model, model.device)
-        self._features, self._tokenizer = features, tokenizer
+        super().__init__(model)
+        self._features, self.tokenizer = features, tokenizer
         self._network = network_of(model)
         # rotary positions are kept in the module from call to call
         self.shareable = getattr(model.config, "position_embeddings_type", None) != "rotary"
@@ -88,11 +79,6 @@ class CtcRecognizer(TorchRecognizer):
     def network(self) -> CtcNetwork:
         """The model's parts; a trainer changes their weights in place."""
         return self._network
-
-    @property
-    def tokenizer(self) -> CtcTokenizer:
-        """What its ids mean."""
-        return self._tokenizer
 
     def prepare(self, windows: Sequence[Audio]) -> list[Tensor]:
         """Return each window's features, float32, on the host."""
@@ -105,18 +91,10 @@ class CtcRecognizer(TorchRecognizer):
         fronts = [self._network.front(one.to(model.device, model.dtype)) for one in features]
         hidden = self._network.encode(fronts)
         best = self._network.logits(torch.cat(hidden)).argmax(dim=-1).cpu()
-        return [collapsed(row.tolist(), self._tokenizer.blank) for row in best.split([len(one) for one in hidden])]
+        return [collapsed(row.tolist(), self.tokenizer.blank) for row in best.split([len(one) for one in hidden])]
 
-    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
-        """See :meth:`Recognizer.finish`."""
-        return [Transcript(self._tokenizer.text(ids)) for ids in tokens]
-
-    def warm_up(self, batch_size: int) -> None:
-        """See :meth:`Recognizer.warm_up`: a batch of a second of soft noise."""
-        count = batch_size if self._device.type != "cpu" else 1
-        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        self.infer(self.prepare([noise] * count))
-        self.synchronize()
+    def _text(self, ids: list[int]) -> str:
+        return self.tokenizer.text(ids)
 
     def close(self) -> None:
         """See :meth:`Recognizer.close`."""

@@ -24,6 +24,8 @@ class CtcTokenizer:
         """The id of the blank, which is what these models pad with."""
         self.size: int = config.vocab_size if adapter is None else max(tokenizer.encoder.values()) + 1
         """Ids that the model's head writes."""
+        self.delimiter: str | None = getattr(tokenizer, "word_delimiter_token", None)
+        """The letter that stands for a space, if one does."""
         # those that know CTC would collapse what is collapsed already, and with it letters that stand twice
         knows = "group_tokens" in signature(type(tokenizer)._decode).parameters
         self._settings = {"group_tokens": False} if knows else {}
@@ -34,12 +36,6 @@ class CtcTokenizer:
         special = set(self._tokenizer.all_special_ids)
         words: dict[str, int] = self._tokenizer.get_vocab()
         return {token: number for token, number in words.items() if number not in special and number < self.size}
-
-    @property
-    def delimiter(self) -> str | None:
-        """The letter that stands for a space, if one does."""
-        name: str | None = getattr(self._tokenizer, "word_delimiter_token", None)
-        return name
 
     def text(self, ids: Sequence[int]) -> str:
         """Return the text of collapsed ids; special tokens, such as that for an unknown letter, are no text."""
@@ -70,11 +66,7 @@ def load_tokenizer(folder: Path, config: Any, language: str | None) -> CtcTokeni
 
 
 def checked(tokenizer: CtcTokenizer, folder: Path) -> CtcTokenizer:
-    """Return a tokenizer that writes text with the ids that its model has, and whose blank is one of them.
-
-    Raises:
-        ModelError: it does not.
-    """
+    """Return a tokenizer; raise ModelError where it does not write text with its model's ids, its blank one of them."""
     if not 0 <= tokenizer.blank < tokenizer.size:
         raise ModelError(
             f"The tokenizer of model {folder} pads with token {tokenizer.blank} and the model has {tokenizer.size}; "

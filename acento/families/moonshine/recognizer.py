@@ -6,7 +6,6 @@ when it is transcribed alone; only then are clips padded to one length, and the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any, Final, cast
@@ -30,8 +29,9 @@ from transformers.models.moonshine_streaming.modeling_moonshine_streaming import
 
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
-from acento.models.base import Audio, DecodeOptions, Transcript
-from acento.models.checkpoints.pretrained import TorchRecognizer, generate_greedy, load_part, load_pretrained
+from acento.models.autoregressive import GreedyRecognizer
+from acento.models.base import Audio, DecodeOptions
+from acento.models.checkpoints.pretrained import generate_greedy, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_end, check_pretrained
 
 WINDOW_S: Final = 30.0
@@ -49,59 +49,39 @@ _LEAST_SAMPLES: Final = 895
 
 
 def load(folder: Path, options: DecodeOptions) -> "MoonshineRecognizer":
-    """Load a Moonshine checkpoint from the files that ``save_pretrained`` writes.
+    """Load a Moonshine checkpoint; see :meth:`Family.load`.
 
-    Nothing in these files says which language a checkpoint hears, so ``options.language`` is believed; it decides how
+    Nothing in its files says which language a checkpoint hears, so ``options.language`` is believed; it decides how
     long a text may become for each second of audio.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the model is asked to translate.
     """
-    return MoonshineRecognizer(*_parts("Moonshine", MoonshineForConditionalGeneration, folder, options), options)
+    return _load("Moonshine", MoonshineForConditionalGeneration, MoonshineRecognizer, folder, options)
 
 
-def load_streaming(folder: Path, options: DecodeOptions) -> "StreamingMoonshineRecognizer":
-    """Load a Moonshine Streaming checkpoint, to transcribe whole clips.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the model is asked to translate.
-    """
-    parts = _parts("Moonshine Streaming", MoonshineStreamingForConditionalGeneration, folder, options)
-    return StreamingMoonshineRecognizer(*parts, options)
+def load_streaming(folder: Path, options: DecodeOptions) -> "MoonshineRecognizer":
+    """Load a Moonshine Streaming checkpoint, to transcribe whole clips; see :meth:`Family.load`."""
+    kind = MoonshineStreamingForConditionalGeneration
+    return _load("Moonshine Streaming", kind, StreamingMoonshineRecognizer, folder, options)
 
 
-def _parts(title: str, kind: Any, folder: Path, options: DecodeOptions) -> tuple[Any, Any, Any]:
-    """Load model, feature extractor and tokenizer."""
+def _load(
+    title: str, kind: Any, recognizer: "type[MoonshineRecognizer]", folder: Path, options: DecodeOptions
+) -> "MoonshineRecognizer":
     if options.task != "transcribe":
         raise ModelError(f"{title} writes what is said and knows no task {options.task!r}; take a Whisper or a Canary.")
     model = load_pretrained(title, kind, folder, options)
     extractor = load_part(title, Wav2Vec2FeatureExtractor.from_pretrained, folder)
-    return model, extractor, load_tokenizer(title, folder, model.config)
+    return recognizer(model, extractor, load_tokenizer(title, folder, model.config), options)
 
 
 def load_tokenizer(title: str, folder: Path, config: Any) -> Any:
-    """Load the tokenizer of a Moonshine with this config.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the tokenizer writes no text of this model.
-    """
+    """Load the tokenizer of a Moonshine; raise ModelError where it is damaged or writes no text of this model."""
     tokenizer = load_part(title, PreTrainedTokenizerFast.from_pretrained, folder)
     check_pretrained(folder, config.vocab_size, tokenizer)
     check_end(folder, config.eos_token_id, tokenizer)
     return tokenizer
 
 
-@dataclass(frozen=True, slots=True)
-class Clips:
-    """Clips as the model hears them, on the host."""
-
-    values: list[Tensor]
-    """float32, each of shape ``(samples,)``, at least so long that the model makes one frame of it."""
-    samples: list[int]
-    """How many of them are the clip's own."""
-
-
-class MoonshineRecognizer(TorchRecognizer):
+class MoonshineRecognizer(GreedyRecognizer):
     """A loaded Moonshine."""
 
     window_s: float = WINDOW_S
@@ -109,56 +89,35 @@ class MoonshineRecognizer(TorchRecognizer):
 
     def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""
-        super().__init__(model, model.device)
-        self._extractor, self._tokenizer = extractor, tokenizer
+        super().__init__(model, tokenizer)
+        self._extractor = extractor
         self._rate = _ENGLISH_RATE if options.language == "en" else _OTHER_RATE
         self._longest_text: int = model.config.max_position_embeddings - 1  # the end has a place too
 
-    def prepare(self, windows: Sequence[Audio]) -> Clips:
-        """Return the clips one by one, unpadded."""
-        return Clips([self.values(window) for window in windows], [len(window) for window in windows])
-
     def values(self, window: Audio) -> Tensor:
-        """Return what the model is given for a clip, float32, shape ``(samples,)``; what is too short is lengthened."""
+        """Return a clip's samples, shape ``(samples,)``, at least so many that the model makes one frame of them."""
         values = np.pad(window, (0, max(0, self.least_samples - len(window))))
         made = self._extractor(values, sampling_rate=SAMPLE_RATE, return_tensors="pt")
         return cast(Tensor, made.input_values[0])
 
-    @torch.inference_mode()
-    def infer(self, features: Clips) -> list[list[int]]:
-        """Return the token ids written for each clip, without the end token."""
-        limits = [self._limit(samples) for samples in features.samples]
-        return generate_greedy(self._model, limits, encoder_outputs=self._encode(features))
+    def limit(self, samples: int) -> int:
+        """See :meth:`GreedyRecognizer.limit`; an empty clip has no text."""
+        spoken = max(_SHORTEST_TEXT, ceil(self._rate * samples / SAMPLE_RATE))
+        return min(self._longest_text, spoken) if samples else 0
 
-    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
-        """See :meth:`Recognizer.finish`."""
-        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [Transcript(text.strip()) for text in texts]
+    def write(self, values: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]]:
+        """See :meth:`GreedyRecognizer.write`."""
+        return generate_greedy(self._model, limits, encoder_outputs=self._encode(values))
 
-    @torch.inference_mode()
-    def warm_up(self, batch_size: int) -> None:
-        """See :meth:`Recognizer.warm_up`: a batch of soft noise."""
-        count = batch_size if self._device.type != "cpu" else 1
-        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        features = self.prepare([noise] * count)
-        generate_greedy(self._model, [4] * count, encoder_outputs=self._encode(features))
-        self.synchronize()
-
-    def _encode(self, features: Clips) -> BaseModelOutput:
+    def _encode(self, values: Sequence[Tensor]) -> BaseModelOutput:
         """Return the encoder's output and mask."""
         encoder = self._model.model.encoder
-        hidden, mask = together([embed(encoder, self._on_device(values)) for values in features.values])
+        hidden, mask = pad_clips([embed(encoder, self._on_device(one)) for one in values])
         hidden = encoder.layer_norm(attend(encoder, hidden, mask))
         return MoonshineEncoderModelOutput(last_hidden_state=hidden, attention_mask=mask)
 
     def _on_device(self, values: Tensor) -> Tensor:
         return values.to(self._device, self._model.dtype, non_blocking=True)
-
-    def _limit(self, samples: int) -> int:
-        """Return the most tokens for a clip; an empty one has no text."""
-        if samples == 0:
-            return 0
-        return min(self._longest_text, max(_SHORTEST_TEXT, ceil(self._rate * samples / SAMPLE_RATE)))
 
 
 class StreamingMoonshineRecognizer(MoonshineRecognizer):
@@ -167,25 +126,20 @@ class StreamingMoonshineRecognizer(MoonshineRecognizer):
     def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""
         super().__init__(model, extractor, tokenizer, options)
-        self._frame: int = model.model.encoder.embedder.frame_len
-        self.least_samples = self._frame
+        self.least_samples: int = model.model.encoder.embedder.frame_len
 
-    def _encode(self, features: Clips) -> BaseModelOutput:
+    def _encode(self, values: Sequence[Tensor]) -> BaseModelOutput:
         encoder = self._model.model.encoder
-        embedded = [
-            self._embed(values, max(samples, self._frame))
-            for values, samples in zip(features.values, features.samples, strict=True)
-        ]
-        hidden, mask = together(embedded)
+        hidden, mask = pad_clips([self._embed(one) for one in values])
         for layer, (before, after) in zip(encoder.layers, encoder.config.sliding_windows, strict=True):
             hidden = layer(hidden, attention_mask=_window(hidden, mask, before, after))
         hidden = encoder.final_norm(hidden)
         return MoonshineStreamingEncoderModelOutput(last_hidden_state=hidden, attention_mask=mask)
 
-    def _embed(self, values: Tensor, samples: int) -> Tensor:
+    def _embed(self, values: Tensor) -> Tensor:
         """Return a clip's frames of 20 ms, shape ``(frames, hidden)``; as transformers, up to whole frames of 5 ms."""
-        padded = functional.pad(self._on_device(values), (0, -len(values) % self._frame))
-        own = torch.arange(len(padded), device=padded.device) < samples
+        padded = functional.pad(self._on_device(values), (0, -len(values) % self.least_samples))
+        own = torch.arange(len(padded), device=padded.device) < len(values)
         hidden, _ = self._model.model.encoder.embedder(padded[None], padding_mask=own[None])
         return hidden[0]
 
@@ -197,7 +151,7 @@ def embed(encoder: Any, values: Tensor) -> Tensor:
     return functional.gelu(encoder.conv3(hidden))[0].T
 
 
-def together(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+def pad_clips(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
     """Return clips' frames padded to one length, ``(clips, frames, hidden)``, and which of them are the clip's own.
 
     The mask, shape ``(clips, frames)``, is None where all clips are of one length.

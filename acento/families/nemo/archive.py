@@ -17,7 +17,7 @@ from zlib import error as ZlibError  # noqa: N812 - as one of the errors below
 
 import yaml
 
-from acento.core.errors import ModelError
+from acento.core.errors import ModelError, first_line
 from acento.data.utterance import SAMPLE_RATE
 
 Kind = Literal["ctc", "rnnt", "tdt", "hybrid", "multitask"]
@@ -79,10 +79,6 @@ class ArchiveFacts:
     target: str
     """The model's class, such as ``nemo.collections.asr.models.EncDecCTCModelBPE``."""
     kind: Kind
-    sample_rate: int
-    """Hz."""
-    d_model: int | None
-    """The encoder's width; None: it does not say, as QuartzNet."""
     languages: tuple[str, ...]
     """The languages that have a tokenizer of their own, such as ``es`` or ``es-ES``; empty: it names none."""
     files: tuple[str, ...]
@@ -90,11 +86,7 @@ class ArchiveFacts:
 
 
 def find(folder: Path) -> Path:
-    """Return the ``.nemo`` file that a checkpoint is, or that lies alone in its folder.
-
-    Raises:
-        ModelError: there is none, or there are several.
-    """
+    """Return the one ``.nemo`` file that a checkpoint is or has in its folder; raise ModelError if there is none."""
     if not folder.is_dir():
         return folder
     archives = sorted(path for path in folder.glob(f"*{SUFFIX}") if path.is_file())
@@ -120,11 +112,7 @@ def inspect(path: Path) -> ArchiveFacts:
 
 
 def describe(path: Path) -> tuple[ArchiveFacts, dict[str, Any]]:
-    """Judge a ``.nemo`` file as :func:`inspect` does; return also its config, which is then safe to build from.
-
-    Raises:
-        ModelError: as :func:`inspect`.
-    """
+    """Judge a ``.nemo`` file as :func:`inspect` does; return also its config, which is then safe to build from."""
     try:
         found = path.stat()
     except OSError as error:
@@ -147,11 +135,7 @@ def _described(path: Path, _size: int, _changed: int) -> tuple[ArchiveFacts, dic
 
 
 def read_file(path: Path, name: str) -> bytes:
-    """Return the bytes of one member, such as a tokenizer, of an archive that :func:`inspect` has let pass.
-
-    Raises:
-        ModelError: there is no such member, or it is damaged.
-    """
+    """Return the bytes of a member of an archive that :func:`inspect` let pass; raise ModelError if there is none."""
     with _opened(path) as archive:
         members = _members(path, archive)
         if name not in members:
@@ -195,21 +179,19 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]
     for count, member in enumerate(archive):
         where = PurePosixPath(member.name)
         if where.is_absolute() or ".." in where.parts or "\\" in member.name or "\0" in member.name:
-            raise ModelError(f"NeMo model {path} is refused: its member {member.name!r} leads out of the archive.")
+            raise _refused(path, f"its member {member.name!r} leads out of the archive.")
         if not (member.isfile() or member.isdir()) or member.issparse():
-            raise ModelError(f"NeMo model {path} is refused: its member {member.name!r} is a link or no plain file.")
+            raise _refused(path, f"its member {member.name!r} is a link or no plain file.")
         total += member.size
         if total > _BOMB_BYTES and total > _LARGEST_RATIO * size:
-            raise ModelError(
-                f"NeMo model {path} is refused: its {size} bytes would unpack to more than {_LARGEST_RATIO} times that."
-            )
+            raise _refused(path, f"its {size} bytes would unpack to more than {_LARGEST_RATIO} times that.")
         if count >= _MOST_MEMBERS:
-            raise ModelError(f"NeMo model {path} is refused: it has more than {_MOST_MEMBERS} members.")
+            raise _refused(path, f"it has more than {_MOST_MEMBERS} members.")
         if member.isdir():
             continue
         name = str(where)
         if name.casefold() in seen:
-            raise ModelError(f"NeMo model {path} is refused: it has two members called {name}.")
+            raise _refused(path, f"it has two members called {name}.")
         seen.add(name.casefold())
         found[name] = member
     if not found:
@@ -219,7 +201,7 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]
 
 def _read(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, most: int | None) -> bytes:
     if most is not None and member.size > most:
-        raise ModelError(f"NeMo model {path} is refused: its {member.name} has {member.size} bytes.")
+        raise _refused(path, f"its {member.name} has {member.size} bytes.")
     file = archive.extractfile(member)
     data = b"" if file is None else file.read()
     if len(data) != member.size:
@@ -232,13 +214,11 @@ def _config(path: Path, data: bytes) -> dict[str, Any]:
     try:
         config = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(
-            f"NeMo model {path} is refused: its {CONFIG} is no plain YAML ({_first_line(error)})."
-        ) from error
+        raise _refused(path, f"its {CONFIG} is no plain YAML ({first_line(error)}).") from error
     if isinstance(config, dict) and isinstance(config.get("model"), dict):
         config = config["model"]  # as NeMo does with the config of a whole training
     if not isinstance(config, dict):
-        raise ModelError(f"NeMo model {path} is refused: its {CONFIG} is no mapping.")
+        raise _refused(path, f"its {CONFIG} is no mapping.")
     return config
 
 
@@ -246,16 +226,12 @@ def _judge(path: Path, config: dict[str, Any], members: dict[str, tarfile.TarInf
     """See that a config names no class, function or file that a model for speech recognition has no need of."""
     for count, (where, key, value) in enumerate(_walk(config)):
         if count > _MOST_NODES:
-            raise ModelError(f"NeMo model {path} is refused: its {CONFIG} has more than {_MOST_NODES} values.")
-        if key in _CLASS_KEYS and value is not None:
-            known = isinstance(value, str) and (_is_model(value) if where == "target" else _is_building_block(value))
-            if not known:
-                raise ModelError(
-                    f"NeMo model {path} is refused: {where} in its {CONFIG} names {value!r}, "
-                    "which is no building block of NeMo's models for speech recognition."
-                )
+            raise _refused(path, f"its {CONFIG} has more than {_MOST_NODES} values.")
+        if key in _CLASS_KEYS and value is not None and not _is_known(where, value):
+            what = "which is no building block of NeMo's models for speech recognition"
+            raise _refused(path, f"{where} in its {CONFIG} names {value!r}, {what}.")
         if isinstance(value, str) and _RESOLVER.search(value):
-            raise ModelError(f"NeMo model {path} is refused: {where} in its {CONFIG} runs a resolver ({value!r}).")
+            raise _refused(path, f"{where} in its {CONFIG} runs a resolver ({value!r}).")
         if isinstance(value, str) and value.startswith("nemo:") and value.removeprefix("nemo:") not in members:
             raise ModelError(f"NeMo model {path} has no {value.removeprefix('nemo:')}, which its {CONFIG} names.")
 
@@ -272,12 +248,16 @@ def _walk(config: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
             waiting += [(f"{where}.{number}", "", part) for number, part in enumerate(value)]
 
 
-def _is_model(name: str) -> bool:
-    return name.startswith(_MODELS) and _DOTTED.fullmatch(name) is not None
+def _is_known(where: str, name: Any) -> bool:
+    """Tell whether a class may be named at a place of a config: a model at its top, building blocks elsewhere."""
+    if not isinstance(name, str):
+        return False
+    dotted, rooms = _DOTTED.fullmatch(name) is not None, _MODELS if where == "target" else _BUILDING_BLOCKS
+    return (dotted and name.startswith(rooms)) or (where != "target" and name in _FUNCTIONS)
 
 
-def _is_building_block(name: str) -> bool:
-    return name in _FUNCTIONS or (name.startswith(_BUILDING_BLOCKS) and _DOTTED.fullmatch(name) is not None)
+def _refused(path: Path, why: str) -> ModelError:
+    return ModelError(f"NeMo model {path} is refused: {why}")
 
 
 def _facts(path: Path, config: dict[str, Any], files: tuple[str, ...]) -> ArchiveFacts:
@@ -287,33 +267,23 @@ def _facts(path: Path, config: dict[str, Any], files: tuple[str, ...]) -> Archiv
         raise ModelError(
             f"NeMo model {path} is of class {target!r}, which Acento does not know; it knows {', '.join(_KINDS)}."
         )
-    loss = _part(config, "loss").get("loss_name")
+    loss = section(config, "loss").get("loss_name")
     if kind == "rnnt" and str(loss).startswith("tdt"):
         kind = "tdt"
-    rates = [_part(config, "preprocessor").get("sample_rate"), config.get("sample_rate")]
+    rates = [section(config, "preprocessor").get("sample_rate"), config.get("sample_rate")]
     rate = next((rate for rate in rates if isinstance(rate, int | float)), None)
     if any(one != SAMPLE_RATE for one in rates if isinstance(one, int | float)) or rate is None:
         raise ModelError(
             f"NeMo model {path} hears {'no' if rate is None else f'{rate:g} Hz, no'} 16000 Hz; "
             "take one of NVIDIA's models for 16 kHz."
         )
-    width = _part(config, "encoder").get("d_model")
-    languages = _part(_part(config, "tokenizer"), "langs")
-    return ArchiveFacts(
-        target=target,
-        kind=kind,
-        sample_rate=SAMPLE_RATE,
-        d_model=width if isinstance(width, int) else None,
-        languages=tuple(str(name) for name in languages if name != PROMPTS),
-        files=files,
-    )
+    languages = section(config, "tokenizer", "langs")
+    return ArchiveFacts(target, kind, tuple(str(name) for name in languages if name != PROMPTS), files)
 
 
-def _part(config: dict[str, Any], key: str) -> dict[str, Any]:
+def section(config: dict[str, Any], *keys: str) -> dict[str, Any]:
     """Return a section of a config; empty where there is none."""
-    value = config.get(key)
+    value: Any = config
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

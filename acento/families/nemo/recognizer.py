@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
-from acento.families.nemo.archive import WEIGHTS, Kind, describe, find, unpack
+from acento.families.nemo.archive import WEIGHTS, Kind, describe, find, section, unpack
 from acento.families.nemo.tokens import Writing, read_writing
 from acento.families.nemo.weights import tensors_in
-from acento.models.base import Audio, DecodeOptions, Transcript
+from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained
 
 WINDOW_S = {"multitask": 40.0}
@@ -54,26 +55,12 @@ class Waveforms:
 
 
 def load(folder: Path, options: DecodeOptions) -> "NemoRecognizer":
-    """Load a ``.nemo`` file, or the one that lies in a folder.
+    """Load a ``.nemo`` file, or the one that lies in a folder; see :meth:`Family.load`.
 
-    Raises:
-        ModelError: the archive is refused, its weights do not belong to its config, or it lacks the language or task.
+    Whatever random numbers building the model draws are put back.
     """
     writing = read_writing(folder, options)
     torch.set_num_threads(options.threads)
-    model, kind = build(folder)
-    dtype = getattr(torch, options.dtype)
-    for name, part in model.named_children():
-        part.to(options.device_type, torch.float32 if name == "preprocessor" else dtype)
-    return NemoRecognizer(model.eval(), kind, writing, options)
-
-
-def build(folder: Path) -> tuple[Any, Kind]:
-    """Return the model in float32 on the CPU, and its kind; whatever random numbers that draws are put back.
-
-    Raises:
-        ModelError: the archive is refused, or its weights do not belong to its config.
-    """
     path = find(folder)
     facts, config = describe(path)
     with explained("NeMo", path), quiet(), torch.random.fork_rng(devices=[]):
@@ -96,7 +83,10 @@ def build(folder: Path) -> tuple[Any, Kind]:
     model.float()
     featurizer = model.preprocessor.featurizer
     featurizer.dither, featurizer.pad_to = 0.0, 0  # as NeMo's transcribe sets them
-    return model, facts.kind
+    dtype = getattr(torch, options.dtype)
+    for name, part in model.named_children():
+        part.to(options.device_type, torch.float32 if name == "preprocessor" else dtype)
+    return NemoRecognizer(model.eval(), facts.kind, writing, options)
 
 
 class NemoRecognizer(TorchRecognizer):
@@ -104,20 +94,17 @@ class NemoRecognizer(TorchRecognizer):
 
     def __init__(self, model: Any, kind: Kind, writing: Writing, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""
-        super().__init__(model, torch.device(options.device_type))
+        super().__init__(model)
         self.window_s: float | None = WINDOW_S.get(kind, LONGEST_S)
-        self.kind, self._writing = kind, writing
+        self.kind, self.writing = kind, writing
         self._dtype = getattr(torch, options.dtype)
 
     def prepare(self, windows: Sequence[Audio]) -> Waveforms:
         """Return the windows side by side, padded with zeros; features are made on the model's device."""
         places = tuple(place for place, window in enumerate(windows) if len(window) >= _SHORTEST)
-        heard = [laid_into_silence(windows[place]) for place in places]
-        samples = np.zeros((len(heard), max(map(len, heard), default=0)), np.float32)
-        for row, window in zip(samples, heard, strict=True):
-            row[: len(window)] = window
-        lengths = torch.tensor([len(window) for window in heard], dtype=torch.int64)
-        return Waveforms(torch.from_numpy(samples), lengths, places, len(windows))
+        clips = [torch.tensor(padded_to_a_second(windows[place])) for place in places]
+        samples = pad_sequence(clips, batch_first=True) if clips else torch.empty(0)
+        return Waveforms(samples, torch.tensor([len(clip) for clip in clips]), places, len(windows))
 
     @torch.inference_mode()
     def infer(self, features: Waveforms) -> list[str]:
@@ -129,15 +116,9 @@ class NemoRecognizer(TorchRecognizer):
                 texts[place] = text
         return texts
 
-    def finish(self, tokens: list[str]) -> list[Transcript]:
-        """See :meth:`Recognizer.finish`; what Canary writes of the prompt's tokens, such as "no speech", is no text."""
-        return [Transcript(" ".join(_SPECIAL.sub(" ", text).split())) for text in tokens]
-
-    def warm_up(self, batch_size: int) -> None:
-        """See :meth:`Recognizer.warm_up`: a batch of soft noise."""
-        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        self.infer(self.prepare([noise] * (batch_size if self._device.type != "cpu" else 1)))
-        self.synchronize()
+    def _text(self, ids: str) -> str:
+        """Return a text without what Canary writes of the prompt's tokens, such as "no speech"."""
+        return " ".join(_SPECIAL.sub(" ", ids).split())
 
     def spectrograms(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-mel features ``(clips, bins, frames)``, float32, on the model's device, and each clip's frames."""
@@ -154,14 +135,14 @@ class NemoRecognizer(TorchRecognizer):
                 model.decoder(encoder_output=encoded), decoder_lengths=lengths
             )
         elif self.kind == "multitask":
-            found = self._written(*attended(model, encoded, lengths), lengths)
+            found = self._written(*decoder_inputs(model, encoded, lengths), lengths)
         else:
             found = model.decoding.rnnt_decoder_predictions_tensor(encoded, lengths)
         return [one if isinstance(one, str) else one.text for one in found]
 
     def _written(self, states: Tensor, mask: Tensor, lengths: Tensor) -> list[str]:
         """Return what Canary's decoder writes; how much it may write depends on the clip and not on its neighbors."""
-        model, prompt = self._model, torch.tensor(self._writing.prompt, device=self._device)
+        model, prompt = self._model, torch.tensor(self.writing.prompt, device=self._device)
         training = {part: part.training for part in (model.transf_decoder, model.log_softmax)}
         (found,) = model.decoding.decoding(
             encoder_hidden_states=states,
@@ -170,7 +151,7 @@ class NemoRecognizer(TorchRecognizer):
         )
         for part, mode in training.items():  # NeMo's search leaves them in training mode
             part.train(mode)
-        (end,) = self._writing.end
+        (end,) = self.writing.end
         texts = []
         for one, frames in zip(found, lengths.tolist(), strict=True):
             ids = one.y_sequence.tolist()[: max(0, frames + _MORE_TOKENS - len(prompt))]
@@ -181,17 +162,17 @@ class NemoRecognizer(TorchRecognizer):
         return texts
 
 
-def laid_into_silence(window: Audio) -> Audio:
+def padded_to_a_second(window: Audio) -> Audio:
     """Return a clip of less than a second in the middle of a second of silence, as NeMo's ``transcribe`` hears it.
 
-    >>> laid_into_silence(np.ones(15997, np.float32))[:3].tolist()
+    >>> padded_to_a_second(np.ones(15997, np.float32))[:3].tolist()
     [0.0, 1.0, 1.0]
     """
     lacking = max(0, SAMPLE_RATE - len(window))
     return np.pad(window, (lacking // 2, lacking - lacking // 2)) if lacking else window
 
 
-def attended(model: Any, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def decoder_inputs(model: Any, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Return what Canary's decoder attends to, ``(clips, frames, width)``, and its mask, as NeMo makes them."""
     states = model.encoder_decoder_proj(encoded.transpose(1, 2))
     mask = (torch.arange(states.shape[1], device=states.device) < lengths[:, None]).to(states.dtype)
@@ -226,15 +207,14 @@ def _for_decoding(config: dict[str, Any], kind: Kind) -> Any:
     from omegaconf import OmegaConf
 
     changed = copy.deepcopy(config)
-    changed["decoding"] = _greedy(changed.get("decoding"), kind)
+    changed["decoding"] = _greedy(section(changed, "decoding"), kind)
     if isinstance(changed.get("aux_ctc"), dict):
-        changed["aux_ctc"]["decoding"] = _greedy(changed["aux_ctc"].get("decoding"), "ctc")
+        changed["aux_ctc"]["decoding"] = _greedy({}, "ctc")
     return OmegaConf.create(changed)
 
 
-def _greedy(decoding: Any, kind: Kind) -> dict[str, Any]:
+def _greedy(given: dict[str, Any], kind: Kind) -> dict[str, Any]:
     """Return a section for greedy decoding in batches that keeps what belongs to the model and not to the search."""
-    given = decoding if isinstance(decoding, dict) else {}
     chosen: dict[str, Any] = {"strategy": "greedy_batch"}
     if kind == "ctc":
         return chosen
@@ -244,8 +224,7 @@ def _greedy(decoding: Any, kind: Kind) -> dict[str, Any]:
             "beam": {"beam_size": 1},
         }
     chosen |= {key: given[key] for key in ("model_type", "durations", "big_blank_durations") if key in given}
-    greedy = given.get("greedy")
-    most = greedy.get("max_symbols") if isinstance(greedy, dict) else None
+    most = section(given, "greedy").get("max_symbols")
     return chosen | {"greedy": {"max_symbols": 10 if most is None else most}, "beam": {"beam_size": 1}}
 
 

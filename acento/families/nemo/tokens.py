@@ -4,13 +4,12 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import DataError, ModelError
-from acento.families.nemo.archive import PROMPTS, ArchiveFacts, describe, find, read_file
+from acento.families.nemo.archive import PROMPTS, ArchiveFacts, describe, find, read_file, section
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.self_check import check_tokenizer
 
@@ -28,11 +27,8 @@ class Tokens(ABC):
 
     files: dict[str, str]
     """SHA-256 of what the ids depend on, by name."""
-
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """One more than the largest id."""
+    size: int
+    """One more than the largest id."""
 
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
@@ -79,12 +75,8 @@ class LetterTokens(Tokens):
         """Take the characters in the order of their ids."""
         self._labels = list(labels)
         self._ids = {label: number for number, label in enumerate(labels)}
+        self.size = len(labels)
         self.files = {"labels": sha256("\0".join(labels).encode()).hexdigest()}
-
-    @property
-    def size(self) -> int:
-        """See :meth:`Tokens.size`."""
-        return len(self._labels)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See :meth:`Tokens.decode`."""
@@ -101,29 +93,16 @@ class PieceTokens(Tokens):
     """A SentencePiece model; in an aggregate tokenizer its ids begin after those of the ones before it."""
 
     def __init__(self, name: str, data: bytes, offset: int = 0) -> None:
-        """Take the bytes of a ``tokenizer.model``.
-
-        Raises:
-            ModelError: they are none.
-        """
-        self.files, self._data, self._name, self.offset = {name: sha256(data).hexdigest()}, data, name, offset
-
-    @cached_property
-    def processor(self) -> Any:
-        """The loaded SentencePiece model."""
+        """Take the bytes of a ``tokenizer.model``; raise ModelError where they are none."""
         import sentencepiece
 
-        processor = sentencepiece.SentencePieceProcessor()
+        self.files, self.offset = {name: sha256(data).hexdigest()}, offset
+        self.processor = sentencepiece.SentencePieceProcessor()
         try:
-            processor.LoadFromSerializedProto(self._data)
+            self.processor.LoadFromSerializedProto(data)
         except RuntimeError as error:
-            raise ModelError(f"The tokenizer {self._name} cannot be loaded: it is no SentencePiece model.") from error
-        return processor
-
-    @property
-    def size(self) -> int:
-        """See :meth:`Tokens.size`."""
-        return self.offset + int(self.processor.get_piece_size())
+            raise ModelError(f"The tokenizer {name} cannot be loaded: it is no SentencePiece model.") from error
+        self.size = offset + int(self.processor.get_piece_size())
 
     def decode(self, ids: Sequence[int]) -> str:
         """See :meth:`Tokens.decode`."""
@@ -158,20 +137,17 @@ def read_writing(folder: Path, options: DecodeOptions) -> Writing:
         ModelError: the archive is refused, it lacks the language or the task, or has a kind of tokenizer without a
             SentencePiece model.
     """
-    writing = _read_writing(find(folder), options)
-    check_tokenizer(folder, writing.tokens.size, writing.tokens.decode, lambda text: writing.tokens.encode(text) or ())
-    return writing
-
-
-def _read_writing(path: Path, options: DecodeOptions) -> Writing:
+    path = find(folder)
     facts, config = describe(path)
-    if facts.kind != "multitask":
-        if options.task != "transcribe":
-            raise ModelError(
-                f"This model ({facts.kind}) writes the language it hears and knows no task {options.task!r}."
-            )
-        return Writing(_tokens(path, config, _chosen(facts, options.language)))
-    return _prompted(path, facts, config, options)
+    if facts.kind == "multitask":
+        writing = _prompted(path, facts, config, options)
+    elif options.task == "transcribe":
+        writing = Writing(_tokens(path, config, _chosen(facts, options.language)))
+    else:
+        raise ModelError(f"This model ({facts.kind}) writes the language it hears and knows no task {options.task!r}.")
+    tokens = writing.tokens
+    check_tokenizer(folder, tokens.size, tokens.decode, lambda text: tokens.encode(text) or ())
+    return writing
 
 
 def _prompted(path: Path, facts: ArchiveFacts, config: dict[str, Any], options: DecodeOptions) -> Writing:
@@ -228,12 +204,10 @@ def _chosen(facts: ArchiveFacts, language: str | None) -> str | None:
     """
     if not facts.languages:
         return None
-    for name in facts.languages:
-        if language is not None and name.lower() == language.lower():
-            return name
-    for name in facts.languages:
-        if language is not None and name.lower().partition("-")[0] == language.lower().partition("-")[0]:
-            return name
+    for alike in (str.lower, lambda name: name.lower().partition("-")[0]):
+        for name in facts.languages:
+            if language is not None and alike(name) == alike(language):
+                return name
     raise ModelError(f"This model does not know language {language!r}; it knows {', '.join(facts.languages)}.")
 
 
@@ -246,17 +220,17 @@ def _tokens(path: Path, config: dict[str, Any], part: str | None) -> Tokens:
     if not isinstance(parts, dict):
         return _pieces(path, tokenizer)
     offset = 0
-    for name, section in parts.items():
-        tokens = _pieces(path, section, offset)
+    for name, one in parts.items():
+        tokens = _pieces(path, one, offset)
         if str(name) == part:
             return tokens
-        offset += tokens.processor.get_piece_size()
+        offset = tokens.size
     raise ModelError(f"NeMo model {path} has no tokenizer for {part!r}; it has {', '.join(map(str, parts))}.")
 
 
-def _pieces(path: Path, section: Any, offset: int = 0) -> PieceTokens:
-    kind = section.get("type") if isinstance(section, dict) else None
-    name = section.get("model_path") if isinstance(section, dict) else None
+def _pieces(path: Path, part: Any, offset: int = 0) -> PieceTokens:
+    kind = part.get("type") if isinstance(part, dict) else None
+    name = part.get("model_path") if isinstance(part, dict) else None
     if kind != "bpe" or not isinstance(name, str):
         raise ModelError(
             f"NeMo model {path} has a tokenizer of type {kind!r}; Acento knows bpe (SentencePiece) and characters."
@@ -267,8 +241,7 @@ def _pieces(path: Path, section: Any, offset: int = 0) -> PieceTokens:
 
 def _labels(path: Path, config: dict[str, Any]) -> list[str]:
     """Return the characters of a model without a tokenizer; a transducer has them at the top of its config."""
-    decoder = config.get("decoder")
-    labels = config.get("labels") or (decoder.get("vocabulary") if isinstance(decoder, dict) else None)
+    labels = config.get("labels") or section(config, "decoder").get("vocabulary")
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise ModelError(f"NeMo model {path} has neither a tokenizer nor a vocabulary in its config; get it anew.")
     return labels

@@ -9,16 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from acento.core.errors import ModelError
+from acento.core.errors import ModelError, first_line
 from acento.families.nemo.archive import WEIGHTS, inspect, read_file, unpack
 
 
 def weights_of(path: Path) -> dict[str, Tensor]:
-    """Return the weights of an archive, on the host.
-
-    Raises:
-        ModelError: it is damaged, could do harm, or holds more than tensors.
-    """
+    """Return the weights of an archive, on the host; raise ModelError as :func:`tensors_in` and :func:`inspect` do."""
     inspect(path)
     with tempfile.TemporaryDirectory(prefix="acento-nemo-") as folder:
         unpack(path, Path(folder))
@@ -43,19 +39,14 @@ def write_with_weights(path: Path, weights: Mapping[str, Tensor], out: Path) -> 
 
 
 def tensors_in(path: Path, file: Path) -> dict[str, Tensor]:
-    """Read a pickle of weights, and of nothing else: no class in it is looked for, no code is run.
-
-    Raises:
-        ModelError: it holds anything but tensors, or is damaged.
-    """
+    """Read a pickle of weights, no code of which is run; raise ModelError where it holds anything but tensors."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"The weights in NeMo model {path} are damaged or hold more than tensors ({reason})."
+            f"The weights in NeMo model {path} are damaged or hold more than tensors ({first_line(error)})."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise ModelError(f"The weights in NeMo model {path} are no table of tensors; get the file anew.")

@@ -3,7 +3,6 @@
 A transducer writes whatever language it learned and hears; it is told none.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,20 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import ParakeetFeatureExtractor, ParakeetForRNNT, ParakeetForTDT, ParakeetTokenizer
 
-from acento.data.utterance import SAMPLE_RATE
 from acento.families.ctc.features import FeatureMaker, feature_maker
 from acento.families.ctc.recognizer import WINDOW_S, refuse_translation
 from acento.families.ctc.recognizer import load as load_ctc
-from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
-from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+from acento.models.base import Audio, DecodeOptions, Recognizer
+from acento.models.checkpoints.completed import json_object
+from acento.models.checkpoints.pretrained import TorchRecognizer, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_pretrained
 
 _KINDS = {"parakeet_rnnt": ParakeetForRNNT, "parakeet_tdt": ParakeetForTDT}
 
 
 def load(folder: Path, options: DecodeOptions) -> Recognizer:
-    """Load a Parakeet checkpoint from the files that ``save_pretrained`` writes.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the model lacks the task.
-    """
-    with explained("Parakeet", folder):
-        model_type = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    kind = _KINDS.get(model_type)
+    """Load a Parakeet checkpoint from the files that ``save_pretrained`` writes; see :meth:`Family.load`."""
+    kind = _KINDS.get(str(json_object(folder / "config.json").get("model_type")))
     if kind is None:
         return load_ctc(folder, options)
     refuse_translation(options)
@@ -50,8 +43,8 @@ class TransducerRecognizer(TorchRecognizer):
 
     def __init__(self, model: Any, features: FeatureMaker, tokenizer: Any) -> None:
         """Take a model that is on its device, in evaluation mode."""
-        super().__init__(model, model.device)
-        self._features, self._tokenizer = features, tokenizer
+        super().__init__(model, tokenizer)
+        self._features = features
         config = model.config
         self._silent = {config.blank_token_id, config.pad_token_id}
         # TDT's logits of durations stand behind those of tokens, and generate() takes the largest of all
@@ -86,21 +79,13 @@ class TransducerRecognizer(TorchRecognizer):
             num_beams=1,
         )
         durations = made.durations.cpu()
-        heard = (durations.cumsum(dim=1) - durations < steps[:, None]).tolist()
-        rows = zip(made.sequences.tolist(), heard, bounds, strict=True)
+        inside = (durations.cumsum(dim=1) - durations < steps[:, None]).tolist()
+        rows = zip(made.sequences.tolist(), inside, bounds, strict=True)
         return [
             [number for number, own in zip(row, within, strict=True) if own and number not in self._silent]
             for row, within in ((row[: bound + 1], within[: bound + 1]) for row, within, bound in rows)
         ]
 
-    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
-        """See :meth:`Recognizer.finish`; letters that stand twice stay so, unlike in CTC."""
-        texts = [self._tokenizer.decode(ids, skip_special_tokens=True, group_tokens=False) for ids in tokens]
-        return [Transcript(text.strip()) for text in texts]
-
-    def warm_up(self, batch_size: int) -> None:
-        """See :meth:`Recognizer.warm_up`: a batch of a second of soft noise."""
-        count = batch_size if self._device.type != "cpu" else 1
-        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        self.infer(self.prepare([noise] * count))
-        self.synchronize()
+    def _text(self, ids: list[int]) -> str:
+        """Return the text of ids; letters that stand twice stay so, unlike in CTC."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True, group_tokens=False))

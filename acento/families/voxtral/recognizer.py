@@ -23,8 +23,9 @@ from transformers.models.whisper.feature_extraction_whisper import WhisperFeatur
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.voxtral.tekken import Tekken
-from acento.models.base import Audio, DecodeOptions, Transcript
-from acento.models.checkpoints.pretrained import TorchRecognizer, load_part, load_pretrained
+from acento.models.autoregressive import GreedyRecognizer
+from acento.models.base import Audio, DecodeOptions
+from acento.models.checkpoints.pretrained import load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_tokenizer
 from acento.models.log_mel import LogMel
 
@@ -41,30 +42,22 @@ _MANY: Final = 32
 
 
 def load(folder: Path, options: DecodeOptions) -> "VoxtralRecognizer":
-    """Load a Voxtral checkpoint from the files that are on the hub.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the model is asked for something else than a transcript.
-    """
+    """Load a Voxtral checkpoint from the files that are on the hub; see :meth:`Family.load`."""
     tokenizer = load_tokenizer(folder, load_part("Voxtral", VoxtralConfig.from_pretrained, folder))
     model = load_pretrained("Voxtral", VoxtralForConditionalGeneration, folder, options)
     extractor = load_part("Voxtral", WhisperFeatureExtractor.from_pretrained, folder)
-    return VoxtralRecognizer(model, extractor, tokenizer, read_request(tokenizer, model.config, options))
+    return VoxtralRecognizer(model, extractor, tokenizer, read_prompt(tokenizer, model.config, options))
 
 
 def load_tokenizer(folder: Path, config: Any) -> Tekken:
-    """Load a Voxtral's tokenizer.
-
-    Raises:
-        ModelError: its file is missing or damaged, or it writes no text of this model.
-    """
+    """Load a Voxtral's tokenizer; raise ModelError where it is damaged or writes no text of this model."""
     tokenizer = Tekken.load(folder)
     check_tokenizer(folder, config.text_config.vocab_size, tokenizer.decode, tokenizer.encode)
     return tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AudioPrompt:
     """Token ids of a transcription request, around the audio."""
 
     before: tuple[int, ...]
@@ -73,12 +66,12 @@ class Request:
     end: int
     """What ends a text."""
 
-    def ids(self, heard: int) -> list[int]:
+    def ids(self, audio_tokens: int) -> list[int]:
         """Return the whole request for audio of so many tokens."""
-        return [*self.before, *[self.audio] * heard, *self.after]
+        return [*self.before, *[self.audio] * audio_tokens, *self.after]
 
 
-def read_request(tokenizer: Tekken, config: Any, options: DecodeOptions) -> Request:
+def read_prompt(tokenizer: Tekken, config: Any, options: DecodeOptions) -> AudioPrompt:
     """Return what the model is asked, which is for a transcript in the language of the options.
 
     Raises:
@@ -96,11 +89,11 @@ def read_request(tokenizer: Tekken, config: Any, options: DecodeOptions) -> Requ
             f"The model's config.json says that audio is token {config.audio_token_id}, its tekken.json says {audio}; "
             "take both from the same model."
         )
-    told = [] if options.language is None else tokenizer.encode(f"lang:{options.language}")
-    return Request(
+    language = [] if options.language is None else tokenizer.encode(f"lang:{options.language}")
+    return AudioPrompt(
         before=tuple(map(tokenizer.special, ("<s>", "[INST]", "[BEGIN_AUDIO]"))),
         audio=audio,
-        after=(tokenizer.special("[/INST]"), *told, tokenizer.special("[TRANSCRIBE]")),
+        after=(tokenizer.special("[/INST]"), *language, tokenizer.special("[TRANSCRIBE]")),
         end=tokenizer.special("</s>"),
     )
 
@@ -114,49 +107,30 @@ def most_tokens(seconds: float) -> int:
     return _FEWEST + ceil(_TOKENS_PER_SECOND * seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What a batch of clips is to the encoder."""
-
-    chunks: Tensor
-    """Log-mel spectrograms of all chunks, one clip after another, shape ``(chunks, bins, frames)``."""
-    counts: tuple[int, ...]
-    """Chunks of each clip."""
-    limits: tuple[int, ...]
-    """The most tokens of each clip's text."""
-
-
-class VoxtralRecognizer(TorchRecognizer):
+class VoxtralRecognizer(GreedyRecognizer):
     """A loaded Voxtral. All that changes during a call is local to it, so threads may share the model."""
 
     shareable = True
 
-    def __init__(self, model: Any, extractor: Any, tokenizer: Tekken, request: Request) -> None:
+    def __init__(self, model: Any, extractor: Any, tokenizer: Tekken, prompt: AudioPrompt) -> None:
         """Take a model that is on its device, in evaluation mode."""
-        super().__init__(model, model.device)
-        config = model.config.audio_config
-        if extractor.feature_size != config.num_mel_bins:
-            raise ModelError(
-                f"The model wants {config.num_mel_bins} mel bins, its preprocessor_config.json makes "
-                f"{extractor.feature_size}; take that file from the model it was made from."
-            )
-        self._extractor, self._tokenizer, self.request = extractor, tokenizer, request
-        self._frames: int = config.max_source_positions * 2
+        super().__init__(model, tokenizer)
+        self.prompt = prompt
+        self._log_mel = LogMel(extractor, model.config.audio_config.num_mel_bins)
+        self._frames: int = model.config.audio_config.max_source_positions * 2
         self._chunk: int = self._frames * extractor.hop_length
         self.chunk_s = self._chunk / SAMPLE_RATE
         """Seconds that the encoder hears at once."""
         self.window_s: float = max(1, int(WINDOW_S / self.chunk_s)) * self.chunk_s
         self._positions: int = model.config.text_config.max_position_embeddings
-        self._dtype = model.dtype
 
-    def prepare(self, windows: Sequence[Audio]) -> Features:
-        """Return log-mel features in the model's dtype, on the host."""
-        chunks = [self.log_mel(window) for window in windows]
-        return Features(
-            chunks=torch.cat(chunks).to(self._dtype),
-            counts=tuple(map(len, chunks)),
-            limits=tuple(most_tokens(len(window) / SAMPLE_RATE) for window in windows),
-        )
+    def values(self, window: Audio) -> Tensor:
+        """Return log-mel features in the model's dtype, shape ``(chunks, bins, frames)``."""
+        return self.log_mel(window).to(self._model.dtype)
+
+    def limit(self, samples: int) -> int:
+        """See :meth:`GreedyRecognizer.limit`."""
+        return most_tokens(samples / SAMPLE_RATE)
 
     def log_mel(self, audio: Audio) -> Tensor:
         """Return the features of a clip, float32, shape ``(chunks, bins, frames)``: at least one chunk, all filled.
@@ -164,33 +138,17 @@ class VoxtralRecognizer(TorchRecognizer):
         The whole clip is transformed and then cut, and its loudest place is that of the whole clip.
         """
         count = max(1, ceil(len(audio) / self._chunk))
-        extractor = self._extractor
-        made = LogMel(
-            extractor.mel_filters, frames=count * self._frames, n_fft=extractor.n_fft, hop=extractor.hop_length
-        )([audio])[0]
+        made = self._log_mel([audio], count * self._frames)[0]
         return made.unflatten(-1, (count, self._frames)).transpose(0, 1)
 
-    @torch.inference_mode()
-    def infer(self, features: Features) -> list[list[int]]:
-        """Return the token ids written for each clip, without its end token."""
-        heard = self.hear(features.chunks)
-        parts = heard.split([count * (len(heard) // len(features.chunks)) for count in features.counts])
-        return self._write([self.asked(part) for part in parts], features.limits)
+    def write(self, values: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]]:
+        """See :meth:`GreedyRecognizer.write`."""
+        chunks = torch.cat(list(values))
+        audio = self.encode_audio(chunks)
+        parts = audio.split([len(one) * (len(audio) // len(chunks)) for one in values])
+        return self._continue([self.embed_prompt(part) for part in parts], limits)
 
-    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
-        """See :meth:`Recognizer.finish`."""
-        return [Transcript(self._tokenizer.decode(ids).strip()) for ids in tokens]
-
-    @torch.inference_mode()
-    def warm_up(self, batch_size: int) -> None:
-        """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
-        count = batch_size if self._device.type != "cpu" else 1
-        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        features = self.prepare([noise] * count)
-        self.infer(Features(features.chunks, features.counts, (4,) * count))
-        self.synchronize()
-
-    def hear(self, chunks: Tensor) -> Tensor:
+    def encode_audio(self, chunks: Tensor) -> Tensor:
         """Return what the language model reads instead of ``[AUDIO]``, shape ``(chunks * tokens, hidden)``."""
         rows = _CHUNKS_AT_ONCE.get(self._device.type, _MANY)
         parts = [
@@ -199,13 +157,16 @@ class VoxtralRecognizer(TorchRecognizer):
         ]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def asked(self, heard: Tensor, written: Sequence[int] = ()) -> Tensor:
+    def embed_prompt(self, audio: Tensor, written: Sequence[int] = ()) -> Tensor:
         """Return what the language model reads for a clip, request and what follows, shape ``(tokens, hidden)``."""
-        before, after = self.request.before, (*self.request.after, *written)
+        before, after = self.prompt.before, (*self.prompt.after, *written)
         embedded = self._model.get_input_embeddings()(torch.tensor([*before, *after], device=self._device))
-        return torch.cat([embedded[: len(before)], heard, embedded[len(before) :]])
+        return torch.cat([embedded[: len(before)], audio, embedded[len(before) :]])
 
-    def _write(self, rows: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]]:
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids))
+
+    def _continue(self, rows: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]]:
         """Write greedily after each row until the end token or its limit; a row that has ended stays ended."""
         lengths = torch.tensor([len(row) for row in rows], device=self._device)
         inputs = pad_sequence(list(rows), batch_first=True, padding_side="left")
@@ -213,7 +174,7 @@ class VoxtralRecognizer(TorchRecognizer):
         mask = (torch.arange(longest, device=self._device) >= longest - lengths[:, None]).long()
         places = (mask.cumsum(-1) - 1).clamp(min=0)
         most = [min(limit, self._positions - length) for limit, length in zip(limits, lengths.tolist(), strict=True)]
-        language_model, head, end = self._model.model.language_model, self._model.lm_head, self.request.end
+        language_model, head, end = self._model.model.language_model, self._model.lm_head, self.prompt.end
         cache = DynamicCache(config=self._model.config.text_config)
         written: list[list[int]] = [[] for _ in rows]
         alive = {row for row, limit in enumerate(most) if limit > 0}

@@ -30,11 +30,7 @@ class Tekken:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the ``tekken.json`` in a folder.
-
-        Raises:
-            ModelError: there is none, or it is damaged.
-        """
+        """Read the ``tekken.json`` in a folder; raise ModelError where there is none, or it is damaged."""
         path = folder / FILE
         if not path.is_file():
             raise ModelError(f"Model {folder} lacks its tokenizer {FILE}; take it from the model it was made from.")
@@ -55,11 +51,7 @@ class Tekken:
         return cls([base64.b64decode(entry["token_bytes"]) for entry in entries], special, config["pattern"])
 
     def special(self, name: str) -> int:
-        """Return the id of a special token.
-
-        Raises:
-            ModelError: there is none of that name.
-        """
+        """Return the id of a special token; raise ModelError where there is none of that name."""
         if name not in self._special:
             raise ModelError(f"The model's {FILE} has no token {name}: it is of another kind of model.")
         return self._special[name]

@@ -5,55 +5,55 @@ Clips are at most one chunk (30 s) long, so that what a frozen encoder makes of 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
+from transformers import VoxtralConfig
 
 from acento.core.errors import ModelError
-from acento.families.voxtral.labels import VoxtralLabeler
-from acento.families.voxtral.labels import load as load_labeler
-from acento.families.voxtral.recognizer import VoxtralRecognizer
-from acento.families.voxtral.recognizer import load as load_recognizer
-from acento.models.base import Audio, DecodeOptions, DeviceType
-from acento.models.checkpoints.weights import save_as, stored_dtype
-from acento.models.trainable import Trainable
-from acento.training.data.tokenizer_files import copy_unchanged
+from acento.core.fingerprint import fingerprint, sha256_file
+from acento.data.utterance import SAMPLE_RATE
+from acento.families.voxtral.recognizer import load_tokenizer, most_tokens, read_prompt
+from acento.families.voxtral.tekken import FILE
+from acento.models.base import Audio, DecodeOptions
+from acento.models.checkpoints.pretrained import load_part
+from acento.models.trainable import Labeler, Needs
+from acento.training.encoder_decoder import TransformersTrainable
 from acento.training.recipe import Recipe
-from acento.training.strategies import add_adapters, plain_state
+from acento.training.strategies import add_adapters
+
+LABELS_VERSION = 1
+"""Raised by hand whenever the same text may get other labels from the same files."""
+_HOP = 160
+"""Samples from mel frame to mel frame, in every Voxtral."""
 
 
-def load(folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType) -> "VoxtralTrainable":
-    """Load a checkpoint in float32, whatever it is kept in, and freeze what the recipe says.
+def load_labeler(folder: Path, language: str | None) -> Labeler:
+    """Return the labels of one Voxtral: the text's tokens, the end.
 
-    Raises:
-        ModelError: the checkpoint is not whole, or cannot learn as the recipe says.
+    The request, and the language in it, come before them and are not learned. What looks like a special token in the
+    text is letters like any other.
     """
-    options = DecodeOptions(
-        language=language, device_type=device_type, dtype="float32", threads=torch.get_num_threads()
+    config = load_part("Voxtral", VoxtralConfig.from_pretrained, folder)
+    tokenizer = load_tokenizer(folder, config)
+    end = read_prompt(tokenizer, config, DecodeOptions(language=language)).end
+    seconds = config.audio_config.max_source_positions * 2 * _HOP / SAMPLE_RATE
+    needs = Needs(
+        family="voxtral",
+        labels=fingerprint([LABELS_VERSION, sha256_file(folder / FILE), end]),
+        window_s=seconds,
+        max_labels=most_tokens(seconds),
+        language=language,
     )
-    labeler = load_labeler(folder, language)
-    torch.manual_seed(recipe.seed)  # adapters begin at random
-    return VoxtralTrainable(load_recognizer(folder, options), labeler, folder, recipe)
+    return Labeler(needs, lambda text: [*tokenizer.encode(text.strip()), end])
 
 
-class VoxtralTrainable(Trainable):
+class VoxtralTrainable(TransformersTrainable):
     """A loaded Voxtral with some of its parameters set to learn."""
 
     fills_window = True
-
-    def __init__(self, recognizer: VoxtralRecognizer, labeler: VoxtralLabeler, folder: Path, recipe: Recipe) -> None:
-        """Take a recognizer, whose weights will learn in place, and the folder that it was loaded from."""
-        self.model: Any = recognizer.model
-        self.window_s, self.max_labels = recognizer.chunk_s, labeler.needs.max_labels
-        self._recognizer, self._folder = recognizer, folder
-        self._tower, self._projector = self.model.model.audio_tower, self.model.model.multi_modal_projector
-        self._choose(recipe)
-        self.has_frozen_prefix = recipe.strategy == "lora"
-        if recipe.activation_checkpointing:
-            self.model.activation_checkpointing_enable()
 
     def features(self, windows: Sequence[Audio]) -> list[Tensor]:
         """See :meth:`Trainable.features`; always the whole chunk, as Voxtral was trained."""
@@ -62,53 +62,39 @@ class VoxtralTrainable(Trainable):
     @torch.no_grad()
     def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
         """See :meth:`Trainable.frozen_prefix`: what the language model reads, shape ``(tokens, hidden)`` each."""
-        return [heard.float() for heard in self._heard(features)]
+        return [audio.float() for audio in self._encoded(features)]
 
-    def loss(
-        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool = False
-    ) -> tuple[Tensor, int]:
-        """See :meth:`Trainable.loss`; the language model is given the request and the labels, but for the last.
+    def _loss(
+        self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool
+    ) -> Tensor:
+        """Return the loss; the language model is given the request and the labels, but for the last.
 
         Padding comes last, where nothing that is learned looks: each place hears those before it only.
         """
-        if self.has_frozen_prefix and not past_prefix:
-            inputs, past_prefix = self.frozen_prefix(inputs), True
-        heard = inputs if past_prefix else self._heard(inputs)
-        rows = [self._recognizer.asked(part, ids[:-1]) for part, ids in zip(heard, labels, strict=True)]
+        audio = inputs if past_prefix else self._encoded(inputs)
+        rows = [self._recognizer.embed_prompt(part, ids[:-1]) for part, ids in zip(audio, labels, strict=True)]
         read = pad_sequence(rows, batch_first=True)
         hidden = self.model.model.language_model(inputs_embeds=read, use_cache=False).last_hidden_state
         # the projection to the vocabulary is the largest product of all: request and padding do not take part in it
         wanted = torch.tensor([one for ids in labels for one in ids], device=read.device)
-        told = [
+        states = [
             hidden[row, len(given) - len(ids) : len(given)]
             for row, (given, ids) in enumerate(zip(rows, labels, strict=True))
         ]
-        logits = self.model.lm_head(torch.cat(told)).float()
-        return functional.cross_entropy(logits, wanted, reduction="sum", label_smoothing=smoothing), len(wanted)
-
-    def recognizer(self) -> VoxtralRecognizer:
-        """See :meth:`Trainable.recognizer`."""
-        return self._recognizer
+        logits = self.model.lm_head(torch.cat(states)).float()
+        return functional.cross_entropy(logits, wanted, reduction="sum", label_smoothing=smoothing)
 
     def train(self) -> None:
         """See :meth:`Trainable.train`."""
         self.model.train()
         if self.has_frozen_prefix:
-            self._tower.eval()
-            self._projector.eval()
-
-    def save(self, folder: Path) -> None:
-        """See :meth:`Trainable.save`; a request names the language, so the checkpoint says nothing of it."""
-        save_as(self.model, plain_state(self.model), folder, stored_dtype(self._folder))
-        copy_unchanged(self._folder, folder)
+            self.model.model.audio_tower.eval()
+            self.model.model.multi_modal_projector.eval()
 
     def _choose(self, recipe: Recipe) -> None:
-        """Freeze all but what the recipe's strategy names.
-
-        Raises:
-            ModelError: there is no such strategy here, or it has no dropout.
-        """
-        if recipe.strategy == "lora":
+        """Freeze all but what the recipe's strategy names; adapters leave the whole prefix frozen."""
+        self.has_frozen_prefix = recipe.strategy == "lora"
+        if self.has_frozen_prefix:
             if recipe.dropout:
                 raise ModelError("Voxtral's language model has no dropout to set; set lora_dropout, and dropout=0.")
             self.model.requires_grad_(False)
@@ -119,12 +105,13 @@ class VoxtralTrainable(Trainable):
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(".embed_positions." not in name and _in_ears(name))  # sinusoids, fixed by design
         if recipe.dropout:
-            for module in (self._tower, *self._tower.layers):
+            tower = self.model.model.audio_tower
+            for module in (tower, *tower.layers):
                 module.dropout = recipe.dropout
 
-    def _heard(self, features: Sequence[Tensor]) -> list[Tensor]:
+    def _encoded(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return what the language model reads for each clip."""
-        return list(self._recognizer.hear(torch.stack(list(features))).chunk(len(features)))
+        return list(self._recognizer.encode_audio(torch.stack(list(features))).chunk(len(features)))
 
 
 def _in_ears(name: str) -> bool:

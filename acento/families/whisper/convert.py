@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from acento.core.errors import ModelError
+from acento.core.errors import ModelError, first_line
 from acento.core.extras import require
 from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
 from acento.models.checkpoints.checkpoint import Checkpoint, checkpoint_files
@@ -15,11 +15,7 @@ _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"
 
 
 def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:
-    """Write a checkpoint into an empty folder in another format, with all that it takes to load it there.
-
-    Raises:
-        ModelError: the checkpoint cannot be converted.
-    """
+    """Write a checkpoint into an empty folder in another format; raise ModelError where it cannot be converted."""
     if name == "ctranslate2":
         _to_ctranslate2(checkpoint, folder, quantization)
     else:
@@ -36,12 +32,11 @@ def _to_ctranslate2(checkpoint: Checkpoint, folder: Path, quantization: Quantiza
         # force: the folder is there, and empty
         TransformersConverter(str(checkpoint.folder)).convert(str(folder), quantization=quantization, force=True)
     except (ValueError, RuntimeError, KeyError, AttributeError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{checkpoint.id} cannot be converted to CTranslate2: {reason[0]}") from error
+        raise ModelError(f"{checkpoint.id} cannot be converted to CTranslate2: {first_line(error)}") from error
     _copy_all_but_weights(checkpoint, folder)
     shutil.copyfile(checkpoint.folder / "config.json", folder / SOURCE_CONFIG)
-    said = {"quantization": quantization, "made_from": checkpoint.digest}
-    (folder / CONVERSION).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    facts = {"quantization": quantization, "made_from": checkpoint.digest}
+    (folder / CONVERSION).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _to_safetensors(checkpoint: Checkpoint, folder: Path, quantization: Quantization) -> None:

@@ -4,7 +4,6 @@ Features, prompt, suppressed tokens and texts are those of the transformers reco
 arithmetic of the model only.
 """
 
-import json
 import logging
 import os
 import time
@@ -17,11 +16,12 @@ from torch import Tensor
 
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
-from acento.families.whisper.ctranslate2_sizes import read_positions
-from acento.families.whisper.ctranslate2_vocabulary import read_writing
+from acento.families.whisper.ctranslate2_files import read_positions, read_writing
 from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
 from acento.families.whisper.recognizer import Prompt, load_features, read_prompt
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
+from acento.models.checkpoints.completed import json_object
+from acento.models.checkpoints.pretrained import explained
 from acento.models.log_mel import LogMel
 
 _INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
@@ -29,32 +29,21 @@ _UNLOADING_TRIES = 500
 
 
 def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
-    """Load a Whisper from the folder that ``acento.registry.export`` writes, or that anybody's converter wrote.
+    """Load a Whisper from the folder that an export or anybody's converter wrote; see :meth:`Family.load`.
 
     The latter has ``model.bin``, ``config.json`` and a list of its tokens, and often nothing else. Mel bins and windows
     are the model's own, and what it is told and may write follows from its tokens.
-
-    Raises:
-        ModelError: a file is missing or damaged, the device cannot compute so, or the model lacks the language or task.
     """
-
     if (folder / CONVERSION).is_file() and not (folder / SOURCE_CONFIG).is_file():
         raise ModelError(f"CTranslate2 model {folder} lacks {SOURCE_CONFIG}; export it again.")
     if options.device_type not in ("cpu", "cuda"):
         raise ModelError(f"CTranslate2 does not run on {options.device_type}; choose --device cpu.")
-    try:
+    with explained("CTranslate2", folder):
         tokenizer, generation = read_writing(folder)
         prompt = read_prompt(generation, options)
         model = _model(folder, options)
         source = _source(folder, model)
         extractor = load_features(folder, source["num_mel_bins"])
-    except (ModelError, MemoryError):
-        raise
-    except Exception as error:
-        if "out of memory" in str(error):
-            raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"CTranslate2 model {folder} cannot be loaded: {reason[0]}") from error
     if prompt.languages and prompt.language is None and not model.is_multilingual:
         # it goes by an empty token, which the vocabularies of OpenAI's multilingual models have
         raise ModelError(
@@ -73,21 +62,16 @@ class CTranslate2Whisper(Recognizer):
         self, model: Any, source: dict[str, Any], extractor: Any, tokenizer: Any, generation: Any, prompt: Prompt
     ) -> None:
         """Take a CTranslate2 model and what its checkpoint says of itself."""
-        if extractor.feature_size != source["num_mel_bins"]:
-            raise ModelError(
-                f"The model wants {source['num_mel_bins']} mel bins, its preprocessor_config.json makes "
-                f"{extractor.feature_size}; export it again."
-            )
-        frames = source["max_source_positions"] * 2
-        self.window_s: float = frames * extractor.hop_length / SAMPLE_RATE
-        self._features = LogMel(extractor.mel_filters, frames=frames, n_fft=extractor.n_fft, hop=extractor.hop_length)
+        self._features = LogMel(extractor, source["num_mel_bins"])
+        self._frames: int = source["max_source_positions"] * 2
+        self.window_s: float = self._frames * self._features.hop / SAMPLE_RATE
         self._model, self._tokenizer, self._prompt = model, tokenizer, prompt
         self._suppress = list(generation.suppress_tokens or ())
         self._positions: int = source["max_target_positions"]
 
     def prepare(self, windows: Sequence[Audio]) -> Tensor:
         """Return log-mel features, float32, shape ``(batch, mel bins, frames)``, on the host."""
-        return self._features(windows)
+        return self._features(windows, self._frames)
 
     def infer(self, features: Tensor) -> list[list[int]]:
         """Return the token ids written for each window, without prompt and end token."""
@@ -95,8 +79,7 @@ class CTranslate2Whisper(Recognizer):
 
     def finish(self, tokens: list[list[int]]) -> list[Transcript]:
         """See :meth:`Recognizer.finish`."""
-        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [Transcript(text.strip()) for text in texts]
+        return [Transcript(self._tokenizer.decode(ids, skip_special_tokens=True).strip()) for ids in tokens]
 
     def warm_up(self, batch_size: int) -> None:
         """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
@@ -126,7 +109,11 @@ class CTranslate2Whisper(Recognizer):
         import ctranslate2
 
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features.contiguous().numpy()))
-        prompts = self._prompts(encoded, len(features))
+        prompt, languages = self._prompt, [self._prompt.language] * len(features)
+        if prompt.language is None and prompt.languages:
+            guesses = [ranked[0][0] for ranked in self._model.detect_language(encoded)]
+            languages = [self._tokenizer.convert_tokens_to_ids(guess) for guess in guesses]
+        prompts = [prompt.ids(language) for language in languages]
         written = self._model.generate(
             encoded,
             prompts,
@@ -137,16 +124,6 @@ class CTranslate2Whisper(Recognizer):
             suppress_tokens=self._suppress,
         )
         return [list(one.sequences_ids[0]) for one in written]
-
-    def _prompts(self, encoded: Any, batch: int) -> list[list[int]]:
-        """Return the prompt of each row, the language guessed where it was not given."""
-        prompt = self._prompt
-        if prompt.language is not None:
-            return [[prompt.start, prompt.language, *prompt.rest]] * batch
-        if not prompt.languages:
-            return [[prompt.start, *prompt.rest]] * batch
-        guesses = [ranked[0][0] for ranked in self._model.detect_language(encoded)]
-        return [[prompt.start, self._tokenizer.convert_tokens_to_ids(guess), *prompt.rest] for guess in guesses]
 
 
 def _model(folder: Path, options: DecodeOptions) -> Any:
@@ -163,10 +140,8 @@ def _model(folder: Path, options: DecodeOptions) -> Any:
             intra_threads=options.threads,
         )
 
-    said = folder / CONVERSION
-    if said.is_file():
-        held = json.loads(said.read_text(encoding="utf-8"))["quantization"]
-        return opened(_compute_type(held, options))
+    if (folder / CONVERSION).is_file():
+        return opened(_compute_type(json_object(folder / CONVERSION)["quantization"], options))
     ctranslate2.set_log_level(logging.ERROR)  # that half precision is not for this processor is no matter
     model = opened("default")  # only the loaded model tells how its weights are held
     wanted = _compute_type(model.compute_type, options)
@@ -176,18 +151,13 @@ def _model(folder: Path, options: DecodeOptions) -> Any:
 def _source(folder: Path, model: Any) -> dict[str, Any]:
     """Return the sizes of the model; a foreign one's are in its weights, or else they are OpenAI's."""
     if (folder / SOURCE_CONFIG).is_file():
-        found: dict[str, Any] = json.loads((folder / SOURCE_CONFIG).read_text(encoding="utf-8"))
-        return found
+        return json_object(folder / SOURCE_CONFIG)
     sizes = {"num_mel_bins": model.n_mels, "max_source_positions": 1500, "max_target_positions": 448}
     return sizes | read_positions(folder / "model.bin")
 
 
 def _compute_type(held: str, options: DecodeOptions) -> str:
-    """Return what CTranslate2 computes in: the precision that was asked for, products in int8 where weights are.
-
-    Raises:
-        ModelError: the device cannot.
-    """
+    """Return what CTranslate2 computes in: the precision that was asked for, products in int8 where weights are."""
     import ctranslate2
 
     wanted = _INT8[options.dtype] if held.startswith("int8") else options.dtype

@@ -29,8 +29,8 @@ class GreedyDecoder:
         """
         self._decoder = model.model.decoder
         self._head: nn.Module = model.proj_out
-        self._layers = list(self._decoder.layers)
-        attention = self._layers[0].self_attn
+        self.layers: list[Any] = list(self._decoder.layers)
+        attention = self.layers[0].self_attn
         self._heads: int = attention.num_heads
         self._width: int = attention.head_dim
         self._scaling: float = attention.scaling
@@ -75,16 +75,9 @@ class GreedyDecoder:
             token[riding] = self._eos  # a row that has ended stays ended, whatever it would write next
 
     @torch.inference_mode()
-    def likeliest(self, encoded: Tensor, prompts: Tensor, among: Sequence[int]) -> list[int]:
-        """Return for each row which of some tokens is the likeliest to follow its prompt."""
-        logits = self._forward(prompts, _State(self, encoded, prompts.shape[1]))[:, -1]
-        choices = torch.tensor(list(among), device=logits.device)
-        return [int(token) for token in choices[logits[:, choices].argmax(-1)].tolist()]
-
-    def likelihoods(self, encoded: Tensor, prompts: Tensor, among: Sequence[int]) -> Tensor:
-        """Return how likely each of some tokens comes next if it is one of them: float32, shape ``(batch, tokens)``."""
-        logits = self._forward(prompts, _State(self, encoded, prompts.shape[1]))[:, -1]
-        return logits[:, list(among)].float().softmax(-1)
+    def next_logits(self, encoded: Tensor, prompts: Tensor) -> Tensor:
+        """Return the logits of what follows each row's prompt, float32, shape ``(batch, vocabulary)``."""
+        return self._forward(prompts, _State(self, encoded, prompts.shape[1]))[:, -1]
 
     def _forward(self, tokens: Tensor, state: "_State") -> Tensor:
         """Append tokens, shape ``(batch, n)``, to the state; return logits, shape ``(batch, n, vocabulary)``."""
@@ -92,7 +85,7 @@ class GreedyDecoder:
         positions = decoder.embed_positions.weight[start : start + count]
         hidden = decoder.embed_tokens(tokens) + positions
         state.position = start + count
-        for index, layer in enumerate(self._layers):
+        for index, layer in enumerate(self.layers):
             normed = _norm(layer.self_attn_layer_norm, hidden)
             keys, values = state.append(index, normed, layer.self_attn, start)
             hidden = hidden + self._attend(layer.self_attn, normed, keys, values, causal=count > 1)
@@ -117,11 +110,6 @@ class GreedyDecoder:
     def split(self, projected: Tensor) -> Tensor:
         """Reshape ``(batch, n, d_model)`` to ``(batch, heads, n, width)``."""
         return projected.unflatten(-1, (self._heads, self._width)).transpose(1, 2)
-
-    @property
-    def layers(self) -> list[Any]:
-        """The decoder's layers, in order."""
-        return self._layers
 
 
 class _State:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.errors import ModelError
+from acento.models.checkpoints.completed import json_object
 
 FILE = "generation_config.json"
 CONVERSION = "conversion.json"
@@ -40,18 +41,13 @@ def read_generation(folder: Path, config: Any, tokenizer: Any) -> Any:
     """
     from transformers import GenerationConfig
 
-    known: Mapping[str, int] = tokenizer.get_vocab()
+    values = {"max_length": config.max_target_positions}
     if (folder / FILE).is_file():
         generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
         if getattr(generation, "lang_to_id", None) or getattr(generation, "is_multilingual", True) is False:
             return generation
-        derived = derived_values(known, config.vocab_size) | {
-            name: value for name, value in generation.to_dict().items() if value is not None
-        }
-        return GenerationConfig.from_dict(derived)
-    return GenerationConfig.from_dict(
-        derived_values(known, config.vocab_size) | {"max_length": config.max_target_positions}
-    )
+        values = {name: value for name, value in generation.to_dict().items() if value is not None}
+    return GenerationConfig.from_dict(derived_values(tokenizer.get_vocab(), config.vocab_size) | values)
 
 
 def derived_values(known: Mapping[str, int], size: int) -> dict[str, Any]:
@@ -96,23 +92,25 @@ def language_tokens(known: Mapping[str, int]) -> dict[str, int]:
 
 def is_derived(folder: Path) -> bool:
     """Tell whether what a Whisper is told or may write follows from its vocabulary, as no file says it."""
-    said = _json(folder / FILE)
-    if said.get("lang_to_id") or said.get("is_multilingual") is False:
+    generation = json_object(folder / FILE)
+    if generation.get("lang_to_id") or generation.get("is_multilingual") is False:
         return False
-    return not said or spoken(folder) != frozenset({"en"})
+    return not generation or known_languages(folder) != frozenset({"en"})
 
 
-def spoken(folder: Path) -> frozenset[str] | None:
+def known_languages(folder: Path) -> frozenset[str] | None:
     """Return the codes of the languages that a Whisper can be told, by its small files; None where they do not say.
 
     An English-only model cannot be told any other. No library is loaded for it.
     """
-    generation = _json(folder / FILE)
+    generation = json_object(folder / FILE)
     if names := generation.get("lang_to_id"):
         return frozenset(token.strip("<|>") for token in names)
-    size = (_json(folder / SOURCE_CONFIG) or _json(folder / "config.json")).get("vocab_size")
-    added = _json(folder / "tokenizer.json").get("added_tokens", [])
-    tokens = listed_tokens(folder) or [token["content"] for token in added] or [*_json(folder / "added_tokens.json")]
+    size = (json_object(folder / SOURCE_CONFIG) or json_object(folder / "config.json")).get("vocab_size")
+    added = json_object(folder / "tokenizer.json").get("added_tokens", [])
+    tokens = (
+        listed_tokens(folder) or [token["content"] for token in added] or [*json_object(folder / "added_tokens.json")]
+    )
     english = generation.get("is_multilingual") is False or ENGLISH_VOCABULARY in (size, len(tokens))
     languages = language_tokens(dict.fromkeys(tokens, 0))
     if english or (START in tokens and not languages):
@@ -121,11 +119,7 @@ def spoken(folder: Path) -> frozenset[str] | None:
 
 
 def listed_tokens(folder: Path) -> list[str]:
-    """Return the tokens of a CTranslate2 model by id, from its list of them; empty where it has none.
-
-    Raises:
-        ModelError: the list is damaged.
-    """
+    """Return the tokens of a CTranslate2 model by id, or none; raise ModelError where its list of them is damaged."""
     if (folder / "vocabulary.json").is_file():
         try:
             found = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
@@ -150,12 +144,3 @@ def _suppressed(known: Mapping[str, int], size: int) -> Sequence[int]:
     signs = NON_SPEECH_TOKENS if size == ENGLISH_VOCABULARY else NON_SPEECH_TOKENS_MULTI
     special = [f"<|{name}|>" for name in _NEVER if f"<|{name}|>" in known]
     return sorted({*(one for one in signs if one < _TEXT_TOKENS), *(known[token] for token in special)})
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """Return a JSON object; empty where there is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

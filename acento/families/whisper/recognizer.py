@@ -16,7 +16,7 @@ from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.decoder import GreedyDecoder
 from acento.families.whisper.generation import START, read_generation
-from acento.models.base import Audio, DecodeOptions, Transcript
+from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_pretrained
 from acento.models.log_mel import LogMel
@@ -26,11 +26,7 @@ _CACHED_FRAMES = 2400
 
 
 def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
-    """Load a Whisper checkpoint from the files that ``save_pretrained`` writes.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the model lacks the language or task.
-    """
+    """Load a Whisper checkpoint from the files that ``save_pretrained`` writes; see :meth:`Family.load`."""
     tokenizer, generation = load_writing(folder, load_part("Whisper", WhisperConfig.from_pretrained, folder))
     read_prompt(generation, options)  # what the model cannot be told is said before its weights are loaded
     model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
@@ -79,6 +75,10 @@ class Prompt:
     languages: tuple[int, ...]
     """The languages to guess from; empty for an English-only model."""
 
+    def ids(self, language: int | None) -> list[int]:
+        """Return the whole prompt with a language's token in it; None: it has no place for one."""
+        return [self.start, *([] if language is None else [language]), *self.rest]
+
 
 class WhisperRecognizer(TorchRecognizer):
     """A loaded Whisper. All that changes during a call is local to it, so threads may share the model."""
@@ -87,18 +87,12 @@ class WhisperRecognizer(TorchRecognizer):
 
     def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""
-        super().__init__(model, model.device)
-        config, generation = model.config, model.generation_config
+        super().__init__(model, tokenizer)
+        generation = model.generation_config
+        self._features = LogMel(extractor, model.config.num_mel_bins)
         # the model's own window decides, whatever an extractor saved for another one says
-        frames = config.max_source_positions * 2
-        if extractor.feature_size != config.num_mel_bins:
-            raise ModelError(
-                f"The model wants {config.num_mel_bins} mel bins, its preprocessor_config.json makes "
-                f"{extractor.feature_size}; take that file from the model it was made from."
-            )
-        self.window_s: float = frames * extractor.hop_length / SAMPLE_RATE
-        self._features = LogMel(extractor.mel_filters, frames=frames, n_fft=extractor.n_fft, hop=extractor.hop_length)
-        self._tokenizer, self._dtype = tokenizer, model.dtype
+        self._frames: int = model.config.max_source_positions * 2
+        self.window_s: float = self._frames * self._features.hop / SAMPLE_RATE
         self._prompt = read_prompt(generation, options)
         self._languages: dict[str, int] = {}
         if self._prompt.languages:
@@ -111,25 +105,18 @@ class WhisperRecognizer(TorchRecognizer):
             begin_suppress=generation.begin_suppress_tokens or (),
         )
 
-    @property
-    def log_mel(self) -> LogMel:
-        """What makes the model's features, float32, always a whole window."""
-        return self._features
+    def log_mel(self, windows: Sequence[Audio]) -> Tensor:
+        """Return features, float32, shape ``(batch, mel bins, frames)``, on the host; always a whole window."""
+        return self._features(windows, self._frames)
 
     def prepare(self, windows: Sequence[Audio]) -> Tensor:
-        """Return log-mel features, shape ``(batch, mel bins, frames)``, in the model's dtype, on the host."""
-        return self._features(windows).to(self._dtype)
+        """Return log-mel features in the model's dtype."""
+        return self.log_mel(windows).to(self._model.dtype)
 
     @torch.inference_mode()
     def infer(self, features: Tensor) -> list[list[int]]:
         """Return the token ids written for each window, without prompt and end token."""
-        encoded = self._encode(features)
-        return self._decoder(encoded, self._prompts(encoded))
-
-    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
-        """See :meth:`Recognizer.finish`."""
-        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [Transcript(text.strip()) for text in texts]
+        return self._write(features)
 
     @torch.inference_mode()
     def spoken_languages(self, features: Tensor) -> list[dict[str, float]] | None:
@@ -137,24 +124,21 @@ class WhisperRecognizer(TorchRecognizer):
         if not self._languages:
             return None
         encoded = self._encode(features)
-        start = torch.full((len(encoded), 1), self._prompt.start, device=encoded.device)
-        likely = self._decoder.likelihoods(encoded, start, list(self._languages.values())).tolist()
+        likely = self._language_logits(encoded, list(self._languages.values())).float().softmax(-1).tolist()
         return [dict(zip(self._languages, row, strict=True)) for row in likely]
 
-    def warm_up(self, batch_size: int) -> None:
-        """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
-        count = batch_size if self._device.type != "cpu" else 1
-        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        features = self.prepare([noise] * count)
-        with torch.inference_mode():
-            encoded = self._encode(features)
-            self._decoder(encoded, self._prompts(encoded), max_new_tokens=4)
-        self.synchronize()
+    @torch.inference_mode()
+    def _try_out(self, features: Tensor) -> None:
+        self._write(features, max_new_tokens=4)
 
     def close(self) -> None:
         """See :meth:`Recognizer.close`."""
         del self._decoder
         super().close()
+
+    def _write(self, features: Tensor, max_new_tokens: int | None = None) -> list[list[int]]:
+        encoded = self._encode(features)
+        return self._decoder(encoded, self._prompts(encoded), max_new_tokens)
 
     def _encode(self, features: Tensor) -> Tensor:
         """Return encoder output, shape ``(batch, frames, d_model)``; a CPU takes a few rows at a time."""
@@ -167,16 +151,16 @@ class WhisperRecognizer(TorchRecognizer):
 
     def _prompts(self, encoded: Tensor) -> Tensor:
         """Return the prompt of each row, shape ``(batch, prompt)``, the language guessed where it was not given."""
-        batch, prompt = encoded.shape[0], self._prompt
-        if prompt.language is not None:
-            languages = [[prompt.language]] * batch
-        elif prompt.languages:
-            start = torch.full((batch, 1), prompt.start, device=encoded.device)
-            languages = [[guess] for guess in self._decoder.likeliest(encoded, start, prompt.languages)]
-        else:
-            languages = [[]] * batch
-        rows = [[prompt.start, *language, *prompt.rest] for language in languages]
-        return torch.tensor(rows, device=encoded.device)
+        prompt, languages = self._prompt, [self._prompt.language] * len(encoded)
+        if prompt.language is None and prompt.languages:
+            guesses = self._language_logits(encoded, prompt.languages).argmax(-1).tolist()
+            languages = [prompt.languages[guess] for guess in guesses]
+        return torch.tensor([prompt.ids(language) for language in languages], device=encoded.device)
+
+    def _language_logits(self, encoded: Tensor, languages: Sequence[int]) -> Tensor:
+        """Return the logits of languages as what comes next after the start, shape ``(batch, languages)``."""
+        start = torch.full((len(encoded), 1), self._prompt.start, device=encoded.device)
+        return self._decoder.next_logits(encoded, start)[:, list(languages)]
 
 
 def read_prompt(generation: Any, options: DecodeOptions) -> Prompt:

@@ -10,28 +10,44 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from transformers import WhisperConfig
 
-from acento.families.whisper.labels import WhisperLabeler
-from acento.families.whisper.labels import load as load_labeler
-from acento.families.whisper.recognizer import WhisperRecognizer
-from acento.families.whisper.recognizer import load as load_recognizer
-from acento.models.base import Audio, DecodeOptions, DeviceType
+from acento.core.fingerprint import fingerprint
+from acento.data.utterance import SAMPLE_RATE
+from acento.families.whisper.recognizer import WhisperRecognizer, load_writing, read_prompt
+from acento.models.base import Audio, DecodeOptions
+from acento.models.checkpoints.pretrained import load_part
+from acento.models.trainable import Labeler, Needs
+from acento.training.data.tokenizer_files import decoder_labels, end_token, tokenizer_digest, untold_language
 from acento.training.encoder_decoder import EncoderDecoderTrainable
 from acento.training.recipe import Recipe
 
+LABELS_VERSION = 1
+"""Raised by hand whenever the same text may get other labels from the same files."""
+_HOP = 160
+"""Samples from mel frame to mel frame, in every Whisper."""
 
-def load(folder: Path, language: str | None, recipe: Recipe, device_type: DeviceType) -> "WhisperTrainable":
-    """Load a checkpoint in float32, whatever it is kept in, and freeze what the recipe says.
 
-    Raises:
-        ModelError: the checkpoint is not whole, does not know the language, or has no layer that the recipe names.
+def load_labeler(folder: Path, language: str | None) -> Labeler:
+    """Return the labels of one Whisper for one language: the rest of its prompt, the text's tokens, the end.
+
+    The decoder's start token is none of them: the model is given it, and would learn to write it twice. The language,
+    the task and "no timestamps" come first, as when it decodes.
     """
-    options = DecodeOptions(
-        language=language, device_type=device_type, dtype="float32", threads=torch.get_num_threads()
+    config = load_part("Whisper", WhisperConfig.from_pretrained, folder)
+    tokenizer, generation = load_writing(folder, config)
+    prompt = read_prompt(generation, DecodeOptions(language=language))
+    if prompt.languages and prompt.language is None:
+        raise untold_language()
+    start, *learned = prompt.ids(prompt.language)
+    needs = Needs(
+        family="whisper",
+        labels=fingerprint([LABELS_VERSION, tokenizer_digest(folder), start, learned, end_token(generation)]),
+        window_s=config.max_source_positions * 2 * _HOP / SAMPLE_RATE,
+        max_labels=config.max_target_positions,
+        language=language,
     )
-    labeler = load_labeler(folder, language)
-    torch.manual_seed(recipe.seed)  # adapters begin at random
-    return WhisperTrainable(load_recognizer(folder, options), labeler, folder, language, recipe)
+    return Labeler(needs, decoder_labels(tokenizer, generation, learned))
 
 
 class WhisperTrainable(EncoderDecoderTrainable):
@@ -39,55 +55,36 @@ class WhisperTrainable(EncoderDecoderTrainable):
 
     fills_window = True
 
-    def __init__(
-        self,
-        recognizer: WhisperRecognizer,
-        labeler: WhisperLabeler,
-        folder: Path,
-        language: str | None,
-        recipe: Recipe,
-    ) -> None:
-        """Take a recognizer, whose weights will learn in place, and the folder that it was loaded from."""
+    def __init__(self, recognizer: WhisperRecognizer, needs: Needs, folder: Path, recipe: Recipe) -> None:
+        """See :meth:`Trainable.__init__`."""
         # sinusoids, fixed by design; from_pretrained of transformers 5 forgets that they are
         recognizer.model.model.encoder.embed_positions.requires_grad_(False)
-        super().__init__(recognizer, labeler, folder, recipe)
-        self._recognizer, self._labeler, self._language = recognizer, labeler, language
+        super().__init__(recognizer, needs, folder, recipe)
+        self._language = needs.language
 
     def features(self, windows: Sequence[Audio]) -> list[Tensor]:
         """See :meth:`Trainable.features`; always the whole window, as Whisper was trained."""
         return list(self._recognizer.log_mel(windows).clone())  # made in inference mode, which no gradient may follow
 
-    @torch.no_grad()
-    def frozen_prefix(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """See :meth:`Trainable.frozen_prefix`; shape ``(frames / 2, d_model)`` each."""
-        parts: list[Tensor] = []
-        for part in self._stacked(features).split(self._rows(len(features))):
-            hidden = self._embed(part)
-            for layer in self._encoder.layers[: self._frozen]:
-                hidden = layer(hidden, None)
-            if self._frozen > len(self._encoder.layers):
-                hidden = self._encoder.layer_norm(hidden)
-            parts += hidden.float()
-        return parts
+    def _pass_prefix(self, features: Sequence[Tensor]) -> Tensor:
+        hidden = self._embed(self._stacked(features))
+        for layer in self._encoder.layers[: self._frozen]:
+            hidden = layer(hidden, None)
+        return self._encoder.layer_norm(hidden) if self._frozen > len(self._encoder.layers) else hidden
 
     def encoded(self, inputs: Sequence[Tensor], *, past_prefix: bool) -> tuple[Tensor, None]:
         """See :meth:`EncoderDecoderTrainable.encoded`; a window has no padding."""
         batch = self._stacked(inputs)
         return self._rest(batch) if past_prefix else self._encoder(batch).last_hidden_state, None
 
-    def recognizer(self) -> WhisperRecognizer:
-        """See :meth:`Trainable.recognizer`."""
-        return self._recognizer
-
     def _set_generation(self, generation: Any) -> None:
-        """Set language and task."""
         if getattr(generation, "forced_decoder_ids", None) is not None:
             generation.forced_decoder_ids = None  # the old way to say it, and against it today's generate() raises
-        if self._labeler.prompt and self._language is not None and getattr(generation, "lang_to_id", None):
+        if self._language is not None and getattr(generation, "lang_to_id", None):
             generation.language, generation.task = self._language, "transcribe"
 
     def _stacked(self, clips: Sequence[Tensor]) -> Tensor:
-        return torch.stack(list(clips)).to(self._device, non_blocking=True)
+        return torch.stack(list(clips)).to(self.device, non_blocking=True)
 
     def _embed(self, features: Tensor) -> Tensor:
         """Return what the encoder's layers are given, as ``WhisperEncoder.forward`` makes it, without dropout."""

@@ -84,7 +84,7 @@ def _named(checkpoint: Checkpoint) -> Iterator[str]:
     folder = checkpoint.folder
     if _STEP.fullmatch(folder.name):
         yield str(folder.parent)
-    config, adapter = _json(folder / "config.json"), _json(folder / "adapter_config.json")
+    config, adapter = json_object(folder / "config.json"), json_object(folder / "adapter_config.json")
     card = front_matter(folder)
     bases = [adapter.get("base_model_name_or_path"), config.get("_name_or_path"), card.get("base_model")]
     flat = [one for value in bases for one in (value if isinstance(value, list) else [value])]
@@ -101,7 +101,7 @@ def _taken(checkpoint: Checkpoint, base: str, folder: Path, missing: list[ModelP
             f"the {learned[0]} of {base} is not taken, because models of this family get a vocabulary of their "
             "own when they are fine-tuned"
         )
-    own, other = _json(checkpoint.folder / "config.json"), _json(folder / "config.json")
+    own, other = json_object(checkpoint.folder / "config.json"), json_object(folder / "config.json")
     if other and (own.get("model_type"), _sizes(own)) != (other.get("model_type"), _sizes(other)):
         raise ModelError(f"{base} is another kind of model ({_kind(other)}, and this one {_kind(own)})")
     files: dict[str, Path] = {}
@@ -126,7 +126,8 @@ def _kind(config: dict[str, Any]) -> str:
     return f"{config.get('model_type')} of {' and '.join(map(str, _sizes(config)))} tokens"
 
 
-def _json(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
+    """Return a JSON object; empty where there is none that can be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -15,7 +15,7 @@ from acento.core import plugins
 from acento.core.errors import AcentoError, ModelError, TransientError, first_line
 from acento.core.fingerprint import fingerprint
 from acento.core.settings import settings
-from acento.core.store import open_store
+from acento.core.store import Store, open_store
 from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.places import may_be_fetched
 from acento.models.checkpoints.references import Format, Quantization, parse
@@ -163,3 +163,9 @@ def stored_checkpoint(
             asked = parse(name)
             draft.info |= {"model": asked.base, "revision": revision, "reader": asked.reader} | facts
     return replace(in_artifact(store, name, key), revision=revision)
+
+
+def conversions(store: Store, model: str) -> tuple[str, ...]:
+    """Return the keys of what the store keeps that was made of a model."""
+    found = ((key, store.find(key)) for key in store.list("converted"))
+    return tuple(key for key, one in found if one is not None and one.info.get("model") == parse(model).base)

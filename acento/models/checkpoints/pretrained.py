@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from acento.core.errors import AcentoError, ModelError, first_line
-from acento.models.base import DecodeOptions, Recognizer
+from acento.data.utterance import SAMPLE_RATE
+from acento.models.base import DecodeOptions, Recognizer, Transcript
 
 
 def load_pretrained(
@@ -70,13 +71,14 @@ def explained(title: str, folder: Path) -> Iterator[None]:
         yield
     except (AcentoError, MemoryError, torch.OutOfMemoryError):
         raise
+    except SafetensorError as error:
+        raise ModelError(
+            f"The weights of {title} model {folder} are damaged ({first_line(error)}); download or copy them again."
+        ) from error
     except Exception as error:
-        reason = first_line(error)
-        if isinstance(error, SafetensorError):
-            raise ModelError(
-                f"The weights of {title} model {folder} are damaged ({reason}); download or copy them again."
-            ) from error
-        raise ModelError(f"{title} model {folder} cannot be loaded: {reason}") from error
+        if "out of memory" in str(error):
+            raise
+        raise ModelError(f"{title} model {folder} cannot be loaded: {first_line(error)}") from error
 
 
 @torch.inference_mode()
@@ -107,14 +109,33 @@ def generate_greedy(model: Any, limits: Sequence[int], **inputs: Any) -> list[li
 class TorchRecognizer(Recognizer):
     """A recognizer around one torch module."""
 
-    def __init__(self, model: Any, device: torch.device) -> None:
-        """Take a model that is on its device, in evaluation mode."""
-        self._model, self._device = model, device
+    def __init__(self, model: Any, tokenizer: Any = None) -> None:
+        """Take a model that is on its device, in evaluation mode, and what turns its ids into text."""
+        self._model, self._tokenizer = model, tokenizer
+        self._device: torch.device = next(model.parameters()).device
 
     @property
     def model(self) -> Any:
         """The torch module that decodes; a trainer changes its weights in place."""
         return self._model
+
+    def finish(self, tokens: Sequence[Any]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        return [Transcript(self._text(ids).strip()) for ids in tokens]
+
+    def _text(self, ids: Any) -> str:
+        """Return the text of ids; special tokens are no text."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def warm_up(self, batch_size: int) -> None:
+        """See :meth:`Recognizer.warm_up`: a batch of a second of soft noise, on a CPU one clip."""
+        noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
+        self._try_out(self.prepare([noise] * (batch_size if self._device.type != "cpu" else 1)))
+        self.synchronize()
+
+    def _try_out(self, features: Any) -> None:
+        """Decode once, to warm up; a few tokens where the number may be bounded."""
+        self.infer(features)
 
     def synchronize(self) -> None:
         """See :meth:`Recognizer.synchronize`."""

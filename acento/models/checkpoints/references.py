@@ -69,6 +69,15 @@ def parse(name: str) -> ModelName:
     return ModelName(prefix + body, reader)
 
 
+def short_name(name: str) -> str:
+    """Return the last part of a name, as titles have it.
+
+    >>> short_name("openai/whisper-tiny"), short_name("demo:whisper-mini"), short_name("models/mine/")
+    ('whisper-tiny', 'demo:whisper-mini', 'mine')
+    """
+    return name.rstrip("/").rpartition("/")[2]
+
+
 def with_engine(name: str, engine: str, quantization: str | None = None) -> str:
     """Return a model's name with an engine that is to run it, unless it names what reads it already.
 

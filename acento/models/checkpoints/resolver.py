@@ -13,7 +13,7 @@ from acento.core.settings import settings
 from acento.models.checkpoints import places
 from acento.models.checkpoints.checkpoint import Checkpoint, archived_family, checkpoint_files, family_in
 from acento.models.checkpoints.completed import completed
-from acento.models.checkpoints.converted import for_ctranslate2, merged, unpickled
+from acento.models.checkpoints.converted import check_base, for_ctranslate2, merged, unpickled
 from acento.models.checkpoints.references import REGISTRY, parse
 from acento.models.checkpoints.weights import ADAPTER, NEMO_SUFFIX, is_adapter, kinds_in
 from acento.models.families import FAMILIES
@@ -53,7 +53,7 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
 def find_local(name: str) -> tuple[Path, Family] | None:
     """Return the folder and the family of a model of this machine, no file hashed or converted; None of any other.
 
-    Raises ModelError if there is no such folder, or it is no checkpoint of a known family.
+    Raises ModelError if there is no such folder, it is no checkpoint of a known family, or an adapter without its base.
     """
     asked = parse(name)
     base = asked.base
@@ -62,8 +62,11 @@ def find_local(name: str) -> tuple[Path, Family] | None:
     folder = places.local_path(base)
     if folder.is_dir():
         reader = asked.reader if asked.quantization is None else None
-        derived = kinds_in(name, folder).only_pickled or is_adapter(folder)
-        return None if derived else (folder, family_in(name, folder, reader))
+        pickled = kinds_in(name, folder).only_pickled
+        if is_adapter(folder):
+            check_base(name, folder)
+            return None
+        return None if pickled else (folder, family_in(name, folder, reader))
     if not folder.exists() and not places.is_hub_id(base.partition("@")[0]):
         resolve(base)  # it says what there is
     return None

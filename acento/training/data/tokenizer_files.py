@@ -1,9 +1,11 @@
 """The files of a checkpoint beside its weights: those that name labels, and those that training does not change."""
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint, sha256_file
 
 _FILES = (
@@ -44,3 +46,31 @@ def read_generation(folder: Path, config: Any) -> Any:
     if (folder / "generation_config.json").is_file():
         return GenerationConfig.from_pretrained(folder, local_files_only=True)
     return GenerationConfig.from_model_config(config)
+
+
+def decoder_labels(tokenizer: Any, generation: Any, prompt: Sequence[int] = ()) -> Callable[[str], list[int]]:
+    """Return what makes labels of a text for a decoder: prompt, text and end, without the start token before them.
+
+    What looks like a special token in the text is letters like any other.
+    """
+    end = end_token(generation)
+
+    def labels(text: str) -> list[int]:
+        written = tokenizer(text.strip(), add_special_tokens=False, split_special_tokens=True).input_ids
+        return [*prompt, *written, end]
+
+    return labels
+
+
+def end_token(generation: Any) -> int:
+    """Return the token that ends a text, the first where a generation config lists several."""
+    end = generation.eos_token_id
+    return int(end[0] if isinstance(end, list) else end)
+
+
+def untold_language() -> InputError:
+    """Return the error of a model of many languages that is not told which one it learns."""
+    return InputError(
+        "This model knows many languages and must be told which one it is to learn: give --language, "
+        "or the clips a language of their own."
+    )

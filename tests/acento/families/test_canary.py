@@ -77,7 +77,7 @@ def test_it_writes_what_transformers_generate_writes(folder: Path) -> None:
     with torch.inference_mode():
         for clip, tokens in zip(clips(), found, strict=True):
             inputs = request(folder, [clip], "es", "es")
-            row = recognizer.model.generate(**inputs, max_new_tokens=recognizer._limit(len(clip)))[0].tolist()
+            row = recognizer.model.generate(**inputs, max_new_tokens=recognizer.limit(len(clip)))[0].tolist()
             row = row[inputs["decoder_input_ids"].shape[1] :]
             ends.append(3 in row)
             assert tokens == (row[: row.index(3)] if 3 in row else row)
@@ -131,9 +131,9 @@ def test_however_short_silent_or_long_a_clip_has_a_text(folder: Path) -> None:
 
 def test_a_text_is_bounded_by_the_clips_frames_and_the_models_positions(folder: Path) -> None:
     recognizer = load(folder)
-    assert recognizer._limit(0) == 0
-    assert recognizer._limit(16000) == 13 + 50, "a frame is 80 ms"
-    assert recognizer._limit(40 * 16000) == 128 - 9
+    assert recognizer.limit(0) == 0
+    assert recognizer.limit(16000) == 13 + 50, "a frame is 80 ms"
+    assert recognizer.limit(40 * 16000) == 128 - 9
 
 
 def test_half_precision_decodes(folder: Path) -> None:

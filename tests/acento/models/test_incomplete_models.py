@@ -12,7 +12,7 @@ from tiny_ctc import make_ctc
 from tiny_whisper import make_whisper
 
 from acento.core.errors import ModelError
-from acento.families.whisper.generation import derived_values, spoken
+from acento.families.whisper.generation import derived_values, known_languages
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.self_check import check_tokenizer
@@ -149,7 +149,7 @@ def test_a_multilingual_whisper_without_generation_config_stays_multilingual(tmp
     folder = without(resolve("demo:whisper-mini").folder, tmp_path / "m", "generation_config.json")
     assert texts(str(folder)) == texts("demo:whisper-mini")
     assert texts(str(folder), None) == texts("demo:whisper-mini", None)
-    assert spoken(folder) == {"de", "en", "es", "fr", "ko", "ru", "zh"}
+    assert known_languages(folder) == {"de", "en", "es", "fr", "ko", "ru", "zh"}
     assert resolve(str(folder)).digest != resolve("demo:whisper-mini").digest
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from acento.core.errors import ModelError
-from acento.families.canary.languages import CANARY
+from acento.families.canary import CANARY
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES

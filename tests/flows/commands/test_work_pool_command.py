@@ -53,14 +53,14 @@ def test_the_work_is_a_child_of_the_run_and_can_be_found_by_a_person(working: Pr
         working, folder, "benchmark", "-m", "models/one", "-d", "demo", "--compute", "work-pool", "--work-pool", POOL
     )
     assert done.returncode == 0, done.stderr
-    (run,) = slice_runs(working, str(folder / "store"))
-    assert run["name"] == "slice 1 (1 job): transcribe one on demo v1/test"
-    assert {"acento", "placement"} <= set(run["tags"])
-    (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [run["parent_task_run_id"]]}})
+    (slice_run,) = slice_runs(working, str(folder / "store"))
+    assert slice_run["name"] == "slice 1 (1 job): transcribe one on demo v1/test"
+    assert {"acento", "placement"} <= set(slice_run["tags"])
+    (parent,) = api(working, "task_runs", task_runs={"id": {"any_": [slice_run["parent_task_run_id"]]}})
     (run,) = api(working, "flow_runs", flow_runs={"id": {"any_": [parent["flow_run_id"]]}})
     assert run["name"] == "benchmark one on demo/test"
     wait_until(lambda: slice_runs(working, str(folder / "store"))[0]["state_type"] == "COMPLETED", "its end", 30)
-    artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [run["id"]]}})
+    artifacts = api(working, "artifacts", flow_runs={"id": {"any_": [slice_run["id"]]}})
     assert [artifact["type"] for artifact in artifacts] == ["progress"]
     assert artifacts[0]["data"] == 100
     assert list(LocalStore(folder / "store").list("worklists")) == []

@@ -64,7 +64,7 @@ def theirs(recognizer: MoonshineRecognizer, clip: Audio, tokens: int) -> list[in
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_writes_what_transformers_generate_writes_for_each_clip_alone(folders: dict[str, Path], kind: str) -> None:
     recognizer = load(folders[kind])
-    limits = [recognizer._limit(len(clip)) for clip in clips()]
+    limits = [recognizer.limit(len(clip)) for clip in clips()]
     expected = [theirs(recognizer, clip, limit) for clip, limit in zip(clips(), limits, strict=True)]
     assert recognizer.infer(recognizer.prepare(clips())) == expected
     assert len({len(row) for row in expected}) > 3, "rows must end at different steps for this to be tested"
@@ -82,7 +82,7 @@ def test_one_clip_at_a_time_gives_the_texts_of_the_batch(folders: dict[str, Path
 def test_a_batch_is_encoded_as_each_clip_alone(folders: dict[str, Path], kind: str) -> None:
     recognizer = load(folders[kind])
     with torch.inference_mode():
-        batch = recognizer._encode(recognizer.prepare(clips()))
+        batch = recognizer._encode(recognizer.prepare(clips()).values)
         for number, clip in enumerate(clips()):
             padding: dict[str, Any] = {}
             if kind == "streaming":
@@ -106,7 +106,7 @@ def test_however_short_silent_or_long_a_clip_has_a_text(folders: dict[str, Path]
 
 def test_a_text_is_as_long_as_the_language_may_be_spoken_fast(folders: dict[str, Path]) -> None:
     folder = folders["as moonshine-tiny"]
-    english, other, unknown = (load(folder, language=language)._limit for language in ("en", "es", None))
+    english, other, unknown = (load(folder, language=language).limit for language in ("en", "es", None))
     assert (english(160_000), other(160_000), unknown(160_000)) == (65, 130, 130)
     assert (english(4800), other(4800), other(0)) == (8, 8, 0)
     assert other(30 * 16000) == 193, "no more than the model has positions, and one for the end"
@@ -119,7 +119,7 @@ def test_no_end_is_bounded_by_the_clips_own_length(folders: dict[str, Path], tmp
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     recognizer = load(folder)
     rows = recognizer.infer(recognizer.prepare(clips()))
-    assert [len(row) for row in rows] == [recognizer._limit(len(clip)) for clip in clips()]
+    assert [len(row) for row in rows] == [recognizer.limit(len(clip)) for clip in clips()]
 
 
 def test_any_language_is_believed_and_translation_refused(folders: dict[str, Path]) -> None:

@@ -9,9 +9,10 @@ from by_heart import learn_by_heart, texts
 from eight_clips import TEXTS, eight_clips
 from safetensors.torch import load_file, save_file
 from tiny_moonshine import make_moonshine
+from transformers import PreTrainedTokenizerFast
 
 from acento.core.errors import ModelError
-from acento.families.moonshine.labels import load as load_labeler
+from acento.families.moonshine.training import load_labeler
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
@@ -111,13 +112,13 @@ def test_padding_of_clips_and_labels_changes_no_loss(folder: Path, strategy: str
 
 
 def test_labels_are_the_text_and_the_end(folder: Path) -> None:
-    labeler = load_labeler(folder, "es")
-    names = labeler._tokenizer.convert_ids_to_tokens(labeler.labels(" qué tal "))
+    labeler, tokenizer = load_labeler(folder, "es"), PreTrainedTokenizerFast.from_pretrained(folder)
+    names = tokenizer.convert_ids_to_tokens(labeler.labels(" qué tal "))
     assert names == ["▁", "qu", "é", "▁t", "al", "</s>"]
-    assert labeler.labels("</s>").count(labeler.end) == 1, (
+    assert labeler.labels("</s>").count(tokenizer.eos_token_id) == 1, (
         "what is written like a special token is a text like any other"
     )
-    assert labeler._tokenizer.decode(labeler.labels("mañana a las 7 ¿ñandú?")[:-1]) == "mañana a las 7 ¿ñandú?"
+    assert tokenizer.decode(labeler.labels("mañana a las 7 ¿ñandú?")[:-1]) == "mañana a las 7 ¿ñandú?"
 
 
 def test_what_labels_depend_on_has_a_name_of_its_own(folder: Path, tmp_path: Path) -> None:

@@ -62,8 +62,6 @@ def test_it_says_what_a_model_is_plain_or_gzipped(tmp_path: Path, mode: str) -> 
     assert inspect(pack(tmp_path / "m.nemo", mode=mode)) == ArchiveFacts(
         target="nemo.collections.asr.models.ctc_bpe_models.EncDecCTCModelBPE",
         kind="ctc",
-        sample_rate=16000,
-        d_model=512,
         languages=(),
         files=("abc_tokenizer.model", "model_config.yaml", "model_weights.ckpt"),
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from acento.core.errors import DataError, InputError, ModelError
 from acento.families.nemo.archive import describe, find
-from acento.families.nemo.labels import load as load_labeler
+from acento.families.nemo.labels import load_labeler
 from acento.families.nemo.training import NemoTrainable
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
@@ -92,7 +92,7 @@ def theirs(trainable: NemoTrainable, rows: list[list[int]], monkeypatch: pytest.
     signal = {"input_signal": batch.samples, "input_signal_length": batch.lengths}
     targets, lengths = padded(rows)
     if kind == "multitask":
-        prompt = list(load_labeler(trainable._path, "es").writing.prompt)
+        prompt = list(trainable.recognizer().writing.prompt)
         whole, sizes = padded([prompt + row for row in rows], filler=model.tokenizer.pad_id)
         given, wanted = whole[:, :-1], whole[:, 1:]
         likely, *_ = model.forward(**signal, transcript=given, transcript_length=sizes - 1)

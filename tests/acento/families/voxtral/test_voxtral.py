@@ -71,7 +71,7 @@ def theirs(folder: Path, audio: Audio) -> torch.Tensor:
 @pytest.mark.parametrize("language", ["es", None])
 def test_it_writes_what_transformers_generate_writes(folder: Path, language: str | None) -> None:
     recognizer = load(folder, language=language)
-    requests = [recognizer.request.ids(25 * len(theirs(folder, clip))) for clip in clips()]
+    requests = [recognizer.prompt.ids(25 * len(theirs(folder, clip))) for clip in clips()]
     longest = max(map(len, requests))
     with torch.inference_mode():
         generated = recognizer.model.generate(
@@ -103,8 +103,8 @@ def test_one_clip_at_a_time_gives_the_tokens_of_a_batch_of_many_chunks(folder: P
 def test_rows_that_end_early_stay_ended(folder: Path) -> None:
     recognizer = load(folder, language="es")
     free = ids(recognizer, clips())
-    recognizer.request = type(recognizer.request)(
-        recognizer.request.before, recognizer.request.audio, recognizer.request.after, end=free[-1][5]
+    recognizer.prompt = type(recognizer.prompt)(
+        recognizer.prompt.before, recognizer.prompt.audio, recognizer.prompt.after, end=free[-1][5]
     )
     end = free[-1][5]
     cut = [row[: row.index(end)] if end in row else row for row in free]
@@ -113,11 +113,11 @@ def test_rows_that_end_early_stay_ended(folder: Path) -> None:
 
 
 def test_the_request_is_that_of_mistral(folder: Path, tekken: Tekken) -> None:
-    request = load(folder, language="es").request
+    request = load(folder, language="es").prompt
     names = ["<s>", "[INST]", "[BEGIN_AUDIO]", "[AUDIO]", "[AUDIO]", "[/INST]"]
     expected = [tekken.special(name) for name in names] + tekken.encode("lang:es") + [tekken.special("[TRANSCRIBE]")]
     assert request.ids(2) == expected
-    assert load(folder).request.ids(1)[-2:] == [tekken.special("[/INST]"), tekken.special("[TRANSCRIBE]")]
+    assert load(folder).prompt.ids(1)[-2:] == [tekken.special("[/INST]"), tekken.special("[TRANSCRIBE]")]
 
 
 @pytest.mark.parametrize("chunks", [1, 2])
@@ -126,7 +126,7 @@ def test_the_request_is_that_of_mistral_common(
     folder: Path, chunks: int, language: str | None, told: list[int]
 ) -> None:
     """The ids are those that mistral-common 1.13.1 gave for this tokenizer and 0.5 and 30.5 s of audio."""
-    assert load(folder, language=language).request.ids(375 * chunks) == [1, 3, 25, *[24] * 375 * chunks, 4, *told, 34]
+    assert load(folder, language=language).prompt.ids(375 * chunks) == [1, 3, 25, *[24] * 375 * chunks, 4, *told, 34]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_what_it_cannot_be_asked_is_refused(folder: Path, options: dict[str, str
 def test_its_window_is_many_chunks(folder: Path) -> None:
     recognizer = load(folder)
     assert (recognizer.chunk_s, recognizer.window_s) == (2.0, 120.0)
-    assert recognizer.prepare([np.zeros(16000 * 7, np.float32)]).counts == (4,)
+    assert len(recognizer.prepare([np.zeros(16000 * 7, np.float32)]).values[0]) == 4
 
 
 def test_a_model_without_its_tokenizer_says_so(folder: Path, tmp_path: Path) -> None:
@@ -224,5 +224,5 @@ def test_a_tokenizer_of_another_kind_of_model_is_refused(folder: Path, tmp_path:
 
 def test_in_bfloat16_it_writes_in_batches_of_many_chunks(folder: Path) -> None:
     recognizer = load(folder, language="es", dtype="bfloat16")
-    assert recognizer.prepare(clips()).chunks.dtype == torch.bfloat16
+    assert recognizer.prepare(clips()).values[0].dtype == torch.bfloat16
     assert all(ids(recognizer, clips()))

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from tiny_voxtral import make_voxtral
 
 from acento.core.errors import ModelError
-from acento.families.voxtral.labels import load as load_labeler
 from acento.families.voxtral.tekken import Tekken
+from acento.families.voxtral.training import load_labeler
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
 from acento.training.loop.step import make_optimizer
@@ -59,7 +59,7 @@ def learn(trainable: Trainable, folder: Path, steps: int, rate: float) -> list[f
 
 def theirs(trainable: Trainable, inputs: list[torch.Tensor], rows: list[list[int]]) -> torch.Tensor:
     """Return the mean loss of transformers: the request, then the labels, the request and padding masked by -100."""
-    request = trainable.recognizer().request.ids(25)  # type: ignore[attr-defined]
+    request = trainable.recognizer().prompt.ids(25)  # type: ignore[attr-defined]
     longest = max(map(len, rows))
     padding = [longest - len(row) for row in rows]
     pairs = list(zip(rows, padding, strict=True))
@@ -87,7 +87,7 @@ def test_label_smoothing_spreads_over_all_tokens(folder: Path, strategy: str) ->
     (inputs, *_) = features(trainable)
     plain, _ = trainable.loss([inputs], [row], 0.0)
     smooth, _ = trainable.loss([inputs], [row], 0.1)
-    request = trainable.recognizer().request.ids(25)  # type: ignore[attr-defined]
+    request = trainable.recognizer().prompt.ids(25)  # type: ignore[attr-defined]
     logits = trainable.model(input_ids=torch.tensor([request + row]), input_features=inputs[None]).logits[0]
     spread = -torch.log_softmax(logits[len(request) - 1 : -1], -1).mean(-1).sum()
     torch.testing.assert_close(smooth, 0.9 * plain + 0.1 * spread, rtol=1e-5, atol=1e-4)

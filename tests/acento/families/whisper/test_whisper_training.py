@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_whisper import make_whisper
+from transformers import GenerationConfig, WhisperTokenizer
 
 from acento.core.errors import InputError, ModelError
-from acento.families.whisper.labels import WhisperLabeler
-from acento.families.whisper.labels import load as load_labeler
+from acento.families.whisper.training import load_labeler
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
@@ -107,16 +107,16 @@ def test_padding_of_labels_changes_no_loss(folder: Path) -> None:
 
 def test_labels_are_the_prompt_after_the_start_then_text_then_end(folder: Path) -> None:
     labeler = load_labeler(folder, "sv")
-    names = labeler._tokenizer.convert_ids_to_tokens(labeler.labels(" bad "))
+    names = WhisperTokenizer.from_pretrained(folder).convert_ids_to_tokens(labeler.labels(" bad "))
     assert names == ["<|sv|>", "<|transcribe|>", "<|notimestamps|>", "b", "a", "d", "<|endoftext|>"]
 
 
 def test_the_decoder_start_token_is_cut_once_and_never_learned(folder: Path) -> None:
-    labeler = load_labeler(folder, "es")
+    labeler, generation = load_labeler(folder, "es"), GenerationConfig.from_pretrained(folder)
     for text in ("bad", "<|startoftranscript|>bad", "<|endoftext|>"):
         row = labeler.labels(text)
-        assert labeler.start not in row
-        assert row.count(labeler.end) == 1, "what is written like a special token is a text like any other"
+        assert generation.decoder_start_token_id not in row
+        assert row.count(generation.eos_token_id) == 1, "what is written like a special token is a text like any other"
 
 
 def test_what_labels_depend_on_has_a_name_of_its_own(folder: Path, tmp_path: Path) -> None:
@@ -281,9 +281,8 @@ def test_a_large_v3_shape_with_128_mel_bins_trains_a_step(tmp_path: Path, strate
 def test_an_english_only_shape_trains_and_has_no_language(tmp_path: Path) -> None:
     folder = make_whisper(tmp_path / "m", multilingual=False, window_s=2)
     for language in ("en", None):
-        labeler = load_labeler(folder, language)
-        assert isinstance(labeler, WhisperLabeler)
-        assert labeler._tokenizer.convert_ids_to_tokens(labeler.labels("bad"))[:2] == ["<|notimestamps|>", "b"]
+        ids = load_labeler(folder, language).labels("bad")
+        assert WhisperTokenizer.from_pretrained(folder).convert_ids_to_tokens(ids)[:2] == ["<|notimestamps|>", "b"]
     trainable = learner(folder, language="en", strategy="full")
     losses = learn(trainable, labels(folder, "en"), 150, learning_rate=3e-3)
     assert losses[-1] < 0.2 < losses[0]

@@ -10,7 +10,7 @@ import torch
 from tiny_whisper import make_whisper
 
 from acento.core.errors import ModelError
-from acento.families.whisper.labels import load as load_labeler
+from acento.families.whisper.training import load_labeler
 from acento.models.base import Audio
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable

@@ -1,13 +1,21 @@
-"""What a CTranslate2 Whisper writes with: its tokenizer, or what reads its tokens, and its generation config."""
+"""What the files of a CTranslate2 Whisper say: with what it writes, and the lengths that it was made for."""
 
-import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import ModelError
 from acento.families.whisper.generation import FILE, START, derived_values, language_tokens, listed_tokens
+from acento.models.checkpoints.completed import json_object
 from acento.models.checkpoints.self_check import check_pretrained, check_tokenizer
+
+_VERSIONS = range(4, 7)
+"""Of the format; in these a variable has a type and a count of bytes."""
+_POSITIONS = {
+    "encoder/position_encodings/encodings": "max_source_positions",
+    "decoder/position_encodings/encodings": "max_target_positions",
+}
 
 
 class VocabularyReader:
@@ -29,15 +37,11 @@ class VocabularyReader:
         """Return the id of a token."""
         return self._ids[token]
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:  # noqa: ARG002
         """Return the text of ids; special tokens are no text."""
         pieces = [self._tokens[number] for number in ids]
         text: str = self._bytes.decode([one for one in pieces if not (one.startswith("<|") and one.endswith("|>"))])
         return text
-
-    def batch_decode(self, rows: Sequence[Sequence[int]], *, skip_special_tokens: bool) -> list[str]:  # noqa: ARG002
-        """Return the texts of rows of ids, as transformers' tokenizers do."""
-        return [self.decode(row) for row in rows]
 
 
 def read_writing(folder: Path) -> tuple[Any, Any]:
@@ -65,8 +69,8 @@ def read_writing(folder: Path) -> tuple[Any, Any]:
         tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
         known: dict[str, int] = tokenizer.get_vocab()
         check_pretrained(folder, len(tokens), tokenizer)
-        told = {token: known[token] for token in (START, *language_tokens(known)) if token in known}
-        strange = [token for token, number in told.items() if tokens[number : number + 1] != [token]]
+        places = {token: known[token] for token in (START, *language_tokens(known)) if token in known}
+        strange = [token for token, number in places.items() if tokens[number : number + 1] != [token]]
         if strange:
             raise ModelError(
                 f"The tokenizer of CTranslate2 model {folder} does not belong to it: its list of tokens has another "
@@ -78,7 +82,40 @@ def read_writing(folder: Path) -> tuple[Any, Any]:
     if (folder / FILE).is_file():
         return tokenizer, GenerationConfig.from_pretrained(folder, local_files_only=True)
     values = derived_values(tokenizer.get_vocab(), len(tokens))
-    said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if said.get("suppress_ids"):
-        values["suppress_tokens"] = said["suppress_ids"]
+    if suppressed := json_object(folder / "config.json").get("suppress_ids"):
+        values["suppress_tokens"] = suppressed
     return tokenizer, GenerationConfig.from_dict(values)
+
+
+def read_positions(path: Path) -> dict[str, int]:
+    """Return ``max_source_positions`` and ``max_target_positions``, those of them that the file says.
+
+    The file is a version, the name and revision of a specification, and for each variable its name, its dimensions, its
+    type and its bytes; texts are ended by a zero, numbers little-endian. The bytes are skipped.
+    """
+    found: dict[str, int] = {}
+    with path.open("rb") as file:
+
+        def number(kind: str) -> int:
+            (value,) = struct.unpack(f"<{kind}", file.read(struct.calcsize(f"<{kind}")))
+            return int(value)
+
+        def text() -> str:
+            return file.read(number("H")).rstrip(b"\0").decode()
+
+        try:
+            if number("I") not in _VERSIONS:
+                return {}
+            text()
+            number("I")
+            for _ in range(number("I")):
+                name = text()
+                shape = [number("I") for _ in range(number("B"))]
+                number("B")
+                size = number("I")
+                file.seek(size, 1)
+                if name in _POSITIONS and shape:
+                    found[_POSITIONS[name]] = shape[0]
+        except (struct.error, UnicodeDecodeError):
+            return {}  # loading says what is wrong with it
+    return found
