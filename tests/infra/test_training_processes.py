@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, ModelError
@@ -30,7 +30,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalS
     """Make a store with lessons, a base model, and what trains apart: one process serves every test."""
     root = tmp_path_factory.mktemp("apart")
     store = LocalStore(root / "store")
-    lessons(store, root / "clips", train=4, dev=2)
+    training_set(store, root / "clips", train=4, dev=2)
     with closing(TrainingProcesses(store)) as trainer:
         yield store, make_whisper(root / "base", window_s=2), trainer
 
@@ -39,7 +39,7 @@ def planned(store: LocalStore, model: Path, **recipe: Any) -> FinetuneJob:
     from acento.data.dataset import load_card
 
     values = {"max_steps": 4, "dropout": 0.1, "eval_every": 1, **recipe}
-    job = lesson_job(store, load_card(store, "lessons"), model, **values)
+    job = training_job(store, load_card(store, "lessons"), model, **values)
     return job.model_copy(update={"publish": False})
 
 
@@ -61,7 +61,7 @@ def test_it_makes_the_weights_that_this_process_would_and_publishes_none(
     assert state(store, job) == result.model_copy(update={"cached": True})
 
     other = LocalStore(tmp_path / "store")
-    lessons(other, tmp_path / "clips", train=4, dev=2)
+    training_set(other, tmp_path / "clips", train=4, dev=2)
     here = Runner(other).execute(planned(other, model))
     ours, theirs = best(other, job, here.step), best(store, job, result.step)
     assert ours.keys() == theirs.keys()

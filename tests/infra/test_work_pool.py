@@ -13,12 +13,12 @@ from at_work import at_work
 from commands import api, slice_runs
 from elsewhere import pool_with_worker
 from fake_recognizer import FAKE, fake_model
-from lessons import lesson_job, lessons
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Pending
 from servers import PrefectServer, answers, free_port, serving, wait_until
 from staged import staged
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError
@@ -189,8 +189,8 @@ def test_calling_it_off_leaves_no_run_and_no_list(working: PrefectServer, tmp_pa
 def test_a_training_makes_the_weights_that_inline_makes(tmp_path: Path) -> None:
     def train(name: str, backend: str) -> tuple[FinetuneResult, dict[str, Any], list[int]]:
         store = LocalStore(tmp_path / name)
-        card = lessons(store, tmp_path / f"clips-{name}", train=4, dev=2)
-        job = lesson_job(store, card, model, max_steps=4, eval_every=1, dropout=0.1)
+        card = training_set(store, tmp_path / f"clips-{name}", train=4, dev=2)
+        job = training_job(store, card, model, max_steps=4, eval_every=1, dropout=0.1)
         rows: list[int] = []
         with closing(open_compute(backend, store)) as compute:
             (outcome,) = list(
@@ -213,9 +213,9 @@ def test_a_training_makes_the_weights_that_inline_makes(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("working")
 def test_a_training_that_is_stopped_leaves_a_checkpoint_from_which_the_next_run_goes_on(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
-    card = lessons(store, tmp_path / "clips", train=4, dev=2)
+    card = training_set(store, tmp_path / "clips", train=4, dev=2)
     model = make_whisper(tmp_path / "base", window_s=2)
-    job = lesson_job(store, card, model, epochs=4000.0, max_steps=4000, eval_every=5000, checkpoint_every=5000)
+    job = training_job(store, card, model, epochs=4000.0, max_steps=4000, eval_every=5000, checkpoint_every=5000)
     rows: list[dict[str, Any]] = []
 
     def sitting() -> FinetuneResult:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-import warm
+import fork_server
 from processes import PrefectServer, api
 
 
@@ -45,11 +45,11 @@ def slice_runs(server: PrefectServer, store_url: str) -> list[Any]:
 
 
 class _Forks:
-    """The process that forks for each command; see :mod:`warm`."""
+    """The process that forks for each command; see :mod:`fork_server`."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(warm.__file__)],
+            [sys.executable, str(fork_server.__file__)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from at_work import lose_one
 from commands import acento
-from lessons import lesson_job, lessons
 from local_cluster import no_folders_left
 from s3 import S3Server
 from servers import PrefectServer
 from staged import planned_clips, staged
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.settings import settings
@@ -124,8 +124,8 @@ def test_a_training_makes_the_weights_that_this_process_would(model: Path, tmp_p
         name: str, backend: Callable[[LocalStore], Compute]
     ) -> tuple[FinetuneResult, dict[str, Any], list[Row]]:
         store = LocalStore(tmp_path / name)
-        card = lessons(store, tmp_path / f"{name}-clips", train=4, dev=2)
-        job = lesson_job(store, card, model, max_steps=4, dropout=0.1, eval_every=1)
+        card = training_set(store, tmp_path / f"{name}-clips", train=4, dev=2)
+        job = training_job(store, card, model, max_steps=4, dropout=0.1, eval_every=1)
         rows: list[Row] = []
         with closing(backend(store)) as compute:
             (outcome,) = compute.run([job], workers=1, callbacks=Callbacks(on_metrics=rows.append))
@@ -143,8 +143,8 @@ def test_a_training_makes_the_weights_that_this_process_would(model: Path, tmp_p
 
 def test_interrupted_it_leaves_a_checkpoint_and_no_task_running(spark: Session, model: Path, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
-    card = lessons(store, tmp_path / "clips", train=4, dev=2)
-    job = lesson_job(store, card, model, epochs=10_000, max_steps=None, checkpoint_every=10_000, eval_every=10_000)
+    card = training_set(store, tmp_path / "clips", train=4, dev=2)
+    job = training_job(store, card, model, epochs=10_000, max_steps=None, checkpoint_every=10_000, eval_every=10_000)
 
     def interrupt(row: Row) -> None:
         if row["step"] > 2:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import InputError
@@ -136,7 +136,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def shares_of(store: LocalStore, tmp_path: Path, folder: Path) -> list[FinetuneJob]:
-    whole = lesson_job(store, lessons(store, tmp_path / "clips"), folder, strategy="full", eval_every=1)
+    whole = training_job(store, training_set(store, tmp_path / "clips"), folder, strategy="full", eval_every=1)
     return plan_shares(whole, [50, 100])
 
 
@@ -148,7 +148,7 @@ def test_shares_are_small_jobs_of_their_own_that_differ_in_clips(
         ("tuned-curve-50", 3, False),
         ("tuned-curve-100", 6, False),
     ]
-    whole = lesson_job(store, lessons(store, tmp_path / "clips"), folder, strategy="full", eval_every=1)
+    whole = training_job(store, training_set(store, tmp_path / "clips"), folder, strategy="full", eval_every=1)
     assert len({whole.fingerprint, *(job.fingerprint for job in jobs)}) == 3
     assert all(FinetuneJob.model_validate_json(job.model_dump_json()) == job for job in jobs)
     assert max(len(job.model_dump_json()) for job in jobs) < 4096
@@ -218,8 +218,8 @@ def told(store: LocalStore, job: FinetuneJob, right: int) -> FinetuneResult:
 
 
 def test_a_curve_has_its_points_a_forecast_and_a_picture(store: LocalStore, tmp_path: Path, folder: Path) -> None:
-    card = lessons(store, tmp_path / "clips", train=12, dev=12)
-    jobs = plan_shares(lesson_job(store, card, folder), [25, 50, 100])
+    card = training_set(store, tmp_path / "clips", train=12, dev=12)
+    jobs = plan_shares(training_job(store, card, folder), [25, 50, 100])
     trainings = [(job, told(store, job, right)) for job, right in zip(jobs, (2, 5, 7), strict=True)]
     curve, key = publish_curve(store, "learning curve", trainings)
     assert [point.clips for point in curve.points] == [3, 6, 12]
@@ -236,7 +236,7 @@ def test_a_curve_has_its_points_a_forecast_and_a_picture(store: LocalStore, tmp_
 def test_folds_are_pooled_and_the_base_and_the_tuned_model_heard_the_same_clips(
     store: LocalStore, tmp_path: Path, folder: Path
 ) -> None:
-    card = lessons(store, tmp_path / "clips", train=9, dev=3)
+    card = training_set(store, tmp_path / "clips", train=9, dev=3)
     jobs = plan_folds(
         store, card, resolve(str(folder)), Recipe(normalizer="basic"), name="tuned", options=DecodeOptions(), folds=3
     )

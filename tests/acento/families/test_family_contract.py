@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from by_heart import learn_by_heart, mixed, texts
 from eight_clips import LETTERS, TEXTS, eight_clips
-from lessons import lesson_job, lessons
+from overfitted import mixed, overfit, texts
 from safetensors.torch import load_file
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import ModelError
@@ -52,7 +52,7 @@ class Case:
     kit: str
     """``module:function`` of the kit that writes a random checkpoint into a folder."""
     made_with: dict[str, Any] = field(default_factory=dict)
-    by_heart: dict[str, Any] | None = None
+    overfitted: dict[str, Any] | None = None
     """How it learns the clips by heart; None: it cannot be fine-tuned, and writes what random weights write."""
     language: str | None = "es"
     refused: str | None = "xx"
@@ -73,7 +73,7 @@ WHISPER = Case(
     name="whisper",
     kit="tiny_whisper:make_whisper",
     made_with={"window_s": 2, "letters": LETTERS},
-    by_heart={"learning_rate": 3e-3},
+    overfitted={"learning_rate": 3e-3},
 )
 NEMO, SLOW = (pytest.mark.nemo,), (pytest.mark.slow,)
 ADAPTERS = {"lora_rank": 32, "lora_dropout": 0, "lora_sites": ("q_proj", "k_proj", "v_proj", "o_proj", "up_proj")}
@@ -82,19 +82,19 @@ CASES = (
     replace(WHISPER, name="whisper-ctranslate2", exported=True),
     # as distil-whisper has them: a whole encoder, a decoder of few layers
     replace(WHISPER, name="distil-whisper", made_with={**WHISPER.made_with, "layers": (3, 1)}, marks=SLOW),
-    Case("moonshine", "tiny_moonshine:make_moonshine", by_heart={"learning_rate": 3e-3}, refused=None),
+    Case("moonshine", "tiny_moonshine:make_moonshine", overfitted={"learning_rate": 3e-3}, refused=None),
     Case("moonshine-streaming", "tiny_moonshine:make_moonshine", {"streaming": True}, refused=None, marks=SLOW),
-    Case("ctc", "tiny_ctc:make_ctc", by_heart={"learning_rate": 3e-3}, refused=None),
-    Case("mms", "tiny_ctc:make_mms", by_heart={"learning_rate": 3e-3}, refused="sv", marks=SLOW),
+    Case("ctc", "tiny_ctc:make_ctc", overfitted={"learning_rate": 3e-3}, refused=None),
+    Case("mms", "tiny_ctc:make_mms", overfitted={"learning_rate": 3e-3}, refused="sv", marks=SLOW),
     Case("w2v-bert", "tiny_ctc:make_ctc", {"kind": "wav2vec2-bert"}, {"learning_rate": 3e-3}, refused=None, marks=SLOW),
-    Case("parakeet-ctc", "tiny_parakeet:make_parakeet", by_heart={"learning_rate": 3e-3}, refused=None),
+    Case("parakeet-ctc", "tiny_parakeet:make_parakeet", overfitted={"learning_rate": 3e-3}, refused=None),
     Case("parakeet-rnnt", "tiny_parakeet:make_parakeet", {"kind": "rnnt"}, refused=None, marks=SLOW),
     Case("parakeet-tdt", "tiny_parakeet:make_parakeet", {"kind": "tdt"}, refused=None),
     Case("canary", "tiny_canary:make_canary"),
     Case(
         name="voxtral",
         kit="tiny_voxtral:make_voxtral",
-        by_heart={"learning_rate": 1e-2, **ADAPTERS},
+        overfitted={"learning_rate": 1e-2, **ADAPTERS},
         refused="spanish",
         strategy="lora",
     ),
@@ -105,7 +105,7 @@ CASES = (
     Case("nemo-canary-v1", "tiny_nemo:make_nemo", {"kind": "canary"}, {"learning_rate": 3e-3}, marks=NEMO),
     Case("nemo-canary", "tiny_nemo:make_nemo", {"kind": "canary2"}, {"learning_rate": 3e-3}, marks=NEMO),
 )
-LEARNING = tuple(case for case in CASES if case.by_heart is not None and not case.exported)
+LEARNING = tuple(case for case in CASES if case.overfitted is not None and not case.exported)
 
 
 def each(cases: Sequence[Case]) -> list[Any]:
@@ -139,9 +139,9 @@ def models(tmp_path_factory: pytest.TempPathFactory, random_weights: Made) -> Ma
             if case.exported:
                 folder.mkdir()
                 convert(resolve(str(find(WHISPER))), folder, "ctranslate2", "float32")
-            elif case.by_heart is not None:
-                recipe = {"strategy": case.strategy, **case.by_heart}
-                learn_by_heart(random_weights(case), folder, language=case.language, **recipe)
+            elif case.overfitted is not None:
+                recipe = {"strategy": case.strategy, **case.overfitted}
+                overfit(random_weights(case), folder, language=case.language, **recipe)
             else:
                 folder = random_weights(case)
             made[case.name] = folder
@@ -171,7 +171,7 @@ def opened(models: Made) -> Iterator[Callable[[Case], Recognizer]]:
 
 def learner(folder: Path, case: Case, **recipe: Any) -> Trainable:
     checkpoint = resolve(str(folder))
-    values = {"strategy": case.strategy, **(case.by_heart or {})}
+    values = {"strategy": case.strategy, **(case.overfitted or {})}
     return load_trainable(checkpoint.family, checkpoint.folder, case.language, Recipe.checked(values | recipe), "cpu")
 
 
@@ -283,7 +283,7 @@ def test_in_half_precision_it_still_writes(case: Case, models: Made) -> None:
     recognizer = load(models(case), case, dtype="bfloat16")
     assert torch.bfloat16 in {parameter.dtype for parameter in recognizer.model.parameters()}  # type: ignore[attr-defined]
     found = texts(recognizer, eight_clips())
-    if case.by_heart is not None:
+    if case.overfitted is not None:
         assert sum(text == expected for text, expected in zip(found, TEXTS, strict=True)) >= 6
     assert any(found)
 
@@ -412,8 +412,8 @@ def test_killed_and_resumed_it_ends_in_the_weights_of_a_training_that_never_was(
     found = []
     for name, stops in (("straight", 0), ("stopped", 2)):
         store = LocalStore(tmp_path / name)
-        job = lesson_job(
-            store, lessons(store, tmp_path / f"{name}-clips"), random_weights(case), strategy=case.strategy
+        job = training_job(
+            store, training_set(store, tmp_path / f"{name}-clips"), random_weights(case), strategy=case.strategy
         )
         for _ in range(stops):
             assert trained(store, job, steps=1).done is False

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from by_heart import mixed, texts
 from eight_clips import TEXTS, eight_clips
+from overfitted import mixed, texts
 from tiny_parakeet import make_parakeet
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from fake_recognizer import FAKE, fake_model
-from lessons import lesson_job, lessons
 from registered import registered
 from staged import staged
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.settings import settings
 from acento.core.store import LocalStore
@@ -78,7 +78,7 @@ def test_a_training_needs_its_base_and_its_clips_and_leaves_a_version(
 
     settled(here)
     base = registered(here, make_whisper(tmp_path / "model"))
-    job = lesson_job(here, lessons(here, tmp_path / "lessons"), base.id)  # type: ignore[arg-type]
+    job = training_job(here, training_set(here, tmp_path / "lessons"), base.id)  # type: ignore[arg-type]
     carry(here, there, inputs(here, job))
     settled(there)
     result = Runner(there).execute(job)

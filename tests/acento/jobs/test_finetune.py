@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from lessons import lesson_job, lessons
 from safetensors.torch import load_file
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import DamagedError, StoreError, TransientError
@@ -45,8 +45,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
 
 @pytest.fixture
 def planned(store: LocalStore, tmp_path: Path, folder: Path) -> Callable[..., FinetuneJob]:
-    card = lessons(store, tmp_path / "clips")
-    return lambda **recipe: lesson_job(store, card, folder, **recipe)
+    card = training_set(store, tmp_path / "clips")
+    return lambda **recipe: training_job(store, card, folder, **recipe)
 
 
 def wers(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
@@ -298,15 +298,15 @@ def test_two_at_once_are_refused_and_the_first_one_ends_well(
 
 
 def test_one_clip_is_enough_to_train(store: LocalStore, tmp_path: Path, folder: Path) -> None:
-    card = lessons(store, tmp_path / "one", train=1, dev=1)
-    result = finetune(store, lesson_job(store, card, folder, max_steps=2))
+    card = training_set(store, tmp_path / "one", train=1, dev=1)
+    result = finetune(store, training_job(store, card, folder, max_steps=2))
     assert (result.done, result.step) == (True, 2)
 
 
 def test_a_base_model_that_changed_since_it_was_planned_is_refused(store: LocalStore, tmp_path: Path) -> None:
-    card = lessons(store, tmp_path / "clips")
+    card = training_set(store, tmp_path / "clips")
     base = make_whisper(tmp_path / "base", window_s=2)
-    job = lesson_job(store, card, base)
+    job = training_job(store, card, base)
     make_whisper(base, window_s=2, seed=77)
     with pytest.raises(DamagedError, match="has changed since the training was planned"):
         finetune(store, job)

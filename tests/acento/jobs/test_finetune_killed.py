@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 from faults import killed_at_every_write, tree
-from lessons import lesson_job, lessons
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.store import LocalStore
 from acento.jobs.finetune import finetune
@@ -33,7 +33,9 @@ def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     prepared = tmp_path / "prepared"
     store = LocalStore(prepared)
     model = make_whisper(tmp_path / "model", window_s=2)
-    job = lesson_job(store, lessons(store, tmp_path / "clips"), model, eval_every=1, checkpoint_every=1, dropout=0.1)
+    job = training_job(
+        store, training_set(store, tmp_path / "clips"), model, eval_every=1, checkpoint_every=1, dropout=0.1
+    )
 
     def make_root() -> Path:
         return shutil.copytree(prepared, tmp_path / f"store{len(list(tmp_path.iterdir()))}")

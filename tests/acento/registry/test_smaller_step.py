@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from lessons import lessons
 from registered import registered
 from tiny_whisper import make_whisper
+from training_set import training_set
 
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 def learned(store: LocalStore, folder: Path, dev_wer_before: float | None = None) -> ModelVersion:
     """Publish a model that differs from its base in all weights."""
-    card = lessons(store, folder / "lessons", train=2, dev=2)
+    card = training_set(store, folder / "lessons", train=2, dev=2)
     base = resolve(str(make_whisper(folder / "base", window_s=2)))
     about = {"id": base.id, "revision": None, "digest": base.digest, "family": "whisper"}
     tuned = make_whisper(folder / "tuned", seed=5, window_s=2)

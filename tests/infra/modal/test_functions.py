@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lessons import lesson_job, lessons
 from modal_service import ModalService
 from registered import registered
 from s3 import S3Server
 from servers import wait_until
 from staged import staged
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import DamagedError, InputError, ModelError, TransientError
@@ -171,7 +171,7 @@ def training(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, **reci
     monkeypatch.setenv("ACENTO_STORE", store.url)
     settings.cache_clear()
     base = registered(store, make_whisper(folder / "model"))
-    return lesson_job(store, lessons(store, folder / "lessons"), base.id, **recipe)  # type: ignore[arg-type]
+    return training_job(store, training_set(store, folder / "lessons"), base.id, **recipe)  # type: ignore[arg-type]
 
 
 def test_a_training_on_demand_leaves_its_model_here_and_nothing_there(

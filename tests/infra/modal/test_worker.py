@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from lessons import lesson_job, lessons
 from modal_pool import ModalPool
 from modal_service import ModalService
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -20,6 +19,7 @@ from registered import registered
 from servers import PrefectServer, running
 from staged import staged
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.settings import settings
 from acento.core.store import open_store
@@ -131,7 +131,9 @@ def test_a_training_in_a_sandbox_leaves_the_weights_that_inline_leaves_on_s3(
         settings.cache_clear()
         store = open_store(url)
         base = registered(store, model)  # a folder of this machine no sandbox would see
-        job = lesson_job(store, lessons(store, tmp_path / compute, train=4, dev=2), base.id, max_steps=4, eval_every=2)
+        job = training_job(
+            store, training_set(store, tmp_path / compute, train=4, dev=2), base.id, max_steps=4, eval_every=2
+        )
         with closing(open_compute(compute, store)) as backend:
             (outcome,) = backend.run([job], workers=1)
         assert outcome.error is None, worker.output()

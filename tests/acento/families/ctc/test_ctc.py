@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from by_heart import texts
+from overfitted import texts
 from safetensors.torch import load_file, save_file
 from tiny_ctc import KINDS, make_ctc, make_mms
 from tiny_parakeet import make_parakeet

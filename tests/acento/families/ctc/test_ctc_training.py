@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from by_heart import learn_by_heart, texts
 from eight_clips import TEXTS, eight_clips
+from overfitted import overfit, texts
 from safetensors.torch import load_file, save_file
 from tiny_ctc import KINDS, make_ctc, make_mms
 from tiny_parakeet import make_parakeet
@@ -271,7 +271,7 @@ def test_a_text_too_long_for_its_audio_has_no_loss_and_what_is_no_number_stays_n
 
 @pytest.mark.parametrize("name", ["wav2vec2", *(pytest.param(name, marks=pytest.mark.slow) for name in MODELS[1:])])
 def test_it_learns_eight_clips_by_heart_and_saved_it_writes_them(root: Path, tmp_path: Path, name: str) -> None:
-    learn_by_heart(made(root, name), tmp_path / "m", learning_rate=3e-3)
+    overfit(made(root, name), tmp_path / "m", learning_rate=3e-3)
     assert heard(tmp_path / "m", list(eight_clips())) == list(TEXTS)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from by_heart import learn_by_heart, texts
 from eight_clips import TEXTS, eight_clips
+from overfitted import overfit, texts
 from safetensors.torch import load_file, save_file
 from tiny_moonshine import make_moonshine
 from transformers import PreTrainedTokenizerFast
@@ -139,7 +139,7 @@ def test_what_labels_depend_on_has_a_name_of_its_own(folder: Path, tmp_path: Pat
 def test_it_learns_eight_clips_by_heart_and_their_end_whatever_the_padding_is(tmp_path: Path, base: bool) -> None:
     made = make_moonshine(tmp_path / "m", base=base)
     assert json.loads((made / "config.json").read_text())["pad_token_id"] == (None if base else 2)
-    assert heard(learn_by_heart(made, tmp_path / "tuned", learning_rate=3e-3)) == list(TEXTS)
+    assert heard(overfit(made, tmp_path / "tuned", learning_rate=3e-3)) == list(TEXTS)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

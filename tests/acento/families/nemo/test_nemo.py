@@ -17,8 +17,8 @@ import pytest
 import soundfile
 import torch
 import yaml
-from by_heart import learn_by_heart, mixed, texts
 from eight_clips import TEXTS, eight_clips
+from overfitted import mixed, overfit, texts
 from tiny_nemo import KINDS, make_nemo
 
 from acento.core.errors import DataError, ModelError
@@ -53,7 +53,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, random_weights: Made) -> Ma
 
     def find_one(kind: str) -> Path:
         if kind not in made:
-            made[kind] = learn_by_heart(random_weights(kind), root / kind, learning_rate=3e-3)
+            made[kind] = overfit(random_weights(kind), root / kind, learning_rate=3e-3)
         return made[kind]
 
     return find_one

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from faults import killed_at_every_write
-from lessons import lessons
 from registered import registered
 from safetensors.torch import load_file
 from tiny_whisper import make_whisper
+from training_set import training_set
 
 from acento.core.errors import DamagedError, DataError, InputError, ModelError
 from acento.core.store import LocalStore
@@ -215,7 +215,7 @@ def test_an_export_is_no_source_of_exports(store: LocalStore, version: ModelVers
 
 @pytest.fixture
 def tuned_on_lessons(store: LocalStore, model: Path, tmp_path: Path) -> ModelVersion:
-    card = lessons(store, tmp_path / "lessons", train=2, dev=4)
+    card = training_set(store, tmp_path / "lessons", train=2, dev=4)
     return registered(
         store,
         model,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from lessons import lesson_job, lessons
 from safetensors.torch import load_file
 from servers import ROOT
 from tiny_whisper import make_whisper
+from training_set import training_job, training_set
 
 from acento.core.callbacks import Callbacks
 from acento.core.errors import ModelError
@@ -43,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FinetuneJob]:
     monkeypatch.setattr("acento.jobs.finetune.draw", lambda _history, path, **_: path.write_bytes(b"a picture"))
     store = LocalStore(tmp_path / "store")
-    card = lessons(store, tmp_path / "clips", train=4)
-    return lambda **recipe: lesson_job(store, card, folder, **{"batch_size": 4, "accumulate": 1} | recipe)
+    card = training_set(store, tmp_path / "clips", train=4)
+    return lambda **recipe: training_job(store, card, folder, **{"batch_size": 4, "accumulate": 1} | recipe)
 
 
 def loaded(planned: Callable[..., FinetuneJob], tmp_path: Path, **recipe: object) -> tuple[Trainable, Prepared, Recipe]:

@@ -16,7 +16,9 @@ from acento.training.recipe import Recipe
 WORDS = ("bad", "cab", "dig", "fig", "hid", "jab", "gab", "chef", "fad", "bead")
 
 
-def lessons(store: Store, folder: Path, *, train: int = 6, dev: int = 2, seconds: float = 0.5, words: int = 1) -> Card:
+def training_set(
+    store: Store, folder: Path, *, train: int = 6, dev: int = 2, seconds: float = 0.5, words: int = 1
+) -> Card:
     """Stage different recordings of noise, the shortest of them in dev, each with so many words as its text."""
     folder.mkdir(parents=True, exist_ok=True)
     number = 0
@@ -33,7 +35,7 @@ def lessons(store: Store, folder: Path, *, train: int = 6, dev: int = 2, seconds
     return stage(store, str(folder), "lessons", workers=0).card
 
 
-def lesson_job(store: Store, card: Card, model: Path, **recipe: object) -> FinetuneJob:
+def training_job(store: Store, card: Card, model: Path, **recipe: object) -> FinetuneJob:
     """Plan a short training of a tiny model: three steps of two forward passes, unless ``recipe`` says otherwise."""
     values = {"max_steps": 3, "batch_size": 2, "accumulate": 2, "learning_rate": 1e-3, "normalizer": "basic", **recipe}
     checkpoint = resolve(str(model))

@@ -16,7 +16,7 @@ _SURE = 0.1
 """Loss for each token below which a text does not change with the last digits of a sum."""
 
 
-def learn_by_heart(
+def overfit(
     folder: Path,
     out: Path,
     *,
