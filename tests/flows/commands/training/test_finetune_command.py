@@ -120,7 +120,7 @@ def test_a_time_limit_makes_more_sittings_and_the_same_model(
     # many times longer than the limit, however quick the machine
     asked = (*FINETUNE, "--epochs", "500", "--set", "eval_every=500", "--set", "checkpoint_every=99")
     other = shutil.copytree(folder, tmp_path / "straight")
-    done = acento(prefect_server, folder, *asked, "--max-minutes", "0.02")
+    done = acento(prefect_server, folder, *asked, "--max-minutes", "0.05")
     assert done.returncode == 0, done.stderr
     run = newest_run(prefect_server, "finetune")
     tasks = api(prefect_server, "task_runs", flow_runs={"id": {"any_": [run["id"]]}}, limit=200)
