@@ -1,7 +1,7 @@
 """Benchmark models on data sets: plan, transcribe, score, publish; and compare two of them."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from typing import Any, Literal
@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from acento.api.precheck import unusable, usable
-from acento.api.session import Named, name_of, options_of, session
+from acento.api.session import options_of, session
+from acento.core.arguments import Named, checked, name_of, names_of
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, ModelError, StoreError, may_pass, name_and_line
 from acento.core.progress import audio_meter
@@ -33,6 +34,9 @@ from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
 
 _log = logging.getLogger(__name__)
 
+Draw = Literal["clips", "speakers"]
+"""What the intervals of a comparison draw."""
+
 
 class PlannedRun(BaseModel, frozen=True):
     """A run that has begun, and what is to be transcribed for it."""
@@ -46,7 +50,7 @@ class PlannedRun(BaseModel, frozen=True):
 
 
 @options_of(BenchmarkRequest, "models", "datasets", "compute")
-def benchmark(models: Named | Sequence[Named], data: Named | Sequence[Named], **options: Any) -> Leaderboard:
+def benchmark(models: Named | Iterable[Named], data: Named | Iterable[Named], **options: Any) -> Leaderboard:
     """Measure models on the test split of data sets, and rank them; what was computed before is found in the store.
 
     >>> board = benchmark(["demo:whisper-mini", "demo:whisper-micro"], "mine")
@@ -68,7 +72,7 @@ def benchmark(models: Named | Sequence[Named], data: Named | Sequence[Named], **
     Raises:
         InputError: a data set or an option cannot be used, or none of the models.
     """
-    request = BenchmarkRequest.of(models=_names(models), datasets=_names(data), **options)
+    request = BenchmarkRequest.of(models=names_of(models), datasets=names_of(data), **options)
     with session("benchmark") as store:
         return run_benchmark(store, request).leaderboard
 
@@ -189,10 +193,6 @@ def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None)
     return checkpoint
 
 
-def _names(things: Named | Sequence[Named]) -> list[str]:
-    return [name_of(one) for one in things] if isinstance(things, list | tuple) else [name_of(things)]  # type: ignore[arg-type]
-
-
 def _transcribe(store: Store, runner: Runner, transcription: Transcription, workers: int) -> None:
     """Decode in this process, in threads that share the loaded model, every part that is not in the store."""
     todo = unfinished(store, jobs(store, transcription))
@@ -209,7 +209,7 @@ def _transcribe(store: Store, runner: Runner, transcription: Transcription, work
 
 @options_of(BenchmarkRequest, "models", "datasets", "compute")
 def compare(
-    model_a: Named, model_b: Named, data: Named, *, draw: Literal["clips", "speakers"] | None = None, **options: Any
+    model_a: Named, model_b: Named, data: Named, *, draw: Draw | None = None, **options: Any
 ) -> GroupedComparison:
     """Tell how much more one model errs than another on the same clips, overall and by speaker and accent.
 
@@ -228,6 +228,7 @@ def compare(
     Raises:
         InputError: one of the models, or the data set, cannot be used.
     """
+    checked("draw", Draw | None, draw)
     names = [name_of(model_a), name_of(model_b)]
     request = BenchmarkRequest.of(models=names, datasets=[name_of(data)], **options)
     with session("compare") as store:

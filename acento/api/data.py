@@ -1,13 +1,15 @@
 """Stage a source of recordings, find what was staged, and judge it before anybody pays for a GPU."""
 
 from dataclasses import fields
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from acento.api.session import Named, name_of, options_of, session
+from acento.api.session import options_of, session
+from acento.core.arguments import Named, name_of
+from acento.core.errors import InputError
 from acento.core.progress import duration
 from acento.core.store import Store, open_store
 from acento.data.dataset import Card, load_card
@@ -111,12 +113,12 @@ def stage(source: str | PathLike[str], name: str, language: str | None = None, *
     Raises:
         InputError: the source, the name or an option cannot be used, or no clip could be staged.
     """
-    request = StageRequest.of(source=fspath(source), name=name, language=language, **options)
+    request = StageRequest.of(source=name_of(source), name=name, language=language, **options)
     with session("stage") as store:
         return stage_source(store, request)
 
 
-def load_dataset(name: str) -> StagedDataset:
+def load_dataset(name: Named) -> StagedDataset:
     """Return a data set that was staged before, the latest version of ``NAME`` or ``NAME@VERSION``.
 
     >>> load_dataset("mine@1").splits
@@ -125,8 +127,8 @@ def load_dataset(name: str) -> StagedDataset:
     Raises:
         DataError: there is none.
     """
-    with session("load") as store:
-        return StagedDataset.of(store, load_card(store, name))
+    store = open_store()
+    return StagedDataset.of(store, load_card(store, name_of(name)))
 
 
 @options_of(ValidateRequest, "dataset", "doctor")
@@ -153,7 +155,13 @@ def validate(data: Named, **options: Any) -> ValidationVerdict:
 
 
 def validate_dataset(store: Store, request: ValidateRequest) -> Validated:
-    """Judge the data set of a request, or find that the same was judged by the same before."""
+    """Judge the data set of a request, or find that the same was judged by the same before.
+
+    Raises:
+        InputError: a language is given and no model that could be told it.
+    """
+    if request.language is not None and request.model is None and request.doctor is None:
+        raise InputError("A language is what a model is told, and none is named: add model, or leave language out.")
     suite = Path(request.suite).expanduser() if request.suite else None
     model = resolve(request.model) if request.model else None
     return validate_data(store, load_card(store, request.dataset), suite, model, language=request.language)

@@ -10,8 +10,9 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from acento.api.session import Named, name_of, options_of, session
+from acento.api.session import options_of, session
 from acento.api.training import PlannedTraining, plan_training, train_here
+from acento.core.arguments import Named, name_of
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError
 from acento.core.extras import require

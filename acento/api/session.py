@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
-from os import PathLike, fspath
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 
+from acento.core.arguments import plain
 from acento.core.errors import InputError
 from acento.core.progress_bars import progress_bars, progress_lines
 from acento.core.store import Store, open_store
@@ -16,23 +16,6 @@ from acento.requests import Request, bare
 
 F = TypeVar("F", bound=Callable[..., Any])
 _showing = False
-
-
-class Identified(Protocol):
-    """What another function returned: a staged data set, a model version, a loaded model."""
-
-    @property
-    def id(self) -> str:
-        """What a command line calls it."""
-
-
-Named = str | PathLike[str] | Identified
-"""How a data set or a model is named: by its name, its path, or by what another function returned."""
-
-
-def name_of(thing: Named) -> str:
-    """Return what a request calls a data set or a model."""
-    return fspath(thing) if isinstance(thing, str | PathLike) else thing.id
 
 
 def options_of(kind: type[Request], *given: str) -> Callable[[F], F]:
@@ -46,21 +29,24 @@ def options_of(kind: type[Request], *given: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         own = signature(function)
         fields = {name: field for name, field in kind.fields().items() if name not in given}
-
-        @wraps(function)
-        def checked(*args: Any, **options: Any) -> Any:
-            for name in options:
-                if name in given and name not in own.parameters:
-                    raise InputError(f"{function.__name__} runs in this process and takes no {name!r}; commands do.")
-            return function(*args, **options)
-
         positional = [one for one in own.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
         named = [
             one.replace(kind=Parameter.KEYWORD_ONLY, annotation=bare(one.annotation))
             for name, one in kind.signature().parameters.items()
             if name in fields
         ]
-        checked.__signature__ = own.replace(parameters=[*positional, *named])  # type: ignore[attr-defined]
+        shown = own.replace(parameters=[*positional, *named])
+
+        @wraps(function)
+        def checked(*args: Any, **options: Any) -> Any:
+            for name in options:
+                if name in given and name not in own.parameters and not kind.fields()[name].is_required():
+                    raise InputError(f"{function.__name__} runs in this process and takes no {name!r}; commands do.")
+                if name not in shown.parameters:
+                    raise InputError(f"There is no parameter {name!r}; there are {', '.join(shown.parameters)}.")
+            return function(*args, **{name: plain(one) if name in fields else one for name, one in options.items()})
+
+        checked.__signature__ = shown  # type: ignore[attr-defined]
         listed = [f"        {name}: {field.description}" for name, field in fields.items()]
         checked.__doc__ = "\n".join([(function.__doc__ or "").rstrip(), "", "    Options:", *listed])
         return checked  # type: ignore[return-value]

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from acento.api.benchmarking import run_benchmark
 from acento.api.data import check_dataset, stage_source
 from acento.api.precheck import check_specialization
-from acento.api.session import Named, name_of, options_of, session
+from acento.api.session import options_of, session
 from acento.api.training import finetune_model
+from acento.core.arguments import Named, checked, name_of
 from acento.core.errors import AcentoError, InputError
 from acento.core.store import Store
 from acento.models.checkpoints.resolver import resolve
@@ -163,14 +164,14 @@ def promote(model: Named, alias: str = PRODUCTION, *, why: str = "", force: bool
         model: ``registry:NAME@VERSION``, or what ``finetune`` returned.
         alias: its name.
         why: for those who read the alias's history.
-        force: do without the gate; that is written down.
+        force: do without the gate; that is written down, and ``why`` must say the reason.
 
     Raises:
         InputError: the gate has not consented, or another process moved the alias just now.
     """
     with session("promote") as store:
         version = find_version(store, name_of(model))
-        move_alias(store, version, alias, why=why, forced=force)
+        move_alias(store, version, checked("alias", str, alias), why=checked("why", str, why), forced=force)
         return version
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from acento.api.precheck import check_training
-from acento.api.session import Named, name_of, options_of, session
+from acento.api.session import options_of, session
+from acento.core.arguments import Named, name_of
 from acento.core.errors import AcentoError, InputError
 from acento.core.progress import report
 from acento.core.settings import settings

@@ -1,24 +1,28 @@
 """A loaded model that transcribes recordings which are no clips of a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Self, overload
+from reprlib import repr as short
+from typing import Annotated, Self, overload
 
 import numpy as np
+from pydantic import Field
 
+from acento.core.arguments import Named, checked, name_of
 from acento.core.audio.recording import AudioError, decode
-from acento.core.errors import AcentoError, DataError
+from acento.core.errors import AcentoError, DataError, InputError
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import Prediction
-from acento.models.base import Audio, DecodeOptions, Dtype
+from acento.models.base import Audio, DecodeOptions, Dtype, Recognizer
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import cores, default_dtype, pick_device
 from acento.models.languages import language_code
 
 Recording = str | PathLike[str]
+_Positive = Annotated[int, Field(ge=1)]
 _LONGEST_S = 24 * 3600.0
 
 
@@ -28,7 +32,7 @@ class LoadedModel:
     def __init__(self, checkpoint: Checkpoint, options: DecodeOptions) -> None:
         """Load a checkpoint onto the device of the options."""
         self.checkpoint, self.options = checkpoint, options
-        self._recognizer = checkpoint.family.load(checkpoint.folder, options)
+        self._recognizer: Recognizer | None = checkpoint.family.load(checkpoint.folder, options)
 
     @property
     def id(self) -> str:
@@ -56,12 +60,16 @@ class LoadedModel:
 
         Raises:
             AcentoError: the one recording cannot be read or decoded.
+            InputError: what is given are no paths, or the model is closed.
         """
         one = isinstance(recordings, str | PathLike)
-        paths = [fspath(path) for path in ([recordings] if isinstance(recordings, str | PathLike) else recordings)]
+        paths = [_path_of(path) for path in ([recordings] if one else _several(recordings))]
+        if self._recognizer is None:
+            raise InputError(f"Model {self.id} is closed: load it again.")
         if not paths:
             return []
-        size = batch_size or self.checkpoint.family.batch_size[self.options.device_type]
+        usual = self.checkpoint.family.batch_size[self.options.device_type]
+        size = checked("batch_size", _Positive | None, batch_size) or usual
         clips = [PlannedClip(path, 0.0, "", "", row) for row, path in enumerate(paths)]
         batches = [clips[start : start + size] for start in range(0, len(clips), size)]
         engine = Engine(self._recognizer, batch_size=size, language=self.options.language)
@@ -76,7 +84,9 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the model's memory."""
-        self._recognizer.close()
+        recognizer, self._recognizer = self._recognizer, None
+        if recognizer is not None:
+            recognizer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +99,7 @@ class LoadedModel:
 
 
 def load_model(
-    name: str | PathLike[str],
+    name: Named,
     *,
     language: str | None = None,
     device: str | None = None,
@@ -103,7 +113,8 @@ def load_model(
     'la casuela quedó muy blanda a las cuatro'
 
     Args:
-        name: a folder, a Hugging Face id (``owner/name@revision``), ``demo:NAME`` or ``registry:NAME@VERSION``.
+        name: a folder, a Hugging Face id (``owner/name@revision``), ``demo:NAME``, ``registry:NAME@VERSION``, or what
+            ``finetune`` returned.
         language: what the model is told to write, such as ``es``; None: a multilingual model guesses.
         device: auto, cpu, cuda or mps; the best there is.
         dtype: float32 on the CPU, half precision on a GPU.
@@ -111,8 +122,23 @@ def load_model(
 
     Raises:
         ModelError: there is no such model, or it does not know the language.
+        InputError: an option cannot be used.
     """
-    checkpoint = resolve(fspath(name))
+    checked("language", str | None, language)
+    checked("dtype", Dtype | None, dtype)
+    threads = checked("threads", _Positive | None, threads)
+    return load_checkpoint(resolve(name_of(name)), language=language, device=device, dtype=dtype, threads=threads)
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    language: str | None = None,
+    device: str | None = None,
+    dtype: Dtype | None = None,
+    threads: int | None = None,
+) -> LoadedModel:
+    """Load a checkpoint that was found; see :func:`load_model`."""
     kind = pick_device(device)
     options = DecodeOptions(
         language=language_code(checkpoint, language),
@@ -121,6 +147,18 @@ def load_model(
         threads=threads or cores(),
     )
     return LoadedModel(checkpoint, options)
+
+
+def _several(recordings: object) -> Iterable[object]:
+    if isinstance(recordings, Iterable) and not isinstance(recordings, bytes):
+        return recordings
+    raise InputError(f"{short(recordings)} is no recording: give the path of an audio file, or several.")
+
+
+def _path_of(recording: object) -> str:
+    if isinstance(recording, str | PathLike):
+        return fspath(recording)
+    raise InputError(f"{short(recording)} is no recording: give the path of an audio file.")
 
 
 def _read(clip: PlannedClip) -> Audio:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from acento.core.errors import DamagedError, InputError
 from acento.core.store import Store
 from acento.core.store.coordination import Records
-from acento.models.checkpoints.references import check_name
+from acento.models.checkpoints.references import is_name
 from acento.registry.model_version import LATEST, reads_as_version
 
 PRODUCTION = "production"
@@ -76,7 +76,8 @@ def check_alias(alias: str) -> str:
     Raises:
         InputError: it cannot, or would be taken for a version.
     """
-    check_name(alias)
+    if not is_name(alias):
+        raise InputError(f"{alias!r} cannot be an alias: use letters, digits, '.', '_' and '-'.")
     if alias == LATEST or reads_as_version(alias):
         raise InputError(f"No alias can be called {alias!r}: it would be taken for a version.")
     return alias

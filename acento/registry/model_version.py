@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from acento.core.errors import InputError
 from acento.core.plugins import CARD_PATH
 from acento.core.plugins import load as load_plugin
-from acento.core.store import Store
+from acento.core.store import Store, open_store
 from acento.inference.predictions import Prediction
-from acento.inference.transcriber import LoadedModel, Recording, load_model
+from acento.inference.transcriber import LoadedModel, Recording, load_checkpoint
+from acento.models.checkpoints.checkpoint import in_artifact
 from acento.models.checkpoints.references import REGISTRY
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
@@ -91,9 +92,9 @@ class ModelVersion:
     def transcribe(self, recordings: Recording | Sequence[Recording]) -> Prediction | list[Prediction]:
         """Transcribe recordings in the language that it was taught; it stays loaded for the next call.
 
-        See :meth:`acento.inference.transcriber.LoadedModel.transcribe`, and :func:`load_model` for other devices.
+        See :meth:`acento.inference.transcriber.LoadedModel.transcribe`, and ``load_model`` for other devices.
         """
-        return _loaded(self.id, self.about.language).transcribe(recordings)
+        return _loaded(self._kept.url, self.id, self.key, self.about.language).transcribe(recordings)
 
     @property
     def _kept(self) -> Store:
@@ -118,8 +119,8 @@ class ModelVersion:
 
 
 @lru_cache(maxsize=1)
-def _loaded(reference: str, language: str | None) -> LoadedModel:
-    return load_model(reference, language=language)
+def _loaded(store: str, name: str, key: str, language: str | None) -> LoadedModel:
+    return load_checkpoint(in_artifact(open_store(store), name, key), language=language)
 
 
 def export_key(version: ModelVersion, name: str) -> str:

@@ -26,10 +26,13 @@ def promote(
     for those who read the alias's history, which says too that the gate was done without (``forced``).
 
     Raises:
-        InputError: the alias cannot be called so, the gate has not consented, or another writer was faster.
+        InputError: the alias cannot be called so, the gate has not consented, a forced promotion has no reason, or
+            another writer was faster.
         DamagedError: the version is not whole.
     """
     check_alias(alias)
+    if forced and not why:
+        raise InputError('A forced promotion needs a reason: add --why, as in --force --why "…".')
     moves = history(store, version.name, alias)
     _check_whole(store, version)
     if moves and moves[-1].version == version.version:

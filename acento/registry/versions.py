@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from acento.core.arguments import Named, name_of
 from acento.core.errors import DamagedError, ModelError
 from acento.core.settings import settings
 from acento.core.store import Artifact, Store, open_store
@@ -80,9 +81,9 @@ def registered_keys(store: Store, model: str) -> tuple[str, ...]:
     return (version.key, export_key(version, export)) if export else (version.key,)
 
 
-def load_version(reference: str) -> ModelVersion:
+def load_version(reference: Named) -> ModelVersion:
     """Return a version of the registry in the store of the settings; see :func:`find_version`."""
-    return find_version(open_store(settings().store), reference)
+    return find_version(open_store(settings().store), name_of(reference))
 
 
 def checkpoint(name: str) -> Checkpoint:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from acento.core.arguments import sentence
 from acento.core.errors import InputError
 from acento.core.settings import ComputeName
 
@@ -17,27 +18,6 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
 AboveZero = Annotated[float, Field(gt=0)]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-
-
-_MUST = {
-    "greater_than_equal": "must be at least {ge:g}",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "less_than": "must be less than {lt:g}",
-    "literal_error": "must be {expected}",
-    "string_too_short": "must not be empty",
-    "too_short": "needs at least one value",
-    "missing": "must be given",
-}
-"""What a value must be, by the type of pydantic's error; its bounds are the error's."""
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "text",
-    "list": "a list",
-    "dict": "names with their values",
-}
 
 
 class Option:
@@ -132,22 +112,12 @@ def bare(annotation: Any) -> Any:
 
 def _sentence(kind: type[Request], found: ErrorDetails, typed: bool) -> str:
     """Say what one value must be, such as ``trials must be at least 1; got 0.``"""
-    message, problem = found["msg"].removeprefix("Value error, ").rstrip("."), found["type"]
     if not found["loc"]:
-        return f"{message}."
+        return f"{found['msg'].removeprefix('Value error, ').rstrip('.')}."
     name = str(found["loc"][0])
-    if problem == "extra_forbidden":
+    if found["type"] == "extra_forbidden":
         return f"There is no parameter {name!r}; there are {', '.join(kind.fields())}."
-    if typed:
-        name = kind.option(name).spelled(name)[0].partition("/")[0]
-    if problem in _MUST:
-        must = _MUST[problem].format(**found.get("ctx", {}))
-    elif (known := problem.partition("_")[0]) in _KINDS and problem.endswith(("_type", "_parsing", "_from_float")):
-        must = f"must be {_KINDS[known]}"
-    else:
-        return f"{name}: {message}."
-    empty = problem in ("missing", "string_too_short", "too_short")
-    return f"{name} {must}." if empty else f"{name} {must}; got {found['input']!r}."
+    return sentence(kind.option(name).spelled(name)[0].partition("/")[0] if typed else name, found)
 
 
 Dataset = Annotated[NonEmpty, Option("--dataset", "-d"), Field(description="A staged data set, NAME or NAME@VERSION.")]

@@ -1,7 +1,8 @@
 """Lists of texts scored and compared, without a data set or a model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from reprlib import repr as short
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer as find_normalizer
@@ -52,7 +53,7 @@ def score_texts(
         level: of the interval.
 
     Raises:
-        InputError: the lists differ in length, or there is no such normalizer.
+        InputError: the lists differ in length, they hold something else than texts, or there is no such normalizer.
     """
     counts = _counts(references, hypotheses, normalizer, characters)
     errors, lengths = [one.errors for one in counts], [one.reference_length for one in counts]
@@ -85,8 +86,19 @@ def compare_texts(
 def _counts(
     references: Sequence[str], hypotheses: Sequence[str], normalizer: str, characters: bool
 ) -> list[ErrorCounts]:
+    references, hypotheses = _texts("references", references), _texts("hypotheses", hypotheses)
     if len(references) != len(hypotheses):
         raise InputError(f"There are {len(references)} references and {len(hypotheses)} hypotheses: give one for each.")
     rule = find_normalizer(normalizer)
     count = count_characters if characters else count_words
     return [count(rule(one), rule(other)) for one, other in zip(references, hypotheses, strict=True)]
+
+
+def _texts(name: str, given: object) -> list[str]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InputError(f"{name} must be a list of texts; got {short(given)}.")
+    texts = list(given)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"{name} must hold texts; got {short(text)}.")
+    return texts

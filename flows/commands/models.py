@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acento.core.errors import InputError
 from acento.scoring.table import percent_text
 from flows.commands import terminal
 from flows.commands.session import open_store
@@ -107,8 +106,6 @@ def promote(
     from acento.registry.promotion import promote as move
     from acento.registry.versions import find_version
 
-    if force and not why:
-        raise InputError('A forced promotion needs a reason: add --why, as in --force --why "…".')
     store = open_store()
     version = find_version(store, name)
     before = pointed_at(store, version.name, alias)

@@ -44,13 +44,15 @@ class ModelName:
 
 
 def parse(name: str) -> ModelName:
-    """Take a name apart; raise ModelError if nothing reads a model as the part after the colon says.
+    """Take a name apart; raise ModelError if it is empty, or nothing reads a model as the part after the colon says.
 
     >>> parse("openai/whisper-tiny@main:ctranslate2-int8")
     ModelName(base='openai/whisper-tiny@main', reader='ctranslate2-int8')
     >>> parse("demo:whisper-mini")
     ModelName(base='demo:whisper-mini', reader=None)
     """
+    if not name.strip():
+        raise ModelError("The name of a model is empty: name a folder, a Hugging Face id, or a model of the registry.")
     if name.startswith(REGISTRY):  # what is after another colon is an export of it, whatever it was called
         return ModelName(name)
     prefix = SHIPPED if name.startswith(SHIPPED) else ""

@@ -94,7 +94,7 @@ def test_every_parameter_is_in_the_signature_and_described(name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"stratgy": "lora"}, "There is no parameter 'stratgy'; there are dataset, base_model, "),
+        ({"stratgy": "lora"}, "There is no parameter 'stratgy'; there are base, data, "),
         ({"strategy": "hope"}, "strategy must be 'encoder', 'full', 'decoder', 'lora' or 'last-n'; got 'hope'."),
         ({"threads": 0}, "threads must be at least 1; got 0."),
         ({"compute": "modal"}, "finetune runs in this process and takes no 'compute'; commands do."),

@@ -87,7 +87,7 @@ def test_an_alias_that_was_never_set_cannot_be_rolled_back(store: LocalStore, th
 
 @pytest.mark.parametrize("alias", ["latest", "beef", "12", "a/b", "a@b", "", "a b"])
 def test_a_name_that_no_alias_can_have_is_refused(store: LocalStore, three: list[ModelVersion], alias: str) -> None:
-    with pytest.raises(InputError, match=r"No alias can be called|cannot be a model's name"):
+    with pytest.raises(InputError, match=r"No alias can be called|cannot be an alias"):
         promote(store, three[0], alias)
     assert aliases(store, "mini-santiago") == {}
 
@@ -105,6 +105,12 @@ def test_a_version_that_is_not_whole_cannot_be_promoted(
         weights.write_bytes(weights.read_bytes()[:-1] + b"\xff")
     with pytest.raises(DamagedError, match="damaged or was removed; no alias can point to it"):
         promote(store, three[0], "best")
+    assert aliases(store, "mini-santiago") == {}
+
+
+def test_a_forced_promotion_needs_a_reason(store: LocalStore, three: list[ModelVersion]) -> None:
+    with pytest.raises(InputError, match="A forced promotion needs a reason"):
+        promote(store, three[0], forced=True)
     assert aliases(store, "mini-santiago") == {}
 
 

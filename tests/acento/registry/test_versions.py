@@ -7,7 +7,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from faults import killed_at_every_write, tree
 from registered import about, filled, registered
 from tiny_whisper import make_whisper
@@ -206,3 +208,12 @@ def test_a_kill_at_any_write_leaves_the_registry_as_an_unharmed_run_does(model: 
 def _with_recipe(model: Path, folder: Path, strategy: str) -> None:
     filled(model)(folder)
     (folder / "recipe.json").write_text(json.dumps({"strategy": strategy}))
+
+
+def test_a_version_is_loaded_from_its_own_store(
+    store: LocalStore, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = registered(store, model)
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000, np.float32), 16_000)
+    monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "another"))
+    assert version.transcribe(tmp_path / "a.wav").error is None
