@@ -36,7 +36,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with models and a store with data sets."""
     root = tmp_path_factory.mktemp("work-pool")
     make_whisper(root / "models" / "one", seed=4, window_s=2)
-    fake_model(root / "models" / "slow", infer_s=4.0)
+    fake_model(root / "models" / "slow", infer_s=2.0)
     staged(LocalStore(root / "store"), root / "clips", 12)
     staged_splits(LocalStore(root / "store"), root / "splits", train=4, dev=2, test=2)
     return root
