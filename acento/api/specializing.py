@@ -105,15 +105,15 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
         AcentoError: the training left no model.
         InputError: a model could not be measured.
     """
-    dataset, base, told = request.dataset, request.base_model, request.output_language
+    dataset, base, language = request.dataset, request.base_model, request.output_language
     if request.source is not None:
         name = dataset.partition("@")[0]
         dataset = carry(stage_source, StageRequest(source=request.source, name=name, language=request.language)).id
     if not request.allow_invalid:
         # from here on one version, whatever is staged meanwhile
-        dataset = carry(check_dataset, ValidateRequest(dataset=dataset, model=base, language=told))
+        dataset = carry(check_dataset, ValidateRequest(dataset=dataset, model=base, language=language))
     test, guards = request.test or dataset, request.guards or []
-    asked = carry(fix_question, request.model_name, base, test, guards, told, request.bound)
+    asked = carry(fix_question, request.model_name, base, test, guards, language, request.bound)
 
     def measure(*models: str) -> str:
         """Benchmark models on every set that the gate looks at; return the run."""
@@ -123,7 +123,7 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
                 models=list(dict.fromkeys(models)),
                 datasets=asked.datasets,
                 num_requests=request.num_requests,
-                language=told,
+                language=language,
                 device=request.device,
                 compute=request.compute,
                 allow_invalid=request.allow_invalid,
@@ -139,7 +139,7 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
 
     measure(base, asked.incumbent)
     training = {name: getattr(request, name) for name in FinetuneRequest.model_fields}
-    tuned = carry(finetune_model, FinetuneRequest(**training | {"dataset": dataset, "language": told}))
+    tuned = carry(finetune_model, FinetuneRequest(**training | {"dataset": dataset, "language": language}))
     candidate = tuned.model
     if candidate is None:
         raise AcentoError(f"The training of {request.title} left no model: {tuned.sentence}")

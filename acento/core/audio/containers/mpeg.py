@@ -37,7 +37,7 @@ _LEADING = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FrameRun:
     """Frames of one version, layer, rate and number of channels, one after the other in the file.
 
     ``first``: what the first frame's header says. ``starts``: the place of each frame and of the end. ``delay`` and
@@ -117,7 +117,7 @@ class Run:
 class MpegLayout(FileLayout):
     """A file of MPEG audio: the recordings of which it consists."""
 
-    runs: tuple[Run, ...] = ()
+    runs: tuple[FrameRun, ...] = ()
 
 
 def examine(data: Data) -> MpegLayout | None:
@@ -147,7 +147,7 @@ def _first(data: Data) -> int | None:
     return at
 
 
-def _runs(data: Data, at: int | None) -> Iterator[Run]:
+def _runs(data: Data, at: int | None) -> Iterator[FrameRun]:
     """Yield the recordings that a file of MPEG audio consists of, from a first frame on."""
     while at is not None:
         run, place = _run(data, at)
@@ -163,7 +163,7 @@ def _runs(data: Data, at: int | None) -> Iterator[Run]:
             raise _damaged(place)
 
 
-def _run(data: Data, place: int) -> tuple[Run | None, int]:
+def _run(data: Data, place: int) -> tuple[FrameRun | None, int]:
     """Return the frames like the one at a place, and where they end."""
     (first,) = struct.unpack_from(">I", data, place)
     spec, tag_start = frame_of(first), place
@@ -188,7 +188,7 @@ def _run(data: Data, place: int) -> tuple[Run | None, int]:
         return None, place
     starts.append(place)
     ends = tag.frames == len(starts) - 1 or (tag.frames and tag.bytes == place - tag_start)  # where the encoder did
-    return Run(first, spec, starts, tag.delay, tag.padding if ends else 0, tag, tag_start, cut), place
+    return FrameRun(first, spec, starts, tag.delay, tag.padding if ends else 0, tag, tag_start, cut), place
 
 
 def _damaged(place: int) -> ValueError:

@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from acento.core.audio.containers import FileLayout, FilePart, OneWayFile, View
-from acento.core.audio.containers.mpeg import MpegLayout, Run
+from acento.core.audio.containers.mpeg import FrameRun, MpegLayout
 from acento.core.audio.decoders.stream import BLOCK, Stream, starts_after_the_end
 
 _COUNTED = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")
@@ -46,7 +46,7 @@ def _parts(file: BinaryIO, stack: ExitStack, parts: tuple[FilePart, ...], start_
             left_s -= opened.frames / opened.samplerate
 
 
-def _runs(file: BinaryIO, stack: ExitStack, runs: tuple[Run, ...], start_s: float) -> Iterator[Stream]:
+def _runs(file: BinaryIO, stack: ExitStack, runs: tuple[FrameRun, ...], start_s: float) -> Iterator[Stream]:
     """Yield joined recordings of MPEG audio, which begin at exact frames: libsndfile's own seeking is near only."""
     left_s = start_s
     for number, run in enumerate(runs):
