@@ -17,6 +17,6 @@ def benchmark(request: BenchmarkRequest) -> Finished:
         scored, left_out = measure(
             planned,
             lambda one: run_task(transcribe, one, planned.workers, planned.compute),
-            lambda one: run_task(score, one, request.normalizer),
+            lambda one, transcribed: run_task(score, one, transcribed, request.normalizer),
         )
     return run_task(publish_run, planned.run, scored, left_out)

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import closing
+from dataclasses import dataclass
 
 from acento.api.benchmarking import PlannedRun, plan_benchmark
 from acento.core.callbacks import Callbacks
@@ -19,6 +20,17 @@ from tasks.policy import cached, log, step
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """What a transcription came to."""
+
+    parts: int
+    computed: int
+    """Parts that were decoded now; the others were in the store."""
+    failed: int
+    """Clips that have no text."""
+
+
 @step("plan", run_name="plan {request.title}")
 def plan_run(request: BenchmarkRequest) -> PlannedRun:
     """Find every model and data set, plan each transcription, and write down that the run was asked for."""
@@ -27,14 +39,14 @@ def plan_run(request: BenchmarkRequest) -> PlannedRun:
 
 
 @step("transcribe", run_name="transcribe {transcription.title}")
-def transcribe(transcription: Transcription, workers: int, compute: str) -> int:
-    """Decode every part that is not in the store yet, and return how many; ``Cached`` when all of them are."""
+def transcribe(transcription: Transcription, workers: int, compute: str) -> Transcribed:
+    """Decode every part that is not in the store yet; ``Cached`` when all of them are."""
     store, title = open_store(), transcription.title
     everything = jobs(store, transcription)
     todo = unfinished(store, everything)
     if not todo:
         log(f"{title}: all {len(everything)} parts are in the store.")
-        return cached(0)
+        return cached(Transcribed(len(everything), 0, 0))
     meter = audio_meter(f"transcribe {title}", sum(job.seconds for job in todo))
     workers = min(workers, len(todo))
     results: list[JobResult] = []
@@ -59,12 +71,15 @@ def transcribe(transcription: Transcription, workers: int, compute: str) -> int:
         raise next((error for error in errors if not may_pass(error)), errors[0])
     computed, failed = sum(not one.cached for one in results), sum(one.failed for one in results)
     log(f"{title}: {computed} of {len(everything)} parts decoded now, {failed} clips without a text.")
-    return computed
+    return Transcribed(len(everything), computed, failed)
 
 
 @step("score", run_name="score {transcription.title}")
-def score(transcription: Transcription, normalizer: str) -> Scored:
-    """Count the errors of every clip and sum them up; ``Cached`` when these texts were scored so before."""
+def score(transcription: Transcription, transcribed: Transcribed, normalizer: str) -> Scored:  # noqa: ARG001
+    """Count the errors of every clip and sum them up; ``Cached`` when these texts were scored so before.
+
+    By ``transcribed`` Prefect knows which task this one waited for, and draws it.
+    """
     store = open_store()
     scored = score_transcription(store, transcription, normalizer)
     wer = load_score(store, scored.key).overall.wer.value

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -31,6 +31,8 @@ from acento.requests import BenchmarkRequest
 from acento.scoring.compare import GroupedComparison, compare_groups
 from acento.scoring.leaderboard import Leaderboard
 from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +86,7 @@ def run_benchmark(store: Store, request: BenchmarkRequest) -> Finished:
         scored, left_out = measure(
             planned,
             lambda one: _transcribe(store, runner, one, planned.workers),
-            lambda one: score_transcription(store, one, request.normalizer),
+            lambda one, _: score_transcription(store, one, request.normalizer),
         )
     return finish(store, planned.run, scored, utc_now(), left_out)
 
@@ -141,7 +143,7 @@ def plan_benchmark(
 
 
 def measure(
-    planned: PlannedRun, transcribe: Callable[[Transcription], object], score: Callable[[Transcription], Scored]
+    planned: PlannedRun, transcribe: Callable[[Transcription], T], score: Callable[[Transcription, T], Scored]
 ) -> tuple[list[tuple[Transcription, Scored]], dict[str, str]]:
     """Transcribe and score what was planned; return the scores, and what failed or was left out, with the reason.
 
@@ -152,14 +154,14 @@ def measure(
     left_out, failure = dict(planned.left_out), None
     for transcription in planned.transcriptions:
         try:
-            transcribe(transcription)
+            transcribed = transcribe(transcription)
         except Exception as error:
             if len(planned.transcriptions) == 1 or may_pass(error) or isinstance(error, StoreError):
                 raise
             left_out[transcription.title] = str(error) if isinstance(error, AcentoError) else name_and_line(error)
             failure = error
         else:
-            scored.append((transcription, score(transcription)))
+            scored.append((transcription, score(transcription, transcribed)))
     if not scored and failure is not None:
         raise failure
     return scored, left_out

@@ -92,6 +92,9 @@ def test_what_prefect_shows_can_be_read_by_a_person(prefect_server: PrefectServe
         "score two on demo v1/test",
         "publish shown",
     }
+    ids, waits = ({task["name"]: task[key] for task in tasks} for key in ("id", "task_inputs"))
+    awaited = [link["id"] for link in waits["score two on demo v1/test"]["transcribed"] if "id" in link]
+    assert awaited == [ids["transcribe two on demo v1/test"]], "the page of the run draws what waited for what"
     artifacts = {a["key"]: a for a in api(prefect_server, "artifacts", flow_runs={"id": {"any_": [run["id"]]}})}
     assert "| model |" in artifacts["leaderboard-demo-test"]["data"]
     assert artifacts["transcribe-one-on-demo-v1-test"]["data"] == 100
