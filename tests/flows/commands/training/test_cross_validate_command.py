@@ -1,7 +1,6 @@
 """``acento cross-validate`` beside a real server: every clip tested once, the answer, bad input."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -26,12 +25,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_whisper(root / "base", seed=4, window_s=2)
     staged_splits(LocalStore(root / "store"), root / "clips")
     return root
-
-
-@pytest.fixture
-def folder(prepared: Path, tmp_path: Path) -> Path:
-    """Copy it, so that each test has a store of its own."""
-    return shutil.copytree(prepared, tmp_path / "work")
 
 
 def test_every_clip_is_tested_once_by_both_models(prefect_server: PrefectServer, folder: Path) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from commands import acento, api, command, newest_run
 from servers import PrefectServer, wait_until
-from staged import staged, staged_splits
-from tiny_whisper import make_whisper
 
 from acento.core.store import LocalStore
 from acento.registry.versions import find_version, versions
@@ -18,23 +16,6 @@ from acento.registry.versions import find_version, versions
 pytestmark = pytest.mark.server
 
 FINETUNE = ("finetune", "-d", "small", "-b", "base", "--threads", "1", "--learning-rate", "1e-3")
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder with a base model and a store with a data set of three splits, and one that has only a test."""
-    root = tmp_path_factory.mktemp("finetune")
-    make_whisper(root / "base", seed=4, window_s=2)
-    store = LocalStore(root / "store")
-    staged_splits(store, root / "clips")
-    staged(store, root / "tests", 6, name="only-tests")
-    return root
-
-
-@pytest.fixture
-def folder(prepared: Path, tmp_path: Path) -> Path:
-    """Copy it, so that each test has a store of its own."""
-    return shutil.copytree(prepared, tmp_path / "work")
 
 
 def weights(folder: Path) -> bytes:

@@ -1,7 +1,6 @@
 """``acento search`` beside a real server: what it leaves, a kill half-way, trials side by side, bad input."""
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -35,12 +34,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     staged_splits(LocalStore(root / "store"), root / "clips", train=4, dev=2, test=2)
     (root / "space.yaml").write_text(SPACE)
     return root
-
-
-@pytest.fixture
-def folder(prepared: Path, tmp_path: Path) -> Path:
-    """Copy it, so that each test has a store of its own."""
-    return shutil.copytree(prepared, tmp_path / "work")
 
 
 def trained(folder: Path) -> set[str]:
