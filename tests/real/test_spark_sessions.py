@@ -20,7 +20,7 @@ from acento.core.store import LocalStore
 from acento.inference.benchmark import jobs, plan_transcription, unfinished
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from infra.compute.spark import SparkCompute, see_gpus
+from infra.compute.spark import SparkCompute, SparkEngine, see_gpus
 from infra.spark import session as session_module
 from infra.spark.session import open_session, settings_of
 
@@ -68,11 +68,18 @@ def test_a_session_whose_java_dies_fails_what_may_be_tried_again_and_the_next_ru
     model = resolve("demo:whisper-mini")
     what = plan_transcription(store, card, model, split="test", options=DecodeOptions(threads=1), batch_size=1)
     with closing(SparkCompute(store)) as compute:
-        outcomes = compute.run(jobs(store, what), workers=1)
-        assert next(outcomes).error is None
-        java().kill()
-        with pytest.raises(TransientError, match="ended by itself"):
-            list(outcomes)
+        assert [outcome.error for outcome in compute.run([*jobs(store, what)][:1], workers=1)] == [None]
+        submit = SparkEngine.submit
+
+        def submit_and_kill(*work: Any) -> str | None:
+            run = submit(*work)
+            java().kill()
+            return run
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SparkEngine, "submit", submit_and_kill)
+            with pytest.raises(TransientError, match="ended by itself"):
+                list(compute.run(jobs(store, what), workers=1))
         todo = unfinished(store, jobs(store, what))
         assert [outcome.error for outcome in compute.run(todo, workers=1)] == [None] * len(todo)
     assert not unfinished(store, jobs(store, what))
