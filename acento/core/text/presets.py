@@ -23,6 +23,12 @@ class Normalizer:
     name: str
     version: int
     steps: tuple[Step, ...]
+    language: str | None = None
+    """The language that it is for (ISO 639-1 where there is such a code); None: any."""
+    characters: bool = False
+    """Whether the headline of its scores is CER: the script has no spaces between words."""
+    drop_empty_references: bool = False
+    """Whether clips with no reference left after normalizing are not scored at all."""
 
     @property
     def identity(self) -> str:
@@ -60,6 +66,20 @@ from ``basic`` in that soft hyphens, zero-width spaces and the like are dropped.
 
 NORMALIZERS = {preset.name: preset for preset in (NONE, BASIC, CHILEAN_LEADERBOARD)}
 """The presets by name, in their current version."""
+
+
+def default_normalizer(language: str | None) -> Normalizer:  # noqa: ARG001
+    """Return the preset that scores texts of a language where nobody names one."""
+    return CHILEAN_LEADERBOARD
+
+
+def normalizer_for(name: str | None, language: str | None) -> Normalizer:
+    """Return the preset of a name, or, where none is given, the default of the language.
+
+    Raises:
+        InputError: there is no such preset, or not in that version.
+    """
+    return default_normalizer(language) if name is None else normalizer(name)
 
 
 def normalizer(name: str) -> Normalizer:
