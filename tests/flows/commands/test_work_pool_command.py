@@ -86,9 +86,6 @@ def test_a_run_that_is_called_off_leaves_no_slice_at_work(working: PrefectServer
             (run,) = slice_runs(working, str(folder / "store"))
             state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
             httpx.post(f"{working.url}/flow_runs/{run['id']}/set_state", json=state, timeout=30).raise_for_status()
-            wait_until(
-                lambda: slice_runs(working, str(folder / "store"))[0]["state_type"] in ENDED, "the run's end", 60
-            )
             process.send_signal(signal.SIGTERM)  # as a worker does to the run that it is told to cancel
         _, said = process.communicate(timeout=60)
     finally:
