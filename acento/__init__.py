@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from acento import scoring
     from acento.api.benchmarking import benchmark, compare
     from acento.api.data import StagedDataset, load_dataset, stage, validate
+    from acento.api.leaderboards import leaderboard
     from acento.api.searching import search
     from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
@@ -40,6 +41,7 @@ __all__ = [
     "benchmark",
     "compare",
     "finetune",
+    "leaderboard",
     "load_dataset",
     "load_model",
     "load_version",
@@ -62,6 +64,7 @@ __getattr__, __dir__ = lazy(
         "benchmark": "acento.api.benchmarking",
         "compare": "acento.api.benchmarking",
         "finetune": "acento.api.training",
+        "leaderboard": "acento.api.leaderboards",
         "load_dataset": "acento.api.data",
         "load_model": "acento.inference.transcriber",
         "load_version": "acento.registry.versions",

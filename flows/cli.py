@@ -6,9 +6,10 @@ import typer
 from rich.console import Console
 
 from flows.commands import datasets, models, store, terminal
-from flows.commands.benchmark import benchmark, demo, leaderboard, results, runs
+from flows.commands.benchmark import benchmark, demo, results, runs
 from flows.commands.data import stage, validate
 from flows.commands.info import info
+from flows.commands.leaderboard import leaderboard
 from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
 from flows.runtime import interrupts
 

@@ -14,10 +14,16 @@ from tasks.policy import log, step
 
 @step("ask", run_name="fix what {name} will be judged by")
 def plan_gate(
-    name: str, base_model: str, test: str, guards: Sequence[str], language: str | None, bound: float
+    name: str,
+    base_model: str,
+    test: str,
+    guards: Sequence[str],
+    language: str | None,
+    bound: float,
+    allow_few_speakers: bool = False,
 ) -> Question:
     """Find the test set, the guards and today's production model, before anything is trained."""
-    return specializing.fix_question(open_store(), name, base_model, test, guards, language, bound)
+    return specializing.fix_question(open_store(), name, base_model, test, guards, language, bound, allow_few_speakers)
 
 
 @step("gate", run_name="judge {candidate}")

@@ -224,7 +224,7 @@ def compare(
         model_b: what it is compared with; a difference below 0 says that ``model_a`` errs less.
         data: the name of a staged data set, or what ``stage`` returned.
         draw: what the intervals draw: speakers, so that they hold for people who were not recorded, or clips; by
-            default speakers where at least ten are known.
+            default speakers where they are known and not in the training split.
         options: see below.
 
     Raises:

@@ -113,7 +113,8 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
         # from here on one version, whatever is staged meanwhile
         dataset = carry(check_dataset, ValidateRequest(dataset=dataset, model=base, language=language))
     test, guards = request.test or dataset, request.guards or []
-    asked = carry(fix_question, request.model_name, base, test, guards, language, request.bound)
+    rules = language, request.bound, request.allow_few_speakers
+    asked = carry(fix_question, request.model_name, base, test, guards, *rules)
 
     def measure(*models: str) -> str:
         """Benchmark models on every set that the gate looks at; return the run."""
@@ -154,7 +155,9 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
     return Specialized(dataset=dataset, base_model=base, judged=judged)
 
 
-def promote(model: Named, alias: str = PRODUCTION, *, why: str = "", force: bool = False) -> ModelVersion:
+def promote(
+    model: Named, alias: str = PRODUCTION, *, why: str = "", force: bool = False, allow_few_speakers: bool = False
+) -> ModelVersion:
     """Let an alias point to a model version; ``production`` only after the gate's consent, or by force.
 
     >>> promote("whisper-mini-mine", "staging").id == load_version("whisper-mini-mine@staging").id
@@ -165,25 +168,43 @@ def promote(model: Named, alias: str = PRODUCTION, *, why: str = "", force: bool
         alias: its name.
         why: for those who read the alias's history.
         force: do without the gate; that is written down, and ``why`` must say the reason.
+        allow_few_speakers: also where the gate refused for nothing but few unseen speakers; that is written down.
 
     Raises:
         InputError: the gate has not consented, or another process moved the alias just now.
     """
     with session("promote") as store:
         version = find_version(store, name_of(model))
-        move_alias(store, version, checked("alias", str, alias), why=checked("why", str, why), forced=force)
+        words = {"alias": checked("alias", str, alias), "why": checked("why", str, why)}
+        move_alias(store, version, **words, forced=force, allow_few_speakers=allow_few_speakers)
         return version
 
 
 def fix_question(
-    store: Store, name: str, base_model: str, test: str, guards: Sequence[str], language: str | None, bound: float
+    store: Store,
+    name: str,
+    base_model: str,
+    test: str,
+    guards: Sequence[str],
+    language: str | None,
+    bound: float,
+    allow_few_speakers: bool = False,
 ) -> Question:
     """Find the test set, the guards and today's production model of a name, before anything is trained."""
     today = current(store, name, PRODUCTION)
     incumbent, against = (
         (base_model, "the base model") if today is None else (today.id, f"today's production {today.id}")
     )
-    return ask(store, test, guards, incumbent=incumbent, against=against, language=language, bound=bound)
+    return ask(
+        store,
+        test,
+        guards,
+        incumbent=incumbent,
+        against=against,
+        language=language,
+        bound=bound,
+        allow_few_speakers=allow_few_speakers,
+    )
 
 
 def judge_run(store: Store, run: str, candidate: str, question: Question) -> Judged:

@@ -36,6 +36,7 @@ STORE_OWNERS = {
     "measures": "acento.validation.measure:mark_live",
     "verdicts": "acento.validation.verdict:mark_live",
     "runs": "acento.registry.runs:mark_live",
+    "indexes": "acento.registry.run_index:mark_live",
     "jobs": "acento.training.job:mark_live",
     "removals": "acento.data.staging.removal:mark_live",
 }

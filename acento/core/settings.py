@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="of the work pool's runs, as JSON, such as an image or a GPU"
     )
     gpu_type: str = Field("", description="GPUs to ask a remote backend for, the first choice first: L40S,A100")
+    prices: str = Field("", description="a TOML file of prices that stand instead of Acento's: docs/how-to/cost.md")
     start_share: float = Field(
         0.05, gt=0, description="what starting workers may cost, as a part of the work: bounds how many there are"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
@@ -148,6 +149,17 @@ def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[C
         for row, values in enumerate(table.to_pylist()):
             if split in (None, ALL, values["split"]):
                 yield ClipRow(Utterance(**values), part.key, row)
+
+
+def speakers_in(store: Store, card: Card, split: str) -> frozenset[str]:
+    """Return the known speakers of one split, as the data set names them; no column but those two is read."""
+    found: set[str] = set()
+    if card.splits.get(split):
+        for part in card.parts:
+            table = pq.read_table(store.local_path(part.key, CLIPS), columns=["split", "speaker"])
+            speakers = table.filter(pc.equal(table["split"], split))["speaker"].unique()
+            found.update(speaker for speaker in speakers.to_pylist() if speaker is not None)
+    return frozenset(found)
 
 
 def read_rows(store: Store, key: str) -> Iterator[dict[str, Any]]:

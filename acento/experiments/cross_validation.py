@@ -18,8 +18,9 @@ from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import check_name
 from acento.models.languages import language_code
 from acento.scoring.folds import Pooled, groups_of, pool, pool_difference, pool_tables
+from acento.scoring.headline import headline
 from acento.scoring.power import detectable
-from acento.scoring.score import SCORED, count_column, scored
+from acento.scoring.score import SCORED, counts_of, headline_columns, scored
 from acento.scoring.table import interval_text, points_text
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
@@ -47,7 +48,7 @@ class FoldRow(BaseModel, frozen=True):
     """Clips that it tests."""
     groups: int
     base: float | None
-    """WER, fractions."""
+    """WER, or CER where that is the headline; fractions."""
     tuned: float | None
 
 
@@ -61,7 +62,7 @@ class FoldsReport(BaseModel, frozen=True):
     base: Pooled
     tuned: Pooled
     delta: float | None
-    """WER of tuned less base, a fraction, over all clips that both have a text for."""
+    """Headline of tuned less base, a fraction, over all clips that both have a text for."""
     low: float | None
     high: float | None
     sentence: str
@@ -215,9 +216,8 @@ def _detectable(base: pa.Table, tuned: pa.Table, by: SplitBy, unit: str) -> str:
     both = pc.and_(pc.equal(base["status"], SCORED), pc.equal(tuned["status"], SCORED))
     base, tuned = base.filter(both), tuned.filter(both)
     found = detectable(
-        count_column(base, "word_errors"),
-        count_column(base, "word_length"),
-        count_column(tuned, "word_errors"),
+        *headline_columns(base),
+        headline_columns(tuned)[0],
         groups=groups_of(base, by),
         unit=unit,
     )
@@ -225,6 +225,4 @@ def _detectable(base: pa.Table, tuned: pa.Table, by: SplitBy, unit: str) -> str:
 
 
 def _rate(table: pa.Table) -> float | None:
-    rows = scored(table)
-    words = int(count_column(rows, "word_length").sum())
-    return int(count_column(rows, "word_errors").sum()) / words if words else None
+    return counts_of(scored(table), headline(table)).rate

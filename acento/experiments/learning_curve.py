@@ -1,4 +1,4 @@
-"""The learning curve over data: dev WER by the number of training clips, its forecast, a picture and a file of both.
+"""The learning curve over data: dev WER (or CER) by the number of training clips, its forecast, a picture, a file.
 
 The points of a curve are trained for the same number of optimizer steps, with dev decoded after the same ones, so that
 they differ in clips: with the same number of epochs a quarter of the clips would get a quarter of the steps, and a
@@ -18,7 +18,8 @@ from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.scoring.forecast import Forecast, LearningPoint, forecast
-from acento.scoring.score import Rate, count_column, word_rate
+from acento.scoring.headline import RATE_NAMES, Headline, headline, normalizer_of
+from acento.scoring.score import Rate, headline_columns, headline_rate
 from acento.training.data.subsets import Share, share_size
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.evaluate import scored_table
@@ -50,6 +51,15 @@ class DataCurve(BaseModel, frozen=True):
     points: tuple[CurvePoint, ...]
     """The smallest first."""
     forecast: Forecast
+    headline: Headline = "word"
+    """``character``: the rates are CER."""
+    normalizer: str | None = None
+    """Name and version; None in what was written before it was kept."""
+
+    @property
+    def rate_title(self) -> str:
+        """What its rates are, such as ``WER on dev, spanish-1``."""
+        return f"{RATE_NAMES[self.headline]} on dev" + (f", {self.normalizer}" if self.normalizer else "")
 
 
 def plan_shares(job: FinetuneJob, percents: Sequence[float]) -> list[FinetuneJob]:
@@ -135,15 +145,21 @@ def publish_curve(
             CurvePoint(
                 percent=job.part.percent,
                 clips=job.train_clips,
-                wer=word_rate(table),
+                wer=headline_rate(table),
                 best_step=result.best_step,
                 steps=result.step,
             )
         )
-        errors, lengths = (count_column(table, f"word_{what}").tolist() for what in ("errors", "length"))
+        errors, lengths = (column.tolist() for column in headline_columns(table))
         learned.append(LearningPoint(job.train_clips, tuple(errors), tuple(lengths)))
     curve = DataCurve(
-        title=title, base=word_rate(base), dev_clips=len(base), points=tuple(points), forecast=forecast(learned)
+        title=title,
+        base=headline_rate(base),
+        dev_clips=len(base),
+        points=tuple(points),
+        forecast=forecast(learned, name=RATE_NAMES[headline(base)]),
+        headline=headline(base),
+        normalizer=normalizer_of(base),
     )
     key = f"curves/{fingerprint([_VERSION, [job.fingerprint for job, _ in trainings], title])}"
     with store.publish(key) as draft:
@@ -182,7 +198,7 @@ def draw(curve: DataCurve, path: Path) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("training clips")
-    axes.set_ylabel("WER on dev (%)")
+    axes.set_ylabel(f"{curve.rate_title} (%)")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
     figure.suptitle(curve.title[0].upper() + curve.title[1:], fontsize=12, x=0.02, ha="left")

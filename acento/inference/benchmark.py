@@ -13,19 +13,19 @@ from pydantic import BaseModel
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.text import normalizer as find_normalizer
-from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips
-from acento.inference.jobs import Measurement, TranscribeJob, measurements, state
+from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips, speakers_in
+from acento.inference.jobs import Measurement, TranscribeJob, measurements, repeated, state
 from acento.inference.plan import load_part, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
+from acento.inference.speed import cost, speed
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import short_name
 from acento.models.languages import language_code
-from acento.scoring.bootstrap import interval
-from acento.scoring.entry import Conditions, Entry, Speed
+from acento.scoring.entry import Entry
 from acento.scoring.score import Score, UtteranceResult, score_utterances, summarize
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Raised by hand when the same hypotheses may give another score."""
 UTTERANCES = "utterances.parquet"
 _LOOKS = 8
@@ -139,6 +139,9 @@ def predictions(store: Store, transcription: Transcription) -> Iterator[Predicti
 def score_transcription(store: Store, transcription: Transcription, normalizer: str) -> Scored:
     """Score all predictions against the references, or find that it was done before.
 
+    A speaker counts as seen when the data set's own training split has the name. Whether the model was trained on other
+    recordings of the same person, in another data set, cannot be known here.
+
     Raises:
         InputError: there is no such normalizer.
         AcentoError: the transcription is not complete.
@@ -158,6 +161,7 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
     if store.find(key, verify=True) is not None:
         return Scored(key=key, digest=texts, cached=True)
     card = load_card(store, transcription.dataset)
+    heard = speakers_in(store, card, "train")
     results = [
         UtteranceResult(
             id=clip.id,
@@ -166,6 +170,7 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
             error=found[clip.id].reason,
             split=clip.split,
             speaker=clip.speaker,
+            speaker_seen=None if clip.speaker is None else clip.speaker in heard,
             accent=clip.accent,
             duration_s=clip.duration_s,
         )
@@ -189,35 +194,28 @@ def clock(store: Store, transcription: Transcription) -> list[Measurement]:
     return [found for job in jobs(store, transcription) for found in measurements(store, job.key)]
 
 
-def speed(measured: Sequence[Measurement]) -> Speed | None:
-    """Return RTFx (audio seconds over inference seconds) with its interval over batches; None if nothing was timed."""
-    batches = [batch for one in measured for batch in one.timings.batches]
-    audio, seconds = sum(a for a, _ in batches), sum(s for _, s in batches)
-    if not batches or seconds <= 0:
-        return None
-    bounds = interval([a for a, _ in batches], [s for _, s in batches])
-    conditions = {
-        Conditions(
-            device=one.device,
-            dtype=one.options.dtype,
-            threads=one.options.threads,
-            batch_size=one.batch_size,
-            backend=one.backend,
-            placements=one.placements,
-        )
-        for one in measured
-    }
-    return Speed(
-        rtfx=audio / seconds,
-        low=bounds.low if bounds else None,
-        high=bounds.high if bounds else None,
-        inference_s=seconds,
-        conditions=conditions.pop() if len(conditions) == 1 else None,
-    )
+def repeat_jobs(store: Store, transcription: Transcription, run: str, number: int) -> list[TranscribeJob]:
+    """Return the jobs that decode a transcription once more for the clock of a run: of repeat 2, 3 and so on."""
+    return [job.model_copy(update={"repeat": f"{run}-{number}"}) for job in jobs(store, transcription)]
 
 
-def make_entry(store: Store, transcription: Transcription, scored: Scored, run: str, when: datetime) -> Entry:
-    """Return what a run puts on the leaderboard for one transcription."""
+def clocks(store: Store, transcription: Transcription, run: str, repeats: int) -> list[list[Measurement]]:
+    """Return the measurements of each decoding that a run counts: those behind the texts, then its repeats'.
+
+    A repeat that is not whole is left out.
+    """
+    found = [clock(store, transcription)]
+    for number in range(2, repeats + 1):
+        measured = [repeated(store, job) for job in repeat_jobs(store, transcription, run, number)]
+        found.append([one for one in measured if one is not None] if all(measured) else [])
+    return [one for one in found if one]
+
+
+def make_entry(
+    store: Store, transcription: Transcription, scored: Scored, run: str, when: datetime, repeats: int = 1
+) -> Entry:
+    """Return what a run puts on the leaderboard for one transcription, decoded so often for the clock."""
+    measured = clocks(store, transcription, run, repeats)
     return Entry(
         model=transcription.model.id,
         revision=transcription.model.revision,
@@ -227,7 +225,8 @@ def make_entry(store: Store, transcription: Transcription, scored: Scored, run: 
         split=transcription.split,
         limit=transcription.limit,
         score=load_score(store, scored.key),
-        speed=speed(clock(store, transcription)),
+        speed=speed(measured),
         run=run,
         when=when,
+        cost=cost(measured),
     )

@@ -25,11 +25,18 @@ class TranscribeJob(BaseModel, frozen=True):
     seconds: float
     model: ModelSpec
     options: DecodeOptions
+    repeat: str = ""
+    """Not empty: the part is decoded once more, only for the clock, and this names the measurement."""
 
     @property
     def title(self) -> str:
         """What a person calls it."""
         return f"part {self.part}"
+
+    @property
+    def note(self) -> str:
+        """The store's key of the measurement of a repeat."""
+        return f"measurements/{self.fingerprint}/repeat-{self.repeat}.json"
 
     @property
     def fingerprint(self) -> str:
@@ -96,12 +103,16 @@ class Measurement(BaseModel, frozen=True):
     warm_up_s: float
     windows: int
     splits: list[tuple[int, int]]
+    repeat: str = ""
+    """The name of the repeat that was measured; empty for the decoding whose texts were kept."""
+    changed: int | None = None
+    """Of a repeat: clips whose text was another one than the stored one."""
 
 
 def state(store: Store, job: TranscribeJob) -> JobResult | None:
     """Return the result of a job that is done, without importing the model's framework; None if it is to be run."""
     done = attempts(store, job.key)
-    if not done:
+    if not done or (job.repeat and store.read_file(job.note) is None):
         return None
     return job.result(cached=True, failed=sum(row.failed for row in overlaid(store, done).values()))
 
@@ -115,3 +126,9 @@ def measurements(store: Store, job: str) -> list[Measurement]:
         if data is not None:
             found.append(Measurement.model_validate_json(data))
     return found
+
+
+def repeated(store: Store, job: TranscribeJob) -> Measurement | None:
+    """Return the measurement of a repeat, or None if it was not made."""
+    data = store.read_file(job.note)
+    return None if data is None else Measurement.model_validate_json(data)

@@ -31,6 +31,8 @@ _GROUPS = 8
 def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
     """Decode the clips that the job's earlier attempts left without a text, and publish them as one more attempt.
 
+    A repeat decodes every clip that has a text once more and leaves nothing but its measurement.
+
     Raises:
         ModelError: the model cannot be loaded, or is no longer the one that was planned.
         StoreError: the result cannot be written, or the plan or the data are gone.
@@ -38,8 +40,11 @@ def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
     store = runner.store
     part = load_part(store, job.plan, job.part)
     done = attempts(store, job.key)
-    texts = {row.id for row in overlaid(store, done).values() if not row.failed}
-    rest = ([clip for clip in batch if clip.id not in texts] for batch in part.batches)
+    texts = {row.id: row.text for row in overlaid(store, done).values() if not row.failed}
+    again = bool(job.repeat)
+    if again and store.read_file(job.note) is not None:
+        return job.result(cached=True, failed=0)
+    rest = ([clip for clip in batch if (clip.id in texts) == again] for batch in part.batches)
     todo = [batch for batch in rest if batch]
     if not todo:
         return job.result(cached=True, failed=0)
@@ -51,7 +56,7 @@ def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
     number = len(done) + 1
     measurement = Measurement(
         job=job.key,
-        attempt=number,
+        attempt=len(done) if again else number,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         device=device_name(job.options.device_type),
         options=job.options,
@@ -66,7 +71,12 @@ def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
         warm_up_s=warm_up_s,
         windows=decoded.windows,
         splits=decoded.splits,
+        repeat=job.repeat,
+        changed=sum(row.text != texts[row.id] for row in decoded.predictions) if again else None,
     )
+    if again:
+        store.create_exclusive(job.note, measurement.model_dump_json(indent=1).encode())
+        return job.result(cached=False, failed=0)
     note = f"measurements/{job.fingerprint}/{uuid.uuid4().hex}.json"
     store.create_exclusive(note, measurement.model_dump_json(indent=1).encode())
     failed = sum(prediction.failed for prediction in decoded.predictions)

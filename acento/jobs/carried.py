@@ -53,7 +53,8 @@ def outputs(store: Store, job: Job) -> Carried:
     done = attempts(store, job.key)
     notes = (artifact.info.get("measurement") for key in done if (artifact := store.find(key)) is not None)
     measurements = tuple(note for note in notes if note is not None and store.read_file(note) is not None)
-    return Carried(tuple(done), measurements)
+    repeat = (job.note,) if job.repeat and store.read_file(job.note) is not None else ()
+    return Carried(tuple(done), (*measurements, *repeat))
 
 
 def _model(store: Store, name: str) -> Carried:

@@ -34,6 +34,8 @@ class Move(BaseModel, frozen=True, extra="forbid"):
     why: str
     forced: bool = False
     """It was moved against the gate, or without asking it."""
+    few_speakers: bool = False
+    """Fewer than ten unseen speakers were let decide, for these speakers alone."""
     report: str | None = None
     """The store's key of the report that spoke for it."""
     restores: int | None = None

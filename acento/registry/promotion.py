@@ -6,7 +6,7 @@ from acento.core.errors import DamagedError, InputError
 from acento.core.store import Store
 from acento.models.checkpoints.references import check_name
 from acento.registry.aliases import PRODUCTION, Move, check_alias, history, pointed_at, write_move
-from acento.registry.card.report import latest_report
+from acento.registry.card.report import Published, latest_report
 from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version
 
@@ -18,12 +18,14 @@ def promote(
     *,
     why: str = "",
     forced: bool = False,
+    allow_few_speakers: bool = False,
     now: datetime | None = None,
 ) -> Move:
     """Let an alias point to a version; ``production`` only with the gate's consent to that very step, or by force.
 
     Where it points there already nothing is written. A version that is damaged or gone cannot be promoted. ``why`` is
-    for those who read the alias's history, which says too that the gate was done without (``forced``).
+    for those who read the alias's history, which says too that the gate was done without (``forced``), or that a gain
+    of fewer than ten unseen speakers was enough (``allow_few_speakers``).
 
     Raises:
         InputError: the alias cannot be called so, the gate has not consented, a forced promotion has no reason, or
@@ -38,8 +40,13 @@ def promote(
     if moves and moves[-1].version == version.version:
         return moves[-1]
     today = f"{version.name}@{moves[-1].version}" if moves else None
-    key = consent(store, version, today) if alias == PRODUCTION and not forced else None
-    return write_move(store, version.name, alias, moves, version.version, now, why=why, forced=forced, report=key)
+    if alias != PRODUCTION or forced:
+        return write_move(store, version.name, alias, moves, version.version, now, why=why, forced=forced)
+    found = consent(store, version, today, allow_few_speakers=allow_few_speakers)
+    gate = found.report.gate
+    few = gate is not None and (gate.allow_few_speakers or gate.only_few_speakers)
+    facts = {"why": why, "report": found.key, "few_speakers": few}
+    return write_move(store, version.name, alias, moves, version.version, now, **facts)
 
 
 def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "") -> Move:
@@ -67,11 +74,12 @@ def rollback(store: Store, name: str, alias: str = PRODUCTION, *, why: str = "")
     return write_move(store, name, alias, moves, version.version, None, why=why, restores=restores)
 
 
-def consent(store: Store, version: ModelVersion, today: str | None) -> str:
-    """Return the key of the report in which the gate lets a version take the place of today's production, if any.
+def consent(store: Store, version: ModelVersion, today: str | None, *, allow_few_speakers: bool = False) -> Published:
+    """Return the report in which the gate lets a version take the place of today's production, if any.
 
     Raises:
-        InputError: there is no report, its gate refused, or it was asked about another incumbent.
+        InputError: there is no report, its gate refused, or it was asked about another incumbent. With
+            ``allow_few_speakers`` a refusal for nothing but fewer than ten unseen speakers counts as consent.
     """
     found = latest_report(store, version)
     force = 'Add --force --why "…" to promote it anyway; the history records that.'
@@ -80,14 +88,15 @@ def consent(store: Store, version: ModelVersion, today: str | None) -> str:
             f"{version.title} was not judged by the gate: specialize, or benchmark it beside the model that it is to "
             f"replace. {force}"
         )
-    if not found.report.gate.passed:
-        raise InputError(" ".join([f"The gate refused {version.title}.", *found.report.gate.sentences, force]))
+    gate = found.report.gate
+    if not gate.passed and not (allow_few_speakers and gate.only_few_speakers):
+        raise InputError(" ".join([f"The gate refused {version.title}.", *gate.sentences, force]))
     if today is not None and found.report.incumbent != f"registry:{today}":
         raise InputError(
             f"The gate compared {version.title} with {found.report.incumbent}, but production is {today} now; "
             f"have it judged against that one. {force}"
         )
-    return found.key
+    return found
 
 
 def current(store: Store, name: str, alias: str = PRODUCTION) -> ModelVersion | None:

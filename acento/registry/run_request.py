@@ -15,6 +15,7 @@ class RunRequest(BaseModel):
     models: Annotated[list[str], Field(min_length=1)]
     datasets: Annotated[list[str], Field(min_length=1)]
     split: str = "test"
+    repeats: int = 1
 
     @property
     def title(self) -> str:

@@ -109,7 +109,7 @@ def finish(
     What could not be measured, ``left_out``, is only said on the leaderboard that is returned, with the reasons.
     """
     began, request = _request(store, run)
-    entries = [(make_entry(store, what, score, run, now), score.key) for what, score in scored]
+    entries = [(make_entry(store, what, score, run, now, request.repeats), score.key) for what, score in scored]
     board = _rank(store, entries)
     wall_s = (now - began).total_seconds()
     body = {
@@ -121,7 +121,10 @@ def finish(
         "acento": code_version(),
         "libraries": library_versions(),
         "machine": machine(),
-        "results": [_provenance(store, run, what, score) for what, score in scored],
+        "results": [
+            _provenance(store, run, what, score, entry)
+            for (what, score), (entry, _) in zip(scored, entries, strict=True)
+        ],
     }
     listed = [{"entry": entry.model_dump(mode="json"), "score": key} for entry, key in entries]
     with store.publish(f"runs/{run}") as draft:
@@ -167,18 +170,6 @@ def find_run(store: Store, run: str) -> Artifact:
     return found
 
 
-def leaderboard(store: Store, dataset: str | None = None) -> Leaderboard:
-    """Return the leaderboard of all runs in the store, or of those on one data set (``NAME`` or ``NAME@VERSION``)."""
-    entries = [found for run in store.list("runs") for found in entries_of(store, run)]
-    if dataset is not None:
-        entries = [
-            (entry, key)
-            for entry, key in entries
-            if dataset in (entry.dataset.partition(" ")[0], entry.dataset.replace(" v", "@"))
-        ]
-    return _rank(store, entries)
-
-
 def run_leaderboard(store: Store, run: str) -> Leaderboard:
     """Return the leaderboard of one finished run."""
     return _rank(store, list(entries_of(store, f"runs/{run}")))
@@ -219,7 +210,7 @@ def utterances_of(store: Store, key: str) -> pa.Table:
     return pq.read_table(store.local_path(key, UTTERANCES))
 
 
-def _provenance(store: Store, run: str, what: Transcription, score: Scored) -> dict[str, Any]:
+def _provenance(store: Store, run: str, what: Transcription, score: Scored, entry: Entry) -> dict[str, Any]:
     return {
         "model": what.model.model_dump(),
         "dataset": {
@@ -235,7 +226,12 @@ def _provenance(store: Store, run: str, what: Transcription, score: Scored) -> d
         "normalizer": load_score(store, score.key).normalizer,
         "score": score.key,
         "texts_sha256": score.digest,
-        "measured": _times(clock(store, what)),
+        "measured": _times(clock(store, what))
+        | {
+            "cost": entry.cost and entry.cost.model_dump(),
+            "repeats": entry.speed and entry.speed.repeats,
+            "changed_texts": entry.speed and entry.speed.changed,
+        },
     }
 
 
@@ -256,7 +252,6 @@ def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
         "decode_wall_s": sum(one.wall_s for one in clocks),
         **{name: sum(getattr(one, name) for one in clocks) for name in _CLOCKS},
         "gpu_s": sum(one.load_s + one.warm_up_s + one.timings.wall_s for one in measured) if on_gpu else 0.0,
-        "cost": None,
     }
 
 

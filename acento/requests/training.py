@@ -112,6 +112,9 @@ class SpecializeRequest(FinetuneRequest):
         None, description="What must not get worse: a staged data set, or SET[accent=NAME]. Repeatable."
     )
     bound: float = Field(0.02, ge=0, lt=1, description="The largest loss on a guard that passes, a fraction of WER.")
+    allow_few_speakers: bool = Field(
+        False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
+    )
     interpolate: Annotated[bool, Option("--interpolate/--no-interpolate")] = Field(
         True, description="Where the gate refuses, try weights between the base's and the tuned ones, chosen on dev."
     )

@@ -10,48 +10,59 @@ import pyarrow.compute as pc
 
 from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL, Draws, PairedDifference, paired
-from acento.scoring.score import count_column, rows_by, scored
+from acento.scoring.headline import RATE_NAMES, Headline, headline
+from acento.scoring.score import headline_columns, rows_by, scored, with_units
 from acento.scoring.table import NO_VALUE, TextTable, points_text
+from acento.scoring.units import units_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPEAKERS = 10
-"""From this many speakers on, speakers are drawn and not clips: the answer then holds for new voices too. With fewer,
-an interval over speakers would be far too narrow."""
+"""From this many speakers on the gate draws speakers and not clips."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The difference in corpus WER of system A less system B over the clips that both have a score for."""
+    """The difference of the headline of system A less that of system B over the clips that both have a score for."""
 
     clips: int
     left_out: int
     """Clips that one of the two failed on, or does not have."""
     difference: PairedDifference | None
-    """None when no clip has a reference word."""
+    """None when no clip has a reference."""
 
 
-def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool = False, **draws: Unpack[Draws]) -> Comparison:
-    """Compare two tables of utterances (of ``score_utterances``) by paired bootstrap over clips, or over speakers.
+def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None, **draws: Unpack[Draws]) -> Comparison:
+    """Compare two tables of utterances (of ``score_utterances``) on the clips that both scored.
+
+    ``by_speaker`` is whether speakers are drawn; None draws what ``units_of`` says of these clips.
 
     Raises:
-        InputError: a clip's reference has another length in the two: other data, or another normalizer.
+        InputError: a clip's reference has another length in the two, or only one of them is scored by characters: other
+            data, or another normalizer.
     """
     tables = scored(a), scored(b)
+    if headline(a) != headline(b):
+        raise InputError(
+            "Two runs cannot be compared: one is scored by words and one by characters; score both with the same "
+            "normalizer."
+        )
     ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in tables)
     ids, *places = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
     both_a, both_b = (table.take(place) for table, place in zip(tables, places, strict=True))
-    lengths = count_column(both_a, "word_length")
-    other = np.flatnonzero(lengths != count_column(both_b, "word_length"))
+    (errors, lengths), (errors_b, lengths_b) = headline_columns(both_a), headline_columns(both_b)
+    other = np.flatnonzero(lengths != lengths_b)
     if len(other):
         raise InputError(
-            f"Two runs cannot be compared: the reference of {ids[other[0]]} has not the same number of words in both; "
-            "score both with the same normalizer on the same version of the data set."
+            f"Two runs cannot be compared: the reference of {ids[other[0]]} has not the same number of "
+            f"{headline(a)}s in both; score both with the same normalizer on the same version of the data set."
         )
-    if by_speaker:
+    if by_speaker is None:
+        draws = with_units(both_a, draws)
+    elif by_speaker:
         draws["groups"] = both_a["speaker"].to_pylist()
-    difference = paired(count_column(both_a, "word_errors"), lengths, count_column(both_b, "word_errors"), **draws)
+    difference = paired(errors, lengths, errors_b, **draws)
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
 
 
@@ -65,10 +76,12 @@ class GroupedComparison:
     groups: Mapping[str, Mapping[str, Comparison]]
     """By ``speaker`` and ``accent`` where more than one is known, then by value, sorted."""
     by_speaker: bool
-    """Whether the overall interval draws speakers; those of groups draw clips."""
+    """Whether the overall interval draws speakers; those of single speakers draw clips."""
+    headline: Headline = "word"
+    """Whose errors are compared."""
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a flat row for the whole and one for each group; differences are fractions of WER."""
+        """Return a flat row for the whole and one for each group; differences are fractions of the headline."""
         every = [("", "all", self.overall)]
         every += [(by, value, one) for by, found in self.groups.items() for value, one in found.items()]
         return [
@@ -78,15 +91,15 @@ class GroupedComparison:
         ]
 
     def table(self) -> TextTable:
-        """Return it as a person reads it: differences in points of WER."""
+        """Return it as a person reads it: differences in points of WER, or of CER where that is the headline."""
         rows = []
         for row in self.rows():
             p_value = NO_VALUE if row["p_value"] is None else f"{row['p_value']:.3f}"
             difference = points_text(row["delta"], row["low"], row["high"])
             rows.append((row["by"], row["group"], str(row["clips"]), difference, p_value))
-        drawn = "speakers; of groups over clips" if self.by_speaker else "clips"
+        drawn = "speakers, of single speakers over clips" if self.by_speaker else "clips"
         return TextTable(
-            title=f"WER of {self.model_a} less {self.model_b}, points",
+            title=f"{RATE_NAMES[self.headline]} of {self.model_a} less {self.model_b}, points",
             columns=("by", "group", "clips", f"difference [{LEVEL:.0%}]", "p"),
             rows=tuple(rows),
             notes=(f"Below 0: {self.model_a} errs less. Intervals by paired bootstrap over {drawn}.",),
@@ -111,12 +124,16 @@ def compare_groups(
 ) -> GroupedComparison:
     """Compare two tables of ``score_utterances`` overall and by speaker and accent, where more than one is known.
 
-    ``by_speaker`` is whether the overall interval draws speakers; by default with at least ``SPEAKERS`` of them.
+    ``by_speaker`` is whether intervals draw speakers; None draws them where they are known and unseen (``units_of``).
     """
     groups: dict[str, dict[str, Comparison]] = {}
     for column in ("speaker", "accent"):
         if len(parts := rows_by(a, column)) > 1:
-            groups[column] = {value: compare(rows, b.filter(pc.equal(b[column], value))) for value, rows in parts}
+            by = False if column == "speaker" else by_speaker
+            groups[column] = {
+                value: compare(rows, b.filter(pc.equal(b[column], value)), by_speaker=by) for value, rows in parts
+            }
     if by_speaker is None:
-        by_speaker = len(groups.get("speaker", {})) >= SPEAKERS
-    return GroupedComparison(model_a, model_b, compare(a, b, by_speaker=by_speaker), groups, by_speaker)
+        units = units_of(scored(a))
+        by_speaker = units.kind == "speaker" and units.count > 1
+    return GroupedComparison(model_a, model_b, compare(a, b, by_speaker=by_speaker), groups, by_speaker, headline(a))

@@ -62,12 +62,18 @@ def count_words(reference: str, hypothesis: str) -> ErrorCounts:
     return _count(reference.split(), hypothesis.split())
 
 
-def count_characters(reference: str, hypothesis: str) -> ErrorCounts:
+def count_characters(reference: str, hypothesis: str, *, spaces: bool = True) -> ErrorCounts:
     """Count character errors; as in jiwer, spaces between words are characters as any other, those at the ends are not.
+
+    Without ``spaces`` none of them counts: in a script that does not part words they are only a matter of style.
 
     >>> count_characters("es po", "espo ").rate
     0.2
+    >>> count_characters("今日は良い天気", "今日 は 良い 天気", spaces=False).errors
+    0
     """
+    if not spaces:
+        reference, hypothesis = ("".join(text.split()) for text in (reference, hypothesis))
     return _count(reference.strip(), hypothesis.strip())
 
 

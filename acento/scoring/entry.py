@@ -51,6 +51,27 @@ class Speed(BaseModel, frozen=True):
     """Inference seconds of all workers together: the decode loops less their waits for audio to be read."""
     conditions: Conditions | None
     """None when parts were measured under different conditions, as when a run was resumed elsewhere."""
+    repeats: int = 1
+    """How often all was decoded for the clock; from 2 on the RTFx is the median, its interval over all of them."""
+    changed: int | None = None
+    """Texts that were others when decoded again, all repeats together; None where nothing was decoded again."""
+    load_s: float | None = None
+    """Seconds until a worker can decode, loading and warm-up, the longest that was measured; None: not known."""
+
+
+class Cost(BaseModel, frozen=True):
+    """What a transcription cost, by measured seconds and the price of the devices."""
+
+    dollars: float
+    """Of every measured second, loading and warm-up too, whether in this run or an earlier one."""
+    per_audio_hour: float
+    """Dollars for an hour of audio: of the inference seconds, as the RTFx counts them."""
+    usd_per_hour: float
+    """Of one device (a processor: of the cores that a worker uses); the mean where there were several types."""
+    device_type: str
+    """As the price table names it, such as ``L40S``."""
+    source: str
+    """Where the price is from, and when it was read."""
 
 
 class Entry(BaseModel, frozen=True):
@@ -70,6 +91,8 @@ class Entry(BaseModel, frozen=True):
     """None when nothing was measured."""
     run: str
     when: datetime
+    cost: Cost | None = None
+    """None where a device has no price, or nothing was measured; runs of versions before 0.2 have none."""
 
     @property
     def conditions(self) -> Conditions | None:
@@ -98,12 +121,30 @@ def origin_columns(entry: Entry) -> dict[str, Value]:
     conditions = entry.conditions.model_dump() if entry.conditions else dict.fromkeys(Conditions.model_fields)
     return conditions | {
         "normalizer": entry.score.normalizer,
+        "headline": entry.score.rate_name,
         "revision": entry.revision,
         "model_hash": entry.model_hash,
         "dataset_fingerprint": entry.dataset_fingerprint,
         "limit": entry.limit,
         "run": entry.run,
         "when": entry.when.isoformat(),
+        **money_columns(entry),
+    }
+
+
+def money_columns(entry: Entry) -> dict[str, Value]:
+    """Return an entry's cost, how often it was decoded for the clock, and its coverage, as CSV files name them."""
+    cost, speed, score = entry.cost, entry.speed, entry.score.overall
+    asked = score.scored + score.failed
+    return {
+        "cost_usd": cost and round(cost.dollars, 6),
+        "usd_per_audio_hour": cost and round(cost.per_audio_hour, 6),
+        "usd_per_hour": cost and cost.usd_per_hour,
+        "device_type": cost and cost.device_type,
+        "price_source": cost and cost.source,
+        "repeats": speed and speed.repeats,
+        "changed_texts": speed and speed.changed,
+        "coverage": percent(score.scored / asked) if asked else None,
     }
 
 

@@ -20,7 +20,8 @@ from acento.data.source_options import SplitBy
 from acento.data.splits import group_of
 from acento.scoring.bootstrap import Draws, PairedDifference, paired
 from acento.scoring.counts import ErrorCounts
-from acento.scoring.score import FAILED, SCORED, Rate, count_column, counts_of, scored, word_rate
+from acento.scoring.headline import RATE_NAMES, Headline, headline, normalizer_of
+from acento.scoring.score import FAILED, SCORED, Rate, counts_of, headline_columns, headline_rate, scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,24 @@ class Pooled(BaseModel, frozen=True):
     groups: int
     """What was drawn for the interval."""
     words: ErrorCounts
+    """Or characters, where they are the headline."""
     wer: Rate
+    """Or CER, where that is the headline."""
+    headline: Headline = "word"
+    normalizer: str | None = None
+    """Name and version; None in what was written before it was kept."""
 
     @property
     def sentence(self) -> str:
         """What a person should know of it."""
+        name = RATE_NAMES[self.headline]
         if self.wer.value is None:
-            return f"{self.folds} folds have no reference word in {self.clips} clips: there is no WER."
+            return f"{self.folds} folds have no reference {self.headline} in {self.clips} clips: there is no {name}."
         bounds = "; one group alone has no interval" if self.wer.low is None else ""
+        rule = f", normalizer {self.normalizer}," if self.normalizer else ""
         failed = f" {self.failed} clips failed and are left out." if self.failed else ""
         return (
-            f"WER {self.wer.text(digits=1, unit=' %')}{bounds} over {self.clips} clips of {self.groups} "
+            f"{name} {self.wer.text(digits=1, unit=' %')}{bounds}{rule} over {self.clips} clips of {self.groups} "
             f"groups, each tested once by one of {self.folds} models, which was not trained on its group.{failed} "
             "It judges the recipe: a model trained on all clips should do about as well, or a little better."
         )
@@ -133,8 +141,10 @@ def pool(tables: Sequence[pa.Table], split_by: SplitBy = "auto", **draws: Unpack
         clips=len(rows),
         failed=whole["status"].to_pylist().count(FAILED),
         groups=len(set(groups)),
-        words=counts_of(rows, "word"),
-        wer=word_rate(rows, **draws),
+        words=counts_of(rows, headline(rows)),
+        wer=headline_rate(rows, **draws),
+        headline=headline(rows),
+        normalizer=normalizer_of(rows),
     )
 
 
@@ -156,8 +166,8 @@ def pool_difference(
     both = pc.and_(pc.equal(new["status"], SCORED), pc.equal(old["status"], SCORED))
     new, old = new.filter(both), old.filter(both)
     draws["groups"] = groups_of(new, split_by)
-    lengths = count_column(new, "word_length")
-    return paired(count_column(new, "word_errors"), lengths, count_column(old, "word_errors"), **draws)
+    errors, lengths = headline_columns(new)
+    return paired(errors, lengths, headline_columns(old)[0], **draws)
 
 
 def groups_of(utterances: pa.Table, split_by: SplitBy) -> list[str]:

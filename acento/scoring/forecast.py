@@ -82,9 +82,14 @@ class Forecast(BaseModel, frozen=True):
 
 
 def forecast(
-    points: Sequence[LearningPoint], times: Sequence[int] = TIMES, *, resamples: int = RESAMPLES, seed: int = 0
+    points: Sequence[LearningPoint],
+    times: Sequence[int] = TIMES,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    name: str = "WER",
 ) -> Forecast:
-    """Forecast the WER at multiples of the largest number of training clips.
+    """Forecast the WER, or what ``name`` says the errors are of, at multiples of the largest number of training clips.
 
     For the interval the tested clips are drawn with replacement, the same for every point, and the curve is drawn anew.
     It is not of the luck of a training, nor of whether a power law is right.
@@ -123,7 +128,7 @@ def forecast(
         (earlier,), others = _fit(clips[half], rates[:, half]), _fit(clips[half], drawn[:, half])
         foretold = _predicted(earlier, others, numbers[-1])
         back_test = BackTest(points=int(half.sum()), predicted=foretold, measured=measured)
-    sentence = _sentence(curve, predicted, back_test, measured, numbers[-1])
+    sentence = _sentence(curve, predicted, back_test, measured, numbers[-1], name)
     return Forecast(curve=curve, predicted=predicted, back_test=back_test, sentence=sentence)
 
 
@@ -156,16 +161,15 @@ def _predicted(curve: Curve, curves: Sequence[Curve], clips: int) -> Predicted:
 
 
 def _sentence(
-    curve: Curve, predicted: Sequence[Predicted], back_test: BackTest | None, measured: float, largest: int
+    curve: Curve, predicted: Sequence[Predicted], back_test: BackTest | None, measured: float, largest: int, name: str
 ) -> str:
     ahead = ", ".join(
         f"{percent_text(one.wer, one.low, one.high, digits=1, unit=' %')} at {one.clips}" for one in predicted
     )
-    said = f"With {largest} training clips WER is {100 * measured:.1f} %; the curve goes on to {ahead}."
+    said = f"With {largest} training clips {name} is {100 * measured:.1f} %; the curve goes on to {ahead}."
     if not curve.scale:
-        said = (
-            f"More clips did not lower WER so far ({100 * measured:.1f} % with {largest}); the curve is flat: {ahead}."
-        )
+        so_far = f"({100 * measured:.1f} % with {largest})"
+        said = f"More clips did not lower {name} so far {so_far}; the curve is flat: {ahead}."
     if back_test is None:
         return f"{said} The forecast could not be tested: that takes two points of at most half the clips."
     return (

@@ -1,4 +1,4 @@
-"""The leaderboard: runs that can be compared side by side, ranked by corpus WER, ties told by paired bootstrap.
+"""The leaderboard: runs that can be compared side by side, ranked by WER or CER, ties told by paired tests.
 
 Only runs on the same clips (fingerprint, split, limit) under the same normalizer share a board. Speed has no rank of
 its own: an RTFx that was measured under other conditions than the first row's is shown with a sign.
@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from acento.scoring.compare import Comparison, compare
+from acento.scoring.compare import Comparison
 from acento.scoring.entry import Entry, Value, measured_columns, origin_columns
-from acento.scoring.table import NO_VALUE, TextTable, percent_text, rtfx_text
+from acento.scoring.headline import RATE_NAMES, Headline
+from acento.scoring.ranks import Place, place
+from acento.scoring.score import Score
+from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, rtfx_text
+from acento.scoring.units import FEW_SPEAKERS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+BoardKey = tuple[str, str, int | None, str]
 _PAGE = 30
 """Rows of a breakdown that is shown without being asked for."""
-_TIED = "= not distinguishable from the first row of its rank (paired bootstrap over the same clips"
+_TIED = "= not distinguishable from the first row of its rank."
 _FAILED = "* some clips failed: they are left out of the rates, and may change the rank."
 _OTHER_CONDITIONS = "~ RTFx measured under other conditions than the first row's: not to be compared with it."
 
@@ -33,11 +38,11 @@ class LeaderboardRow:
     label: str
     """The model's name, with its revision or hash where the board has that name twice."""
     rank: int | None
-    """None when no WER is defined (no reference, or nothing transcribed)."""
+    """None when no rate is defined (no reference, or nothing transcribed)."""
     tied: bool | None
     """Whether the clips cannot tell it from the first row of its rank; None when that was not tested."""
     against_first: Comparison | None
-    """This entry less the row it was tested against: the first row of the rank above or its own."""
+    """This entry less the row it was tested against: the first row of its rank or, for that one, of the rank above."""
     rtfx_comparable: bool
     """Whether the RTFx was measured under the conditions of the first row that has one."""
 
@@ -57,7 +62,13 @@ class Board:
     def title(self) -> str:
         """What all its rows share, in a line."""
         limit = f", at most {self.limit} clips" if self.limit is not None else ""
-        return f"{self.dataset}, {self.split}{limit}, normalizer {self.normalizer}"
+        headline = ", headline CER: the script has no spaces" if self.headline == "character" else ""
+        return f"{self.dataset}, {self.split}{limit}, normalizer {self.normalizer}{headline}"
+
+    @property
+    def headline(self) -> Headline:
+        """Whose errors models are ranked by: those of words, or of characters where the script has no spaces."""
+        return self.rows[0].entry.score.headline
 
     def grid(self) -> TextTable:
         """Return the board as a person reads it: rates in percent."""
@@ -65,39 +76,64 @@ class Board:
         scores = [row.entry.score.overall for row in self.rows]
         unscored = max(score.without_reference for score in scores)
         notes = {
-            f"{_TIED}, {level:.0%}).": any(row.tied for row in self.rows),
+            **self._drawn(),
+            self._tested(level): any(row.against_first for row in self.rows),
+            _TIED: any(row.tied for row in self.rows),
             _FAILED: any(score.failed for score in scores),
-            _OTHER_CONDITIONS: any(row.entry.speed and not row.rtfx_comparable for row in self.rows),
+            **speed_notes(self.rows),
             f"Clips without a reference are transcribed, not scored: {unscored}.": unscored > 0,
         }
         return TextTable(
             title=self.title,
-            columns=("#", "model", f"WER % [{level:.0%}]", "CER %", "macro", "S/D/I", "RTFx", "clips"),
+            columns=("#", "model", *rate_columns(self.headline, level), speed_heading(self.rows), "clips"),
             rows=tuple(_cells(row) for row in self.rows),
             notes=tuple(note for note, holds in notes.items() if holds),
             text=frozenset({"#", "model"}),
         )
 
+    def _tested(self, level: float) -> str:
+        """Return how ranks were told, in a sentence."""
+        if self.rows[0].entry.score.few:
+            return f"Ranks: fewer than {FEW_SPEAKERS} unseen speakers tell no model from another."
+        models = sum(row.rank is not None for row in self.rows)
+        comparisons = models * (models - 1) // 2
+        corrected = f", Holm-corrected over {comparisons} comparisons" if comparisons > 1 else ""
+        return f"Ranks: each model against the best of its rank, paired on the same clips, {level:.0%}{corrected}."
+
+    def _drawn(self) -> dict[str, bool]:
+        """Return what the intervals hold for, a sentence each, and whether it is to be said."""
+        score = self.rows[0].entry.score
+        who = "this speaker, who is" if score.speakers == 1 else f"these {score.speakers} speakers, who are"
+        return {
+            f"Clips are drawn: the intervals hold for {who} in the training split too.": score.seen,
+            f"{score.speakers} unseen speakers are drawn: the intervals hold for new voices.": score.unit == "speaker"
+            and not score.few,
+            f"Intervals are approximate: only {counted(score.units or 0, 'unseen speaker')}.": score.few,
+        }
+
     def to_markdown(self) -> str:
-        """Return the board in GitHub's Markdown, with WER by accent and by speaker where that is a page at most."""
+        """Return the board in GitHub's Markdown, with rates by accent and by speaker where that is a page at most."""
         breakdowns = [self.breakdown(by) for by in ("accent", "speaker")]
         shown = [grid for grid in breakdowns if grid is not None and len(grid.rows) <= _PAGE]
         return "\n".join(grid.to_markdown() for grid in (self.grid(), *shown))
 
     def breakdown(self, by: str) -> TextTable | None:
-        """Return WER by ``split``, ``speaker`` or ``accent``, a column for each model; None where it is not known."""
+        """Return rates by ``split``, ``speaker`` or ``accent``, a column for each model; None where it is not known."""
         values = sorted({value for row in self.rows for value in row.entry.score.groups.get(by, {})})
         if not values:
             return None
         groups = [row.entry.score.groups.get(by, {}) for row in self.rows]
         return TextTable(
-            title=f"WER % by {by}",
+            title=f"{RATE_NAMES[self.headline]} % by {by}",
             columns=(by, "clips", *(row.label for row in self.rows)),
             rows=tuple(
                 (
                     value,
                     str(max(group[value].utterances for group in groups if value in group)),
-                    *(group[value].wer.text(bounds=1) if value in group else NO_VALUE for group in groups),
+                    *(
+                        group[value].rate(self.headline).text(bounds=1) if value in group else NO_VALUE
+                        for group in groups
+                    ),
                 )
                 for value in values
             ),
@@ -139,19 +175,24 @@ class Leaderboard:
         return [_flat(board, row) for board in self.boards for row in board.rows]
 
 
+def board_key(entry: Entry) -> BoardKey:
+    """Return what entries that are ranked together have in common: clips and normalizer."""
+    return entry.dataset_fingerprint, entry.split, entry.limit, entry.score.normalizer
+
+
 def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None] | None = None) -> Leaderboard:
     """Return the leaderboard of many runs; of the same model on the same clips the latest run stands.
 
     Args:
         entries: in any order.
         utterances: returns an entry's table of utterances (``score_utterances``), or None when there is none. Each row
-            is tested against the first row of the rank above; when the interval of the difference holds 0 it shares
-            that rank. Without tables ranks are places in the order of WER, and ties are not known.
+            is tested against the best of its rank, corrected for all comparisons on the board (see
+            :mod:`acento.scoring.ranks`). Without tables ranks are places in the order of the rates, and ties are not
+            known.
     """
-    latest: dict[tuple[str, str, int | None, str], dict[tuple[str, str], Entry]] = {}
+    latest: dict[BoardKey, dict[tuple[str, str], Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.when, entry.run)):
-        board = (entry.dataset_fingerprint, entry.split, entry.limit, entry.score.normalizer)
-        latest.setdefault(board, {})[entry.model, entry.model_hash] = entry
+        latest.setdefault(board_key(entry), {})[entry.model, entry.model_hash] = entry
     boards = [_board(list(found.values()), utterances) for found in latest.values()]
     return Leaderboard(
         tuple(sorted(boards, key=lambda b: (b.dataset, b.split, b.limit or 0, b.normalizer, b.dataset_fingerprint)))
@@ -161,52 +202,89 @@ def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None
 def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] | None) -> Board:
 
     def order(entry: Entry) -> tuple[bool, float, str, str]:
-        wer = entry.score.overall.wer.value
-        return wer is None, wer or 0.0, entry.model, entry.model_hash
+        rate = entry.score.rate.value
+        return rate is None, rate or 0.0, entry.model, entry.model_hash
 
     ordered = sorted(entries, key=order)
     names = [entry.model for entry in ordered]
     conditions = next((entry.conditions for entry in ordered if entry.speed is not None), None)
+    defined = [entry for entry in ordered if entry.score.rate.value is not None]
+    tables = [utterances(entry) if utterances is not None else None for entry in defined]
+    places: list[Place | None] = [*place(tables), *[None] * (len(ordered) - len(defined))]
     rows: list[LeaderboardRow] = []
-    first_rank = 0
-    first_table: pa.Table | None = None
-    for place, entry in enumerate(ordered, start=1):
-        place_rank = place if entry.score.overall.wer.value is not None else None
-        table = utterances(entry) if utterances is not None and place_rank is not None else None
-        comparison, tied = None, None
-        if table is not None and first_table is not None:
-            comparison = compare(table, first_table)
-            tied = comparison.difference is None or not comparison.difference.tells_apart
-        if tied:
-            place_rank = first_rank
-        elif place_rank is not None:
-            first_rank, first_table = place_rank, table
+    for entry, found in zip(ordered, places, strict=True):
         label = entry.model
         if names.count(entry.model) > 1:
             label += f" @{entry.revision[:8]}" if entry.revision else ""
             label += f" ({entry.model_hash[:8]})"
         comparable = conditions is not None and entry.conditions == conditions
-        rows.append(LeaderboardRow(entry, label, place_rank, tied, comparison, comparable))
+        rank, tied, against = (None, None, None) if found is None else (found.rank, found.tied, found.against)
+        rows.append(LeaderboardRow(entry, label, rank, tied, against, comparable))
+    rows.sort(key=lambda row: (row.rank is None, row.rank or 0))  # those of a rank stay in the order of their rates
     best = ordered[0]
     return Board(best.dataset, best.dataset_fingerprint, best.split, best.limit, best.score.normalizer, tuple(rows))
 
 
+def speed_text(row: LeaderboardRow) -> str:
+    """Return a row's RTFx with its interval and its signs; "–" where nothing was measured."""
+    measured = row.entry.speed
+    if measured is None:
+        return NO_VALUE
+    text = rtfx_text(measured.rtfx)
+    if measured.low is not None and measured.high is not None:
+        text += f" [{rtfx_text(measured.low)}, {rtfx_text(measured.high)}]"
+    signs = ("" if row.rtfx_comparable else "~", "!" if measured.changed else "")
+    return " ".join([text, *filter(None, signs)])
+
+
+def speed_heading(rows: Iterable[LeaderboardRow]) -> str:
+    """Return what the column of RTFx is called: with the number of decodings where it is a median."""
+    counts = sorted({row.entry.speed.repeats for row in rows if row.entry.speed is not None})
+    if not counts or counts[-1] < 2:
+        return "RTFx"
+    return f"RTFx (median of {counts[-1]})" if len(counts) == 1 else f"RTFx (median of {counts[0]} to {counts[-1]})"
+
+
+def speed_notes(rows: Iterable[LeaderboardRow]) -> dict[str, bool]:
+    """Return sentences that explain the signs beside an RTFx, and whether each is to be shown."""
+    measured = [(row, row.entry.speed) for row in rows if row.entry.speed is not None]
+    changed = sum(speed.changed or 0 for _, speed in measured)
+    return {
+        _OTHER_CONDITIONS: any(not row.rtfx_comparable for row, _ in measured),
+        f"! decoded again for the clock, {changed} texts were others than those that were scored.": changed > 0,
+    }
+
+
+def rate_columns(headline: Headline, level: float) -> tuple[str, ...]:
+    """Return what the columns of rates are called, the headline's first; S/D/I are of what the headline counts.
+
+    >>> rate_columns("word", 0.95), rate_columns("character", 0.95)
+    (('WER % [95%]', 'CER %', 'macro', 'S/D/I'), ('CER % [95%]', 'WER %', 'S/D/I'))
+    """
+    if headline == "character":  # words are whole sentences there: a mean of their clips' WER says nothing
+        return f"CER % [{level:.0%}]", "WER %", "S/D/I"
+    return f"WER % [{level:.0%}]", "CER %", "macro", "S/D/I"
+
+
+def _rate_cells(score: Score) -> tuple[str, ...]:
+    """Return the cells below ``rate_columns``."""
+    overall, of_words = score.overall, score.headline == "word"
+    counts = overall.words if of_words else overall.characters
+    return (
+        score.rate.text(bounds=1),
+        percent_text((overall.cer if of_words else overall.wer).value),
+        *([percent_text(overall.macro_wer.value)] if of_words else []),
+        f"{counts.substitutions}/{counts.deletions}/{counts.insertions}",
+    )
+
+
 def _cells(row: LeaderboardRow) -> tuple[str, ...]:
     score = row.entry.score.overall
-    words, speed = score.words, NO_VALUE
-    if (measured := row.entry.speed) is not None:
-        speed = rtfx_text(measured.rtfx)
-        if measured.low is not None and measured.high is not None:
-            speed += f" [{rtfx_text(measured.low)}, {rtfx_text(measured.high)}]"
-        speed += "" if row.rtfx_comparable else " ~"
     return (
         NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
         row.label,
-        score.wer.text(bounds=1),
-        percent_text(score.cer.value),
-        percent_text(score.macro_wer.value),
-        f"{words.substitutions}/{words.deletions}/{words.insertions}",
-        speed,
+        *_rate_cells(row.entry.score),
+        speed_text(row),
         f"{score.scored}, {score.failed} failed *" if score.failed else str(score.scored),
     )
 

@@ -19,14 +19,15 @@ from pydantic import BaseModel
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
-from acento.scoring.counts import ErrorCounts, count_characters, count_words
+from acento.scoring.counts import ErrorCounts
+from acento.scoring.headline import RATE_NAMES, Headline, counter, described, headline, headline_of
 from acento.scoring.table import percent_text
+from acento.scoring.units import FEW_SPEAKERS, SPEAKER_SEEN, UnitKind, units_of
 
 SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
 GROUPINGS = ("split", "speaker", "accent")
 
 COUNTS = ("substitutions", "insertions", "deletions", "hits")
-_UNITS: dict[str, Callable[[str, str], ErrorCounts]] = {"word": count_words, "character": count_characters}
 
 SCHEMA = pa.schema(
     [
@@ -34,6 +35,7 @@ SCHEMA = pa.schema(
         ("status", pa.string()),
         ("split", pa.string()),
         ("speaker", pa.string()),
+        (SPEAKER_SEEN, pa.bool_()),
         ("accent", pa.string()),
         ("duration_s", pa.float64()),
         ("reference", pa.string()),
@@ -41,7 +43,7 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("normalized_reference", pa.string()),
         ("normalized_hypothesis", pa.string()),
-        *((f"{unit}_{count}", pa.int64()) for unit in _UNITS for count in COUNTS),
+        *((f"{unit}_{count}", pa.int64()) for unit in RATE_NAMES for count in COUNTS),
     ]
 )
 """The columns of a table of utterances; ``status`` is scored, failed or no_reference; only the scored have counts."""
@@ -62,6 +64,8 @@ class UtteranceResult:
     speaker: str | None
     accent: str | None
     duration_s: float
+    speaker_seen: bool | None = None
+    """Whether the speaker is in the training split too; None where the speaker or the training split is not known."""
 
 
 class Rate(BaseModel, frozen=True):
@@ -96,11 +100,15 @@ class GroupScore(BaseModel, frozen=True):
     wer: Rate
     """Corpus WER: the sum of word errors over the sum of reference words."""
     cer: Rate
-    """Corpus CER, spaces between words counted as characters."""
+    """Corpus CER, spaces between words counted as characters where the script has them."""
     macro_wer: Rate
     """The mean of the utterances' own WER."""
     undefined: int
     """Scored utterances with an empty reference: they have no WER of their own and are not in ``macro_wer``."""
+
+    def rate(self, headline: Headline) -> Rate:
+        """Return the corpus WER or CER."""
+        return self.wer if headline == "word" else self.cer
 
 
 class Failure(BaseModel, frozen=True):
@@ -123,6 +131,31 @@ class Score(BaseModel, frozen=True):
     """By ``split``, ``speaker`` and ``accent`` where known, then by value, sorted."""
     failures: tuple[Failure, ...]
     """Every failed utterance, by id."""
+    unit: UnitKind = "clip"
+    """What the overall intervals draw."""
+    units: int | None = None
+    """How many scored clips or speakers were drawn; None in a score of before this was written down."""
+    speakers: int = 0
+    """Different speakers of the scored clips."""
+    seen: bool = False
+    """Whether these speakers are in the training split too: the intervals then hold for these people."""
+    headline: Headline = "word"
+    """``character`` where the script has no spaces: CER is then what models are ranked by."""
+
+    @property
+    def rate(self) -> Rate:
+        """The headline: the corpus WER, or CER where the script has no spaces."""
+        return self.overall.rate(self.headline)
+
+    @property
+    def rate_name(self) -> str:
+        """``WER``, or ``CER`` where that is the headline."""
+        return RATE_NAMES[self.headline]
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few unseen speakers for the intervals to be trusted."""
+        return self.unit == "speaker" and self.units is not None and self.units < FEW_SPEAKERS
 
 
 def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer) -> pa.Table:
@@ -143,11 +176,17 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
         if ids:
             names = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
             raise InputError(f"{len(ids)} utterance ids {what}: {names}.")
-    return pa.Table.from_pylist([_row(result, normalizer) for result in rows], schema=SCHEMA)
+    count = {unit: counter(normalizer, unit) for unit in RATE_NAMES}
+    return pa.Table.from_pylist([_row(one, normalizer, count) for one in rows], schema=described(SCHEMA, normalizer))
 
 
 def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draws]) -> Score:
-    """Return the score of a table that ``score_utterances`` made with this normalizer; clips are drawn."""
+    """Return the score of a table that ``score_utterances`` made with this normalizer.
+
+    Intervals, overall and of each group, draw what ``units_of`` says: speakers where they are known and unseen, else
+    clips. Those of a single speaker draw the speaker's clips.
+    """
+    units = units_of(scored(utterances))
     groups = {name: {value: _group(rows, draws) for value, rows in rows_by(utterances, name)} for name in GROUPINGS}
     failed = utterances.filter(pc.equal(utterances["status"], FAILED)).select(["id", "error"]).to_pylist()
     return Score(
@@ -158,6 +197,11 @@ def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draw
         overall=_group(utterances, draws),
         groups={name: found for name, found in groups.items() if found},
         failures=tuple(Failure(id=row["id"], reason=row["error"]) for row in failed),
+        unit=units.kind,
+        units=units.count,
+        speakers=units.speakers,
+        seen=units.seen,
+        headline=headline_of(normalizer),
     )
 
 
@@ -196,13 +240,32 @@ def rate_of(errors: Numbers, lengths: Numbers, **draws: Unpack[Draws]) -> Rate:
     return _rate(float(np.sum(errors) / total) if total else None, interval(errors, lengths, **draws))
 
 
-def word_rate(utterances: pa.Table, **draws: Unpack[Draws]) -> Rate:
-    """Return the corpus WER of the scored rows of a table, with its interval; not rounded."""
+def with_units(utterances: pa.Table, draws: Draws) -> Draws:
+    """Return draws with the groups that ``units_of`` names for these rows, unless groups are given already.
+
+    The clips of a single speaker are drawn: no interval could be made of one speaker.
+    """
+    if "groups" in draws:
+        return draws
+    units = units_of(utterances)
+    return Draws(**draws, groups=units.groups if units.count > 1 else None)
+
+
+def headline_columns(utterances: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return errors and reference lengths of scored utterances, in words, or characters where they are the headline."""
+    unit = headline(utterances)
+    return count_column(utterances, f"{unit}_errors"), count_column(utterances, f"{unit}_length")
+
+
+def headline_rate(utterances: pa.Table, **draws: Unpack[Draws]) -> Rate:
+    """Return the corpus WER of the scored rows of a table, or CER where that is the headline; not rounded."""
     rows = scored(utterances)
-    return rate_of(count_column(rows, "word_errors"), count_column(rows, "word_length"), **draws)
+    return rate_of(*headline_columns(rows), **with_units(rows, draws))
 
 
-def _row(result: UtteranceResult, normalizer: Normalizer) -> dict[str, Any]:
+def _row(
+    result: UtteranceResult, normalizer: Normalizer, count: dict[Headline, Callable[[str, str], ErrorCounts]]
+) -> dict[str, Any]:
     row: dict[str, Any] = asdict(result)
     if result.reference is not None:
         row["normalized_reference"] = normalizer(result.reference)
@@ -210,17 +273,23 @@ def _row(result: UtteranceResult, normalizer: Normalizer) -> dict[str, Any]:
         row["normalized_hypothesis"] = normalizer(result.hypothesis)
     row["status"] = FAILED if result.error is not None else NO_REFERENCE if result.reference is None else SCORED
     if row["status"] == SCORED:
-        for unit, count in _UNITS.items():
-            counts = asdict(count(row["normalized_reference"], row["normalized_hypothesis"]))
+        for unit, errors_of in count.items():
+            counts = asdict(errors_of(row["normalized_reference"], row["normalized_hypothesis"]))
             row.update({f"{unit}_{name}": value for name, value in counts.items()})
     return row
 
 
 def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
     rows = scored(utterances)
+    draws = with_units(rows, draws)
     statuses = utterances["status"].to_pylist()
     errors, lengths = count_column(rows, "word_errors"), count_column(rows, "word_length")
-    rates = errors[lengths > 0] / lengths[lengths > 0]
+    defined = lengths > 0
+    rates = errors[defined] / lengths[defined]
+    groups = draws.get("groups")
+    per_clip = (
+        draws if groups is None else Draws(**draws | {"groups": np.array(groups, dtype=object)[defined].tolist()})
+    )
     return GroupScore(
         utterances=len(statuses),
         scored=len(rows),
@@ -232,7 +301,7 @@ def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
         wer=rate_of(errors, lengths, **draws).rounded(),
         cer=rate_of(count_column(rows, "character_errors"), count_column(rows, "character_length"), **draws).rounded(),
         macro_wer=_rate(
-            math.fsum(rates) / len(rates) if len(rates) else None, macro_interval(rates, **draws)
+            math.fsum(rates) / len(rates) if len(rates) else None, macro_interval(rates, **per_clip)
         ).rounded(),
         undefined=len(rows) - len(rates),
     )

@@ -26,7 +26,7 @@ class Units:
     speakers: int
     """Different speakers that are known."""
     seen: bool
-    """Whether the speakers are in the training split too: the number then holds for these people."""
+    """Whether all speakers are in the training split too: the number then holds for these people."""
 
     @property
     def few(self) -> bool:
@@ -37,13 +37,14 @@ class Units:
 def units_of(utterances: pa.Table) -> Units:
     """Return what to draw for the rows of a table: speakers where they are known and unseen, else clips.
 
+    Where only some of the speakers are in the training split, all are drawn: the interval is then rather too wide.
     A table without the column ``speaker_seen`` was made before there was one: its speakers count as unseen.
     """
     speakers: Sequence[str | None] = utterances["speaker"].to_pylist()
     known = {speaker for speaker in speakers if speaker is not None}
     has_column = SPEAKER_SEEN in utterances.column_names
     flags = utterances[SPEAKER_SEEN].to_pylist() if has_column else [False] * len(speakers)
-    seen = any(flag for flag, speaker in zip(flags, speakers, strict=True) if speaker is not None)
+    seen = bool(known) and all(flag for flag, speaker in zip(flags, speakers, strict=True) if speaker is not None)
     if not known or seen:
         return Units("clip", None, len(speakers), len(known), seen)
     return Units("speaker", tuple(speakers), len(known) + speakers.count(None), len(known), seen)

@@ -1,4 +1,4 @@
-"""Verbs about models on data: ``benchmark`` and ``demo`` measure, ``runs``, ``results`` and ``leaderboard`` look."""
+"""Verbs about models on data: ``benchmark`` and ``demo`` measure, ``runs`` and ``results`` look."""
 
 import os
 from pathlib import Path
@@ -153,27 +153,6 @@ def results(
         except OSError as error:
             raise InputError(f"{target} cannot be written ({error.strerror}).") from error
     terminal.print_facts([(name, download / name) for name in names])
-
-
-def leaderboard(
-    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Only this one, NAME or NAME@VERSION.")] = None,
-    by: By = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
-) -> None:
-    """Rank every model of every run in the store, where the same clips were scored the same way."""
-    from acento.registry.runs import leaderboard as all_runs
-
-    store = open_store()
-    board = all_runs(store, dataset)
-    if not board.boards:
-        if dataset is not None:
-            raise InputError(f"No run in {store.url} has scored data set {dataset!r}.")
-        terminal.out.print(f"No run in {store.url} yet: acento benchmark --model … --dataset …", soft_wrap=True)
-        return
-    if markdown:
-        typer.echo(board.to_markdown())
-    else:
-        _print_board(board, by or [])
 
 
 def print_left_out(left_out: "Mapping[str, str]") -> None:

@@ -99,6 +99,9 @@ def promote(
     force: Annotated[
         bool, typer.Option("--force", help="Do without the gate; that is written into the alias's history.")
     ] = False,
+    allow_few_speakers: Annotated[
+        bool, typer.Option("--allow-few-speakers", help="Also where the gate refused for nothing but few speakers.")
+    ] = False,
     why: Why = "",
 ) -> None:
     """Let an alias point to a version; `production` only where the gate let it pass."""
@@ -109,13 +112,14 @@ def promote(
     store = open_store()
     version = find_version(store, name)
     before = pointed_at(store, version.name, alias)
-    done = move(store, version, alias, why=why, forced=force)
+    done = move(store, version, alias, why=why, forced=force, allow_few_speakers=allow_few_speakers)
     terminal.print_facts(
         [
             (alias, version.title if before != version.version else f"{version.title} (it was already)"),
             ("before", before or "nothing"),
             ("by", done.by),
             ("forced", done.why if done.forced else None),
+            ("holds for", "the test set's speakers alone: they are fewer than ten" if done.few_speakers else None),
             ("report", done.report or None),
         ]
     )
@@ -220,5 +224,6 @@ def print_history(store: "Store", name: str, alias: str) -> None:
     rows = []
     for move in history(store, name, alias):
         how = "rollback" if move.restores else "FORCED" if move.forced else "promoted"
+        how += ", few speakers" if move.few_speakers else ""
         rows.append((move.number, move.version, move.when.replace("T", " ")[:16], move.by, how, move.why or "–"))
     terminal.print_table(["move", "version", "when", "by", "how", "why"], rows, title=alias, below=True)

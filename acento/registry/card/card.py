@@ -26,7 +26,7 @@ from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
 from acento.scoring.bootstrap import paired
-from acento.scoring.score import FAILED, count_column, rows_by, scored, word_rate
+from acento.scoring.score import FAILED, headline_columns, headline_rate, rows_by, scored
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
 
 _TASK = "automatic-speech-recognition"
@@ -115,10 +115,10 @@ def _comparison(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
         difference = found and WerDifference.model_validate(found, from_attributes=True)
     return ComparisonRow(
         clips=len(rows),
-        words=int(count_column(rows, "word_length").sum()),
+        words=int(headline_columns(rows)[1].sum()),
         failed=tuned["status"].to_pylist().count(FAILED),
-        base=None if base is None else word_rate(base),
-        tuned=word_rate(tuned),
+        base=None if base is None else headline_rate(base),
+        tuned=headline_rate(tuned),
         difference=difference,
     )
 

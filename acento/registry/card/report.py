@@ -93,13 +93,28 @@ def latest_report(store: Store, version: ModelVersion) -> Published | None:
     Raises:
         DamagedError: it cannot be read.
     """
-    keys = sorted(store.list(f"{version.folder_key}/reports"))
-    if not keys:
-        return None
+    keys = _keys(store, version)
+    return _read(store, keys[-1]) if keys else None
+
+
+def reports(store: Store, version: ModelVersion) -> list[Published]:
+    """Return every report of a version, the oldest first.
+
+    Raises:
+        DamagedError: one cannot be read.
+    """
+    return [_read(store, key) for key in _keys(store, version)]
+
+
+def _keys(store: Store, version: ModelVersion) -> list[str]:
+    return sorted(store.list(f"{version.folder_key}/reports"))
+
+
+def _read(store: Store, key: str) -> Published:
     try:
-        return Published(keys[-1], ModelReport.model_validate_json(store.read_bytes(keys[-1], REPORT)))
+        return Published(key, ModelReport.model_validate_json(store.read_bytes(key, REPORT)))
     except ValidationError as error:
-        raise DamagedError(f"The report {keys[-1]} in {store.url} cannot be read; remove its folder.") from error
+        raise DamagedError(f"The report {key} in {store.url} cannot be read; remove its folder.") from error
 
 
 def card_path(store: Store, version: ModelVersion) -> str:

@@ -23,7 +23,7 @@ from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion, export_key
 from acento.registry.runs import utterances_of
 from acento.scoring.bootstrap import paired
-from acento.scoring.score import count_column, scored
+from acento.scoring.score import headline_columns, scored
 from acento.scoring.table import interval_text, percent_text, points_text
 
 BOUND = 0.005
@@ -251,7 +251,7 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
                 "its WER cannot be compared; run the same command again to retry them."
             )
         rows = scored(utterances_of(store, key)).sort_by("id")
-        errors, words = (count_column(rows, name).tolist() for name in ("word_errors", "word_length"))
+        errors, words = (column.tolist() for column in headline_columns(rows))
         return DevErrors(tuple(errors), tuple(words))
 
     return score

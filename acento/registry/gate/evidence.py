@@ -23,8 +23,10 @@ from acento.data.dataset import Card, load_card, versions
 from acento.data.utterance import ALL, SPLITS, primary_language
 from acento.registry.runs import entries_of
 from acento.scoring.entry import Entry
-from acento.scoring.score import FAILED, SCORED, count_column
+from acento.scoring.headline import Headline, headline, normalizer_of
+from acento.scoring.score import FAILED, SCORED, headline_columns
 from acento.scoring.table import counted
+from acento.scoring.units import Units, units_of
 
 Column = Literal["accent", "speaker"]
 COLUMNS: tuple[Column, ...] = ("accent", "speaker")
@@ -115,6 +117,8 @@ class Evidence:
     """What languages the clips are in, as the data set says; empty where it does not."""
     written: str | None = None
     """The language that the models were told to write; None: they found it out by themselves."""
+    of_one_speaker: bool = False
+    """Whether the person named one speaker: the claim is about this one, and clips are drawn."""
 
     @property
     def foreign(self) -> list[str]:
@@ -127,11 +131,13 @@ class Pairs:
     """The clips that both models have a score for, in the order of their ids, and how many there are besides."""
 
     lengths: npt.NDArray[np.int64]
-    """Reference words of each clip."""
+    """Reference words of each clip, or characters where they are the headline."""
     incumbent: npt.NDArray[np.int64]
-    """Word errors of each clip."""
+    """Errors of each clip, in the same unit."""
     candidate: npt.NDArray[np.int64]
     speakers: tuple[str | None, ...]
+    units: Units
+    """What an interval of these clips draws."""
     same_texts: bool
     """Whether the two wrote the same (normalized) text for every clip."""
     left_out: int
@@ -139,6 +145,9 @@ class Pairs:
     without_reference: int
     lost: tuple[str, ...]
     """Clips that the incumbent transcribed and the candidate failed on."""
+    headline: Headline
+    normalizer: str | None
+    """Name and version of the rule that both were scored by; None in scores of before tables said it."""
 
 
 def pair(evidence: Evidence) -> Pairs:
@@ -147,7 +156,14 @@ def pair(evidence: Evidence) -> Pairs:
     Raises:
         InputError: they are not of the same clips, or a reference differs: other data, or another normalizer.
     """
-    old, new = (table.sort_by("id") for table in (evidence.incumbent, evidence.candidate))
+    tables = evidence.incumbent, evidence.candidate
+    rules = sorted({rule for rule in map(normalizer_of, tables) if rule is not None})
+    if len(rules) > 1:
+        raise InputError(
+            f"The two models were scored on {evidence.name} by two normalizers, {' and '.join(rules)}; "
+            "benchmark both with the same one."
+        )
+    old, new = (table.sort_by("id") for table in tables)
     ids, others = old["id"].to_pylist(), new["id"].to_pylist()
     if ids != others:
         odd = sorted(set(ids) ^ set(others)) or sorted({name for name in ids + others if ids.count(name) > 1})
@@ -167,14 +183,17 @@ def pair(evidence: Evidence) -> Pairs:
     failed = sum(FAILED in status for status in statuses)
     lost = [name for name, (before, after) in zip(ids, statuses, strict=True) if before != FAILED and after == FAILED]
     return Pairs(
-        lengths=count_column(old, "word_length"),
-        incumbent=count_column(old, "word_errors"),
-        candidate=count_column(new, "word_errors"),
+        lengths=headline_columns(old)[1],
+        incumbent=headline_columns(old)[0],
+        candidate=headline_columns(new)[0],
         speakers=tuple(old["speaker"].to_pylist()),
+        units=units_of(new),
         same_texts=old["normalized_hypothesis"] == new["normalized_hypothesis"],
         left_out=failed,
         without_reference=len(ids) - sum(both) - failed,
         lost=tuple(lost),
+        headline=headline(old),
+        normalizer=rules[0] if rules else None,
     )
 
 

@@ -1,19 +1,23 @@
 """The promotion gate: whether a candidate is better than today's production model where it counts, and nowhere worse.
 
-It passes when the paired interval of the difference on the test set is wholly below 0, and on every guard set the
-one-sided upper bound of the loss is within the bound: a test of superiority and tests of non-inferiority that must all
-hold, so that each may keep its own level (the intersection-union test; Berger, Technometrics 24(4), 1982). Nothing is
+It passes when the paired interval of the difference on the test set is wholly below 0 and its p-value within the level,
+and on every guard set the one-sided upper bound of the loss is within the bound: a test of superiority and tests of
+non-inferiority that must all hold, so that each may keep its own level (the intersection-union test; Berger,
+Technometrics 24(4), 1982). The test set's level is that of the look (see :mod:`acento.registry.gate.looks`). Nothing is
 decided by what was not measured: a set without clips, in another language, or with clips that only the candidate
-failed on, is a refusal.
+failed on, is a refusal; and fewer than ten unseen speakers decide only where that was asked for.
 """
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
+
+import numpy as np
 
 from acento.core.errors import InputError
 from acento.registry.gate.evidence import Evidence, Pairs, SplitUse, pair
+from acento.registry.gate.looks import Look, resamples_for
 from acento.registry.gate.verdict import (
     BY_NUMBERS,
     GateReason,
@@ -25,12 +29,26 @@ from acento.registry.gate.verdict import (
     notes,
     sentence_of,
 )
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired
-from acento.scoring.compare import SPEAKERS
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit
 from acento.scoring.power import detectable
 from acento.scoring.score import rate_of
 
 BOUND = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What every set is judged by."""
+
+    bound: float
+    level: float
+    test_level: float
+    resamples: int
+    unit: Unit | None
+    allow_few_speakers: bool
+
+    def level_of(self, role: SetRole) -> float:
+        return self.test_level if role == "test" else self.level
 
 
 def decide(
@@ -42,6 +60,8 @@ def decide(
     unit: Unit | None = None,
     against: str = "today's production model",
     uses: SplitUse | None = None,
+    look: Look | None = None,
+    allow_few_speakers: bool = False,
     resamples: int = RESAMPLES,
 ) -> GateVerdict:
     """Decide whether the candidate may become production.
@@ -49,12 +69,14 @@ def decide(
     Args:
         test: both models on the untouched test set.
         guards: both models on what must not get worse.
-        bound: the largest loss on a guard set, a fraction of WER (0.02 is 2 points).
-        level: of the test set's two-sided interval and of the guards' one-sided bounds.
-        unit: what is drawn; None draws speakers where a set has at least ``SPEAKERS`` of them, else clips.
+        bound: the largest loss on a guard set, a fraction of the headline, WER or CER (0.02 is 2 points).
+        level: of the test set's two-sided interval at a first look, and of the guards' one-sided bounds.
+        unit: what is drawn; None draws speakers where they are known and unseen, else clips.
         against: what the incumbent is called in the sentences.
         uses: how often the test set has been looked at, to be said with the answer.
-        resamples: of the bootstrap.
+        look: which candidate on the test split it is; each after the first has a stricter level.
+        allow_few_speakers: whether a set of fewer than ten unseen speakers may decide, for these speakers alone.
+        resamples: of the bootstrap; more where the level is stricter.
 
     Raises:
         InputError: the two models were measured on other clips or under another normalizer, two guards have one name,
@@ -66,10 +88,12 @@ def decide(
     if twice:
         raise InputError(f"The guard {twice[0]} is named twice; name each once.")
     sets: list[tuple[SetRole, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
-    draws = Draws(resamples=resamples, level=level)
-    judged = [_judge(evidence, role, bound, unit, draws) for role, evidence in sets]
+    test_level = level if look is None else look.level(level)
+    rules = _Rules(bound, level, test_level, resamples, unit, allow_few_speakers)
+    judged = [_judge(evidence, role, rules) for role, evidence in sets]
     refusing = [one for one in judged if not one.passed]
     offer = bool(refusing) and all(one.reason in BY_NUMBERS for one in refusing)
+    said = notes(judged, offer, uses, None if look is None else look.sentence(level), allow_few_speakers)
     return GateVerdict(
         passed=not refusing,
         against=against,
@@ -77,8 +101,11 @@ def decide(
         level=level,
         test=judged[0],
         guards=tuple(judged[1:]),
-        sentences=(headline(judged, against), *(one.sentence for one in judged), *notes(judged, offer, uses)),
+        sentences=(headline(judged, against), *(one.sentence for one in judged), *said),
         offer="interpolate" if offer else None,
+        look=None if look is None else look.number,
+        test_level=test_level,
+        allow_few_speakers=allow_few_speakers,
     )
 
 
@@ -95,15 +122,32 @@ def fewest_units(level: float, role: SetRole) -> int:
     return max(2, math.ceil(math.log2(sides / (1 - level)) - 1e-9))
 
 
-def _judge(evidence: Evidence, role: SetRole, bound: float, unit: Unit | None, draws: Draws) -> SetVerdict:
-    pairs, level = pair(evidence), draws["level"]
-    speakers = len({speaker for speaker in pairs.speakers if speaker is not None})
-    drawn: Unit = unit or ("speaker" if speakers >= SPEAKERS else "clip")
-    groups = list(pairs.speakers) if drawn == "speaker" else None
-    units = speakers + pairs.speakers.count(None) if groups is not None else len(pairs.lengths)
-    draws = Draws(**draws, groups=groups)
+def _judge(evidence: Evidence, role: SetRole, rules: _Rules) -> SetVerdict:
+    """Judge a set; one of few unseen speakers is judged for these speakers, and then refused unless that was asked for.
+
+    So a set that would be refused anyhow is refused for that, and not for its speakers.
+    """
+    pairs = pair(evidence)
+    for_these = evidence.of_one_speaker or pairs.units.few
+    verdict = _measure(evidence, role, rules, pairs, rules.unit or ("clip" if for_these else pairs.units.kind))
+    if not verdict.passed or evidence.of_one_speaker or not pairs.units.few or rules.allow_few_speakers:
+        return verdict
+    return _measure(evidence, role, rules, pairs, "speaker", "few speakers")
+
+
+def _measure(
+    evidence: Evidence, role: SetRole, rules: _Rules, pairs: Pairs, drawn: Unit, refused: GateReason | None = None
+) -> SetVerdict:
+    """Return the verdict on a set where these units are drawn; ``refused``: it does not pass, for this reason."""
+    level = rules.level_of(role)
+    groups = pairs.speakers if drawn == "speaker" else None
+    draws = Draws(resamples=resamples_for(level, rules.level, rules.resamples), level=level, groups=groups)
+    shown = Draws(resamples=rules.resamples, level=rules.level, groups=groups)
     found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, **draws)
-    visible = detectable(pairs.incumbent, pairs.lengths, pairs.candidate, groups=groups, unit=drawn, alpha=1 - level)
+    excess = np.asarray(pairs.candidate - pairs.incumbent, dtype=np.float64)[:, None]
+    excess = excess if groups is None else sums_by_unit(excess, groups)
+    alpha = 1 - level if role == "test" else 2 * (1 - level)
+    visible = detectable(pairs.incumbent, pairs.lengths, pairs.candidate, groups=groups, unit=drawn, alpha=alpha)
     verdict = SetVerdict(
         name=evidence.name,
         role=role,
@@ -115,20 +159,33 @@ def _judge(evidence: Evidence, role: SetRole, bound: float, unit: Unit | None, d
         left_out=pairs.left_out,
         lost=len(pairs.lost),
         unit=drawn,
-        units=units,
+        units=len(excess),
         fewest=fewest_units(level, role),
-        incumbent=rate_of(pairs.incumbent, pairs.lengths, **draws),
-        candidate=rate_of(pairs.candidate, pairs.lengths, **draws),
-        **(asdict(found) if found else dict.fromkeys(("delta", "low", "high", "upper", "p_value"))),
+        incumbent=rate_of(pairs.incumbent, pairs.lengths, **shown),
+        candidate=rate_of(pairs.candidate, pairs.lengths, **shown),
+        **{name: getattr(found, name, None) for name in ("delta", "low", "high", "upper", "p_value")},
         detectable=visible and visible.difference,
+        speakers=pairs.units.speakers,
+        seen=pairs.units.seen,
+        few_speakers=pairs.units.few and not evidence.of_one_speaker,
+        differing=int(np.count_nonzero(excess)),
+        headline=pairs.headline,
+        normalizer=pairs.normalizer,
     )
-    reason = _reason(verdict, evidence, pairs, bound)
-    verdict = verdict.model_copy(update={"reason": reason, "passed": reason == "holds"})
+    reason = refused or _reason(verdict, evidence, pairs, rules)
+    needed = None
+    if reason == "too few to tell" and visible is not None and verdict.delta is not None and verdict.differing:
+        # by the power of the test, and so many that enough of them differ
+        effect = -verdict.delta if role == "test" else rules.bound - verdict.delta
+        differ = math.ceil(verdict.units * verdict.fewest / verdict.differing)
+        needed = max(visible.units_for(effect) if effect > 0 else 0, verdict.units + 1, differ if role == "test" else 0)
+    verdict = verdict.model_copy(update={"reason": reason, "passed": reason == "holds", "needed": needed})
     power = f" {visible.sentence}" if visible and reason == "no gain" else ""
-    return verdict.model_copy(update={"sentence": sentence_of(verdict, evidence, pairs, bound, level) + power})
+    said = sentence_of(verdict, evidence, pairs, rules.bound, rules.level, draws["resamples"])
+    return verdict.model_copy(update={"sentence": said + power})
 
 
-def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float) -> GateReason:
+def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, rules: _Rules) -> GateReason:
     """Return the first reason against the candidate: what was not measured rightly comes before what was measured."""
     if evidence.foreign:
         return "other language"
@@ -136,10 +193,16 @@ def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float)
         return "lost clips"
     if verdict.delta is None:
         return "not scored"
-    if verdict.units < verdict.fewest or verdict.high is None or verdict.upper is None:
+    if verdict.units < verdict.fewest or verdict.high is None or verdict.upper is None or verdict.p_value is None:
         return "too few"
     if verdict.role == "guard":
-        return "holds" if verdict.upper <= bound else "loss"
+        if verdict.upper <= rules.bound:
+            return "holds"
+        return "loss" if verdict.delta > 0 else "too few to tell"
     if pairs.same_texts:
         return "same texts"
-    return "holds" if verdict.high < 0 else "no gain"
+    if verdict.delta >= 0:
+        return "no gain"
+    enough = verdict.differing is not None and verdict.differing >= verdict.fewest
+    sure = verdict.high < 0 and verdict.p_value <= 1 - rules.test_level + 1e-12
+    return "holds" if enough and sure else "too few to tell"

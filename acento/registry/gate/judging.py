@@ -12,6 +12,7 @@ from acento.data.utterance import primary_language
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select, split_use
 from acento.registry.gate.gate import BOUND, decide
+from acento.registry.gate.looks import take_look
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.runs import entries_of, utterances_of
 from acento.scoring.entry import Entry
@@ -29,6 +30,8 @@ class Question(BaseModel, frozen=True):
     language: str | None
     """What the models are told to write; None: what each data set says."""
     bound: float = BOUND
+    allow_few_speakers: bool = False
+    """Whether fewer than ten unseen speakers may decide, for these speakers alone."""
 
     @property
     def datasets(self) -> list[str]:
@@ -54,6 +57,7 @@ def ask(
     against: str,
     language: str | None = None,
     bound: float = BOUND,
+    allow_few_speakers: bool = False,
 ) -> Question:
     """Find every set of clips that is named, and fix its version, so that a wrong name is said before a training.
 
@@ -79,12 +83,20 @@ def ask(
     if any(one.split != "test" for one in sets):
         raise InputError("The gate looks at test splits: leave /SPLIT out of the test set and of the guards.")
     return Question(
-        test=sets[0], guards=tuple(sets[1:]), incumbent=incumbent, against=against, language=language, bound=bound
+        test=sets[0],
+        guards=tuple(sets[1:]),
+        incumbent=incumbent,
+        against=against,
+        language=language,
+        bound=bound,
+        allow_few_speakers=allow_few_speakers,
     )
 
 
 def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, candidate: Checkpoint) -> GateVerdict:
     """Return the gate's verdict on a run in which both models were benchmarked on every set of the question.
+
+    That the candidate was judged on the test split is written down, and counts as a look where it is a new one.
 
     Raises:
         InputError: the run lacks one of them.
@@ -100,14 +112,21 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
         languages = _languages(store, selection)
         tested = _languages(store, question.test)
         written = _written(question.language, languages, tested) or _common(languages)
-        return Evidence(str(selection), tables[0], tables[1], languages=languages, written=written)
+        of_one = selection.column == "speaker"
+        return Evidence(
+            str(selection), tables[0], tables[1], languages=languages, written=written, of_one_speaker=of_one
+        )
 
+    test, guards = evidence(question.test), [evidence(guard) for guard in question.guards]
+    card = load_card(store, question.test.dataset)
     return decide(
-        evidence(question.test),
-        [evidence(guard) for guard in question.guards],
+        test,
+        guards,
         bound=question.bound,
         against=question.against,
-        uses=split_use(store, load_card(store, question.test.dataset)),
+        uses=split_use(store, card),
+        look=take_look(store, card.name, question.test.split, candidate.id, candidate.digest),
+        allow_few_speakers=question.allow_few_speakers,
     )
 
 

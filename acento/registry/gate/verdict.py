@@ -6,26 +6,40 @@ from typing import Literal
 from pydantic import BaseModel
 
 from acento.registry.gate.evidence import Evidence, Pairs, SplitUse
+from acento.scoring.headline import RATE_NAMES, Headline
+from acento.scoring.power import POWER
 from acento.scoring.score import Rate
-from acento.scoring.table import counted, interval_text, points_text
+from acento.scoring.table import counted, interval_text, p_text, points_text
+from acento.scoring.units import FEW_SPEAKERS
 
 _FEW = 30
 
 SetRole = Literal["test", "guard"]
 Unit = Literal["clip", "speaker"]
-GateReason = Literal["holds", "other language", "not scored", "lost clips", "too few", "same texts", "no gain", "loss"]
+GateReason = Literal[
+    "holds",
+    "other language",
+    "not scored",
+    "lost clips",
+    "too few",
+    "same texts",
+    "no gain",
+    "loss",
+    "too few to tell",
+    "few speakers",
+]
 BY_NUMBERS: tuple[GateReason, ...] = ("no gain", "loss")
-"""Reasons that a smaller step away from the base may mend."""
+"""Reasons that a smaller step away from the base may mend; it cannot mend a set that is too small."""
 
 _REFUSALS: dict[GateReason, tuple[str, str]] = {
     "other language": (
         "clips in another language",
-        "its clips are in {foreign}, and the models were set to write {evidence.written}: its WER means nothing; "
+        "its clips are in {foreign}, and the models were set to write {evidence.written}: its {name} means nothing; "
         "benchmark the set in its own language.",
     ),
     "not scored": (
         "nothing scored",
-        "no clip has a reference word and a score by both models; the gate cannot decide.",
+        "no clip has a reference {set.headline} and a score by both models; the gate cannot decide.",
     ),
     "lost clips": (
         "clips that only the candidate failed",
@@ -38,6 +52,15 @@ _REFUSALS: dict[GateReason, tuple[str, str]] = {
     ),
     "same texts": ("identical texts", "both models wrote the same text for all {set.clips} clips: there is no gain."),
     "no gain": ("no significant gain", "{numbers}; no significant gain."),
+    "too few to tell": (
+        "too few clips to tell",
+        "{numbers}; {claim}, but {counted} are too few to tell: {needed}.",
+    ),
+    "few speakers": (
+        f"fewer than {FEW_SPEAKERS} unseen speakers",
+        "{numbers}; {speakers} whom the candidate was not trained on cannot speak for all others: add test speakers up "
+        f"to {FEW_SPEAKERS}, or let the answer hold for these alone with --allow-few-speakers.",
+    ),
     "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound:.1f} that a guard allows."),
 }
 """Why a set refuses: in short for the headline, and in a sentence."""
@@ -77,6 +100,25 @@ class SetVerdict(BaseModel, frozen=True):
     p_value: float | None
     detectable: float | None
     """The smallest difference that these clips would show (80 % power); None where that is not known."""
+    speakers: int = 0
+    """Different speakers that are known."""
+    seen: bool = False
+    """Whether these speakers are in the training split too: the answer then holds for them, and clips are drawn."""
+    differing: int | None = None
+    """Units in which the two models err differently often; None in verdicts of versions that did not count them."""
+    needed: int | None = None
+    """About how many units like these would show what these are too few for, with 80 % power."""
+    few_speakers: bool = False
+    """Whether the speakers are known and unseen, and fewer than ten."""
+    headline: Headline = "word"
+    """``character``: the rates are CER, and ``words`` are characters."""
+    normalizer: str | None = None
+    """Name and version of the rule by which both models were scored; None in verdicts of before it was kept."""
+
+    @property
+    def rate_title(self) -> str:
+        """What its rates are, such as ``WER (spanish-1)``."""
+        return RATE_NAMES[self.headline] + (f" ({self.normalizer})" if self.normalizer else "")
 
 
 class GateVerdict(BaseModel, frozen=True):
@@ -86,22 +128,46 @@ class GateVerdict(BaseModel, frozen=True):
     against: str
     bound: float
     level: float
+    """Of the guards' one-sided bounds, and of the test set's two-sided interval at a first look."""
     test: SetVerdict
     guards: tuple[SetVerdict, ...]
     sentences: tuple[str, ...]
     """For a person, the answer first."""
     offer: Literal["interpolate"] | None
     """What may mend a refusal: weights between the base's and the candidate's."""
+    look: int | None = None
+    """Which of the candidates that were judged on the test split it is, from 1; None: nobody counted."""
+    test_level: float | None = None
+    """The level that the test set's interval had at this look; None in verdicts of versions that had ``level``."""
+    allow_few_speakers: bool = False
+    """Whether sets of fewer than ten unseen speakers were let decide for these speakers alone, asked for by name."""
+
+    @property
+    def only_few_speakers(self) -> bool:
+        """Whether all that speaks against the candidate is the number of unseen speakers."""
+        refusing = [one for one in (self.test, *self.guards) if not one.passed]
+        return bool(refusing) and all(one.reason == "few speakers" for one in refusing)
 
 
-def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, level: float) -> str:
+def sentence_of(
+    verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, level: float, resamples: int
+) -> str:
     """Return what a set says, with its numbers."""
-    facts: dict[str, object] = {"counted": _counted(verdict), "bound": 100 * bound}
+    facts: dict[str, object] = {
+        "counted": _counted(verdict),
+        "bound": 100 * bound,
+        "speakers": counted(verdict.speakers, "speaker"),
+        "claim": "a gain" if verdict.role == "test" else "no loss",
+        "needed": _needed(verdict),
+        "name": RATE_NAMES[verdict.headline],
+    }
     if verdict.p_value is not None:
         before, after = (rate.text(digits=1, unit=" %") for rate in (verdict.incumbent, verdict.candidate))
         difference = points_text(verdict.delta) + " points" + interval_text(verdict.low, verdict.high, sign="+")
+        p_value = p_text(verdict.p_value, resamples)
         facts["numbers"] = (
-            f"WER {before} before, {after} after: {difference}, p = {verdict.p_value:.2g}, {facts['counted']}"
+            f"{RATE_NAMES[verdict.headline]} {before} before, {after} after: {difference}, p {p_value}, "
+            f"{facts['counted']}" + (f", normalizer {verdict.normalizer}" if verdict.normalizer else "")
         )
         facts["loss"] = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
     said = _HOLDS[verdict.role] if verdict.reason == "holds" else _REFUSALS[verdict.reason][1]
@@ -110,6 +176,17 @@ def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: fl
     sentence = said.format(set=verdict, evidence=evidence, pairs=pairs, foreign=foreign, are=are, **facts)
     left_out = f" {pairs.left_out} clips are left out: one of the two failed on them." if pairs.left_out else ""
     return f"{verdict.name}: {sentence}{left_out}"
+
+
+def _needed(verdict: SetVerdict) -> str:
+    """Say how many units would do where these are too few to tell."""
+    enough = "how many would do is not known"
+    if verdict.needed is not None:
+        enough = f"about {counted(verdict.needed, verdict.unit)} like these would show it ({100 * POWER:.0f} % power)"
+    if verdict.role == "test" and verdict.differing is not None and verdict.differing < verdict.fewest:
+        differing = f"the models differ on {verdict.differing} of {counted(verdict.units, verdict.unit)}"
+        return f"{differing}, and must on {verdict.fewest} at least; {enough}"
+    return enough
 
 
 def headline(judged: Sequence[SetVerdict], against: str) -> str:
@@ -121,16 +198,25 @@ def headline(judged: Sequence[SetVerdict], against: str) -> str:
     return f"Refused, compared with {against}: {', '.join(why)}."
 
 
-def notes(judged: Sequence[SetVerdict], offer: bool, uses: SplitUse | None) -> list[str]:
-    """Return what a person should know besides."""
-    said = []
+def notes(
+    judged: Sequence[SetVerdict], offer: bool, uses: SplitUse | None, look: str | None, allow_few_speakers: bool
+) -> list[str]:
+    """Return what a person should know besides; ``look`` is the sentence about a look after the first."""
+    said = [] if look is None else [look]
     if not judged[1:]:
         said.append("No guard set was named, so forgetting was not measured.")
-    by_clip = [one for one in judged if one.unit == "clip" and one.reason in ("holds", *BY_NUMBERS)]
-    if by_clip:
+    by_clip = [one for one in judged if one.unit == "clip" and one.reason in ("holds", "too few to tell", *BY_NUMBERS)]
+    if named := [f"{one.name} (for these {counted(one.speakers, 'speaker')})" for one in by_clip if one.seen]:
+        said.append(f"Who speaks is also in the training split, so that clips are drawn: {', '.join(named)}.")
+    if named := [f"{one.name} ({counted(one.speakers, 'speaker')})" for one in by_clip if one.few_speakers]:
+        asked = ", as was asked for with --allow-few-speakers" if allow_few_speakers else ""
         said.append(
-            f"The intervals on {', '.join(one.name for one in by_clip)} are over clips, not speakers: "
-            "for new speakers they are too narrow."
+            f"Fewer than {FEW_SPEAKERS} unseen speakers: the intervals are over clips and hold for these speakers "
+            f"alone{asked}: {', '.join(named)}."
+        )
+    if named := [one.name for one in by_clip if not one.seen and not one.few_speakers]:
+        said.append(
+            f"The intervals on {', '.join(named)} are over clips, not speakers: for new speakers they are too narrow."
         )
     few = [f"{one.name} ({_counted(one)})" for one in judged if one.passed and one.units < _FEW]
     if few:

@@ -20,7 +20,8 @@ from acento.inference.plan import PlannedClip
 from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
 from acento.models.base import Recognizer
 from acento.scoring.bootstrap import interval
-from acento.scoring.counts import ErrorCounts, count_words
+from acento.scoring.counts import ErrorCounts
+from acento.scoring.headline import RATE_NAMES, Headline, counter, headline_of
 from acento.scoring.score import UtteranceResult, score_utterances
 from acento.training.data.prepared import Prepared, load_prepared
 from acento.training.data.subsets import fold_places, share_places
@@ -68,6 +69,7 @@ class DevScore:
     """What decoding dev came to; rates are fractions."""
 
     wer: float
+    """Or CER, where that is the headline."""
     low: float | None
     high: float | None
     """The bootstrap interval over clips; None with fewer than two."""
@@ -78,7 +80,10 @@ class DevScore:
     failed: int
     """Clips that could not be decoded; they are not scored."""
     counts: ErrorCounts
-    """Word errors of all scored clips."""
+    """Word errors of all scored clips, or character errors where CER is the headline."""
+    headline: Headline = "word"
+    normalizer: str | None = None
+    """Name and version; None in what was written before it was kept."""
 
 
 def evaluate(
@@ -95,29 +100,35 @@ def evaluate(
     ``after_batch`` receives the audio seconds of each decoded batch; what it raises ends the evaluation.
 
     Raises:
-        DataError: no clip of dev has a word after normalizing.
+        DataError: no clip of dev has a word (a character where CER is the headline) after normalizing.
         Exception: what the model raised, if not a single clip could be decoded.
     """
     predictions = decode(recognizer, dev, batch_size=batch_size, language=language, after_batch=after_batch)
     normalize = find_normalizer(normalizer)
+    count = counter(normalize)
     pairs = [
         (normalize(example.text), normalize(prediction.text))
         for example, prediction in zip(dev.examples, predictions, strict=True)
         if prediction.text is not None
     ]
-    counts = [count_words(reference, hypothesis) for reference, hypothesis in pairs]
+    counts = [count(reference, hypothesis) for reference, hypothesis in pairs]
     total = sum(counts, ErrorCounts())
     if total.rate is None:
-        raise DataError(f"No dev clip has a word left by normalizer {normalizer!r}; its WER cannot steer a training.")
+        unit, name = headline_of(normalize), RATE_NAMES[headline_of(normalize)]
+        raise DataError(
+            f"No dev clip has a {unit} left by normalizer {normalizer!r}; its {name} cannot steer a training."
+        )
     bounds = interval([one.errors for one in counts], [one.reference_length for one in counts])
     return DevScore(
         wer=total.rate,
         low=bounds.low if bounds else None,
         high=bounds.high if bounds else None,
-        runaways=sum(is_runaway(reference, hypothesis) for reference, hypothesis in pairs),
+        runaways=sum(is_runaway(*(map(_spaced, pair) if normalize.characters else pair)) for pair in pairs),
         clips=len(pairs),
         failed=len(predictions) - len(pairs),
         counts=total,
+        headline=headline_of(normalize),
+        normalizer=normalize.identity,
     )
 
 
@@ -175,8 +186,9 @@ def scored_table(store: Store, job: FinetuneJob, role: Role) -> pa.Table:
         StoreError: the job is not done.
     """
     texts = {row.id: row for row in read_predictions(store.local_path(_key(job, role), FILE))}
-    results = []
-    for example in clips_of(store, job).test.examples:
+    clips, results = clips_of(store, job), []
+    heard = {example.speaker for example in clips.train.examples}
+    for example in clips.test.examples:
         text = texts[example.id]
         results.append(
             UtteranceResult(
@@ -186,6 +198,7 @@ def scored_table(store: Store, job: FinetuneJob, role: Role) -> pa.Table:
                 error=None if text.error is None else f"{text.error}: {text.detail}",
                 split="test",
                 speaker=example.speaker,
+                speaker_seen=None if example.speaker is None else example.speaker in heard,
                 accent=example.accent,
                 duration_s=example.samples / SAMPLE_RATE,
             )
@@ -209,6 +222,11 @@ def is_runaway(reference: str, hypothesis: str) -> bool:
     if len(words) > _TOO_LONG * len(expected) + _SLACK:
         return True
     return longest_loop(words) >= _REPEATS and longest_loop(words) > longest_loop(expected)
+
+
+def _spaced(text: str) -> str:
+    """Return a text of a script without spaces with each character as a word of its own."""
+    return " ".join("".join(text.split()))
 
 
 def longest_loop(words: list[str]) -> int:

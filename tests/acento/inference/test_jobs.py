@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from fake_recognizer import FAKE, FakeRecognizer, fake_model
+from made_up import clip, make_set
 from staged import staged
 
 from acento.core.errors import AcentoError, DamagedError
@@ -12,6 +14,7 @@ from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import (
+    UTTERANCES,
     Transcription,
     jobs,
     plan_transcription,
@@ -149,6 +152,17 @@ def test_a_failed_utterance_is_listed_and_not_scored_as_empty(
     assert body["overall"]["words"]["deletions"] + body["overall"]["words"]["substitutions"] == 15  # 5 clips of 3 words
 
 
+def test_a_score_knows_which_speakers_are_also_in_the_training_split(store: LocalStore, tmp_path: Path) -> None:
+    clips = [clip(seed, "train" if seed < 2 else "test", speaker=f"s{seed % 4}") for seed in range(6)]
+    card = make_set(store, [clips], name="voices")
+    model = resolve(str(fake_model(tmp_path / "model")))
+    transcription = plan_transcription(store, card, model, split="test", options=DecodeOptions())
+    Runner(store).execute(only(store, transcription))
+    key = score_transcription(store, transcription, "none").key
+    rows = pq.read_table(store.local_path(key, UTTERANCES)).to_pylist()
+    assert {row["speaker"]: row["speaker_seen"] for row in rows} == {"s0": True, "s1": True, "s2": False, "s3": False}
+
+
 def test_a_score_is_found_again_and_another_normalizer_needs_no_model(store: LocalStore, tmp_path: Path) -> None:
     transcription = plan(store, tmp_path)
     Runner(store).execute(only(store, transcription))
@@ -180,7 +194,7 @@ def test_speed_is_audio_over_inference_seconds_with_its_conditions(store: LocalS
     job = only(store, transcription)
     Runner(store).execute(job, Worker(count=3))
     (measured,) = measurements(store, job.key)
-    found = speed([measured])
+    found = speed([[measured]])
     assert found is not None
     assert found.rtfx == pytest.approx(measured.timings.audio_s / measured.timings.inference_s)
     assert found.low is not None
@@ -188,7 +202,7 @@ def test_speed_is_audio_over_inference_seconds_with_its_conditions(store: LocalS
     assert found.low <= found.rtfx <= found.high
     assert found.conditions is not None
     assert (found.conditions.placements, found.conditions.batch_size) == (3, 2)
-    mixed = speed([measured, measured.model_copy(update={"device": "another"})])
+    mixed = speed([[measured, measured.model_copy(update={"device": "another"})]])
     assert mixed is not None
     assert mixed.conditions is None
     assert speed([]) is None

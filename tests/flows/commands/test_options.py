@@ -31,9 +31,9 @@ OPTIONS = {
         "--threads --verbose --work-pool -b -d -v"
     ),
     "specialize": (
-        "--allow-invalid --balance --base-model --batch-size --bound --compute --dataset --device --epochs "
-        "--gpu-type --guard --interpolate --language --learning-rate --max-minutes --model-language --name "
-        "--no-interpolate --no-promote --num-requests --promote --recipe --seed --set --shards --source "
+        "--allow-few-speakers --allow-invalid --balance --base-model --batch-size --bound --compute --dataset "
+        "--device --epochs --gpu-type --guard --interpolate --language --learning-rate --max-minutes --model-language "
+        "--name --no-interpolate --no-promote --num-requests --promote --recipe --seed --set --shards --source "
         "--strategy --test --threads --verbose --work-pool -b -d -v"
     ),
     "search": (
@@ -64,8 +64,8 @@ PARAMETERS = {
     ),
     "finetune": ("allow_invalid base_model! compute dataset! device language max_minutes name recipe strategy threads"),
     "specialize": (
-        "allow_invalid base_model! bound compute dataset! device guards interpolate language max_minutes "
-        "model_language name num_requests promote recipe source strategy test threads"
+        "allow_few_speakers allow_invalid base_model! bound compute dataset! device guards interpolate language "
+        "max_minutes model_language name num_requests promote recipe source strategy test threads"
     ),
     "search": (
         "allow_invalid base_model! compute dataset! device dollars language minutes name parallel "

@@ -144,6 +144,7 @@ _USELESS = {
     "measurements": "clock readings of jobs that are gone",
     "prepared": "prepared audio (made again when a training needs it)",
     "converted": "converted models (made again when they are needed)",
+    "indexes": "indexes of runs (made again when they are needed)",
     "worklists": "jobs that workers shared",
     "boards": "jobs that workers shared",
     "checks": "traces of checks that were killed",

@@ -21,10 +21,12 @@ KINDS = {
     "measurements": "what the clock said",
     "prepared": "audio prepared for training",
     "models": "models, their reports, exports and aliases",
+    "looks": "which candidates the gate judged on a test split",
     "converted": "converted models",
     "searches": "searches",
     "curves": "learning curves",
     "crossvalidations": "cross-validations",
+    "indexes": "indexes of runs",
     "worklists": "jobs shared by workers",
     "boards": "jobs shared by workers of versions before 0.2",
     "logs": "logs of trainings",
@@ -126,7 +128,7 @@ def _owner(name: str, wholes: set[str]) -> str | None:
 
 
 _PUBLISHED = {"datasets", "parts", "validations", "measures", "doctor", "runs", "plans", "scores", "prepared"}
-_PUBLISHED |= {"converted", "curves", "crossvalidations"}
+_PUBLISHED |= {"converted", "curves", "crossvalidations", "indexes"}
 _SMALL = {("jobs", "lease"), ("models", "aliases")}
 
 

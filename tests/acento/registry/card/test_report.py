@@ -1,5 +1,6 @@
 """The report of a version and its model card: made of a real run, published once, read by the gate's consent."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ from benchmarked import benchmarked
 from judged import World, made_world
 
 from acento.core.errors import DamagedError, InputError
+from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import history
 from acento.registry.card.card import model_card, publish_report, report_of
 from acento.registry.card.report import card_path, latest_report
-from acento.registry.gate.judging import Question
+from acento.registry.gate.judging import Question, judge
+from acento.registry.gate.looks import take_look
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.promotion import promote
 from acento.registry.versions import read_history
@@ -145,6 +148,42 @@ def test_force_is_written_down(world: World) -> None:
     promote(world.store, world.version, forced=True, why="it has to be today")
     (move,) = history(world.store, world.version.name, "production")
     assert (move.forced, move.why, move.report) == (True, "it has to be today", None)
+
+
+def test_a_refusal_for_few_speakers_alone_is_done_without_only_by_name_and_written_down(world: World) -> None:
+    few = world.verdict.test.model_copy(update={"passed": False, "reason": "few speakers", "few_speakers": True})
+    gate = world.verdict.model_copy(update={"passed": False, "test": few, "guards": ()})
+    publish_report(world.store, world.version, world.report(gate=gate))
+    with pytest.raises(InputError, match="The gate refused"):
+        promote(world.store, world.version)
+    move = promote(world.store, world.version, allow_few_speakers=True)
+    assert (move.few_speakers, move.forced) == (True, False)
+    assert history(world.store, world.version.name, "production") == [move]
+
+
+def test_another_refusal_stays_one_however_few_speakers_are_allowed(world: World) -> None:
+    few = world.verdict.test.model_copy(update={"passed": False, "reason": "few speakers"})
+    lost = few.model_copy(update={"reason": "loss", "role": "guard"})
+    gate = world.verdict.model_copy(update={"passed": False, "test": few, "guards": (lost,)})
+    publish_report(world.store, world.version, world.report(gate=gate))
+    with pytest.raises(InputError, match="The gate refused"):
+        promote(world.store, world.version, allow_few_speakers=True)
+
+
+def test_judging_writes_the_look_down_and_the_same_candidate_again_is_the_same_look(world: World) -> None:
+    assert (world.verdict.look, world.verdict.test_level) == (1, 0.95)
+    models = {"incumbent": resolve(str(world.base)), "candidate": resolve(world.version.id)}
+    assert judge(world.store, world.run, world.question, **models).look == 1
+    assert take_look(world.store, "small", "test", "registry:next@1", "next").number == 2
+    assert judge(world.store, world.run, world.question, **models).look == 1
+
+
+def test_candidates_that_were_judged_before_looks_were_written_down_count(world: World) -> None:
+    world.judged(world.version, passed=False)
+    shutil.rmtree(world.store.root / "looks")
+    assert take_look(world.store, "small", "test", "registry:next@1", "next").number == 2
+    assert take_look(world.store, "small", "test", world.version.id, "whatever").number == 1
+    assert take_look(world.store, "guard", "test", "registry:next@1", "next").number == 1
 
 
 def test_a_consent_to_another_step_is_none(world: World) -> None:

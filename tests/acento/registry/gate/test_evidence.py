@@ -120,7 +120,7 @@ def test_scores_of_other_clips_are_refused() -> None:
 
 def test_scores_under_two_normalizers_are_refused() -> None:
     other = score_utterances([replace(CLIP, reference="¡Uno, dos!")], normalizer("basic"))
-    with pytest.raises(InputError, match="different references for a"):
+    with pytest.raises(InputError, match="by two normalizers, basic-1 and none-1; benchmark both with the same one"):
         pair(Evidence("demo", score_utterances([replace(CLIP, reference="¡Uno, dos!")], NONE), other))
 
 

@@ -1,5 +1,7 @@
 """The gate: what passes, what is refused, and why; never on what was not measured."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,15 +12,17 @@ from acento.core.errors import InputError
 from acento.core.text import normalizer
 from acento.registry.gate.evidence import Evidence, SplitUse
 from acento.registry.gate.gate import decide, fewest_units
+from acento.registry.gate.looks import Look
 from acento.registry.gate.verdict import GateVerdict
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
+from acento.scoring.units import SPEAKER_SEEN
 
 NONE = normalizer("none")
 WORDS = 10
 
 
-def table(errors: list[int | None], speakers: int = 3, words: int = WORDS) -> pa.Table:
+def table(errors: Sequence[int | None], speakers: int = 0, words: int = WORDS) -> pa.Table:
     """Return a score in which each clip of ``words`` words has so many errors; None: the model failed on it."""
     return score_utterances(
         [
@@ -28,7 +32,7 @@ def table(errors: list[int | None], speakers: int = 3, words: int = WORDS) -> pa
                 hypothesis=None if count is None else " ".join(["sí"] * words + ["no"] * count),
                 error="out_of_memory: no room" if count is None else None,
                 split="test",
-                speaker=f"s{place % speakers}",
+                speaker=f"s{place % speakers}" if speakers else None,
                 accent="chilean",
                 duration_s=2.0,
             )
@@ -38,8 +42,10 @@ def table(errors: list[int | None], speakers: int = 3, words: int = WORDS) -> pa
     )
 
 
-def evidence(before: list[int | None], after: list[int | None], name: str = "demo", **facts: object) -> Evidence:
-    speakers = int(facts.pop("speakers", 3))  # type: ignore[call-overload]
+def evidence(
+    before: Sequence[int | None], after: Sequence[int | None], name: str = "demo", **facts: object
+) -> Evidence:
+    speakers = int(facts.pop("speakers", 0))  # type: ignore[call-overload]
     return Evidence(name, table(before, speakers), table(after, speakers), **facts)  # type: ignore[arg-type]
 
 
@@ -93,11 +99,28 @@ def test_a_wider_bound_lets_the_same_loss_pass() -> None:
     assert quick(GAIN, LOST, bound=0.10).passed
 
 
-def test_a_guard_whose_loss_is_small_but_uncertain_is_refused() -> None:
+def test_a_guard_that_lost_nothing_but_is_too_small_to_say_so_is_refused_for_that() -> None:
     uneven = evidence([0, 10] * 10, [2, 8] * 10, "guard")
     verdict = quick(GAIN, uneven)
-    assert verdict.guards[0].delta == 0
-    assert verdict.guards[0].reason == "loss"
+    guard = verdict.guards[0]
+    assert guard.delta == 0
+    assert guard.reason == "too few to tell"
+    assert guard.needed is not None
+    assert f"20 clips are too few to tell: about {guard.needed} clips like these" in guard.sentence
+    assert verdict.offer is None
+
+
+def test_a_guard_with_as_many_clips_as_it_was_told_to_need_mostly_holds() -> None:
+    needed = quick(GAIN, evidence([0, 10] * 10, [2, 8] * 10, "guard"), bound=0.05).guards[0].needed
+    assert needed is not None
+    assert 20 < needed < 5000
+    pairs = needed // 2
+    assert quick(GAIN, evidence([0, 10] * pairs, [2, 8] * pairs, "guard"), bound=0.05).passed
+
+
+def test_a_guard_whose_loss_is_small_but_uncertain_is_refused() -> None:
+    uneven = evidence([0, 10] * 10, [2, 9] * 5 + [2, 8] * 5, "guard")
+    assert [one.reason for one in quick(GAIN, uneven).guards] == ["loss"]
 
 
 def test_no_gain_beyond_chance_is_refused_and_says_what_could_have_been_seen() -> None:
@@ -195,18 +218,69 @@ def test_without_a_guard_it_passes_and_says_that_forgetting_was_not_measured() -
     assert not any("forgetting was not measured" in sentence for sentence in quick(GAIN, HELD).sentences)
 
 
-def test_speakers_are_drawn_where_there_are_ten_and_clips_where_there_are_fewer() -> None:
+def test_unseen_speakers_are_drawn_and_with_fewer_than_ten_nothing_is_promoted() -> None:
     many, few = (evidence([3, 4, 2, 5] * 10, [1, 2, 1, 2] * 10, speakers=count) for count in (10, 9))
+    assert quick(many).passed
     assert (quick(many).test.unit, quick(many).test.units) == ("speaker", 10)
     assert "40 clips of 10 speakers" in quick(many).test.sentence
-    assert (quick(few).test.unit, quick(few).test.units) == ("clip", 40)
-    assert any("The intervals on demo are over clips, not speakers" in sentence for sentence in quick(few).sentences)
+    refused = quick(few)
+    assert not refused.passed
+    assert refused.only_few_speakers
+    assert (refused.test.reason, refused.test.unit, refused.test.units) == ("few speakers", "speaker", 9)
+    assert "fewer than 10 unseen speakers on demo" in refused.sentences[0]
+    assert "--allow-few-speakers" in refused.test.sentence
+    assert refused.offer is None
+
+
+def test_few_speakers_decide_for_themselves_alone_where_that_was_asked_for() -> None:
+    few = evidence([3, 4, 2, 5] * 10, [1, 2, 1, 2] * 10, speakers=4)
+    verdict = quick(few, allow_few_speakers=True)
+    assert verdict.passed
+    assert verdict.allow_few_speakers
+    assert (verdict.test.unit, verdict.test.units, verdict.test.speakers) == ("clip", 40, 4)
+    (said,) = [sentence for sentence in verdict.sentences if "these speakers alone" in sentence]
+    assert "as was asked for with --allow-few-speakers: demo (4 speakers)" in said
+
+
+def test_what_few_speakers_would_not_let_pass_either_is_refused_for_that() -> None:
+    worse = evidence([1, 2, 1, 2] * 10, [3, 4, 2, 5] * 10, speakers=4)
+    assert quick(worse).test.reason == "no gain"
+    guard = evidence([1, 0, 2, 0] * 10, [2, 0, 3, 0] * 10, "guard", speakers=4)
+    assert [one.reason for one in quick(GAIN, guard).guards] == ["loss"]
+
+
+def test_a_guard_of_few_unseen_speakers_is_a_refusal_too() -> None:
+    guard = evidence([1, 0, 2, 0] * 10, [1, 0, 2, 0] * 10, "guard", speakers=4)
+    assert [one.reason for one in quick(GAIN, guard).guards] == ["few speakers"]
+    assert quick(GAIN, guard, allow_few_speakers=True).passed
+
+
+def test_one_speaker_that_was_named_is_judged_by_clips() -> None:
+    ana = evidence([3, 4, 2, 5] * 10, [1, 2, 1, 2] * 10, "demo[speaker=s0]", speakers=1, of_one_speaker=True)
+    verdict = quick(ana)
+    assert verdict.passed
+    assert (verdict.test.unit, verdict.test.units) == ("clip", 40)
+
+
+def test_speakers_of_the_training_split_are_judged_by_clips_and_the_verdict_says_for_whom() -> None:
+    def seen(errors: Sequence[int | None]) -> pa.Table:
+        rows = table(errors, 4)
+        if SPEAKER_SEEN in rows.column_names:
+            rows = rows.drop_columns([SPEAKER_SEEN])
+        return rows.append_column(SPEAKER_SEEN, pa.array([True] * len(rows)))
+
+    verdict = quick(Evidence("demo", seen([3, 4, 2, 5] * 10), seen([1, 2, 1, 2] * 10)))
+    assert verdict.passed
+    assert (verdict.test.unit, verdict.test.seen, verdict.test.speakers) == ("clip", True, 4)
+    assert any("clips are drawn: demo (for these 4 speakers)" in sentence for sentence in verdict.sentences)
 
 
 def test_the_unit_can_be_asked_for() -> None:
-    asked = quick(evidence([3, 4] * 20, [1, 2] * 20, speakers=7), unit="speaker").test
-    assert (asked.unit, asked.units) == ("speaker", 7)
-    assert quick(evidence([3, 4] * 20, [1, 2] * 20, speakers=5), unit="speaker").test.reason == "too few"
+    asked = quick(evidence([3, 4] * 20, [1, 2] * 20, speakers=7), unit="speaker", allow_few_speakers=True)
+    assert asked.passed
+    assert (asked.test.unit, asked.test.units) == ("speaker", 7)
+    five = evidence([3, 4] * 20, [1, 2] * 20, speakers=5)
+    assert quick(five, unit="speaker", allow_few_speakers=True).test.reason == "too few"
 
 
 def test_a_gain_of_one_speaker_among_ten_is_not_a_gain_when_speakers_are_drawn() -> None:
@@ -214,12 +288,76 @@ def test_a_gain_of_one_speaker_among_ten_is_not_a_gain_when_speakers_are_drawn()
     after = [0 if place % 10 == 0 else 2 for place in range(200)]
     one = evidence(before, after, speakers=10)
     assert quick(one, unit="clip").test.passed
-    assert quick(one).test.reason == "no gain"
+    refused = quick(one).test
+    assert refused.reason == "too few to tell"
+    assert "the models differ on 1 of 10 speakers, and must on 6 at least" in refused.sentence
+
+
+def test_six_clips_of_which_four_differ_never_pass() -> None:
+    verdict = quick(evidence([9, 9, 9, 9, 1, 1], [0, 0, 0, 0, 1, 1]), HELD)
+    assert verdict.test.reason == "too few to tell"
+    assert verdict.test.needed == 9
+    assert "the models differ on 4 of 6 clips, and must on 6 at least; about 9 clips like these" in (
+        verdict.test.sentence
+    )
+    assert verdict.offer is None
+
+
+def test_a_gain_that_the_clips_cannot_show_says_how_many_would_and_offers_no_smaller_step() -> None:
+    drawn = np.random.default_rng(3).binomial(WORDS, 0.2, size=(2, 60))
+    before, after = drawn[0], np.maximum(0, drawn[1] - (np.arange(60) % 6 == 0))
+    verdict = quick(evidence(before.tolist(), after.tolist()), HELD)
+    assert verdict.test.delta is not None
+    assert verdict.test.delta < 0
+    assert verdict.test.reason == "too few to tell"
+    assert "too few clips to tell on demo" in verdict.sentences[0]
+    assert f"about {verdict.test.needed} clips like these would show it (80 % power)" in verdict.test.sentence
+    assert verdict.test.needed is not None
+    assert verdict.test.needed > 60
+    assert verdict.offer is None
+    assert not any("interpolate" in sentence for sentence in verdict.sentences)
+
+
+def test_a_later_look_takes_a_stricter_level_and_says_so() -> None:
+    gain = evidence([1] * 40, [0] * 12 + [2] * 3 + [1] * 25)
+    first, fourth = (quick(gain, look=Look(dataset="demo", split="test", number=number)) for number in (1, 4))
+    assert first.passed
+    assert fourth.test.reason == "too few to tell"
+    assert (first.look, fourth.look) == (1, 4)
+    assert (first.test_level, fourth.test_level) == pytest.approx((0.95, 0.995))
+    assert first.test.low is not None
+    assert fourth.test.low is not None
+    assert fourth.test.low < first.test.low
+    assert (first.test.fewest, fourth.test.fewest) == (6, 9)
+    assert not any("that the gate judges" in sentence for sentence in first.sentences)
+    (said,) = [sentence for sentence in fourth.sentences if "that the gate judges" in sentence]
+    assert said.startswith(
+        "This is candidate 4 that the gate judges on the test split of demo: its gain must hold at 99.5 %"
+    )
+
+
+def test_the_looks_together_never_spend_the_whole_level() -> None:
+    spent = [(1 - Look(dataset="demo", split="test", number=number).level()) / 2 for number in range(1, 10_000)]
+    assert spent == sorted(spent, reverse=True)
+    assert spent[0] == pytest.approx(0.025)
+    assert 0.0499 < sum(spent) < 0.05
 
 
 def test_how_often_the_test_was_used_is_said_with_the_answer() -> None:
     uses = SplitUse(dataset="demo", split="test", models=7, runs=9)
     assert quick(GAIN, HELD, uses=uses).sentences[-1] == uses.sentence
+
+
+def test_a_verdict_of_before_looks_were_counted_is_still_read() -> None:
+    body = quick(GAIN, HELD).model_dump(mode="json")
+    for name in ("look", "test_level", "allow_few_speakers"):
+        del body[name]
+    for one in (body["test"], *body["guards"]):
+        for name in ("speakers", "seen", "few_speakers", "differing", "needed"):
+            del one[name]
+    old = GateVerdict.model_validate(body)
+    assert old.passed
+    assert (old.look, old.allow_few_speakers, old.only_few_speakers, old.test.seen) == (None, False, False, False)
 
 
 def test_a_verdict_survives_the_registry() -> None:

@@ -1,0 +1,112 @@
+"""Looks: each candidate that the gate judges on a test split is one more try for chance, and tightens the level.
+
+Alpha spending (Lan & DeMets, Biometrika 70(3), 1983), for a number of looks that nobody knows before: look k spends
+alpha / (k (k + 1)) of the chance that a candidate no better than the incumbent is promoted. The parts add up to
+alpha k / (k + 1), which never reaches alpha = 1 - level, however many candidates come. As only a gain promotes, a
+two-sided interval spends half of what it leaves out: the first look takes the whole 95 % interval, as a single test
+does, the second 98.3 %, the fourth 99.5 %, the tenth 99.91 %.
+"""
+
+import math
+from typing import Any
+
+from pydantic import BaseModel
+
+from acento.core.store import Store
+from acento.core.store.coordination import Records
+from acento.registry.card.report import ModelReport, reports
+from acento.registry.versions import versions
+from acento.scoring.bootstrap import LEVEL, RESAMPLES
+
+_MOST_RESAMPLES = 100_000
+
+
+class Look(BaseModel, frozen=True):
+    """Which of the candidates that were judged on a test split this one is."""
+
+    dataset: str
+    split: str
+    number: int
+    """From 1."""
+
+    def level(self, level: float = LEVEL) -> float:
+        """Return the level of the two-sided interval that this look takes, where a single test takes ``level``.
+
+        >>> [round(Look(dataset="demo", split="test", number=k).level(), 4) for k in (1, 2, 4, 10)]
+        [0.95, 0.9833, 0.995, 0.9991]
+        """
+        return level if self.number == 1 else 1 - 2 * (1 - level) / (self.number * (self.number + 1))
+
+    def sentence(self, level: float = LEVEL) -> str | None:
+        """Return what a person should know of it; None for a first look, which is like any single test."""
+        if self.number == 1:
+            return None
+        usual, own, chance = (percent_level(one) for one in (level, self.level(level), 1 - level))
+        return (
+            f"This is candidate {self.number} that the gate judges on the {self.split} split of {self.dataset}: its "
+            f"gain must hold at {own} instead of {usual}, so that the chance of a promotion without a gain is at most "
+            f"{chance} for all candidates together."
+        )
+
+
+def percent_level(level: float) -> str:
+    """Return a level in percent with as many digits as tell it from 100 %.
+
+    >>> percent_level(0.95), percent_level(1 - 0.1 / 6), percent_level(1 - 0.1 / 272)
+    ('95 %', '98.3 %', '99.96 %')
+    """
+    digits = max(1, math.ceil(-math.log10(1 - level)) - 2)
+    return f"{100 * level:.{digits}f}".rstrip("0").rstrip(".") + " %"
+
+
+def resamples_for(test_level: float, level: float = LEVEL, resamples: int = RESAMPLES) -> int:
+    """Return how many resamples leave as many beyond the ends of a stricter interval as ``resamples`` do at ``level``.
+
+    >>> resamples_for(0.95), resamples_for(0.995)
+    (2000, 20000)
+    """
+    return max(resamples, min(_MOST_RESAMPLES, round(resamples * (1 - level) / (1 - test_level))))
+
+
+def take_look(store: Store, dataset: str, split: str, model: str, digest: str) -> Look:
+    """Write down that the gate judges a candidate on a test split, and return which look that is.
+
+    The same candidate, by content or by name, keeps its number, however often it is judged. All versions of a data set
+    count together, as no clip leaves its split. What was judged before looks were written down is found in the reports
+    of the models.
+
+    Args:
+        store: where the looks are kept, as ``looks/DATASET/SPLIT@000001.json`` and on.
+        dataset: a data set's name, without a version.
+        split: its split.
+        model: what the candidate is called, ``registry:NAME@VERSION``.
+        digest: of its content.
+    """
+    records = Records(store, f"looks/{dataset}/{split}@")
+    known = records.since()
+    if not known:
+        for earlier in _judged_before(store, dataset, split):
+            records.append({"model": earlier, "digest": None})
+        known = records.since()
+    number = next((number for number, body in known if _same(body, model, digest)), None)
+    if number is None:
+        number = records.append({"model": model, "digest": digest})
+    return Look(dataset=dataset, split=split, number=number)
+
+
+def _same(body: dict[str, Any], model: str, digest: str) -> bool:
+    return body["model"] == model or body["digest"] == digest
+
+
+def _judged_before(store: Store, dataset: str, split: str) -> list[str]:
+    """Return the models whose reports hold a verdict on a test split, in the order of their first one."""
+    found: dict[str, str] = {}
+    for version in versions(store):
+        for published in reports(store, version):
+            if _judges(published.report, dataset, split):
+                found.setdefault(version.id, published.report.created)
+    return sorted(found, key=lambda model: (found[model], model))
+
+
+def _judges(report: ModelReport, dataset: str, split: str) -> bool:
+    return report.gate is not None and report.test.dataset.partition("@")[0] == dataset and report.test.split == split

@@ -1,0 +1,55 @@
+"""Looks: each different candidate that the gate judged on a test split has a number, and keeps it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from acento.core.errors import DamagedError
+from acento.core.store import LocalStore
+from acento.registry.gate.looks import Look, percent_level, resamples_for, take_look
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def test_each_candidate_is_one_more_look_and_keeps_its_number(store: LocalStore) -> None:
+    numbers = [take_look(store, "demo", "test", f"registry:m@{one}", f"digest {one}").number for one in "abcab"]
+    assert numbers == [1, 2, 3, 1, 2]
+
+
+def test_the_same_content_under_another_name_is_no_new_look(store: LocalStore) -> None:
+    take_look(store, "demo", "test", "registry:m@a", "same")
+    assert take_look(store, "demo", "test", "registry:other@a", "same").number == 1
+
+
+def test_each_data_set_and_split_is_counted_by_itself(store: LocalStore) -> None:
+    for place in (("demo", "test"), ("demo", "dev"), ("demo-test", "test")):
+        assert take_look(store, *place, "registry:m@a", "a") == Look(dataset=place[0], split=place[1], number=1)
+    assert take_look(store, "demo", "test", "registry:m@b", "b").number == 2
+
+
+def test_a_look_that_cannot_be_read_stops_the_gate_rather_than_loosening_it(store: LocalStore) -> None:
+    take_look(store, "demo", "test", "registry:m@a", "a")
+    (file,) = (Path(store.root) / "looks" / "demo").iterdir()
+    assert json.loads(file.read_text()) == {"model": "registry:m@a", "digest": "a"}
+    file.write_text("{")
+    with pytest.raises(DamagedError, match=r"looks/demo/test@000001\.json in .* cannot be read"):
+        take_look(store, "demo", "test", "registry:m@b", "b")
+
+
+def test_a_first_look_is_like_a_single_test() -> None:
+    first = Look(dataset="demo", split="test", number=1)
+    assert first.level(0.9) == 0.9
+    assert first.sentence() is None
+    assert resamples_for(first.level()) == 2000
+
+
+@pytest.mark.parametrize("number", [2, 5, 30, 1000])
+def test_no_level_is_said_to_be_100_percent(number: int) -> None:
+    look = Look(dataset="demo", split="test", number=number)
+    assert "100" not in percent_level(look.level())
+    assert f"candidate {number} that the gate judges" in (look.sentence() or "")
+    assert 2000 < resamples_for(look.level()) <= 100_000
