@@ -127,7 +127,12 @@ def few_speakers(trials: int) -> Iterator[tuple[str, ...]]:
             world = World.drawn(rng, 20 * speakers, speakers, speaker_effect=0.3)
             tables = [world.model(rng), world.model(rng)]
             if not known:
-                tables = [one.set_column(3, SCHEMA.field("speaker"), [[None] * len(one)]) for one in tables]
+                tables = [
+                    one.set_column(
+                        one.column_names.index("speaker"), SCHEMA.field("speaker"), pa.nulls(len(one), pa.string())
+                    )
+                    for one in tables
+                ]
             return judged(*tables, few=few).passed
 
         cells = [

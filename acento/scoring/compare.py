@@ -1,7 +1,7 @@
 """Two systems on the same clips: which errs less, and whether the clips suffice to say so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -12,6 +12,7 @@ from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL, Draws, PairedDifference, paired
 from acento.scoring.headline import RATE_NAMES, Headline, headline
 from acento.scoring.score import headline_columns, rows_by, scored, with_units
+from acento.scoring.sign_flip import sign_flip_p
 from acento.scoring.table import NO_VALUE, TextTable, points_text
 from acento.scoring.units import units_of
 
@@ -63,6 +64,8 @@ def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None, **draws
     elif by_speaker:
         draws["groups"] = both_a["speaker"].to_pylist()
     difference = paired(errors, lengths, errors_b, **draws)
+    if difference is not None and difference.p_value is not None:
+        difference = replace(difference, p_value=sign_flip_p(errors, errors_b, draws.get("groups")))
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
 
 

@@ -1,10 +1,11 @@
 """Ranks of many models on the same clips: each is tested against the best of its rank, corrected for all comparisons.
 
 Who is best is read off the same clips, so that a test against the best is one of all pairs, the one that looks
-clearest: n models make n (n - 1) / 2 comparisons, however few are carried out. Their p-values are corrected by Holm's
-step-down method (Scandinavian Journal of Statistics 6(2), 1979), over all ranks of a board together: whatever the
-models are worth, all ranks are right with a chance of at least 95 %. Counting only the n - 1 tests that are made would
-give ten equal models more than one rank on 15 % of boards, and no correction on 60 % (``benchmarks/gate.py``).
+clearest: n models make n (n - 1) / 2 comparisons, however few are carried out. The p-values, of exact sign-flip tests,
+are corrected by Holm's step-down method (Scandinavian Journal of Statistics 6(2), 1979), over all ranks of a board
+together: whatever the models are worth, all ranks are right with a chance of at least 95 %. With a correction for the
+n - 1 tests alone ten equal models would have more than one rank on far more than 5 % of boards, and without any on half
+of them (``benchmarks/gate.py``).
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from acento.scoring.bootstrap import LEVEL, RESAMPLES
+from acento.scoring.bootstrap import LEVEL
 from acento.scoring.compare import Comparison, compare
 from acento.scoring.score import scored
 from acento.scoring.units import units_of
-
-_MOST_RESAMPLES = 50_000
-"""From some fifty models on a p-value cannot be as small as Holm asks; at its smallest it is then small enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def place(tables: Sequence[pa.Table | None], level: float = LEVEL) -> list[Place
         tested = {}
         for other in others:
             if (table := tables[other]) is not None:
-                tested[other] = _compare(table, known, (1 - level) / (comparisons - told))
+                tested[other] = compare(table, known)
         apart = set() if few else _apart(tested, 1 - level, comparisons - told)
         told += len(apart)
         for other in others:
@@ -64,15 +62,6 @@ def place(tables: Sequence[pa.Table | None], level: float = LEVEL) -> list[Place
                 places[other] = Place(rank, True, tested[other])
         left, above = [other for other in others if other not in places], best
     return [places[index] for index in range(len(tables))]
-
-
-def _compare(table: pa.Table, best: pa.Table, threshold: float) -> Comparison:
-    """Compare two models; with more resamples where the usual ones end before a p-value as small as is asked for."""
-    found = compare(table, best)
-    end = 2 / (RESAMPLES + 1)
-    if found.difference is None or found.difference.p_value is None or not threshold < found.difference.p_value <= end:
-        return found
-    return compare(table, best, resamples=min(_MOST_RESAMPLES, round(4 / threshold)))
 
 
 def _apart(tested: dict[int, Comparison], alpha: float, comparisons: int) -> set[int]:
@@ -84,7 +73,7 @@ def _apart(tested: dict[int, Comparison], alpha: float, comparisons: int) -> set
     }
     apart: set[int] = set()
     for index, p_value in sorted(p_values.items(), key=lambda item: item[1]):
-        if p_value > max(alpha / max(1, comparisons - len(apart)), 2 / (_MOST_RESAMPLES + 1)):
+        if p_value > alpha / (comparisons - len(apart)):
             break
         apart.add(index)
     return apart

@@ -1,6 +1,5 @@
 """Tables of text cells, as Markdown and for the terminal; nothing is computed here."""
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -123,15 +122,6 @@ def interval_text(low: float | None, high: float | None, digits: int = 1, *, sig
     ' [10.0, 25.0]'
     """
     return "" if low is None or high is None else f" [{100 * low:{sign}.{digits}f}, {100 * high:{sign}.{digits}f}]"
-
-
-def p_text(p: float, resamples: int) -> str:
-    """Return a p-value with its sign; where the resamples end it is only known to be at most that.
-
-    >>> p_text(0.034, 2000), p_text(2 / 2001, 2000)
-    ('= 0.034', '≤ 0.001')
-    """
-    return f"{'≤' if math.isclose(p, 2 / (resamples + 1)) else '='} {p:.2g}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -11,7 +11,7 @@ failed on, is a refusal; and fewer than ten unseen speakers decide only where th
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from acento.registry.gate.verdict import (
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit
 from acento.scoring.power import detectable
 from acento.scoring.score import rate_of
+from acento.scoring.sign_flip import sign_flip_p
 
 BOUND = 0.02
 
@@ -144,6 +145,8 @@ def _measure(
     draws = Draws(resamples=resamples_for(level, rules.level, rules.resamples), level=level, groups=groups)
     shown = Draws(resamples=rules.resamples, level=rules.level, groups=groups)
     found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, **draws)
+    if found is not None and found.p_value is not None:
+        found = replace(found, p_value=sign_flip_p(pairs.candidate, pairs.incumbent, groups))
     excess = np.asarray(pairs.candidate - pairs.incumbent, dtype=np.float64)[:, None]
     excess = excess if groups is None else sums_by_unit(excess, groups)
     alpha = 1 - level if role == "test" else 2 * (1 - level)
@@ -181,7 +184,7 @@ def _measure(
         needed = max(visible.units_for(effect) if effect > 0 else 0, verdict.units + 1, differ if role == "test" else 0)
     verdict = verdict.model_copy(update={"reason": reason, "passed": reason == "holds", "needed": needed})
     power = f" {visible.sentence}" if visible and reason == "no gain" else ""
-    said = sentence_of(verdict, evidence, pairs, rules.bound, rules.level, draws["resamples"])
+    said = sentence_of(verdict, evidence, pairs, rules.bound, rules.level)
     return verdict.model_copy(update={"sentence": said + power})
 
 

@@ -9,7 +9,7 @@ from acento.registry.gate.evidence import Evidence, Pairs, SplitUse
 from acento.scoring.headline import RATE_NAMES, Headline
 from acento.scoring.power import POWER
 from acento.scoring.score import Rate
-from acento.scoring.table import counted, interval_text, p_text, points_text
+from acento.scoring.table import counted, interval_text, points_text
 from acento.scoring.units import FEW_SPEAKERS
 
 _FEW = 30
@@ -98,6 +98,7 @@ class SetVerdict(BaseModel, frozen=True):
     upper: float | None
     """One-sided upper bound of the loss."""
     p_value: float | None
+    """Two-sided, of the sign-flip test; verdicts of earlier versions have the bootstrap's."""
     detectable: float | None
     """The smallest difference that these clips would show (80 % power); None where that is not known."""
     speakers: int = 0
@@ -149,9 +150,7 @@ class GateVerdict(BaseModel, frozen=True):
         return bool(refusing) and all(one.reason == "few speakers" for one in refusing)
 
 
-def sentence_of(
-    verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, level: float, resamples: int
-) -> str:
+def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: float, level: float) -> str:
     """Return what a set says, with its numbers."""
     facts: dict[str, object] = {
         "counted": _counted(verdict),
@@ -164,10 +163,10 @@ def sentence_of(
     if verdict.p_value is not None:
         before, after = (rate.text(digits=1, unit=" %") for rate in (verdict.incumbent, verdict.candidate))
         difference = points_text(verdict.delta) + " points" + interval_text(verdict.low, verdict.high, sign="+")
-        p_value = p_text(verdict.p_value, resamples)
         facts["numbers"] = (
-            f"{RATE_NAMES[verdict.headline]} {before} before, {after} after: {difference}, p {p_value}, "
-            f"{facts['counted']}" + (f", normalizer {verdict.normalizer}" if verdict.normalizer else "")
+            f"{RATE_NAMES[verdict.headline]} {before} before, {after} after: {difference}, "
+            f"p = {verdict.p_value:.2g}, {facts['counted']}"
+            + (f", normalizer {verdict.normalizer}" if verdict.normalizer else "")
         )
         facts["loss"] = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
     said = _HOLDS[verdict.role] if verdict.reason == "holds" else _REFUSALS[verdict.reason][1]

@@ -16,6 +16,7 @@ from acento.registry.gate.looks import Look
 from acento.registry.gate.verdict import GateVerdict
 from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
+from acento.scoring.sign_flip import sign_flip_p
 from acento.scoring.units import SPEAKER_SEEN
 
 NONE = normalizer("none")
@@ -70,18 +71,19 @@ def test_a_gain_whose_guard_holds_passes_and_says_how_much() -> None:
     assert verdict.guards[0].upper == 0
 
 
-def test_the_interval_is_the_paired_bootstrap_of_the_scoring_room() -> None:
+def test_the_interval_is_the_paired_bootstrap_of_the_scoring_room_and_p_that_of_sign_flips() -> None:
     verdict = quick(GAIN)
-    expected = paired([1, 2, 1, 2] * 10, [WORDS] * 40, [3, 4, 2, 5] * 10, resamples=200)
+    before, after = [3, 4, 2, 5] * 10, [1, 2, 1, 2] * 10
+    expected = paired(after, [WORDS] * 40, before, resamples=200)
     assert expected is not None
     found = verdict.test
-    assert (found.delta, found.low, found.high, found.upper, found.p_value) == (
+    assert (found.delta, found.low, found.high, found.upper) == (
         expected.delta,
         expected.low,
         expected.high,
         expected.upper,
-        expected.p_value,
     )
+    assert found.p_value == sign_flip_p(after, before) == pytest.approx(2 / 2**40)
 
 
 def test_a_loss_on_a_guard_is_refused_with_its_numbers_and_offers_a_smaller_step() -> None:
