@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.scoring.counts import ErrorCounts
+from acento.scoring.errors import BatchCheck, error_columns
 from acento.scoring.score import COUNTS, Score
 from acento.scoring.table import percent
 
@@ -93,6 +94,8 @@ class Entry(BaseModel, frozen=True):
     when: datetime
     cost: Cost | None = None
     """None where a device has no price, or nothing was measured; runs of versions before 0.2 have none."""
+    batch_check: BatchCheck | None = None
+    """Whether the batch size changes texts; None when that was not asked."""
 
     @property
     def conditions(self) -> Conditions | None:
@@ -173,7 +176,7 @@ def write_results(folder: Path, job_id: str, runs: Sequence[ScoredRun]) -> tuple
         raise InputError(f"Job {job_id} has no results to write.")
     summary = folder / "results_summaries" / f"results_summary_{job_id}.csv"
     details = folder / "results" / f"results_{job_id}.csv"
-    _write(summary, (_summary(job_id, run) for run in runs))
+    _write(summary, (_summary(job_id, run) | _errors(run) for run in runs))
     _write(details, _details(job_id, runs))
     return summary, details
 
@@ -195,9 +198,13 @@ def _summary(job_id: str, run: ScoredRun) -> dict[str, Value]:
     return first | measured_columns(entry) | origin_columns(entry)
 
 
+def _errors(run: ScoredRun) -> dict[str, Value]:
+    return {**error_columns(run.entry.score.other_errors, run.entry.batch_check)}
+
+
 def _details(job_id: str, runs: Sequence[ScoredRun]) -> Iterator[dict[str, Value]]:
     for run in runs:
-        summary = _summary(job_id, run)
+        summary, errors = _summary(job_id, run), _errors(run)
         dataset = summary.pop("dataset")
         del summary["split"]
         for batch in run.utterances.to_batches(max_chunksize=_BATCH):
@@ -216,6 +223,7 @@ def _details(job_id: str, runs: Sequence[ScoredRun]) -> Iterator[dict[str, Value
                     "normalized_transcription": row["normalized_hypothesis"],
                     "normalized_text": row["normalized_reference"],
                     **_utterance_counts(row),
+                    **errors,
                 }
 
 

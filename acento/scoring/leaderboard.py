@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from acento.scoring.compare import Comparison
 from acento.scoring.entry import Entry, Value, measured_columns, origin_columns
+from acento.scoring.errors import error_columns, errors_table
 from acento.scoring.headline import RATE_NAMES, Headline
 from acento.scoring.ranks import Place, place
 from acento.scoring.score import Score
@@ -115,7 +116,13 @@ class Board:
         """Return the board in GitHub's Markdown, with rates by accent and by speaker where that is a page at most."""
         breakdowns = [self.breakdown(by) for by in ("accent", "speaker")]
         shown = [grid for grid in breakdowns if grid is not None and len(grid.rows) <= _PAGE]
-        return "\n".join(grid.to_markdown() for grid in (self.grid(), *shown))
+        return "\n".join(grid.to_markdown() for grid in (*self.tables(), *shown))
+
+    def tables(self) -> list[TextTable]:
+        """Return the board and, where there is something to say of them, its errors besides words."""
+        measured = {row.label: (row.entry.score.other_errors, row.entry.batch_check) for row in self.rows}
+        errors = errors_table(measured)
+        return [self.grid()] if errors is None else [self.grid(), errors]
 
     def breakdown(self, by: str) -> TextTable | None:
         """Return rates by ``split``, ``speaker`` or ``accent``, a column for each model; None where it is not known."""
@@ -156,11 +163,14 @@ class Leaderboard:
         return pd.DataFrame(self.to_rows())
 
     def __str__(self) -> str:
-        return "\n\n".join([*(board.grid().to_text() for board in self.boards), *self._not_there()])
+        return "\n\n".join(
+            [*(table.to_text() for board in self.boards for table in board.tables()), *self._not_there()]
+        )
 
     def _repr_html_(self) -> str:
         return "".join(
-            [board.grid().to_html() for board in self.boards] + [f"<p>{escape(x)}</p>" for x in self._not_there()]
+            [table.to_html() for board in self.boards for table in board.tables()]
+            + [f"<p>{escape(x)}</p>" for x in self._not_there()]
         )
 
     def _not_there(self) -> list[str]:
@@ -300,4 +310,6 @@ def _flat(board: Board, row: LeaderboardRow) -> dict[str, Value]:
         "model_id": row.entry.model,
         "revision": row.entry.revision,
     }
-    return first | measured_columns(row.entry) | {"rtfx_comparable": row.rtfx_comparable} | origin_columns(row.entry)
+    errors = error_columns(row.entry.score.other_errors, row.entry.batch_check)
+    comparable: dict[str, Value] = {"rtfx_comparable": row.rtfx_comparable}
+    return first | measured_columns(row.entry) | comparable | origin_columns(row.entry) | errors

@@ -20,6 +20,7 @@ from acento.core.errors import InputError
 from acento.core.text import Normalizer
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
 from acento.scoring.counts import ErrorCounts
+from acento.scoring.errors import OtherErrors, other_errors
 from acento.scoring.headline import RATE_NAMES, Headline, counter, described, headline, headline_of
 from acento.scoring.table import percent_text
 from acento.scoring.units import FEW_SPEAKERS, SPEAKER_SEEN, UnitKind, units_of
@@ -157,6 +158,9 @@ class Score(BaseModel, frozen=True):
         """Whether there are too few unseen speakers for the intervals to be trusted."""
         return self.unit == "speaker" and self.units is not None and self.units < FEW_SPEAKERS
 
+    other_errors: OtherErrors | None = None
+    """Of punctuation and casing, hallucinations, gaps between groups; None in a score of before these were counted."""
+
 
 def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer) -> pa.Table:
     """Return a row for each utterance (see ``SCHEMA``), sorted by id.
@@ -202,6 +206,7 @@ def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draw
         speakers=units.speakers,
         seen=units.seen,
         headline=headline_of(normalizer),
+        other_errors=other_errors(utterances, characters=normalizer.characters, **draws),
     )
 
 

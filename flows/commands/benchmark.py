@@ -180,7 +180,8 @@ def _print_board(board: "Leaderboard", by: list[str]) -> None:
         if grouping not in GROUPINGS:
             raise InputError(f"There is no breakdown by {grouping!r}; there is {', '.join(GROUPINGS)}.")
     for one in board.boards:
-        terminal.out.print(rich_table(one.grid()))
+        for table in one.tables():
+            terminal.out.print(rich_table(table))
         for grouping in by:
             grid = one.breakdown(grouping)
             if grid is not None:

@@ -15,6 +15,7 @@ import yaml
 from acento.core.errors import InputError
 from acento.core.store import Store
 from acento.core.templates import render
+from acento.core.text import normalizer
 from acento.data.dataset import load_card
 from acento.data.demo.real.weights import WEIGHTS
 from acento.models.checkpoints.checkpoint import in_artifact
@@ -26,6 +27,7 @@ from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
 from acento.scoring.bootstrap import paired
+from acento.scoring.errors import errors_table, other_errors
 from acento.scoring.score import FAILED, headline_columns, headline_rate, rows_by, scored
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
 
@@ -77,6 +79,7 @@ def report_of(
             raise InputError(f"Run {run} has no score of {version.id} on {selection}; benchmark it there.")
         before = find_score(store, run, version.about.base["digest"], selection)
         (entry, tuned), base = found, None if before is None else before[1]
+        characters = normalizer(entry.score.normalizer.rpartition("-")[0]).characters
         normalizers.add(entry.score.normalizer)
         accents = rows_by(tuned, "accent")
         sets.append(
@@ -91,6 +94,8 @@ def report_of(
                     accent: _comparison(base and base.filter(pc.equal(base["accent"], accent)), rows)
                     for accent, rows in (accents if len(accents) > 1 else [])
                 },
+                errors_before=None if base is None else other_errors(base, characters=characters),
+                errors_after=other_errors(tuned, characters=characters),
             )
         )
     return ModelReport(
@@ -140,6 +145,7 @@ def model_card(
         front_matter=_front_matter(version, report),
         revision=_revision(version.about.base),
         results=None if report is None else _results(report).to_markdown().strip(),
+        errors=None if report is None else _other_errors(report),
         facts=_facts(version, history).to_markdown().strip(),
         curve=CURVE if curve else None,
         license=_base_license(version),
@@ -191,6 +197,13 @@ def _results(report: ModelReport) -> TextTable:
             rows.append((name, f"{row.clips}{failed}", base, row.tuned.text(), points))
     columns = ("clips", "scored", "before", "after", "difference in points")
     return TextTable("WER in percent, with 95 % intervals", columns, tuple(rows), text=frozenset({"clips"}))
+
+
+def _other_errors(report: ModelReport) -> str | None:
+    """Return the errors besides words on the test set, before and after; None where there is nothing to say."""
+    before, after = report.test.errors_before, report.test.errors_after
+    table = errors_table({f"{report.base} (before)": (before, None), f"{report.model} (after)": (after, None)})
+    return None if table is None else table.to_markdown().strip()
 
 
 def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextTable:

@@ -13,6 +13,7 @@ from acento.core.store import Store
 from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, ModelVersion
+from acento.scoring.errors import OtherErrors
 from acento.scoring.score import Rate
 
 REPORT = "report.json"
@@ -54,6 +55,10 @@ class SetReport(BaseModel, frozen=True, extra="forbid"):
     all: ComparisonRow
     accents: dict[str, ComparisonRow]
     """By accent, where more than one is known."""
+    errors_before: OtherErrors | None = None
+    """The base's errors besides words; None where they were not counted."""
+    errors_after: OtherErrors | None = None
+    """Those of the tuned model."""
 
 
 class ModelReport(BaseModel, frozen=True, extra="forbid"):

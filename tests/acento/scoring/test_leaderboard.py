@@ -10,6 +10,7 @@ from rich.console import Console
 
 from acento.core.text import normalizer
 from acento.scoring.entry import Conditions, Entry, Speed
+from acento.scoring.errors import BatchCheck
 from acento.scoring.leaderboard import Board, LeaderboardRow, rank
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
 from acento.scoring.table import TextTable, rich_table
@@ -227,6 +228,20 @@ def test_no_entries_make_no_boards() -> None:
 def test_the_order_of_entries_does_not_matter(runs: Runs) -> None:
     entries = [runs.entry(name, seed=seed) for seed, name in enumerate("abcd")]
     assert rank(entries, runs.table) == rank(entries[::-1], runs.table)
+
+
+def test_errors_besides_words_stand_under_the_board_where_there_are_some(runs: Runs) -> None:
+    (board,) = rank([runs.entry("quiet")]).boards
+    assert [table.title for table in board.tables()] == [board.title, "Errors besides words"]
+    assert board.tables()[1].columns == ("model", "gap by accent")
+    checked = runs.entry("checked", batch_check=BatchCheck(batch_size=8, clips=20, changed=3))
+    found = rank([checked, runs.entry("quiet")])
+    for text in (str(found), found.to_markdown(), found._repr_html_()):
+        assert "Errors besides words" in text
+        assert "3 of 20" in text
+    assert [row["batch_check_changed"] for row in found.to_rows()] == [3, None]
+    (alone,) = rank([runs.entry("shy", clips=10)]).boards  # five clips of each accent: no gap
+    assert len(alone.tables()) == 1
 
 
 def test_a_person_reads_percent_with_the_interval(runs: Runs) -> None:

@@ -11,12 +11,13 @@ from acento.core.errors import DamagedError, InputError
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import history
 from acento.registry.card.card import model_card, publish_report, report_of
-from acento.registry.card.report import card_path, latest_report
+from acento.registry.card.report import ModelReport, card_path, latest_report
 from acento.registry.gate.judging import Question, judge
 from acento.registry.gate.looks import take_look
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.promotion import promote
 from acento.registry.versions import read_history
+from acento.scoring.hallucinations import ClipCount
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +203,27 @@ def test_the_newest_report_counts(world: World) -> None:
     world.judged(world.version, passed=False)
     with pytest.raises(InputError, match="The gate refused"):
         promote(world.store, world.version)
+
+
+def test_the_card_says_what_a_model_errs_in_besides_words(world: World) -> None:
+    report = world.report()
+    assert report.test.errors_before is not None
+    assert report.test.errors_after is not None
+    assert report.test.errors_after.hallucinations.any.of == 9
+    quiet = model_card(world.version, [], report)
+    silent = ClipCount(count=2, of=3, examples=("c01", "c02"))
+    loud = report.test.errors_after.hallucinations.model_copy(update={"any": silent, "non_speech": silent})
+    after = report.test.errors_after.model_copy(update={"hallucinations": loud})
+    sets = (report.test.model_copy(update={"errors_after": after}), *report.sets[1:])
+    told = model_card(world.version, [], report.model_copy(update={"sets": sets}))
+    assert f"| {report.model} (after) |" in told
+    assert "2 of 3" in told
+    assert "2 of 3" not in quiet
+
+
+def test_a_report_of_before_these_errors_were_counted_is_read(world: World) -> None:
+    report = world.report().model_dump(mode="json")
+    for one in report["sets"]:
+        del one["errors_before"], one["errors_after"]
+    assert ModelReport.model_validate(report).test.errors_after is None
+    assert "besides words" not in model_card(world.version, [], ModelReport.model_validate(report))
