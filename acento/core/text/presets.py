@@ -1,53 +1,29 @@
 """Normalizer presets: what is counted as the same word. A score names its preset and version, or it means nothing.
 
-A preset's version is raised whenever its output changes for any text, and ``tests/acento/text/pairs`` pins it.
+A preset's version is raised whenever its output changes for any text, and ``tests/acento/core/text/pairs`` pins it.
+A new preset is a :class:`Normalizer` in a module of its own and one name in ``NORMALIZERS``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 
-import acento.core.text.steps as steps
 from acento.core.errors import InputError
+from acento.core.text import steps
+from acento.core.text.by_language import LANGUAGES, unicode_by_name, unicode_normalizer
+from acento.core.text.english import ENGLISH, OPEN_ASR_LEADERBOARD, OPEN_ASR_LEADERBOARD_MULTILINGUAL
+from acento.core.text.european import EUROPEAN
+from acento.core.text.language import resolve_language
+from acento.core.text.normalizer import Normalizer, Step
 
-Step = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Normalizer:
-    """A named, versioned list of steps; calling it applies them one after another.
-
-    >>> normalizer("chilean-leaderboard")("¿Cachái, po? [risas]")
-    'cachái po'
-    """
-
-    name: str
-    version: int
-    steps: tuple[Step, ...]
-    language: str | None = None
-    """The language that it is for (ISO 639-1 where there is such a code); None: any."""
-    characters: bool = False
-    """Whether the headline of its scores is CER: the script has no spaces between words."""
-    drop_empty_references: bool = False
-    """Whether clips with no reference left after normalizing are not scored at all."""
-
-    @property
-    def identity(self) -> str:
-        """Name and version in one word, such as ``chilean-leaderboard-1``: what stands beside a score."""
-        return f"{self.name}-{self.version}"
-
-    def __call__(self, text: str) -> str:
-        """Return the normalized text."""
-        for step in self.steps:
-            text = step(text)
-        return text
-
-
-NONE = Normalizer("none", 1, ())
+NONE = Normalizer("none", 1, (), about="The text as it is.")
 """The text as it is: case, punctuation and all are scored."""
 
-_WHISPER = (steps.lowercase, steps.remove_markup, steps.remove_parentheses, steps.compose, steps.symbols_to_spaces)
+_WHISPER = tuple(
+    Step.of(one)
+    for one in (steps.lowercase, steps.remove_markup, steps.remove_parentheses, steps.compose, steps.symbols_to_spaces)
+)
+_LOWERCASE, _COLLAPSE = Step.of(steps.lowercase), Step.of(steps.collapse_spaces)
 
-BASIC = Normalizer("basic", 1, (*_WHISPER, steps.lowercase, steps.collapse_spaces))
+BASIC = Normalizer("basic", 1, (*_WHISPER, _LOWERCASE, _COLLAPSE), about="Whisper's BasicTextNormalizer.")
 """The rule of OpenAI Whisper's ``BasicTextNormalizer``, with no space left at the ends.
 
 Source: ``whisper/normalizers/basic.py`` of openai/whisper; the same rule is in transformers. Faithful also in its
@@ -56,7 +32,10 @@ pieces, so WER and CER under ``basic`` mean little there.
 """
 
 CHILEAN_LEADERBOARD = Normalizer(
-    "chilean-leaderboard", 1, (*_WHISPER, steps.lowercase, steps.drop_other_characters, steps.collapse_spaces)
+    "chilean-leaderboard",
+    1,
+    (*_WHISPER, _LOWERCASE, Step.of(steps.drop_other_characters), _COLLAPSE),
+    about="Spanish on the Chilean Spanish ASR leaderboard.",
 )
 """The rule of the Chilean Spanish ASR leaderboard: accents stay, ¿ and ¡ go, numbers are left as they are written.
 
@@ -64,13 +43,34 @@ Source: ``BasicMultilingualTextNormalizer(remove_diacritics=False)`` in aastroza
 from ``basic`` in that soft hyphens, zero-width spaces and the like are dropped.
 """
 
-NORMALIZERS = {preset.name: preset for preset in (NONE, BASIC, CHILEAN_LEADERBOARD)}
-"""The presets by name, in their current version."""
+UNICODE = unicode_normalizer()
+"""The mark-keeping rule where no language is known."""
+
+NORMALIZERS = {
+    preset.name: preset
+    for preset in (
+        *(NONE, BASIC, CHILEAN_LEADERBOARD, ENGLISH, OPEN_ASR_LEADERBOARD, *OPEN_ASR_LEADERBOARD_MULTILINGUAL),
+        *(*EUROPEAN, UNICODE),
+    )
+}
+"""The presets by name, in their current version; ``unicode`` also has a variant for each of ``LANGUAGES``."""
+_OWN = {preset.language: preset for preset in (ENGLISH, *reversed(EUROPEAN))}
 
 
-def default_normalizer(language: str | None) -> Normalizer:  # noqa: ARG001
-    """Return the preset that scores texts of a language where nobody names one."""
-    return CHILEAN_LEADERBOARD
+def default_normalizer(language: str | None) -> Normalizer:
+    """Return the preset that scores texts of a language where nobody names one.
+
+    A language that is not known is scored as one without a rule of its own: letters, marks and digits stay.
+
+    >>> [default_normalizer(one).name for one in ("es-CL", "eng", "Hindi", "tr", "ja", None)]
+    ['spanish', 'english', 'unicode', 'unicode-tr', 'unicode-ja', 'unicode']
+    """
+    if language is None:
+        return UNICODE
+    with suppress(InputError):
+        base = resolve_language(language).base
+        return _OWN.get(base) or unicode_normalizer(language)
+    return UNICODE
 
 
 def normalizer_for(name: str | None, language: str | None) -> Normalizer:
@@ -83,7 +83,7 @@ def normalizer_for(name: str | None, language: str | None) -> Normalizer:
 
 
 def normalizer(name: str) -> Normalizer:
-    """Return the preset of a name (``basic``) or of a name and version (``basic-1``).
+    """Return the preset of a name (``basic``, ``unicode-tr``) or of a name and version (``basic-1``).
 
     Raises:
         InputError: there is no such preset, or not in that version.
@@ -91,5 +91,12 @@ def normalizer(name: str) -> Normalizer:
     for preset in NORMALIZERS.values():
         if name in (preset.name, preset.identity):
             return preset
+    if found := unicode_by_name(name):
+        return found
     known = ", ".join(preset.identity for preset in NORMALIZERS.values())
-    raise InputError(f"There is no normalizer {name!r}; there is: {known}.")
+    raise InputError(
+        f"There is no normalizer {name!r}; there is: {known}, and unicode-XX for a language ({_VARIANTS})."
+    )
+
+
+_VARIANTS = ", ".join(LANGUAGES)

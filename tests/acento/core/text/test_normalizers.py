@@ -1,8 +1,10 @@
 """Normalizer presets: pinned by pairs of texts, and true to the rules they are named after."""
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,29 @@ def test_basic_is_whispers_rule_without_spaces_at_the_ends(whispers_rule: Callab
     assert normalizer("basic")(text) == whispers_rule(text).strip()
 
 
-@pytest.mark.parametrize("name", sorted(NORMALIZERS))
+_HEARD = """
+i it's she'd don't won't gonna mr st. uh mm one two twenty five hundred thousand million and a half point oh double
+first 20 3.5 1,000 $ £ 50% ¢ cents per cent dollars colours archaeology café ½ [x] (y) o'clock ’s 's - 5th
+"""
+SPOKEN = st.lists(st.sampled_from(_HEARD.split()), max_size=8).map(" ".join)
+
+
 @settings(deadline=None)
+@given(text=SPOKEN | TEXTS)
+def test_english_is_whispers_rule_without_spaces_at_the_ends(whispers_english: Callable[[str], str], text: str) -> None:
+    assert normalizer("english")(text) == whispers_english(text).strip()
+
+
+@pytest.fixture(scope="module")
+def whispers_english() -> Callable[[str], str]:
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    listed = files("whisper_normalizer").joinpath("normalizers/english.json").read_text(encoding="utf-8")
+    return EnglishTextNormalizer(json.loads(listed))
+
+
+@pytest.mark.parametrize("name", sorted(NORMALIZERS))
+@settings(deadline=None, max_examples=20)
 @given(text=TEXTS)
 def test_the_same_text_gives_the_same_output_each_time(name: str, text: str) -> None:
     assert normalizer(name)(text) == normalizer(name)(text)
@@ -71,7 +94,7 @@ def test_a_preset_is_found_by_the_identity_that_a_score_carries() -> None:
     assert normalizer("basic-1") is normalizer("basic")
 
 
-@pytest.mark.parametrize("name", ["spanish", "basic-2", "", "Basic"])
+@pytest.mark.parametrize("name", ["klingon", "basic-2", "", "Basic"])
 def test_an_unknown_normalizer_is_refused_and_the_known_are_listed(name: str) -> None:
     with pytest.raises(InputError, match=r"none-1, basic-1, chilean-leaderboard-1"):
         normalizer(name)

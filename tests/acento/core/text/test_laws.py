@@ -1,0 +1,45 @@
+"""Laws of the normalizers: what was normalized stays as it is, and different words of a language stay different."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from acento.core.text import NORMALIZERS, normalizer
+
+NOT_IDEMPOTENT = {"english", "open-asr-leaderboard", "basic"}
+"""Foreign rules that are not, by their own fault."""
+OWN = sorted(
+    name for name in NORMALIZERS if name not in NOT_IDEMPOTENT and not name.startswith("open-asr-leaderboard-")
+)
+TEXTS = st.text(max_size=40) | st.text(
+    alphabet="áÉñüßİıσςi\u0307<>[]()¿?!.,_-'’´\" \n\u0301\u00ad\u200b½²ﬁ"
+    "1234567890ºª%$€:/°mkghXVIsrdnaeo\u200d№①क\u093fกำ",
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize(
+    "name", [*OWN, *(f"unicode-{one}" for one in ("tr", "ar", "fa", "lt", "ja", "he", "ml", "bn"))]
+)
+@settings(deadline=None, max_examples=150)
+@given(TEXTS)
+@example("1½ 3º. 5ºº siglo XXI Sr. p.m. 15:30 1.234,5 %%")
+@example("-1.000.000 € 3/4/2024 d. 3. mai 2e 1:a")
+def test_what_is_normalized_stays_as_it_is(name: str, text: str) -> None:
+    rule = normalizer(name)
+    assert rule(rule(text)) == rule(text)
+
+
+@pytest.mark.parametrize("name", ["english", "open-asr-leaderboard"])
+def test_whispers_english_is_not_idempotent_and_is_kept_so(name: str) -> None:
+    rule = normalizer(name)
+    assert (rule("5⑴"), rule(rule("5⑴"))) == ("5 one", "51")
+
+
+@pytest.mark.parametrize("name", sorted(NORMALIZERS))
+@settings(deadline=None, max_examples=30)
+@given(TEXTS)
+def test_explain_ends_with_what_the_normalizer_returns(name: str, text: str) -> None:
+    steps = normalizer(name).explain(text)
+    assert (steps[-1][1] if steps else text) == normalizer(name)(text)
+    assert [step for step, _ in steps] == [step.name for step in normalizer(name).steps]
