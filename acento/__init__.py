@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from acento import scoring
     from acento.api.benchmarking import benchmark, compare
     from acento.api.data import StagedDataset, load_dataset, stage, validate
+    from acento.api.estimating import estimate
     from acento.api.leaderboards import leaderboard
     from acento.api.searching import search
     from acento.api.specializing import promote, specialize
@@ -40,6 +41,7 @@ __all__ = [
     "StagedDataset",
     "benchmark",
     "compare",
+    "estimate",
     "finetune",
     "leaderboard",
     "load_dataset",
@@ -64,6 +66,7 @@ __getattr__, __dir__ = lazy(
         "benchmark": "acento.api.benchmarking",
         "compare": "acento.api.benchmarking",
         "finetune": "acento.api.training",
+        "estimate": "acento.api.estimating",
         "leaderboard": "acento.api.leaderboards",
         "load_dataset": "acento.api.data",
         "load_model": "acento.inference.transcriber",

@@ -32,6 +32,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Shape:
     """A model with random weights."""
 
     make: str
-    """``module:function`` of the kit."""
+    """``module:function`` of what makes it, in ``tests``."""
     made_with: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, Any] = field(default_factory=dict)
     """What is changed in its config; a dot leads into a part of it."""
@@ -111,7 +112,9 @@ def canary(width: int, layers: tuple[int, int], heads: int, vocabulary: int | No
     if vocabulary is not None:
         changed |= {"vocab_size": vocabulary, "decoder_config.vocab_size": vocabulary}
     made_with = {"mel_bins": more.get("num_mel_bins", 32)}
-    return Shape("tiny_canary:make_canary", made_with, changed, "{tokens} tokens a window at most")
+    return Shape(
+        "tests.acento.families.tiny_canary:make_canary", made_with, changed, "{tokens} tokens a window at most"
+    )
 
 
 SMALL = {"hidden_size": 144, "num_hidden_layers": 3, "intermediate_size": 576}
@@ -120,26 +123,30 @@ BLANKS = "blanks only"
 CPU_SHAPES = {
     "whisper-base's shape": whisper(512, (6, 6), most_clips=2),
     "moonshine": Shape(
-        "tiny_moonshine:make_moonshine",
+        "tests.acento.families.tiny_moonshine:make_moonshine",
         sizes={"hidden_size": 144, "intermediate_size": 576, "encoder_num_hidden_layers": 3},
         writes=BY_LENGTH,
     ),
-    "moonshine-streaming": Shape("tiny_moonshine:make_moonshine", {"streaming": True}, writes=BY_LENGTH),
+    "moonshine-streaming": Shape(
+        "tests.acento.families.tiny_moonshine:make_moonshine", {"streaming": True}, writes=BY_LENGTH
+    ),
     "ctc (wav2vec2)": Shape("tiny_ctc:make_ctc", SMALL),
     "w2v-bert": Shape("tiny_ctc:make_ctc", {"kind": "wav2vec2-bert", **SMALL, "output_hidden_size": 144}),
-    "parakeet-ctc": Shape("tiny_parakeet:make_parakeet", {"kind": "ctc", **SMALL}),
-    "parakeet-tdt": Shape("tiny_parakeet:make_parakeet", {"kind": "tdt", **SMALL}, writes=BLANKS),
+    "parakeet-ctc": Shape("tests.acento.families.tiny_parakeet:make_parakeet", {"kind": "ctc", **SMALL}),
+    "parakeet-tdt": Shape("tests.acento.families.tiny_parakeet:make_parakeet", {"kind": "tdt", **SMALL}, writes=BLANKS),
     "canary": canary(144, (3, 2), 2),
-    "voxtral": Shape("tiny_voxtral:make_voxtral", {"chunk_s": 30}, writes=BY_LENGTH),
+    "voxtral": Shape("tests.acento.families.tiny_voxtral:make_voxtral", {"chunk_s": 30}, writes=BY_LENGTH),
 }
 """About the size of the shipped demo models, where the kit can make it."""
 LARGE = conformer(1024, 24, 8, num_mel_bins=128, subsampling_conv_channels=256)
 PUBLISHED_SHAPES = {
     "whisper-large-v3": whisper(1280, (32, 32), mel_bins=128, engines=ENGINES[:1]),
     "whisper-large-v3-turbo": whisper(1280, (32, 4), mel_bins=128, engines=ENGINES[:1]),
-    "parakeet-ctc-0.6b": Shape("tiny_parakeet:make_parakeet", {"kind": "ctc", "num_mel_bins": 128}, LARGE),
+    "parakeet-ctc-0.6b": Shape(
+        "tests.acento.families.tiny_parakeet:make_parakeet", {"kind": "ctc", "num_mel_bins": 128}, LARGE
+    ),
     "parakeet-tdt-0.6b": Shape(
-        "tiny_parakeet:make_parakeet",
+        "tests.acento.families.tiny_parakeet:make_parakeet",
         {"kind": "tdt", "num_mel_bins": 128},
         LARGE | {"decoder_hidden_size": 640, "num_decoder_layers": 2},
         BLANKS,
@@ -319,7 +326,7 @@ def checkpoint_of(row: dict[str, str], temporary: Path, options: argparse.Namesp
     from acento.models.checkpoints.resolver import resolve
 
     name, engine = row["name"], row["engine"]
-    sys.path.insert(0, str(KIT))
+    sys.path[:0] = [str(KIT), str(KIT.parent.parent)]
     if name in NEMO:
         from tiny_nemo import make_nemo
 
@@ -343,7 +350,7 @@ def make(shape: Shape, folder: Path, options: argparse.Namespace) -> Path:
     import transformers
 
     module, _, function = shape.make.partition(":")
-    getattr(__import__(module), function)(folder, **shape.made_with)
+    getattr(import_module(module), function)(folder, **shape.made_with)
     config = transformers.AutoConfig.from_pretrained(folder)
     kind = getattr(transformers, config.architectures[0])
     generation = kind.from_pretrained(folder).generation_config if kind.can_generate() else None

@@ -96,6 +96,7 @@ def demo_real(num_requests: int = 2) -> Demonstrated:
         base_model=base,
         guards=[czech.id],
         bound=REAL_BOUND,
+        allow_few_speakers=True,  # two people act the Czech, beside small parts
         recipe=REAL_RECIPE,
         num_requests=num_requests,
     )

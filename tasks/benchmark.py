@@ -4,13 +4,15 @@ import logging
 from contextlib import closing
 from dataclasses import dataclass
 
-from acento.api.benchmarking import PlannedRun, plan_benchmark
+from acento.api.benchmarking import PlannedRun, plan_benchmark, rounds
+from acento.api.estimate import Estimate
+from acento.api.estimating import estimate_benchmark
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, may_pass
 from acento.core.progress import audio_meter
-from acento.core.store import open_store
-from acento.inference.benchmark import Scored, Transcription, jobs, load_score, score_transcription, unfinished
-from acento.inference.jobs import JobResult
+from acento.core.store import Store, open_store
+from acento.inference.benchmark import Scored, Transcription, jobs, load_score, score_transcription
+from acento.inference.jobs import JobResult, TranscribeJob
 from acento.registry.runs import Finished, finish, utc_now
 from acento.requests import BenchmarkRequest
 from tasks.artifacts import artifact_key, progress_artifact, show_markdown
@@ -38,21 +40,42 @@ def plan_run(request: BenchmarkRequest) -> PlannedRun:
     return plan_benchmark(open_store(), request, elsewhere, hindrance)
 
 
+@step("estimate", run_name="estimate {request.title}")
+def estimate_run(request: BenchmarkRequest) -> Estimate:
+    """Show what the run would take and cost; nothing of it is begun."""
+    found = estimate_benchmark(open_store(), request, asked_compute(request.compute)[0])
+    show_markdown(artifact_key("estimate", request.title), found.to_markdown(), f"Estimate of {request.heading}")
+    return found
+
+
 @step("transcribe", run_name="transcribe {transcription.title}")
-def transcribe(transcription: Transcription, workers: int, compute: str) -> Transcribed:
-    """Decode every part that is not in the store yet; ``Cached`` when all of them are."""
-    store, title = open_store(), transcription.title
-    everything = jobs(store, transcription)
-    todo = unfinished(store, everything)
+def transcribe(
+    transcription: Transcription, workers: int, compute: str, run: str = "", repeats: int = 1
+) -> Transcribed:
+    """Decode every part that is not in the store yet, and all again for each repeat; ``Cached`` when none is left."""
+    store = open_store()
+    parts = len(jobs(store, transcription))
+    first, *again = (
+        _decode(store, transcription, todo, workers, compute, parts)
+        for todo in rounds(store, transcription, run, repeats)
+    )
+    return cached(first) if not first.computed and not again else first
+
+
+def _decode(
+    store: Store, transcription: Transcription, todo: list[TranscribeJob], workers: int, compute: str, parts: int
+) -> Transcribed:
+    """Do the jobs of one round."""
+    title = f"{transcription.title}, again for the clock" if todo and todo[0].repeat else transcription.title
     if not todo:
-        log(f"{title}: all {len(everything)} parts are in the store.")
-        return cached(Transcribed(len(everything), 0, 0))
+        log(f"{title}: all {parts} parts are in the store.")
+        return Transcribed(parts, 0, 0)
     meter = audio_meter(f"transcribe {title}", sum(job.seconds for job in todo))
     workers = min(workers, len(todo))
     results: list[JobResult] = []
     errors: list[BaseException] = []
     with (
-        progress_artifact(artifact_key("transcribe", title), f"Transcribing {title}"),
+        progress_artifact(artifact_key("transcribe", transcription.title), f"Transcribing {title}"),
         open_backend(compute, store) as backend,
     ):
         meter(0.0)
@@ -70,8 +93,8 @@ def transcribe(transcription: Transcription, workers: int, compute: str) -> Tran
         # what may not pass is raised first: trying again would only repeat it
         raise next((error for error in errors if not may_pass(error)), errors[0])
     computed, failed = sum(not one.cached for one in results), sum(one.failed for one in results)
-    log(f"{title}: {computed} of {len(everything)} parts decoded now, {failed} clips without a text.")
-    return Transcribed(len(everything), computed, failed)
+    log(f"{title}: {computed} of {parts} parts decoded now, {failed} clips without a text.")
+    return Transcribed(parts, computed, failed)
 
 
 @step("score", run_name="score {transcription.title}")

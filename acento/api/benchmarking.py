@@ -1,13 +1,14 @@
 """Benchmark models on data sets: plan, transcribe, score, publish; and compare two of them."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from acento.api.estimating import check_budget
 from acento.api.precheck import unusable, usable
 from acento.api.session import options_of, session
 from acento.core.arguments import Named, checked, name_of, names_of
@@ -18,8 +19,20 @@ from acento.core.settings import settings
 from acento.core.store import Store
 from acento.core.text import normalizer
 from acento.data.dataset import load_card
-from acento.inference.benchmark import Scored, Transcription, jobs, plan_transcription, score_transcription, unfinished
+from acento.inference.batch_check import with_batch_check
+from acento.inference.benchmark import (
+    Scored,
+    Transcription,
+    clocks,
+    jobs,
+    plan_transcription,
+    repeat_jobs,
+    score_transcription,
+    unfinished,
+)
+from acento.inference.jobs import TranscribeJob
 from acento.inference.runner import Runner, Worker
+from acento.inference.speed import speed
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
@@ -47,11 +60,13 @@ class PlannedRun(BaseModel, frozen=True):
     workers: int
     compute: str
     transcriptions: list[Transcription]
+    repeats: int = 1
+    """How often each is decoded for the clock."""
     left_out: dict[str, str] = {}
     """Models and data sets that cannot be used, each with the reason."""
 
 
-@options_of(BenchmarkRequest, "models", "datasets", "compute")
+@options_of(BenchmarkRequest, "models", "datasets", "compute", "dry_run")
 def benchmark(models: Named | Iterable[Named], data: Named | Iterable[Named], **options: Any) -> Leaderboard:
     """Measure models on the test split of data sets, and rank them; what was computed before is found in the store.
 
@@ -85,7 +100,7 @@ def run_benchmark(store: Store, request: BenchmarkRequest) -> Finished:
     with closing(Runner(store)) as runner:
         scored, left_out = measure(
             planned,
-            lambda one: _transcribe(store, runner, one, planned.workers),
+            lambda one: _transcribe(store, runner, one, planned),
             lambda one, _: score_transcription(store, one, request.normalizer),
         )
     return finish(store, planned.run, scored, utc_now(), left_out)
@@ -107,6 +122,7 @@ def plan_benchmark(
         dtype=request.dtype or default_dtype(device, elsewhere),
         threads=request.threads or settings().threads,
     )
+    check_budget(store, request, elsewhere)
     known = unusable(store, request, installed=elsewhere is None)
     # a set named twice, by its name and by its latest version, is one
     named = [load_card(store, name) for name in request.datasets if name not in known]
@@ -129,7 +145,10 @@ def plan_benchmark(
         for checkpoint in checkpoints  # the outer loop, so that each model is loaded once
         for card in cards
     ]
-    if hindrance is not None and any(unfinished(store, jobs(store, one)) for one in transcriptions):
+    if request.batch_check is not None:
+        transcriptions = [with_batch_check(store, one, request.batch_check) for one in transcriptions]
+    steps = [step for one in transcriptions for step in one.steps]
+    if hindrance is not None and (request.repeats > 1 or any(unfinished(store, jobs(store, step)) for step in steps)):
         raise hindrance
     inputs = {card.title: card.fingerprint for card in cards} | {model.id: model.digest for model in checkpoints}
     run = begin(store, request, inputs, request.job_id, utc_now(), validation)
@@ -138,6 +157,7 @@ def plan_benchmark(
         workers=request.num_requests or default_workers(device, options.threads, elsewhere),
         compute=request.compute or settings().compute,
         transcriptions=transcriptions,
+        repeats=request.repeats,
         left_out=left_out,
     )
 
@@ -154,7 +174,7 @@ def measure(
     left_out, failure = dict(planned.left_out), None
     for transcription in planned.transcriptions:
         try:
-            transcribed = transcribe(transcription)
+            transcribed, *_ = [transcribe(step) for step in transcription.steps]
         except Exception as error:
             if len(planned.transcriptions) == 1 or may_pass(error) or isinstance(error, StoreError):
                 raise
@@ -195,21 +215,34 @@ def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None)
     return checkpoint
 
 
-def _transcribe(store: Store, runner: Runner, transcription: Transcription, workers: int) -> None:
+def rounds(store: Store, transcription: Transcription, run: str, repeats: int) -> Iterator[list[TranscribeJob]]:
+    """Yield the jobs that are left of a transcription, then those of each repeat for the clock of a run.
+
+    Where the texts were in the store, and were measured under other conditions than now, there is a repeat more.
+    """
+    yield unfinished(store, jobs(store, transcription))
+    for number in range(2, repeats + 1):
+        yield unfinished(store, repeat_jobs(store, transcription, run, number))
+    measured = speed(clocks(store, transcription, run, repeats)) if repeats > 1 else None
+    if measured is not None and measured.repeats < repeats:
+        yield unfinished(store, repeat_jobs(store, transcription, run, repeats + 1))
+
+
+def _transcribe(store: Store, runner: Runner, transcription: Transcription, planned: PlannedRun) -> None:
     """Decode in this process, in threads that share the loaded model, every part that is not in the store."""
-    todo = unfinished(store, jobs(store, transcription))
-    meter = audio_meter(f"transcribe {transcription.title}", sum(job.seconds for job in todo))
-    worker = Worker(count=workers, callbacks=Callbacks(on_progress=meter))
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
-    try:
-        for future in as_completed([pool.submit(runner.execute, job, worker) for job in todo]):
-            future.result()
-    finally:
-        worker.cancelled.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+    for todo in rounds(store, transcription, planned.run, planned.repeats):
+        meter = audio_meter(f"transcribe {transcription.title}", sum(job.seconds for job in todo))
+        worker = Worker(count=planned.workers, callbacks=Callbacks(on_progress=meter))
+        pool = ThreadPoolExecutor(planned.workers, thread_name_prefix="transcribe")
+        try:
+            for future in as_completed([pool.submit(runner.execute, job, worker) for job in todo]):
+                future.result()
+        finally:
+            worker.cancelled.set()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-@options_of(BenchmarkRequest, "models", "datasets", "compute")
+@options_of(BenchmarkRequest, "models", "datasets", "compute", "dry_run")
 def compare(
     model_a: Named, model_b: Named, data: Named, *, draw: Draw | None = None, **options: Any
 ) -> GroupedComparison:

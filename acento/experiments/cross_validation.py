@@ -17,6 +17,7 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import check_name
 from acento.models.languages import language_code
+from acento.scoring.bootstrap import LEVEL
 from acento.scoring.folds import Pooled, groups_of, pool, pool_difference, pool_tables
 from acento.scoring.headline import headline
 from acento.scoring.power import detectable
@@ -32,8 +33,8 @@ from acento.training.recipe import Recipe
 
 REPORT, BASE, TUNED = "folds.json", "base.parquet", "tuned.parquet"
 _VERSION = 1
-_FEW = 30
-"""With fewer groups a percentile interval is too narrow (see ``acento.scoring.bootstrap``)."""
+_FEW = 10
+"""With fewer groups an interval is approximate (see ``acento.scoring.bootstrap``)."""
 
 
 class FoldRow(BaseModel, frozen=True):
@@ -165,7 +166,7 @@ def publish_report(store: Store, title: str, jobs: Sequence[FinetuneJob]) -> tup
     kinds = {group.partition(":")[0] for group in groups}
     unit = kinds.pop() if len(kinds) == 1 else "group"
     difference = pool_difference(tuned, base, part.by)
-    delta, low, high = (None, None, None) if difference is None else (difference.delta, difference.low, difference.high)
+    delta, low, high, p_value = (getattr(difference, name, None) for name in ("delta", "low", "high", "p_value"))
     report = FoldsReport(
         title=title,
         unit=unit,
@@ -186,7 +187,9 @@ def publish_report(store: Store, title: str, jobs: Sequence[FinetuneJob]) -> tup
         delta=delta,
         low=low,
         high=high,
-        sentence=_sentence(unit, len(set(groups)), delta, low, high, _detectable(all_base, all_tuned, part.by, unit)),
+        sentence=_sentence(
+            unit, len(set(groups)), delta, low, high, p_value, _detectable(all_base, all_tuned, part.by, unit)
+        ),
     )
     key = f"crossvalidations/{fingerprint([_VERSION, [job.fingerprint for job in jobs], title])}"
     with store.publish(key) as draft:
@@ -196,17 +199,26 @@ def publish_report(store: Store, title: str, jobs: Sequence[FinetuneJob]) -> tup
     return report, key
 
 
-def _sentence(unit: str, groups: int, delta: float | None, low: float | None, high: float | None, seen: str) -> str:
-    """Answer the question that folds are made for."""
+def _sentence(
+    unit: str,
+    groups: int,
+    delta: float | None,
+    low: float | None,
+    high: float | None,
+    p_value: float | None,
+    seen: str,
+) -> str:
+    """Answer the question that folds are made for; so few groups that signs alone could be chance tell nothing."""
     if delta is None:
         return "There is no reference word in the clips that both models have a text for: nothing can be said."
-    if low is None or high is None:
+    if low is None or high is None or p_value is None:
         return f"Tuned less base: {points_text(delta)} points; one {unit} alone has no interval."
     change = f"Tuned less base: {points_text(delta)} points{interval_text(low, high, sign='+')}"
-    narrow = f" {groups} {unit}s are few: the true interval is wider than this one." if groups < _FEW else ""
-    if high < 0:
+    narrow = f" {groups} {unit}s are few: the interval is approximate." if groups < _FEW else ""
+    sure = p_value <= 1 - LEVEL
+    if high < 0 and sure:
         return f"{change}: the gain holds for {unit}s that were not trained on.{narrow}"
-    if low > 0:
+    if low > 0 and sure:
         return f"{change}: on {unit}s that were not trained on, the tuned models are worse.{narrow}"
     return f"{change}: these clips cannot tell a gain on {unit}s that were not trained on.{narrow} {seen}".rstrip()
 

@@ -20,6 +20,7 @@ from acento.core.store import Store
 from acento.scoring.forecast import Forecast, LearningPoint, forecast
 from acento.scoring.headline import RATE_NAMES, Headline, headline, normalizer_of
 from acento.scoring.score import Rate, headline_columns, headline_rate
+from acento.scoring.units import units_of
 from acento.training.data.subsets import Share, share_size
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.evaluate import scored_table
@@ -36,7 +37,7 @@ class CurvePoint(BaseModel, frozen=True):
     percent: float
     clips: int
     wer: Rate
-    """Of its best checkpoint on dev, with the interval over dev's clips."""
+    """Of its best checkpoint on dev; the interval draws dev's speakers where they are known and not trained on."""
     best_step: int | None
     steps: int
 
@@ -51,6 +52,8 @@ class DataCurve(BaseModel, frozen=True):
     points: tuple[CurvePoint, ...]
     """The smallest first."""
     forecast: Forecast
+    dev_speakers: int | None = None
+    """How many unseen speakers the intervals are over; None where they are over clips."""
     headline: Headline = "word"
     """``character``: the rates are CER."""
     normalizer: str | None = None
@@ -152,12 +155,15 @@ def publish_curve(
         )
         errors, lengths = (column.tolist() for column in headline_columns(table))
         learned.append(LearningPoint(job.train_clips, tuple(errors), tuple(lengths)))
+    units = units_of(base)
     curve = DataCurve(
         title=title,
         base=headline_rate(base),
         dev_clips=len(base),
         points=tuple(points),
-        forecast=forecast(learned, name=RATE_NAMES[headline(base)]),
+        # no interval can be made of one speaker
+        forecast=forecast(learned, groups=units.groups if units.count > 1 else None, name=RATE_NAMES[headline(base)]),
+        dev_speakers=units.speakers if units.kind == "speaker" else None,
         headline=headline(base),
         normalizer=normalizer_of(base),
     )

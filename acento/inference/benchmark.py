@@ -15,7 +15,7 @@ from acento.core.store import Store
 from acento.core.text import normalizer as find_normalizer
 from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips, speakers_in
 from acento.inference.jobs import Measurement, TranscribeJob, measurements, repeated, state
-from acento.inference.plan import load_part, load_plan, make_plan
+from acento.inference.plan import Plan, load_part, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
 from acento.inference.speed import cost, speed
 from acento.models.base import DecodeOptions
@@ -49,11 +49,21 @@ class Transcription(BaseModel, frozen=True):
     plan: str
     clips: int
     seconds: float
+    sample: int | None = None
+    """How many clips of the split were drawn to be transcribed one at a time; None: all of them, in batches."""
+    batch_check: "Transcription | None" = None
+    """Such a sample of this transcription, to see whether the batch size changes texts."""
 
     @property
     def title(self) -> str:
         """What a person calls it, such as ``whisper-mini on santiago v2/test``."""
-        return f"{short_name(self.model.id)} on {self.dataset_title}/{self.split}"
+        sampled = "" if self.sample is None else ", one clip at a time"
+        return f"{short_name(self.model.id)} on {self.dataset_title}/{self.split}{sampled}"
+
+    @property
+    def steps(self) -> list["Transcription"]:
+        """Itself, and the sample that checks it, where one was asked for."""
+        return [self] if self.batch_check is None else [self, self.batch_check]
 
 
 class Scored(BaseModel, frozen=True):
@@ -82,12 +92,29 @@ def plan_transcription(
         ModelError: the model does not know the language.
         InputError: the batch size or the limit is below 1.
     """
+    return preview_transcription(
+        store, card, checkpoint, split=split, options=options, batch_size=batch_size, limit=limit, keep=True
+    )[0]
+
+
+def preview_transcription(
+    store: Store,
+    card: Card,
+    checkpoint: Checkpoint,
+    *,
+    split: str,
+    options: DecodeOptions,
+    batch_size: int | None = None,
+    limit: int | None = None,
+    keep: bool = False,
+) -> tuple[Transcription, list[TranscribeJob]]:
+    """Return what :func:`plan_transcription` would, and its jobs; the store is not changed unless ``keep``."""
     language = language_code(checkpoint, options.language or language_of(store, card, [split]))
     options = options.model_copy(update={"language": language})
     if batch_size is None:
         batch_size = checkpoint.family.batch_size[options.device_type]
-    plan = make_plan(store, card, split=split, batch_size=batch_size, limit=limit)
-    return Transcription(
+    plan = make_plan(store, card, split=split, batch_size=batch_size, limit=limit, keep=keep)
+    transcription = Transcription(
         dataset=f"{card.name}@{card.version}",
         dataset_title=card.title,
         dataset_fingerprint=card.fingerprint,
@@ -100,10 +127,15 @@ def plan_transcription(
         clips=plan.clips,
         seconds=plan.seconds,
     )
+    return transcription, _jobs(transcription, plan)
 
 
 def jobs(store: Store, transcription: Transcription) -> list[TranscribeJob]:
     """Return one job for each part of the plan."""
+    return _jobs(transcription, load_plan(store, transcription.plan))
+
+
+def _jobs(transcription: Transcription, plan: Plan) -> list[TranscribeJob]:
     return [
         TranscribeJob(
             plan=transcription.plan,
@@ -115,7 +147,7 @@ def jobs(store: Store, transcription: Transcription) -> list[TranscribeJob]:
             model=transcription.model,
             options=transcription.options,
         )
-        for part in load_plan(store, transcription.plan).parts
+        for part in plan.parts
     ]
 
 
@@ -202,10 +234,11 @@ def repeat_jobs(store: Store, transcription: Transcription, run: str, number: in
 def clocks(store: Store, transcription: Transcription, run: str, repeats: int) -> list[list[Measurement]]:
     """Return the measurements of each decoding that a run counts: those behind the texts, then its repeats'.
 
-    A repeat that is not whole is left out.
+    A repeat that is not whole is left out. One more than was asked for stands in for a first decoding that was measured
+    under other conditions, see :func:`acento.inference.speed.speed`.
     """
     found = [clock(store, transcription)]
-    for number in range(2, repeats + 1):
+    for number in range(2, repeats + 2 if repeats > 1 else 2):
         measured = [repeated(store, job) for job in repeat_jobs(store, transcription, run, number)]
         found.append([one for one in measured if one is not None] if all(measured) else [])
     return [one for one in found if one]
@@ -229,4 +262,5 @@ def make_entry(
         run=run,
         when=when,
         cost=cost(measured),
+        family=transcription.model.family,
     )

@@ -84,14 +84,26 @@ class Plan:
         return sum(part.seconds for part in self.parts)
 
 
-def make_plan(store: Store, card: Card, *, split: str, batch_size: int, limit: int | None = None) -> Plan:
+def make_plan(
+    store: Store,
+    card: Card,
+    *,
+    split: str,
+    batch_size: int,
+    limit: int | None = None,
+    sample: int | None = None,
+    keep: bool = True,
+) -> Plan:
     """Plan the decoding of one split (its first ``limit`` clips by id) and store the plan; the same again is found.
 
+    Of these clips ``sample`` are planned, by chance but always the same, or all of them. Without ``keep`` nothing is
+    written: the plan is what it would be.
+
     Raises:
-        InputError: ``batch_size`` or ``limit`` is below 1.
+        InputError: ``batch_size``, ``limit`` or ``sample`` is below 1.
         DataError: the split has no clips.
     """
-    for name, value in (("batch size", batch_size), ("limit", limit)):
+    for name, value in (("batch size", batch_size), ("limit", limit), ("sample", sample)):
         if value is not None and value < 1:
             raise InputError(f"A {name} of {value} decodes nothing; give 1 or more.")
     key = "plans/" + fingerprint(
@@ -103,9 +115,14 @@ def make_plan(store: Store, card: Card, *, split: str, batch_size: int, limit: i
             "batch_size": batch_size,
             "limit": limit,
         }
+        | ({} if sample is None else {"sample": sample})
     )
     if store.find(key, verify=True) is None:
-        parts = list(plan_parts(_chosen(store, card, split, limit), batch_size, {p.key: p.version for p in card.parts}))
+        chosen = _sampled(_chosen(store, card, split, limit), sample)
+        parts = list(plan_parts(chosen, batch_size, {p.key: p.version for p in card.parts}))
+        if not keep:
+            headers = (PlannedPart(part.index, part.digest, len(part.clips), part.seconds) for part in parts)
+            return Plan(key, batch_size, tuple(headers))
         with store.publish(key) as draft:
             pq.write_table(_table(parts), draft.folder / _FILE)
             draft.info |= {
@@ -170,6 +187,14 @@ def _chosen(store: Store, card: Card, split: str, limit: int | None) -> list[Cli
     if limit is None or limit >= len(rows):
         return rows
     kept = set(sorted(row.utterance.id for row in rows)[:limit])
+    return [row for row in rows if row.utterance.id in kept]
+
+
+def _sampled(rows: list[ClipRow], sample: int | None) -> list[ClipRow]:
+    """Return a sample of clips that the hash of each id draws, in their order."""
+    if sample is None or sample >= len(rows):
+        return rows
+    kept = set(sorted((row.utterance.id for row in rows), key=lambda id: fingerprint(["sample", id]))[:sample])
     return [row for row in rows if row.utterance.id in kept]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from acento.core.prices import PriceTable, load_prices
 from acento.inference.jobs import Measurement
-from acento.scoring.bootstrap import interval
+from acento.scoring.bootstrap import ratio_interval
 from acento.scoring.entry import Conditions, Cost, Speed
 from acento.scoring.repeats import median_rate
 
@@ -25,17 +25,16 @@ def speed(passes: Passes) -> Speed | None:
     if len(timed) > 1 and _conditions(timed[0]) != _conditions(timed[-1]):
         timed = timed[1:]
     conditions = set[Conditions]().union(*map(_conditions, timed))
-    first = _batches(timed[0])
+    audio, seconds = zip(*_batches(timed[0]), strict=True)
     if len(timed) > 1:
         rtfx, bounds = median_rate([_batches(one) for one in timed])
     else:
-        bounds = interval([a for a, _ in first], [s for _, s in first])
-        rtfx = sum(a for a, _ in first) / sum(s for _, s in first)
+        rtfx, bounds = sum(audio) / sum(seconds), ratio_interval(audio, seconds)
     return Speed(
         rtfx=rtfx,
         low=bounds.low if bounds else None,
         high=bounds.high if bounds else None,
-        inference_s=sum(s for _, s in first),
+        inference_s=sum(audio) / rtfx,
         conditions=conditions.pop() if len(conditions) == 1 else None,
         repeats=len(timed),
         changed=sum(changed) if changed else None,

@@ -40,10 +40,10 @@ class IndexRow(BaseModel, frozen=True):
 _ROWS = TypeAdapter(list[IndexRow])
 
 
-def index(store: Store) -> tuple[list[IndexRow], dict[str, str]]:
+def index(store: Store, *, keep: bool = True) -> tuple[list[IndexRow], dict[str, str]]:
     """Return every entry of every finished run, and the runs that cannot be read, each with the reason.
 
-    Where the index of exactly these runs is not there it is made, and older ones go.
+    Where the index of exactly these runs is not there it is made, and older ones go; without ``keep`` none is written.
     """
     store.refresh()
     states = {
@@ -69,7 +69,7 @@ def index(store: Store) -> tuple[list[IndexRow], dict[str, str]]:
             rows += [IndexRow(run=run, state=state, score=score, entry=bare(e)) for e, score in entries_of(store, run)]
         except (AcentoError, ValueError, KeyError, TypeError) as error:
             unreadable[run.rpartition("/")[2]] = f"The run cannot be read ({str(error).splitlines()[0].rstrip('.')})."
-    if not unreadable:  # so that it is said the next time, too
+    if keep and not unreadable:  # so that it is said the next time, too
         _write(store, key, rows, older)
     return rows, unreadable
 

@@ -21,6 +21,7 @@ from acento.core.provenance import code_version, library_versions, machine
 from acento.core.store import Artifact, Store
 from acento.core.store.base import check_key
 from acento.core.store.upkeep.usage import Group, Live
+from acento.inference.batch_check import check_batches
 from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock, load_score, make_entry
 from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.plan import load_plan
@@ -66,7 +67,7 @@ def begin(
         if "/" in job_id:
             raise InputError(f"Job id {job_id!r} is part of a file name and cannot hold a slash.")
     name = job_id or f"{now:%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(2)}"  # sorts by time and is its own
-    asked = request.model_dump(mode="json", exclude={"job_id"})
+    asked = request.model_dump(mode="json", exclude={"job_id", "budget", "dry_run"})
     body = {
         "began": now.isoformat(timespec="seconds"),
         "request": asked,
@@ -75,7 +76,9 @@ def begin(
     }
     if not store.create_exclusive(f"requests/{name}.json", json.dumps(body, indent=1).encode()):
         known = json.loads(store.read_file(f"requests/{name}.json") or b"{}")
-        if known.get("request") != asked or known.get("inputs") != dict(inputs):
+        # what an older version had no word for it did as it is done by default
+        usual = {name: field.get_default() for name, field in type(request).model_fields.items() if name in asked}
+        if {**usual, **known.get("request", {})} != asked or known.get("inputs") != dict(inputs):
             raise InputError(
                 f"Job id {name} belongs to another request, or its models or data have changed since; "
                 "choose another id, or leave it out."
@@ -109,7 +112,10 @@ def finish(
     What could not be measured, ``left_out``, is only said on the leaderboard that is returned, with the reasons.
     """
     began, request = _request(store, run)
-    entries = [(make_entry(store, what, score, run, now, request.repeats), score.key) for what, score in scored]
+    entries = []
+    for what, score in scored:
+        entry = make_entry(store, what, score, run, now, request.repeats)
+        entries.append((entry.model_copy(update={"batch_check": check_batches(store, what)}), score.key))
     board = _rank(store, entries)
     wall_s = (now - began).total_seconds()
     body = {
@@ -222,7 +228,8 @@ def _provenance(store: Store, run: str, what: Transcription, score: Scored, entr
             "clips": what.clips,
             "audio_s": what.seconds,
         },
-        "decoding": what.options.model_dump() | {"batch_size": what.batch_size, "plan": what.plan},
+        "decoding": _decoding(what),
+        "batch_check": what.batch_check and {"decoding": _decoding(what.batch_check), "model": what.model.model_dump()},
         "normalizer": load_score(store, score.key).normalizer,
         "score": score.key,
         "texts_sha256": score.digest,
@@ -233,6 +240,10 @@ def _provenance(store: Store, run: str, what: Transcription, score: Scored, entr
             "changed_texts": entry.speed and entry.speed.changed,
         },
     }
+
+
+def _decoding(what: Transcription) -> dict[str, Any]:
+    return what.options.model_dump() | {"batch_size": what.batch_size, "plan": what.plan}
 
 
 def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
@@ -265,7 +276,9 @@ def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
         live.keys.add(run)
         try:
             for result in json.loads(store.read_bytes(run, _RUN))["results"]:
-                live.keys |= {result["score"], result["decoding"]["plan"], *_jobs_of(store, result)}
+                live.keys.add(result["score"])
+                for done in filter(None, (result, result.get("batch_check"))):
+                    live.keys |= {done["decoding"]["plan"], *_jobs_of(store, done)}
         except (AcentoError, KeyError, ValueError) as error:
             live.unclear.append(f"what {run} rests on cannot be read ({str(error).rstrip('.')})")
 

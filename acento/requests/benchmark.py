@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from acento.registry.run_request import RunRequest
-from acento.requests.base import AllowInvalid, Compute, DeviceName, Language, Option, Positive, Request
+from acento.requests.base import AboveZero, AllowInvalid, Compute, DeviceName, Language, Option, Positive, Request
 
 
 class BenchmarkRequest(Request, RunRequest):
@@ -44,7 +44,13 @@ class BenchmarkRequest(Request, RunRequest):
     quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = Field(
         None, description="How ctranslate2 holds weights; default: int8."
     )
+    repeats: Positive = Field(1, description="Decode so often for the clock: the RTFx is the median.")
+    budget: AboveZero | None = Field(None, description="Dollars: what is expected to cost more is not begun.")
+    dry_run: bool = Field(False, description="Only say what there is to do, and what it would take and cost.")
     allow_invalid: AllowInvalid = False
+    batch_check: Positive | None = Field(
+        None, description="Transcribe so many clips again, one at a time, and count the texts that the batch changed."
+    )
 
     @property
     def heading(self) -> str:

@@ -1,7 +1,7 @@
 """Two systems on the same clips: which errs less, and whether the clips suffice to say so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -12,8 +12,7 @@ from acento.core.errors import InputError
 from acento.scoring.bootstrap import LEVEL, Draws, PairedDifference, paired
 from acento.scoring.headline import RATE_NAMES, Headline, headline
 from acento.scoring.score import headline_columns, rows_by, scored, with_units
-from acento.scoring.sign_flip import sign_flip_p
-from acento.scoring.table import NO_VALUE, TextTable, points_text
+from acento.scoring.table import TextTable, p_text, points_text
 from acento.scoring.units import units_of
 
 if TYPE_CHECKING:
@@ -64,8 +63,6 @@ def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None, **draws
     elif by_speaker:
         draws["groups"] = both_a["speaker"].to_pylist()
     difference = paired(errors, lengths, errors_b, **draws)
-    if difference is not None and difference.p_value is not None:
-        difference = replace(difference, p_value=sign_flip_p(errors, errors_b, draws.get("groups")))
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
 
 
@@ -89,7 +86,7 @@ class GroupedComparison:
         every += [(by, value, one) for by, found in self.groups.items() for value, one in found.items()]
         return [
             {"by": by, "group": value, "clips": one.clips, "left_out": one.left_out}
-            | {name: getattr(one.difference, name, None) for name in ("delta", "low", "high", "p_value")}
+            | {name: getattr(one.difference, name, None) for name in ("delta", "low", "high", "p_value", "p_bounded")}
             for by, value, one in every
         ]
 
@@ -97,7 +94,7 @@ class GroupedComparison:
         """Return it as a person reads it: differences in points of WER, or of CER where that is the headline."""
         rows = []
         for row in self.rows():
-            p_value = NO_VALUE if row["p_value"] is None else f"{row['p_value']:.3f}"
+            p_value = p_text(row["p_value"], bool(row["p_bounded"])).removeprefix("p ").removeprefix("= ")
             difference = points_text(row["delta"], row["low"], row["high"])
             rows.append((row["by"], row["group"], str(row["clips"]), difference, p_value))
         drawn = "speakers, of single speakers over clips" if self.by_speaker else "clips"
@@ -105,7 +102,7 @@ class GroupedComparison:
             title=f"{RATE_NAMES[self.headline]} of {self.model_a} less {self.model_b}, points",
             columns=("by", "group", "clips", f"difference [{LEVEL:.0%}]", "p"),
             rows=tuple(rows),
-            notes=(f"Below 0: {self.model_a} errs less. Intervals by paired bootstrap over {drawn}.",),
+            notes=(f"Below 0: {self.model_a} errs less. Intervals by Student's t, p by flipped signs, over {drawn}.",),
             text=frozenset({"by", "group"}),
         )
 

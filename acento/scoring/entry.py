@@ -47,9 +47,9 @@ class Speed(BaseModel, frozen=True):
     rtfx: float
     low: float | None
     high: float | None
-    """The bootstrap interval over batches; None with fewer than two."""
+    """The interval over batches; None with fewer than two."""
     inference_s: float
-    """Inference seconds of all workers together: the decode loops less their waits for audio to be read."""
+    """Inference seconds of all workers together: the decode loops less their waits for audio to be read (one pass)."""
     conditions: Conditions | None
     """None when parts were measured under different conditions, as when a run was resumed elsewhere."""
     repeats: int = 1
@@ -94,6 +94,8 @@ class Entry(BaseModel, frozen=True):
     when: datetime
     cost: Cost | None = None
     """None where a device has no price, or nothing was measured; runs of versions before 0.2 have none."""
+    family: str | None = None
+    """The model's family; runs of versions before 0.2 do not say it."""
     batch_check: BatchCheck | None = None
     """Whether the batch size changes texts; None when that was not asked."""
 
@@ -140,13 +142,13 @@ def money_columns(entry: Entry) -> dict[str, Value]:
     cost, speed, score = entry.cost, entry.speed, entry.score.overall
     asked = score.scored + score.failed
     return {
-        "cost_usd": cost and round(cost.dollars, 6),
-        "usd_per_audio_hour": cost and round(cost.per_audio_hour, 6),
-        "usd_per_hour": cost and cost.usd_per_hour,
-        "device_type": cost and cost.device_type,
-        "price_source": cost and cost.source,
-        "repeats": speed and speed.repeats,
-        "changed_texts": speed and speed.changed,
+        "cost_usd": None if cost is None else round(cost.dollars, 6),
+        "usd_per_audio_hour": None if cost is None else round(cost.per_audio_hour, 6),
+        "usd_per_hour": None if cost is None else cost.usd_per_hour,
+        "device_type": None if cost is None else cost.device_type,
+        "price_source": None if cost is None else cost.source,
+        "repeats": None if speed is None else speed.repeats,
+        "changed_texts": None if speed is None else speed.changed,
         "coverage": percent(score.scored / asked) if asked else None,
     }
 

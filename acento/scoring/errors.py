@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from acento.scoring.bootstrap import Draws, Interval
 from acento.scoring.gap import LEAST_CLIPS, Gap, gap
 from acento.scoring.hallucinations import SIGNS, Hallucinations, Heard, hallucinations
+from acento.scoring.headline import headline
 from acento.scoring.table import NO_VALUE, TextTable, percent, percent_text
 from acento.scoring.units import units_of
 from acento.scoring.written_form import CasingErrors, PunctuationErrors, written_form
@@ -41,17 +42,17 @@ class OtherErrors(BaseModel, frozen=True):
     spaces between words."""
 
 
-def other_errors(utterances: pa.Table, *, characters: bool = False, **draws: Unpack[Draws]) -> OtherErrors:
+def other_errors(utterances: pa.Table, **draws: Unpack[Draws]) -> OtherErrors:
     """Count the errors besides words in a table of utterances (``score_utterances``).
 
-    Intervals draw what ``units_of`` says. ``characters`` is whether the normalizer's headline is CER.
+    Intervals draw what ``units_of`` says. Characters are counted instead of words where they are the headline.
     """
     known = pc.and_(pc.is_valid(utterances["reference"]), pc.is_valid(utterances["hypothesis"]))
     rows = utterances.filter(known)
     if "groups" not in draws:
         units = units_of(rows)
         draws["groups"] = units.groups if units.count > 1 else None
-    unit = "character" if characters else "word"
+    unit = headline(utterances)
     columns = ("id", "normalized_reference", "normalized_hypothesis", "duration_s", f"{unit}_insertions")
     clips = (
         Heard(id, (reference, hypothesis), duration_s, insertions or 0)
@@ -63,7 +64,7 @@ def other_errors(utterances: pa.Table, *, characters: bool = False, **draws: Unp
     return OtherErrors(
         punctuation=written.punctuation,
         casing=written.casing,
-        hallucinations=hallucinations(clips, characters=characters, **draws),
+        hallucinations=hallucinations(clips, characters=unit == "character", **draws),
         gaps=_gaps(rows.filter(pc.is_valid(rows[f"{unit}_hits"])), unit, draws),
     )
 

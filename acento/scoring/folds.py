@@ -166,8 +166,8 @@ def pool_difference(
     both = pc.and_(pc.equal(new["status"], SCORED), pc.equal(old["status"], SCORED))
     new, old = new.filter(both), old.filter(both)
     draws["groups"] = groups_of(new, split_by)
-    errors, lengths = headline_columns(new)
-    return paired(errors, lengths, headline_columns(old)[0], **draws)
+    (errors, lengths), (before, _) = headline_columns(new), headline_columns(old)
+    return paired(errors, lengths, before, **draws)
 
 
 def groups_of(utterances: pa.Table, split_by: SplitBy) -> list[str]:

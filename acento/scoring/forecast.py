@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from acento.core.errors import InputError
-from acento.scoring.bootstrap import LEVEL, Floats
+from acento.scoring.bootstrap import LEVEL, Floats, sums_by_unit
 from acento.scoring.table import percent_text, points_text
 
 RESAMPLES = 1000
@@ -85,14 +85,16 @@ def forecast(
     points: Sequence[LearningPoint],
     times: Sequence[int] = TIMES,
     *,
+    groups: Sequence[str | None] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     name: str = "WER",
 ) -> Forecast:
     """Forecast the WER, or what ``name`` says the errors are of, at multiples of the largest number of training clips.
 
-    For the interval the tested clips are drawn with replacement, the same for every point, and the curve is drawn anew.
-    It is not of the luck of a training, nor of whether a power law is right.
+    For the interval the tested clips are drawn with replacement, the same for every point, and the curve is drawn anew;
+    with ``groups``, a name for each clip, whole groups such as speakers are drawn. The interval is not of the luck of a
+    training, nor of whether a power law is right.
 
     Raises:
         InputError: two points have the same number of training clips, one has none, or they were not tested on the
@@ -111,8 +113,9 @@ def forecast(
         why = "Fewer than two clips with a reference were tested on; there is no interval to give."
     if why:
         return Forecast(curve=None, predicted=(), back_test=None, sentence=f"No forecast: {why}")
-    errors = np.array([point.errors for point in ordered], dtype=np.float64)
-    lengths = np.array(ordered[0].lengths, dtype=np.float64)
+    by_clip = np.array([ordered[0].lengths, *(point.errors for point in ordered)], dtype=np.float64)
+    by_unit = by_clip if groups is None else sums_by_unit(by_clip.T, groups).T
+    lengths, errors = by_unit[0], by_unit[1:]
     count = len(lengths)
     counts = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     totals = counts @ lengths

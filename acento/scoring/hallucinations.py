@@ -6,7 +6,7 @@ Four signs, each on the normalized texts. Where scripts have no spaces, characte
 - *Non-speech*: the reference is empty, and the hypothesis is not.
 - *Short*: a clip under a second (``SHORT_S``) has at least ``SHORT_MORE`` insertions.
 - *Loop*: one to ``LONGEST`` words come ``REPEATS`` times in a row, or, where the reference repeats them too,
-  ``REPEATS`` times as often in a row as there; or so do the letters inside a word of at least ``LONG_WORD`` letters.
+  ``REPEATS`` times as often in a row as there; or letters do so ``LETTER_REPEATS`` times inside one word (*jajaja…*).
 - *Too long*: the hypothesis has more than ``RATIO`` times the words of the reference, and at least ``MORE`` more.
 
 Signs of this kind are those that studies of Whisper's hallucinations use: Barański et al., "Investigation of Whisper
@@ -29,7 +29,7 @@ SHORT_S = 1.0
 SHORT_MORE = 3
 REPEATS = 4
 LONGEST = 30
-LONG_WORD = 20
+LETTER_REPEATS = 10
 RATIO = 2.0
 MORE = 5
 EXAMPLES = 5
@@ -131,17 +131,17 @@ def has_loop(reference: Sequence[str], hypothesis: Sequence[str]) -> bool:
     """
     if max(Counter(hypothesis).values(), default=0) >= REPEATS and _repeats_more(reference, hypothesis):
         return True
-    long = {word for word in hypothesis if len(word) >= LONG_WORD}.difference(reference)
-    return any(_repeats_more("", word) for word in long)
+    long = {word for word in hypothesis if len(word) >= LETTER_REPEATS}.difference(reference)
+    return any(_repeats_more("", word, LETTER_REPEATS) for word in long)
 
 
-def _repeats_more(reference: Sequence[str], hypothesis: Sequence[str]) -> bool:
+def _repeats_more(reference: Sequence[str], hypothesis: Sequence[str], least: int = REPEATS) -> bool:
     numbers = {unit: number for number, unit in enumerate(dict.fromkeys([*reference, *hypothesis]))}
     said, heard = (np.array([numbers[unit] for unit in units], np.int64) for units in (reference, hypothesis))
-    for size in range(1, min(LONGEST, len(heard) // REPEATS) + 1):
+    for size in range(1, min(LONGEST, len(heard) // least) + 1):
         known = _repeats(said, size, at_least=2)
-        found = _repeats(heard, size, at_least=REPEATS)
-        if any(often >= REPEATS * known.get(ngram, 1) for ngram, often in found.items()):
+        found = _repeats(heard, size, at_least=least)
+        if any(often >= least * known.get(ngram, 1) for ngram, often in found.items()):
             return True
     return False
 

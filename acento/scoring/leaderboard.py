@@ -17,7 +17,7 @@ from acento.scoring.errors import error_columns, errors_table
 from acento.scoring.headline import RATE_NAMES, Headline
 from acento.scoring.ranks import Place, place
 from acento.scoring.score import Score
-from acento.scoring.table import NO_VALUE, TextTable, counted, percent_text, rtfx_text
+from acento.scoring.table import APPROXIMATE, NO_VALUE, TextTable, counted, percent_text, rtfx_text
 from acento.scoring.units import FEW_SPEAKERS
 
 if TYPE_CHECKING:
@@ -105,11 +105,12 @@ class Board:
         """Return what the intervals hold for, a sentence each, and whether it is to be said."""
         score = self.rows[0].entry.score
         who = "this speaker, who is" if score.speakers == 1 else f"these {score.speakers} speakers, who are"
+        few = counted(score.units or 0, "unseen speaker")
         return {
             f"Clips are drawn: the intervals hold for {who} in the training split too.": score.seen,
             f"{score.speakers} unseen speakers are drawn: the intervals hold for new voices.": score.unit == "speaker"
             and not score.few,
-            f"Intervals are approximate: only {counted(score.units or 0, 'unseen speaker')}.": score.few,
+            f"Intervals are approximate ({APPROXIMATE}): only {few}.": score.few,
         }
 
     def to_markdown(self) -> str:

@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 
 from acento.core.prices import dollars
 from acento.scoring.entry import money_columns
-from acento.scoring.leaderboard import Board, Leaderboard, LeaderboardRow, speed_heading, speed_text
+from acento.scoring.leaderboard import Board, Leaderboard, LeaderboardRow, rate_columns, speed_heading, speed_text
 from acento.scoring.table import NO_VALUE, TextTable, percent_text
 
 SortKey: TypeAlias = Literal["wer", "cer", "rtfx", "cost", "date", "model"]
-"""What rows may be sorted by: the best, the cheapest, the newest first."""
+"""What rows may be sorted by: the best, the cheapest, the newest first; ``wer`` is the headline, as ranks have it."""
 
 _NOISE = re.compile(r"\((?:R|TM)\)|\b(?:CPU|NVIDIA|Processor)\b|@.*", re.IGNORECASE)
 
@@ -33,8 +33,7 @@ def overview(board: Board) -> TextTable:
         columns=(
             "#",
             "model",
-            f"WER % [{level:.0%}]",
-            "CER %",
+            *rate_columns(board.headline, level)[:2],
             speed_heading(rows),
             "device",
             "$/h",
@@ -52,13 +51,13 @@ def _order(sort: SortKey) -> Callable[[LeaderboardRow], tuple[bool, float | str]
         entry = row.entry
         match sort:
             case "wer":
-                return entry.score.overall.wer.value
+                return row.rank
             case "cer":
                 return entry.score.overall.cer.value
             case "rtfx":
-                return entry.speed and -entry.speed.rtfx
+                return None if entry.speed is None else -entry.speed.rtfx
             case "cost":
-                return entry.cost and entry.cost.per_audio_hour
+                return None if entry.cost is None else entry.cost.per_audio_hour
             case "date":
                 return -entry.when.timestamp()
             case "model":
@@ -79,8 +78,8 @@ def _cells(row: LeaderboardRow) -> tuple[str, ...]:
     return (
         NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
         row.label,
-        score.wer.text(bounds=1),
-        percent_text(score.cer.value),
+        entry.score.rate.text(bounds=1),
+        percent_text((score.cer if entry.score.headline == "word" else score.wer).value),
         speed_text(row),
         (device_text(conditions.device) if conditions else "several") if entry.speed else NO_VALUE,
         NO_VALUE if entry.cost is None else dollars(entry.cost.per_audio_hour),

@@ -70,19 +70,24 @@ class UtteranceResult:
 
 
 class Rate(BaseModel, frozen=True):
-    """A rate as a fraction, with its bootstrap interval; None where it is not defined."""
+    """A rate as a fraction, with its interval; None where it is not defined."""
 
     value: float | None
     low: float | None
     high: float | None
+    approximate: bool = False
+    """Whether there are too few speakers for the interval to be trusted."""
 
     def text(self, *, digits: int = 2, bounds: int | None = None, unit: str = "") -> str:
         """Return it as a person reads it; see :func:`acento.scoring.table.percent_text`."""
-        return percent_text(self.value, self.low, self.high, digits=digits, bounds=bounds, unit=unit)
+        return percent_text(
+            self.value, self.low, self.high, digits=digits, bounds=bounds, unit=unit, approximate=self.approximate
+        )
 
     def rounded(self) -> "Rate":
         """Return it with 12 decimals, so that the order of a floating-point sum cannot change a byte."""
-        return Rate(**{name: value if value is None else round(value, 12) for name, value in self})
+        ends = {name: getattr(self, name) for name in ("value", "low", "high")}
+        return self.model_copy(update={name: end if end is None else round(end, 12) for name, end in ends.items()})
 
 
 class GroupScore(BaseModel, frozen=True):
@@ -143,6 +148,9 @@ class Score(BaseModel, frozen=True):
     headline: Headline = "word"
     """``character`` where the script has no spaces: CER is then what models are ranked by."""
 
+    other_errors: OtherErrors | None = None
+    """Of punctuation and casing, hallucinations, gaps between groups; None in a score of before these were counted."""
+
     @property
     def rate(self) -> Rate:
         """The headline: the corpus WER, or CER where the script has no spaces."""
@@ -157,9 +165,6 @@ class Score(BaseModel, frozen=True):
     def few(self) -> bool:
         """Whether there are too few unseen speakers for the intervals to be trusted."""
         return self.unit == "speaker" and self.units is not None and self.units < FEW_SPEAKERS
-
-    other_errors: OtherErrors | None = None
-    """Of punctuation and casing, hallucinations, gaps between groups; None in a score of before these were counted."""
 
 
 def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer) -> pa.Table:
@@ -206,7 +211,7 @@ def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draw
         speakers=units.speakers,
         seen=units.seen,
         headline=headline_of(normalizer),
-        other_errors=other_errors(utterances, characters=normalizer.characters, **draws),
+        other_errors=other_errors(utterances, **draws),
     )
 
 
@@ -313,4 +318,6 @@ def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
 
 
 def _rate(value: float | None, bounds: Interval | None) -> Rate:
-    return Rate(value=value, low=bounds and bounds.low, high=bounds and bounds.high)
+    if bounds is None:
+        return Rate(value=value, low=None, high=None)
+    return Rate(value=value, low=bounds.low, high=bounds.high, approximate=bounds.approximate)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from acento.core.prices import dollars
 from acento.scoring.entry import Value
+from acento.scoring.headline import RATE_NAMES
 from acento.scoring.leaderboard import Board, Leaderboard, LeaderboardRow
 from acento.scoring.overview import SortKey, last_if_unknown
 from acento.scoring.table import NO_VALUE, TextTable, percent, percent_text, rtfx_text
@@ -18,11 +19,12 @@ class SideBySideRow:
 
     label: str
     rank: int | None
-    """The place of its mean WER among those that have one; equal means share a place."""
+    """The place of its mean among those that have one; equal means share a place."""
     cells: tuple[LeaderboardRow | None, ...]
     """Its row on each board."""
+    rate: float | None
+    """The mean over the data sets, each counting alike, of what each set's models are ranked by."""
     wer: float | None
-    """The mean over the data sets, each counting alike."""
     cer: float | None
     rtfx: float | None
     """Audio seconds of all sets over inference seconds of all sets; None where conditions differ."""
@@ -37,24 +39,28 @@ class SideBySide:
     rows: tuple[SideBySideRow, ...]
 
     def grid(self) -> TextTable:
-        """Return it as a person reads it: WER in percent."""
+        """Return it as a person reads it: in percent, each set by its headline."""
+        name = " or ".join(sorted({RATE_NAMES[board.headline] for board in self.boards}, reverse=True))
         titles = _titles(self.boards)
+        if " " in name:
+            pairs = zip(titles, self.boards, strict=True)
+            titles = tuple(f"{title} {RATE_NAMES[board.headline]}" for title, board in pairs)
         lacking = any(None in row.cells for row in self.rows)
         failed = any(cell and cell.entry.score.overall.failed for row in self.rows for cell in row.cells)
         notes = {
-            "mean: of the data sets' WER, each set counting alike (as the Open ASR leaderboard has it).": True,
+            f"mean: of the data sets' {name}, each set counting alike (as the Open ASR leaderboard has it).": True,
             "A model that was not measured on one of the sets has no mean.": lacking,
             "* some clips failed: they are left out of the rates.": failed,
         }
         return TextTable(
-            title=f"WER % on {len(self.boards)} data sets side by side",
+            title=f"{name} % on {len(self.boards)} data sets side by side",
             columns=("#", "model", "mean", *titles, "CER %", "RTFx", "$/h"),
             rows=tuple(
                 (
                     NO_VALUE if row.rank is None else str(row.rank),
                     row.label,
-                    percent_text(row.wer),
-                    *(_wer_cell(cell) for cell in row.cells),
+                    percent_text(row.rate),
+                    *(_rate_cell(cell) for cell in row.cells),
                     percent_text(row.cer),
                     NO_VALUE if row.rtfx is None else rtfx_text(row.rtfx),
                     NO_VALUE if row.usd_per_audio_hour is None else dollars(row.usd_per_audio_hour),
@@ -66,17 +72,20 @@ class SideBySide:
         )
 
     def to_rows(self) -> list[dict[str, Value]]:
-        """Return a flat row for each model; rates in percent, ``wer`` and ``cer`` being the means."""
+        """Return a flat row for each model; rates in percent, the first three are means over the sets."""
         titles = _titles(self.boards)
         return [
             {
                 "rank": row.rank,
                 "model_id": row.label,
+                "mean": percent(row.rate),
                 "wer": percent(row.wer),
                 "cer": percent(row.cer),
                 **{
-                    f"wer {title}": percent(cell.entry.score.overall.wer.value) if cell else None
-                    for title, cell in zip(titles, row.cells, strict=True)
+                    f"{RATE_NAMES[board.headline].lower()} {title}": percent(cell.entry.score.rate.value)
+                    if cell
+                    else None
+                    for title, board, cell in zip(titles, self.boards, row.cells, strict=True)
                 },
                 "rtfx": None if row.rtfx is None else round(row.rtfx, 2),
                 "usd_per_audio_hour": None if row.usd_per_audio_hour is None else round(row.usd_per_audio_hour, 6),
@@ -107,8 +116,8 @@ def _side_by_side(boards: Sequence[Board], sort: SortKey) -> SideBySide:
     for (model, model_hash), on in by_model.items():
         label = f"{model} ({model_hash[:8]})" if names.count(model) > 1 else model
         found.append(_row(label, tuple(on.get(number) for number in range(len(boards)))))
-    means = sorted(row.wer for row in found if row.wer is not None)
-    ranked = [row if row.wer is None else replace(row, rank=means.index(row.wer) + 1) for row in found]
+    means = sorted(row.rate for row in found if row.rate is not None)
+    ranked = [row if row.rate is None else replace(row, rank=means.index(row.rate) + 1) for row in found]
     return SideBySide(tuple(boards), tuple(sorted(ranked, key=_mean_order(sort))))
 
 
@@ -130,6 +139,7 @@ def _row(label: str, cells: tuple[LeaderboardRow | None, ...]) -> SideBySideRow:
         label,
         None,
         cells,
+        mean([entry.score.rate.value for entry in there]),
         mean([entry.score.overall.wer.value for entry in there]),
         mean([entry.score.overall.cer.value for entry in there]),
         audio / seconds if alike and seconds else None,
@@ -154,7 +164,7 @@ def _mean_order(sort: SortKey) -> Callable[[SideBySideRow], tuple[bool, float | 
     def value(row: SideBySideRow) -> float | str | None:
         match sort:
             case "wer":
-                return row.wer
+                return row.rate
             case "cer":
                 return row.cer
             case "rtfx":
@@ -169,7 +179,7 @@ def _mean_order(sort: SortKey) -> Callable[[SideBySideRow], tuple[bool, float | 
     return lambda row: last_if_unknown(value(row), sort)
 
 
-def _wer_cell(row: LeaderboardRow | None) -> str:
+def _rate_cell(row: LeaderboardRow | None) -> str:
     if row is None:
         return NO_VALUE
-    return percent_text(row.entry.score.overall.wer.value) + (" *" if row.entry.score.overall.failed else "")
+    return percent_text(row.entry.score.rate.value) + (" *" if row.entry.score.overall.failed else "")

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 NO_VALUE = "–"
 """What stands in the cell of an unknown value."""
 
+APPROXIMATE = "≈"
+"""What stands before an interval that rests on too few speakers."""
+
 _MARKDOWN = re.compile(r"[\\|*<`]")
 """What means something in a cell of GitHub's Markdown."""
 _NARROWEST = 12
@@ -91,17 +94,22 @@ def percent_text(
     digits: int = 2,
     bounds: int | None = None,
     unit: str = "",
+    approximate: bool = False,
 ) -> str:
     """Return a fraction in percent, with its interval where it has one; "–" for None.
 
-    ``digits`` are the number's decimals, ``bounds`` those of the interval, as many by default.
+    ``digits`` are the number's decimals, ``bounds`` those of the interval, as many by default. An interval that is
+    approximate has a sign for it.
 
     >>> percent_text(0.12345), percent_text(None), percent_text(0.5, 0.25, 0.75, digits=1, unit=" %")
     ('12.35', '–', '50.0 % [25.0, 75.0]')
+    >>> percent_text(0.5, 0.25, 0.75, digits=0, approximate=True)
+    '50 ≈[25, 75]'
     """
     if value is None:
         return NO_VALUE
-    return f"{100 * value:.{digits}f}{unit}{interval_text(low, high, digits if bounds is None else bounds)}"
+    ends = interval_text(low, high, digits if bounds is None else bounds)
+    return f"{100 * value:.{digits}f}{unit}{ends.replace(' [', f' {APPROXIMATE}[', 1) if approximate else ends}"
 
 
 def points_text(delta: float | None, low: float | None = None, high: float | None = None, *, digits: int = 1) -> str:
@@ -122,6 +130,15 @@ def interval_text(low: float | None, high: float | None, digits: int = 1, *, sig
     ' [10.0, 25.0]'
     """
     return "" if low is None or high is None else f" [{100 * low:{sign}.{digits}f}, {100 * high:{sign}.{digits}f}]"
+
+
+def p_text(p_value: float | None, bounded: bool = False) -> str:
+    """Return a p-value as a person reads it, "≤" where it is only known to be at most that; "–" for None.
+
+    >>> p_text(0.03125), p_text(0.0004997, bounded=True), p_text(None)
+    ('p = 0.031', 'p ≤ 0.0005', '–')
+    """
+    return NO_VALUE if p_value is None else f"p {'≤' if bounded else '='} {p_value:.2g}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -6,10 +6,12 @@ from typing import Literal
 
 import pyarrow as pa
 
+from acento.scoring.bootstrap import FEW
+
 SPEAKER_SEEN = "speaker_seen"
 """The column of a table of utterances that says whether the clip's speaker is also in the training split."""
-FEW_SPEAKERS = 10
-"""Below this many unseen speakers no bootstrap is honest: with 10 of 20 clips each, 95 % intervals cover 90 %."""
+FEW_SPEAKERS = FEW
+"""Below this many unseen speakers an interval is marked approximate."""
 
 UnitKind = Literal["clip", "speaker"]
 

@@ -8,6 +8,7 @@ import typer
 
 from acento.core.errors import InputError
 from flows.commands import terminal
+from flows.commands.dry_run import Json, elsewhere_asked, print_estimate
 from flows.commands.options import PLACE, Values, verb
 from flows.commands.session import open_store, run_flow, session
 
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 By = Annotated[list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")]
 
 
-@verb("BenchmarkRequest", **PLACE, by=By)
+@verb("BenchmarkRequest", **PLACE, by=By, json=Json)
 def benchmark(request: "BenchmarkRequest", chosen: Values) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
+    if request.dry_run:
+        print_estimate(request, chosen)
+        return
     finished: Finished = run_flow("benchmark", request, *request.datasets, chosen=chosen, check=_say_unusable)
     print_run(finished.run, finished.folder, chosen["by"] or [])
     if finished.leaderboard.left_out:
@@ -39,6 +43,10 @@ def _say_unusable(store: "Store", request: "BenchmarkRequest", installed: bool) 
 
     for name, why in unusable(store, request, installed=installed).items():
         terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
+    if request.budget is not None:
+        from acento.api.estimating import check_budget
+
+        check_budget(store, request, elsewhere_asked(request.compute))
 
 
 def demo(

@@ -19,6 +19,7 @@ from flows.commands.session import open_store
 if TYPE_CHECKING:
     from acento.scoring.entry import Value
     from acento.scoring.leaderboard import Leaderboard
+    from acento.scoring.overview import SortKey
     from acento.scoring.table import TextTable
 
 
@@ -106,7 +107,7 @@ def day(text: str, now: datetime | None = None) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _rows(board: "Leaderboard", beside: bool, sort: str) -> "list[dict[str, Value]]":
+def _rows(board: "Leaderboard", beside: bool, sort: "SortKey") -> "list[dict[str, Value]]":
     from acento.scoring.overview import in_order
     from acento.scoring.side_by_side import side_by_side
 
@@ -115,7 +116,7 @@ def _rows(board: "Leaderboard", beside: bool, sort: str) -> "list[dict[str, Valu
     return in_order(board, sort).to_rows()
 
 
-def _grids(board: "Leaderboard", beside: bool, sort: str, by: Sequence[str] | None) -> "Iterable[TextTable]":
+def _grids(board: "Leaderboard", beside: bool, sort: "SortKey", by: Sequence[str] | None) -> "Iterable[TextTable]":
     """Yield what is printed; where ``by`` is None also the breakdowns that are a page at most."""
     from acento.scoring.overview import in_order, overview
     from acento.scoring.side_by_side import side_by_side
@@ -125,6 +126,7 @@ def _grids(board: "Leaderboard", beside: bool, sort: str, by: Sequence[str] | No
         return
     for one in in_order(board, sort).boards:
         yield overview(one)
+        yield from one.tables()[1:]
         found = (one.breakdown(grouping) for grouping in (("accent", "speaker") if by is None else by))
         yield from (grid for grid in found if grid is not None and (by is not None or len(grid.rows) <= _PAGE))
 

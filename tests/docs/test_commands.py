@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from commands import acento
-from doc_pages import page, pages
 from servers import PrefectServer
 
 from acento.data.demo.clips import write_demo
+from tests.docs.doc_pages import page, pages
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import typer
-from doc_pages import LANGUAGES, RUNNABLE, Block, Page, is_note, pages
 from servers import ROOT
 
 import acento
 from flows.cli import app
+from tests.docs.doc_pages import LANGUAGES, RUNNABLE, Block, Page, is_note, pages
 
 PAGES = pages()
 OTHERS = {

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from at_work import lose_one
 from commands import acento
-from local_cluster import no_folders_left
 from s3 import S3Server
 from servers import PrefectServer
 from staged import planned_clips, staged
@@ -33,6 +32,7 @@ from infra.compute import Compute, InlineCompute
 from infra.compute.dispatch.worker import SliceTask
 from infra.compute.spark import SparkCompute, run_task
 from infra.spark.session import Session, open_session
+from tests.real.local_cluster import no_folders_left
 
 pytestmark = pytest.mark.spark
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_cluster import no_folders_left
 from staged import staged
 
 from acento.core.errors import InputError, TransientError
@@ -23,6 +22,7 @@ from acento.models.checkpoints.resolver import resolve
 from infra.compute.spark import SparkCompute, SparkEngine, see_gpus
 from infra.spark import session as session_module
 from infra.spark.session import open_session, settings_of
+from tests.real.local_cluster import no_folders_left
 
 pytestmark = pytest.mark.spark
 

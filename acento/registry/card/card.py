@@ -15,7 +15,6 @@ import yaml
 from acento.core.errors import InputError
 from acento.core.store import Store
 from acento.core.templates import render
-from acento.core.text import normalizer
 from acento.data.dataset import load_card
 from acento.data.demo.real.weights import WEIGHTS
 from acento.models.checkpoints.checkpoint import in_artifact
@@ -30,6 +29,7 @@ from acento.scoring.bootstrap import paired
 from acento.scoring.errors import errors_table, other_errors
 from acento.scoring.score import FAILED, headline_columns, headline_rate, rows_by, scored
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
+from acento.scoring.units import units_of
 
 _TASK = "automatic-speech-recognition"
 
@@ -79,7 +79,6 @@ def report_of(
             raise InputError(f"Run {run} has no score of {version.id} on {selection}; benchmark it there.")
         before = find_score(store, run, version.about.base["digest"], selection)
         (entry, tuned), base = found, None if before is None else before[1]
-        characters = normalizer(entry.score.normalizer.rpartition("-")[0]).characters
         normalizers.add(entry.score.normalizer)
         accents = rows_by(tuned, "accent")
         sets.append(
@@ -94,8 +93,8 @@ def report_of(
                     accent: _comparison(base and base.filter(pc.equal(base["accent"], accent)), rows)
                     for accent, rows in (accents if len(accents) > 1 else [])
                 },
-                errors_before=None if base is None else other_errors(base, characters=characters),
-                errors_after=other_errors(tuned, characters=characters),
+                errors_before=None if base is None else other_errors(base),
+                errors_after=other_errors(tuned),
             )
         )
     return ModelReport(
@@ -112,11 +111,13 @@ def report_of(
 
 
 def _comparison(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
-    """Return two models' rates on the same clips and their paired difference, over clips as on the leaderboard."""
+    """Return two models' rates on the same clips and their paired difference, drawn as on the leaderboard."""
     rows, difference = scored(tuned), None
+    units = units_of(rows)
     if base is not None:
         pairs = pair(Evidence(name="these clips", incumbent=base, candidate=tuned))
-        found = paired(pairs.candidate, pairs.lengths, pairs.incumbent)
+        groups = pairs.speakers if pairs.units.kind == "speaker" and pairs.units.count > 1 else None
+        found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, groups=groups)
         difference = found and WerDifference.model_validate(found, from_attributes=True)
     return ComparisonRow(
         clips=len(rows),
@@ -125,6 +126,10 @@ def _comparison(base: pa.Table | None, tuned: pa.Table) -> ComparisonRow:
         base=None if base is None else headline_rate(base),
         tuned=headline_rate(tuned),
         difference=difference,
+        unit="speaker" if units.kind == "speaker" and units.count > 1 else "clip",
+        speakers=units.speakers,
+        seen=units.seen,
+        few=units.few,
     )
 
 

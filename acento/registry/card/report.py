@@ -15,6 +15,8 @@ from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, ModelVersion
 from acento.scoring.errors import OtherErrors
 from acento.scoring.score import Rate
+from acento.scoring.table import counted
+from acento.scoring.units import FEW_SPEAKERS, UnitKind
 
 REPORT = "report.json"
 
@@ -41,6 +43,26 @@ class ComparisonRow(BaseModel, frozen=True, extra="forbid"):
     """None where the base was not measured."""
     tuned: Rate
     difference: WerDifference | None
+    unit: UnitKind = "clip"
+    """What the intervals draw."""
+    speakers: int = 0
+    """Different speakers that are known."""
+    seen: bool = False
+    """Whether these speakers are in the training split too."""
+    few: bool = False
+    """Whether there are fewer than ten unseen speakers."""
+
+    @property
+    def drawn(self) -> str:
+        """What the intervals are over, and for whom they hold, in words."""
+        speakers = counted(self.speakers, "speaker")
+        if self.unit == "speaker" and self.few:
+            return f"{speakers}, too few to be trusted for others (fewer than {FEW_SPEAKERS})"
+        if self.unit == "speaker":
+            return f"{speakers}, and hold for others too"
+        if self.seen:
+            return f"clips, and hold for these {speakers}, who are in its training data"
+        return "clips; for other speakers they are too narrow"
 
 
 class SetReport(BaseModel, frozen=True, extra="forbid"):
@@ -98,28 +120,13 @@ def latest_report(store: Store, version: ModelVersion) -> Published | None:
     Raises:
         DamagedError: it cannot be read.
     """
-    keys = _keys(store, version)
-    return _read(store, keys[-1]) if keys else None
-
-
-def reports(store: Store, version: ModelVersion) -> list[Published]:
-    """Return every report of a version, the oldest first.
-
-    Raises:
-        DamagedError: one cannot be read.
-    """
-    return [_read(store, key) for key in _keys(store, version)]
-
-
-def _keys(store: Store, version: ModelVersion) -> list[str]:
-    return sorted(store.list(f"{version.folder_key}/reports"))
-
-
-def _read(store: Store, key: str) -> Published:
+    keys = sorted(store.list(f"{version.folder_key}/reports"))
+    if not keys:
+        return None
     try:
-        return Published(key, ModelReport.model_validate_json(store.read_bytes(key, REPORT)))
+        return Published(keys[-1], ModelReport.model_validate_json(store.read_bytes(keys[-1], REPORT)))
     except ValidationError as error:
-        raise DamagedError(f"The report {key} in {store.url} cannot be read; remove its folder.") from error
+        raise DamagedError(f"The report {keys[-1]} in {store.url} cannot be read; remove its folder.") from error
 
 
 def card_path(store: Store, version: ModelVersion) -> str:

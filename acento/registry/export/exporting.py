@@ -22,7 +22,7 @@ from acento.models.checkpoints.resolver import resolve
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion, export_key
 from acento.registry.runs import utterances_of
-from acento.scoring.bootstrap import paired
+from acento.scoring.bootstrap import difference_interval
 from acento.scoring.score import headline_columns, scored
 from acento.scoring.table import interval_text, percent_text, points_text
 
@@ -63,12 +63,13 @@ class WerShift:
     @classmethod
     def between(cls, before: DevErrors, after: DevErrors) -> "WerShift | None":
         """Return the shift, clips drawn in pairs, as the two models are one but for rounding; None without words."""
-        found = paired(after.errors, before.words, before.errors)
-        if found is None or before.wer is None or after.wer is None:
+        if before.wer is None or after.wer is None:
             return None
-        if found.low is None or found.high is None:  # of one clip: a word more or less says nothing
-            word = 1 / sum(before.words)
-            return cls(before.wer, after.wer, found.delta - word, found.delta + word, 1)
+        excess = [errors - base for errors, base in zip(after.errors, before.errors, strict=True)]
+        found = difference_interval(excess, before.words)
+        if found is None:  # of one clip: a word more or less says nothing
+            word, delta = 1 / sum(before.words), after.wer - before.wer
+            return cls(before.wer, after.wer, delta - word, delta + word, 1)
         return cls(before.wer, after.wer, found.low, found.high, len(before.words))
 
     @property

@@ -11,13 +11,13 @@ failed on, is a refusal; and fewer than ten unseen speakers decide only where th
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from acento.core.errors import InputError
 from acento.registry.gate.evidence import Evidence, Pairs, SplitUse, pair
-from acento.registry.gate.looks import Look, resamples_for
+from acento.registry.gate.looks import Look
 from acento.registry.gate.verdict import (
     BY_NUMBERS,
     GateReason,
@@ -32,7 +32,6 @@ from acento.registry.gate.verdict import (
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit
 from acento.scoring.power import detectable
 from acento.scoring.score import rate_of
-from acento.scoring.sign_flip import sign_flip_p
 
 BOUND = 0.02
 
@@ -77,7 +76,7 @@ def decide(
         uses: how often the test set has been looked at, to be said with the answer.
         look: which candidate on the test split it is; each after the first has a stricter level.
         allow_few_speakers: whether a set of fewer than ten unseen speakers may decide, for these speakers alone.
-        resamples: of the bootstrap; more where the level is stricter.
+        resamples: of the bootstrap of each model's own rate.
 
     Raises:
         InputError: the two models were measured on other clips or under another normalizer, two guards have one name,
@@ -142,11 +141,8 @@ def _measure(
     """Return the verdict on a set where these units are drawn; ``refused``: it does not pass, for this reason."""
     level = rules.level_of(role)
     groups = pairs.speakers if drawn == "speaker" else None
-    draws = Draws(resamples=resamples_for(level, rules.level, rules.resamples), level=level, groups=groups)
     shown = Draws(resamples=rules.resamples, level=rules.level, groups=groups)
-    found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, **draws)
-    if found is not None and found.p_value is not None:
-        found = replace(found, p_value=sign_flip_p(pairs.candidate, pairs.incumbent, groups))
+    found = paired(pairs.candidate, pairs.lengths, pairs.incumbent, **shown | Draws(level=level))
     excess = np.asarray(pairs.candidate - pairs.incumbent, dtype=np.float64)[:, None]
     excess = excess if groups is None else sums_by_unit(excess, groups)
     alpha = 1 - level if role == "test" else 2 * (1 - level)
@@ -167,6 +163,7 @@ def _measure(
         incumbent=rate_of(pairs.incumbent, pairs.lengths, **shown),
         candidate=rate_of(pairs.candidate, pairs.lengths, **shown),
         **{name: getattr(found, name, None) for name in ("delta", "low", "high", "upper", "p_value")},
+        p_bounded=found is not None and found.p_bounded,
         detectable=visible and visible.difference,
         speakers=pairs.units.speakers,
         seen=pairs.units.seen,

@@ -7,18 +7,19 @@ two-sided interval spends half of what it leaves out: the first look takes the w
 does, the second 98.3 %, the fourth 99.5 %, the tenth 99.91 %.
 """
 
+import json
 import math
 from typing import Any
 
 from pydantic import BaseModel
 
+from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.core.store.coordination import Records
-from acento.registry.card.report import ModelReport, reports
-from acento.registry.versions import versions
-from acento.scoring.bootstrap import LEVEL, RESAMPLES
+from acento.scoring.bootstrap import LEVEL
 
-_MOST_RESAMPLES = 100_000
+_REPORT = "report.json"
+"""Of a model, as versions wrote it that did not write looks down (now :mod:`acento.registry.card.report`)."""
 
 
 class Look(BaseModel, frozen=True):
@@ -59,15 +60,6 @@ def percent_level(level: float) -> str:
     return f"{100 * level:.{digits}f}".rstrip("0").rstrip(".") + " %"
 
 
-def resamples_for(test_level: float, level: float = LEVEL, resamples: int = RESAMPLES) -> int:
-    """Return how many resamples leave as many beyond the ends of a stricter interval as ``resamples`` do at ``level``.
-
-    >>> resamples_for(0.95), resamples_for(0.995)
-    (2000, 20000)
-    """
-    return max(resamples, min(_MOST_RESAMPLES, round(resamples * (1 - level) / (1 - test_level))))
-
-
 def take_look(store: Store, dataset: str, split: str, model: str, digest: str) -> Look:
     """Write down that the gate judges a candidate on a test split, and return which look that is.
 
@@ -100,13 +92,15 @@ def _same(body: dict[str, Any], model: str, digest: str) -> bool:
 
 def _judged_before(store: Store, dataset: str, split: str) -> list[str]:
     """Return the models whose reports hold a verdict on a test split, in the order of their first one."""
-    found: dict[str, str] = {}
-    for version in versions(store):
-        for published in reports(store, version):
-            if _judges(published.report, dataset, split):
-                found.setdefault(version.id, published.report.created)
-    return sorted(found, key=lambda model: (found[model], model))
-
-
-def _judges(report: ModelReport, dataset: str, split: str) -> bool:
-    return report.gate is not None and report.test.dataset.partition("@")[0] == dataset and report.test.split == split
+    found: list[tuple[str, str]] = []
+    for key in store.list("models"):
+        if key.split("/")[3:4] != ["reports"]:
+            continue
+        try:
+            report = json.loads(store.read_bytes(key, _REPORT))
+            test, judged = report["sets"][0], report["gate"] is not None
+            if judged and (test["dataset"].partition("@")[0], test["split"]) == (dataset, split):
+                found.append((report["created"], report["model"]))
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise DamagedError(f"The report {key} in {store.url} cannot be read; remove its folder.") from error
+    return list(dict.fromkeys(model for _, model in sorted(found)))

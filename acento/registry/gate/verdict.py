@@ -9,7 +9,7 @@ from acento.registry.gate.evidence import Evidence, Pairs, SplitUse
 from acento.scoring.headline import RATE_NAMES, Headline
 from acento.scoring.power import POWER
 from acento.scoring.score import Rate
-from acento.scoring.table import counted, interval_text, points_text
+from acento.scoring.table import counted, interval_text, p_text, points_text
 from acento.scoring.units import FEW_SPEAKERS
 
 _FEW = 30
@@ -58,7 +58,7 @@ _REFUSALS: dict[GateReason, tuple[str, str]] = {
     ),
     "few speakers": (
         f"fewer than {FEW_SPEAKERS} unseen speakers",
-        "{numbers}; {speakers} whom the candidate was not trained on cannot speak for all others: add test speakers up "
+        "{numbers}; {speakers} cannot speak for all others: add test speakers up "
         f"to {FEW_SPEAKERS}, or let the answer hold for these alone with --allow-few-speakers.",
     ),
     "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound:.1f} that a guard allows."),
@@ -99,6 +99,8 @@ class SetVerdict(BaseModel, frozen=True):
     """One-sided upper bound of the loss."""
     p_value: float | None
     """Two-sided, of the sign-flip test; verdicts of earlier versions have the bootstrap's."""
+    p_bounded: bool = False
+    """Whether p is only known to be at most that."""
     detectable: float | None
     """The smallest difference that these clips would show (80 % power); None where that is not known."""
     speakers: int = 0
@@ -165,7 +167,7 @@ def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: fl
         difference = points_text(verdict.delta) + " points" + interval_text(verdict.low, verdict.high, sign="+")
         facts["numbers"] = (
             f"{RATE_NAMES[verdict.headline]} {before} before, {after} after: {difference}, "
-            f"p = {verdict.p_value:.2g}, {facts['counted']}"
+            f"{p_text(verdict.p_value, verdict.p_bounded)}, {facts['counted']}"
             + (f", normalizer {verdict.normalizer}" if verdict.normalizer else "")
         )
         facts["loss"] = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
@@ -219,7 +221,7 @@ def notes(
         )
     few = [f"{one.name} ({_counted(one)})" for one in judged if one.passed and one.units < _FEW]
     if few:
-        said.append(f"With fewer than {_FEW} units intervals are too narrow: {', '.join(few)}.")
+        said.append(f"With fewer than {_FEW} units intervals are approximate: {', '.join(few)}.")
     if offer:
         said.append("Weights between the base's and the candidate's may keep the gain and lose less: interpolate.")
     if uses is not None:

@@ -72,7 +72,7 @@ class DevScore:
     """Or CER, where that is the headline."""
     low: float | None
     high: float | None
-    """The bootstrap interval over clips; None with fewer than two."""
+    """The interval over clips; None with fewer than two."""
     runaways: int
     """Clips whose text repeats itself without end, or is far too long."""
     clips: int

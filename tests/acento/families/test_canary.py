@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_canary import make_canary
 from torch.nn.utils.rnn import pad_sequence
 from transformers import CanaryProcessor
 
@@ -16,6 +15,7 @@ from acento.core.errors import ModelError
 from acento.families.canary.recognizer import CanaryRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from tests.acento.families.tiny_canary import make_canary
 
 torch.set_num_threads(1)
 

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 from eight_clips import LETTERS, TEXTS, eight_clips
-from overfitted import mixed, overfit, texts
 from safetensors.torch import load_file
 from training_set import training_job, training_set
 
@@ -39,6 +38,7 @@ from acento.training.job import FinetuneJob
 from acento.training.loop.step import make_optimizer
 from acento.training.planning import load_labeler, load_trainable
 from acento.training.recipe import Recipe
+from tests.acento.families.overfitted import mixed, overfit, texts
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ class Case:
 
     name: str
     kit: str
-    """``module:function`` of the kit that writes a random checkpoint into a folder."""
+    """``module:function`` that writes a random checkpoint into a folder."""
     made_with: dict[str, Any] = field(default_factory=dict)
     overfitted: dict[str, Any] | None = None
     """How it learns the clips by heart; None: it cannot be fine-tuned, and writes what random weights write."""
@@ -82,18 +82,36 @@ CASES = (
     replace(WHISPER, name="whisper-ctranslate2", exported=True),
     # as distil-whisper has them: a whole encoder, a decoder of few layers
     replace(WHISPER, name="distil-whisper", made_with={**WHISPER.made_with, "layers": (3, 1)}, marks=SLOW),
-    Case("moonshine", "tiny_moonshine:make_moonshine", overfitted={"learning_rate": 3e-3}, refused=None),
-    Case("moonshine-streaming", "tiny_moonshine:make_moonshine", {"streaming": True}, refused=None, marks=SLOW),
+    Case(
+        "moonshine",
+        "tests.acento.families.tiny_moonshine:make_moonshine",
+        overfitted={"learning_rate": 3e-3},
+        refused=None,
+    ),
+    Case(
+        "moonshine-streaming",
+        "tests.acento.families.tiny_moonshine:make_moonshine",
+        {"streaming": True},
+        refused=None,
+        marks=SLOW,
+    ),
     Case("ctc", "tiny_ctc:make_ctc", overfitted={"learning_rate": 3e-3}, refused=None),
     Case("mms", "tiny_ctc:make_mms", overfitted={"learning_rate": 3e-3}, refused="sv", marks=SLOW),
     Case("w2v-bert", "tiny_ctc:make_ctc", {"kind": "wav2vec2-bert"}, {"learning_rate": 3e-3}, refused=None, marks=SLOW),
-    Case("parakeet-ctc", "tiny_parakeet:make_parakeet", overfitted={"learning_rate": 3e-3}, refused=None),
-    Case("parakeet-rnnt", "tiny_parakeet:make_parakeet", {"kind": "rnnt"}, refused=None, marks=SLOW),
-    Case("parakeet-tdt", "tiny_parakeet:make_parakeet", {"kind": "tdt"}, refused=None),
-    Case("canary", "tiny_canary:make_canary"),
+    Case(
+        "parakeet-ctc",
+        "tests.acento.families.tiny_parakeet:make_parakeet",
+        overfitted={"learning_rate": 3e-3},
+        refused=None,
+    ),
+    Case(
+        "parakeet-rnnt", "tests.acento.families.tiny_parakeet:make_parakeet", {"kind": "rnnt"}, refused=None, marks=SLOW
+    ),
+    Case("parakeet-tdt", "tests.acento.families.tiny_parakeet:make_parakeet", {"kind": "tdt"}, refused=None),
+    Case("canary", "tests.acento.families.tiny_canary:make_canary"),
     Case(
         name="voxtral",
-        kit="tiny_voxtral:make_voxtral",
+        kit="tests.acento.families.tiny_voxtral:make_voxtral",
         overfitted={"learning_rate": 1e-2, **ADAPTERS},
         refused="spanish",
         strategy="lora",

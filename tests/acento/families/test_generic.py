@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_ctc import make_ctc
-from tiny_generic import make_encoder_decoder
 
 from acento.core.errors import ModelError
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.families import FAMILIES, family_of
+from tests.acento.families.tiny_generic import make_encoder_decoder
 
 RANDOM = np.random.default_rng(5)
 CLIPS = [RANDOM.standard_normal(samples).astype(np.float32) * 0.1 for samples in (16000, 9000, 24000)]

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 from eight_clips import TEXTS, eight_clips
-from overfitted import mixed, texts
-from tiny_parakeet import make_parakeet
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -17,6 +15,8 @@ from acento.families.parakeet.recognizer import TransducerRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.training.planning import load_labeler
+from tests.acento.families.overfitted import mixed, texts
+from tests.acento.families.tiny_parakeet import make_parakeet
 
 torch.set_num_threads(1)
 KINDS = ("rnnt", "tdt")

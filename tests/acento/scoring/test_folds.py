@@ -105,7 +105,8 @@ def test_how_clips_fall_into_folds_does_not_change_the_pooled_rate(rows: list[tu
 def test_whole_groups_are_drawn_for_the_interval() -> None:
     clips = [(f"c{place:02d}", 10, 4 if place % 4 else 0, f"s{place % 4}") for place in range(40)]
     pooled = pool([table(*clips[:20]), table(*clips[20:])], "speaker")
-    expected = interval([0, 40, 40, 40], [100] * 4)
+    errors = [4 if place % 4 else 0 for place in range(40)]
+    expected = interval(errors, [10] * 40, groups=[str(place % 4) for place in range(40)])
     assert expected is not None
     assert (pooled.wer.low, pooled.wer.high) == (expected.low, expected.high)
 
@@ -149,7 +150,8 @@ def test_speakers_that_are_not_known_cannot_be_drawn() -> None:
 def test_the_pooled_difference_is_paired_by_group() -> None:
     base = [table(("a", 10, 4, "ana"), ("b", 10, 5, "eva")), table(("c", 10, 6, "luis"), ("d", 10, -1, "luis"))]
     tuned = [table(("c", 10, 2, "luis"), ("d", 10, 0, "luis")), table(("a", 10, 2, "ana"), ("b", 10, 2, "eva"))]
-    assert pool_difference(tuned, base) == paired([2, 2, 2], [10] * 3, [4, 5, 6])
+    found = paired([2, 2, 2], [10] * 3, [4, 5, 6], groups=["ana", "eva", "luis"])
+    assert pool_difference(tuned, base) == found
     speakers = [table(("a", 10, 4, "ana"), ("b", 10, 5, "ana"))]
     found = pool_difference(speakers, speakers, "speaker")
     assert found is not None

@@ -157,3 +157,17 @@ def test_no_law_on_the_grid_fits_better(rates: list[float]) -> None:
         for floor in np.linspace(0, 1, 11):
             for scale in np.linspace(0, 30, 31):
                 assert own <= ((floor + scale * clips**-power - measured) ** 2).sum() + 1e-12
+
+
+def test_where_speakers_are_drawn_the_interval_is_of_their_choice() -> None:
+    points = simulated(0.08, 1.5, 0.5, [100, 200, 300, 400], 1)
+    spoken = [1 + (place % 10 == 0) * 3 for place in range(400)]  # one speaker of ten is heard four times worse
+    uneven = [
+        LearningPoint(one.train_clips, tuple(int(x * y) for x, y in zip(one.errors, spoken, strict=True)), one.lengths)
+        for one in points
+    ]
+    speakers = [f"s{place % 10}" for place in range(400)]
+    by_clip, by_speaker = quick(uneven).predicted[0], quick(uneven, groups=speakers).predicted[0]
+    assert by_speaker.wer == pytest.approx(by_clip.wer)
+    assert by_speaker.high - by_speaker.low > 1.5 * (by_clip.high - by_clip.low)
+    assert quick(uneven, groups=[None] * 400).predicted[0].wer == pytest.approx(by_clip.wer)

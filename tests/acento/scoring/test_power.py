@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from acento.core.errors import InputError
 from acento.scoring.bootstrap import paired
-from acento.scoring.power import Detectable, detectable
+from acento.scoring.power import CORRELATIONS, Detectable, detectable
 
 
 def two_models(clips: int, rate: float, gain: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,6 +94,19 @@ def test_the_assumption_is_not_needed_where_two_models_were_measured() -> None:
 def test_a_second_model_that_errs_the_same_tells_nothing_and_the_assumption_is_made() -> None:
     lengths, old, _ = two_models(100, 0.25, 0.0, seed=8)
     assert detectable(old, lengths, old) == detectable(old, lengths)
+
+
+def test_where_nothing_is_known_of_a_second_model_a_range_of_correlations_is_given() -> None:
+    lengths, old, _ = two_models(100, 0.25, 0.0, seed=9)
+    found = known(detectable(old, lengths))
+    low, high = (known(detectable(old, lengths, correlation=value)) for value in CORRELATIONS)
+    assert found.difference == low.difference
+    assert found.best_case == (0.9, pytest.approx(high.difference))
+    assert low.best_case is None
+    assert (
+        f"a difference below {100 * high.difference:.1f} to {100 * low.difference:.1f} points could not be "
+        "distinguished from chance (two-sided 5 %, power 80 %, as two models' errors correlate by 0.9 to 0.5)"
+    ) in found.sentence
 
 
 def test_whole_speakers_are_drawn_when_they_are_given() -> None:

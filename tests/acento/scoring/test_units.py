@@ -54,6 +54,7 @@ def test_one_bad_speaker_of_four_is_a_tie_and_not_a_win() -> None:
     assert difference is not None
     assert difference.delta == 0.25
     assert not difference.tells_apart
+    assert difference.p_value == 1.0
 
 
 def test_one_bad_speaker_of_four_is_a_finding_about_these_four() -> None:

@@ -21,9 +21,9 @@ OPTIONS = {
         "--columns --doctor --language --model --model-language --suite --verbose --write-suite -m -v DATASET"
     ),
     "benchmark": (
-        "--allow-invalid --by --compute --dataset --device --dtype --engine --gpu-batch-size --gpu-type "
-        "--job-id --language --limit --model --model-language --normalizer --num-requests --quantization "
-        "--shards --split --threads --verbose --work-pool -d -m -v"
+        "--allow-invalid --budget --by --compute --dataset --device --dry-run --dtype --engine --gpu-batch-size "
+        "--gpu-type --job-id --json --language --limit --model --model-language --normalizer "
+        "--num-requests --quantization --repeats --shards --split --threads --verbose --work-pool -d -m -v"
     ),
     "finetune": (
         "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
@@ -59,8 +59,8 @@ PARAMETERS = {
     ),
     "validate": ("dataset! doctor language model suite"),
     "benchmark": (
-        "allow_invalid compute datasets! device dtype engine gpu_batch_size job_id language limit models! "
-        "normalizer num_requests quantization split threads"
+        "allow_invalid budget compute datasets! device dry_run dtype engine gpu_batch_size job_id language limit "
+        "models! normalizer num_requests quantization repeats split threads"
     ),
     "finetune": ("allow_invalid base_model! compute dataset! device language max_minutes name recipe strategy threads"),
     "specialize": (
@@ -123,9 +123,9 @@ def test_the_form_of_a_flow_is_made_from_its_request(name: str) -> None:
 def test_what_a_run_writes_down_of_its_request_has_the_keys_that_it_always_had() -> None:
     request = requests.BenchmarkRequest(models=["m"], datasets=["d"], job_id="mine")
     assert request.title == "m on d/test"
-    assert set(request.model_dump(exclude={"job_id"})) == {
+    assert set(request.model_dump(exclude={"job_id", "budget", "dry_run"})) == {
         *("models", "datasets", "split", "num_requests", "gpu_batch_size", "limit", "language", "normalizer", "device"),
-        *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid"),
+        *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid", "repeats"),
     }
 
 

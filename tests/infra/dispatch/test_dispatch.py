@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from fake_recognizer import FAKE, fake_model
 from forked import ended, fork
-from local_engine import LocalEngine, engine
 from s3 import S3Server
 from servers import wait_until
 from staged import staged
@@ -41,6 +40,7 @@ from infra.compute.dispatch.dispatcher import DEATHS, Dispatcher
 from infra.compute.dispatch.sizing import Sizer
 from infra.compute.dispatch.worker import run_slice
 from infra.compute.dispatch.worklist import WorkList, sweep
+from tests.infra.dispatch.local_engine import LocalEngine, engine
 
 BEAT_S = 0.2
 

@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from audio_files import by_ffmpeg
 
 from acento.core.audio.recording import AudioError, decode, decode_flac, encode_flac
+from tests.acento.core.audio.audio_files import by_ffmpeg
 
 
 def tone(seconds=2.0, rate=16_000, hertz=440.0):

@@ -4,11 +4,11 @@ import struct
 
 import numpy as np
 import pytest
-from audio_files import by_ffmpeg, by_soundfile, hum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acento.core.audio.recording import AudioError, decode
+from tests.acento.core.audio.audio_files import by_ffmpeg, by_soundfile, hum
 
 SAMPLES = (hum(1.0) * 32767).astype(np.int16)
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "300000"}

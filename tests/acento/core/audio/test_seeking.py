@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from audio_files import by_ffmpeg, by_soundfile, hum
 
 from acento.core.audio import recording as audio
 from acento.core.audio.decoders import ffmpeg, grid
 from acento.core.audio.recording import decode
+from tests.acento.core.audio.audio_files import by_ffmpeg, by_soundfile, hum
 
 SECONDS = 40.0
 KINDS = {

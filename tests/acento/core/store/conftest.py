@@ -14,7 +14,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "s3":
         return S3Place(request.getfixturevalue("s3"))
     if request.param == "modal":
-        from modal_place import ModalPlace
+        from tests.acento.core.store.modal_place import ModalPlace
 
         request.getfixturevalue("modal")
         return ModalPlace()

@@ -3,10 +3,10 @@
 import zipfile
 
 import pytest
-from layouts import facts, read, tree
 
 from acento.core.errors import DataError
 from acento.data.sources import RejectReason
+from tests.acento.data.sources.layouts import facts, read, tree
 
 
 def test_librispeech_has_speakers_and_the_splits_of_its_folders(tmp_path):

@@ -1,12 +1,12 @@
 """Kaldi data directories: what is read from which file, and commands, which run only where they are allowed."""
 
 import soundfile
-from layouts import facts, read, tree
 from recordings import RATE, noise
 
 from acento.data.sources import RejectReason, SourceOptions, open_source
 from acento.data.sources.layouts.kaldi import run_command
 from acento.data.staging import stage
+from tests.acento.data.sources.layouts import facts, read, tree
 
 
 def wav(path, seed=1, channels=1):

@@ -4,13 +4,13 @@ import gzip
 import json
 
 import pytest
-from layouts import read, tree
 
 from acento.core.errors import DataError, InputError
 from acento.data.dataset import read_clips
 from acento.data.export import export_lhotse
 from acento.data.sources import RejectReason
 from acento.data.staging import stage
+from tests.acento.data.sources.layouts import read, tree
 
 
 def recording(uid="r", channels=(0,), kind="file", **more):

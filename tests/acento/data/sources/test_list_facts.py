@@ -6,11 +6,11 @@ import tarfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from layouts import read, tree
 
 from acento.core.errors import DataError
 from acento.data.sources import SourceOptions, open_source
 from acento.data.staging.found import find_inputs
+from tests.acento.data.sources.layouts import read, tree
 
 
 def found(where, **options):

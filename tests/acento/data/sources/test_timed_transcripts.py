@@ -7,7 +7,6 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layouts import read, tree
 from praatio import textgrid
 from recordings import RATE, noise
 
@@ -17,6 +16,7 @@ from acento.data.sources.transcripts.annotations import read_elan, read_text_gri
 from acento.data.sources.transcripts.nist import read_stm
 from acento.data.sources.transcripts.segments import TimedSegment
 from acento.data.sources.transcripts.subtitles import read_subtitles
+from tests.acento.data.sources.layouts import read, tree
 
 SRT = "1\n00:00:00,000 --> 00:00:01,200\n<i>hola</i>\n\n2\n00:00:01,200 --> 00:00:02,400\n{\\an8}- adiós\n"
 

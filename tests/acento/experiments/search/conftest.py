@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from made_up_search import unsynced
+
+from tests.acento.experiments.search.made_up_search import unsynced
 
 
 @pytest.fixture(autouse=True)

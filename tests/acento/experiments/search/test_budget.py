@@ -4,13 +4,13 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from made_up_search import good, plan, search
 
 from acento.core.errors import InputError
 from acento.experiments.search.budget import Budget
 from acento.experiments.search.outcome import TrialOutcome
 from acento.experiments.search.trial_manager import RunningTrial
 from acento.training.recipe import Recipe
+from tests.acento.experiments.search.made_up_search import good, plan, search
 
 
 def test_minutes_end_a_search_and_starting_it_again_does_not_renew_them(tmp_path: Path) -> None:

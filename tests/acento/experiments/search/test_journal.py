@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from forked import all_at_once
-from made_up_search import failing, good, opened, plan, search
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore, open_store
 from acento.experiments.search.outcome import read_outcome
 from acento.experiments.search.study import open_study
+from tests.acento.experiments.search.made_up_search import failing, good, opened, plan, search
 
 pytestmark = pytest.mark.slow
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from made_up_search import BASE, failing, good, plan, search
 
 from acento.core.errors import ModelError
 from acento.experiments.search.outcome import TrialOutcome, write_outcome
 from acento.experiments.search.reading import parse_space
 from acento.experiments.search.trial_manager import RunningTrial
 from acento.training.recipe import Recipe, read_recipe, recipe_for
+from tests.acento.experiments.search.made_up_search import BASE, failing, good, plan, search
 
 SPACE = parse_space({"strategy": ["encoder", "full"], "dropout": [0.0, 0.1, 0.2], "average": [0.0, 0.9]}, BASE)
 

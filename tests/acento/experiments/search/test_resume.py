@@ -11,20 +11,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from made_up_search import good, plan, search
 
 from acento.core.store import LocalStore
 from acento.experiments.search.budget import Budget
 from acento.experiments.search.outcome import read_rows
 from acento.experiments.search.run import run_study
 from acento.experiments.search.study import open_study
+from tests.acento.experiments.search.made_up_search import good, plan, search
 
 KIT = Path(__file__).parents[3] / "kit"
 
 PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
-from made_up_search import plan, search, unsynced
+from tests.acento.experiments.search.made_up_search import plan, search, unsynced
 from acento.experiments.search.outcome import TrialOutcome
 
 folder, sampler, trials, hang, parallel = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])

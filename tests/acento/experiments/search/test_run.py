@@ -5,12 +5,12 @@ from pathlib import Path
 from threading import Barrier, Lock
 
 import pytest
-from made_up_search import BASE, GRID, failing, good, plan, search
 
 from acento.core.errors import ModelError, StoreError, TransientError
 from acento.experiments.search.outcome import SearchOutcome, TrialOutcome
 from acento.experiments.search.trial_manager import RunningTrial
 from acento.training.recipe import Recipe
+from tests.acento.experiments.search.made_up_search import BASE, GRID, failing, good, plan, search
 
 pytestmark = pytest.mark.slow
 

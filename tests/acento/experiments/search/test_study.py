@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from made_up_search import BASE, good, opened, plan, search
 
 from acento.core.errors import InputError, StoreError
 from acento.core.store import LocalStore
 from acento.experiments.search.study import study_folder
+from tests.acento.experiments.search.made_up_search import BASE, good, opened, plan, search
 
 pytestmark = pytest.mark.slow
 

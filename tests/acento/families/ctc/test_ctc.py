@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from overfitted import texts
 from safetensors.torch import load_file, save_file
 from tiny_ctc import KINDS, make_ctc, make_mms
-from tiny_parakeet import make_parakeet
 
 from acento.core.errors import ModelError
 from acento.families.ctc.recognizer import CtcRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from tests.acento.families.overfitted import texts
+from tests.acento.families.tiny_parakeet import make_parakeet
 
 torch.set_num_threads(1)
 MODELS: dict[str, dict[str, Any]] = {

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 import torch
 from eight_clips import TEXTS, eight_clips
-from overfitted import overfit, texts
 from safetensors.torch import load_file, save_file
 from tiny_ctc import KINDS, make_ctc, make_mms
-from tiny_parakeet import make_parakeet
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import AutoConfig
@@ -27,6 +25,8 @@ from acento.models.trainable import Trainable
 from acento.training.loop.step import make_optimizer
 from acento.training.planning import load_trainable
 from acento.training.recipe import Recipe
+from tests.acento.families.overfitted import overfit, texts
+from tests.acento.families.tiny_parakeet import make_parakeet
 
 torch.set_num_threads(1)
 STRATEGIES = ("encoder", "full", "decoder", "lora", "last-n")

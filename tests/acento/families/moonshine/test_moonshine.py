@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_moonshine import make_moonshine
 
 from acento.core.errors import ModelError
 from acento.families.moonshine.recognizer import MoonshineRecognizer, StreamingMoonshineRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from tests.acento.families.tiny_moonshine import make_moonshine
 
 torch.set_num_threads(1)
 KINDS: dict[str, dict[str, Any]] = {

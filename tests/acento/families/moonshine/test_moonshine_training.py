@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from eight_clips import TEXTS, eight_clips
-from overfitted import overfit, texts
 from safetensors.torch import load_file, save_file
-from tiny_moonshine import make_moonshine
 from transformers import PreTrainedTokenizerFast
 
 from acento.core.errors import ModelError
@@ -19,6 +17,8 @@ from acento.models.trainable import Trainable
 from acento.training.loop.step import make_optimizer
 from acento.training.planning import load_trainable, model_width
 from acento.training.recipe import Recipe, fine_tuning_rate
+from tests.acento.families.overfitted import overfit, texts
+from tests.acento.families.tiny_moonshine import make_moonshine
 
 torch.set_num_threads(1)
 STRATEGIES = ("encoder", "full", "decoder", "lora", "last-n")

@@ -18,7 +18,6 @@ import soundfile
 import torch
 import yaml
 from eight_clips import TEXTS, eight_clips
-from overfitted import mixed, overfit, texts
 from tiny_nemo import KINDS, make_nemo
 
 from acento.core.errors import DataError, ModelError
@@ -27,6 +26,7 @@ from acento.families.nemo.recognizer import NemoRecognizer
 from acento.families.nemo.tokens import LetterTokens, PieceTokens, read_writing
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from tests.acento.families.overfitted import mixed, overfit, texts
 
 pytestmark = pytest.mark.nemo
 torch.set_num_threads(1)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_voxtral import make_voxtral
 from transformers import WhisperFeatureExtractor
 from transformers.integrations.mistral.tokenizer import MistralConverter
 
@@ -19,6 +18,7 @@ from acento.families.voxtral.recognizer import VoxtralRecognizer, most_tokens
 from acento.families.voxtral.tekken import Tekken
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from tests.acento.families.tiny_voxtral import make_voxtral
 
 torch.set_num_threads(1)
 SECONDS = (0.1, 0.7, 1.9, 2.1, 4.0, 7.5)

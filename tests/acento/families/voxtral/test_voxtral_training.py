@@ -8,7 +8,6 @@ import pytest
 import torch
 from eight_clips import TEXTS, eight_clips
 from safetensors.torch import load_file, save_file
-from tiny_voxtral import make_voxtral
 
 from acento.core.errors import ModelError
 from acento.families.voxtral.tekken import Tekken
@@ -18,6 +17,7 @@ from acento.models.trainable import Trainable
 from acento.training.loop.step import make_optimizer
 from acento.training.planning import load_trainable
 from acento.training.recipe import Recipe
+from tests.acento.families.tiny_voxtral import make_voxtral
 
 torch.set_num_threads(1)
 STRATEGIES = ("lora", "encoder")

@@ -111,14 +111,29 @@ def test_the_card_says_what_was_measured_and_what_was_not(world: World) -> None:
     ]
     assert report.test.all.tuned.value is not None
     assert results[0].metric_value == round(100 * report.test.all.tuned.value, 2)
-    assert f"{100 * report.test.all.tuned.value:.2f} [" in text
+    assert f"{100 * report.test.all.tuned.value:.2f} ≈[" in text  # of few speakers
     assert "| – chilean |" in text
     for sentence in world.verdict.sentences:
         assert sentence in text
     assert "| learning\\_rate | 0.0015 |".replace("\\_", "_") in text
     assert "| steps taken | 20 |" in text
     assert "The test set has 9 clips" in text
+    assert "Intervals are over 2 speakers, too few to be trusted for others (fewer than 10)." in text
     assert "has judged 2 models in 1 run so far" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"unit": "speaker", "speakers": 12}, "12 speakers, and hold for others too"),
+        ({"unit": "speaker", "speakers": 1, "few": True}, "1 speaker, too few to be trusted for others"),
+        ({"speakers": 2, "seen": True}, "clips, and hold for these 2 speakers, who are in its training data"),
+        ({}, "clips; for other speakers they are too narrow"),
+    ],
+)
+def test_a_row_says_for_whom_its_intervals_hold(world: World, facts: dict[str, object], said: str) -> None:
+    plain = {"unit": "clip", "speakers": 0, "seen": False, "few": False}
+    assert world.report().test.all.model_copy(update=plain | facts).drawn.startswith(said)
 
 
 def test_before_a_benchmark_the_card_says_so(world: World) -> None:

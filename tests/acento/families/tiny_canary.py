@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tiny_pieces import make_pieces
+from tests.acento.families.tiny_pieces import make_pieces
 
 LANGUAGES = ("en", "es", "sv")
 _FIRST = (

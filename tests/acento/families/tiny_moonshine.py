@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tiny_pieces import make_pieces
+from tests.acento.families.tiny_pieces import make_pieces
 
 _FIRST = ("<unk>", "<s>", "</s>")
 _BYTES = range(3, 259)
