@@ -194,7 +194,7 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
         return Scored(key=key, digest=texts, cached=True)
     card = load_card(store, transcription.dataset)
     heard = speakers_in(store, card, "train")
-    results = [
+    results = (
         UtteranceResult(
             id=clip.id,
             reference=clip.text,
@@ -208,7 +208,7 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
         )
         for clip in (row.utterance for row in read_clips(store, card, transcription.split))
         if clip.id in found
-    ]
+    )
     utterances = score_utterances(results, rule)
     with store.publish(key) as draft:
         pq.write_table(utterances, draft.folder / UTTERANCES)

@@ -182,11 +182,9 @@ def difference_interval(excess: Numbers, lengths: Numbers, **draws: Unpack[Draws
 
 def sums_by_unit(rows: Floats, groups: Sequence[str | None]) -> Floats:
     """Return one row for each group, the sum of its clips; a clip without a group is a unit of its own."""
-    keys = [f"clip {index}" if name is None else f"group {name}" for index, name in enumerate(groups)]
-    owners = np.unique(np.array(keys, dtype=np.str_), return_inverse=True)[1]
-    sums = np.zeros((int(owners.max(initial=-1)) + 1, rows.shape[1]))
-    np.add.at(sums, owners, rows)
-    return sums
+    numbers: dict[str | int, int] = {}
+    owners = [numbers.setdefault(place if name is None else name, len(numbers)) for place, name in enumerate(groups)]
+    return np.column_stack([np.bincount(owners, column, len(numbers)) for column in rows.T])
 
 
 def standard_error(units: Floats) -> float:

@@ -1,6 +1,5 @@
 """Error counts: frozen values that add, and from which a rate is taken at the very end: rates are never averaged."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,6 +77,11 @@ def count_characters(reference: str, hypothesis: str, *, spaces: bool = True) ->
 
 
 def _count(reference: Sequence[object], hypothesis: Sequence[object]) -> ErrorCounts:
-    edits = Counter(edit.tag for edit in Levenshtein.editops(reference, hypothesis))
-    hits = len(reference) - edits["replace"] - edits["delete"]
-    return ErrorCounts(edits["replace"], edits["insert"], edits["delete"], hits)
+    if reference == hypothesis:
+        return ErrorCounts(hits=len(reference))
+    edits = [kind for kind, _, _ in Levenshtein.editops(reference, hypothesis).as_list()]
+    substitutions = edits.count("replace")
+    # every edit that is no substitution makes the hypothesis a unit longer or shorter
+    insertions = (len(edits) - substitutions + len(hypothesis) - len(reference)) // 2
+    deletions = len(edits) - substitutions - insertions
+    return ErrorCounts(substitutions, insertions, deletions, len(reference) - substitutions - deletions)

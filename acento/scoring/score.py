@@ -5,9 +5,9 @@ words deleted. One that failed is listed with its reason and not scored. One tha
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, Unpack
 
 import numpy as np
@@ -48,6 +48,9 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns of a table of utterances; ``status`` is scored, failed or no_reference; only the scored have counts."""
+_FIELDS = [(field.name, field.type) for field in SCHEMA]
+_BATCH = 4096
+"""Utterances that are held as Python's objects at a time, where results come one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,20 +176,14 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
     Raises:
         InputError: an id is there twice, has both a hypothesis and an error, or neither (the run is not complete).
     """
-    rows = sorted(results, key=lambda result: result.id)
-    twice = sorted({one.id for one, following in pairwise(rows) if one.id == following.id})
-    both = [row.id for row in rows if row.hypothesis is not None and row.error is not None]
-    neither = [row.id for row in rows if row.hypothesis is None and row.error is None]
-    for what, ids in (
-        ("occur more than once", twice),
-        ("have both a hypothesis and an error", both),
-        ("have neither a hypothesis nor an error: the run is not complete, run it again to resume it", neither),
-    ):
-        if ids:
-            names = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
-            raise InputError(f"{len(ids)} utterance ids {what}: {names}.")
-    count = {unit: counter(normalizer, unit) for unit in RATE_NAMES}
-    return pa.Table.from_pylist([_row(one, normalizer, count) for one in rows], schema=described(SCHEMA, normalizer))
+    schema, remaining = described(SCHEMA, normalizer), iter(results)
+    batches = []
+    while rows := list(islice(remaining, _BATCH)):
+        columns = _columns(rows, normalizer)
+        batches.append(pa.record_batch([pa.array(columns[name], kind) for name, kind in _FIELDS], schema=schema))
+    table = pa.Table.from_batches(batches, schema).sort_by("id")
+    _check(table)
+    return table
 
 
 def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draws]) -> Score:
@@ -196,14 +193,21 @@ def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draw
     clips. Those of a single speaker draw the speaker's clips.
     """
     units = units_of(scored(utterances))
-    groups = {name: {value: _group(rows, draws) for value, rows in rows_by(utterances, name)} for name in GROUPINGS}
+    overall = _group(utterances, draws)
+    groups = {
+        name: {
+            value: overall if len(rows) == len(utterances) else _group(rows, draws)
+            for value, rows in rows_by(utterances, name)
+        }
+        for name in GROUPINGS
+    }
     failed = utterances.filter(pc.equal(utterances["status"], FAILED)).select(["id", "error"]).to_pylist()
     return Score(
         normalizer=normalizer.identity,
         resamples=draws.get("resamples", RESAMPLES),
         seed=draws.get("seed", 0),
         level=draws.get("level", LEVEL),
-        overall=_group(utterances, draws),
+        overall=overall,
         groups={name: found for name, found in groups.items() if found},
         failures=tuple(Failure(id=row["id"], reason=row["error"]) for row in failed),
         unit=units.kind,
@@ -273,20 +277,45 @@ def headline_rate(utterances: pa.Table, **draws: Unpack[Draws]) -> Rate:
     return rate_of(*headline_columns(rows), **with_units(rows, draws))
 
 
-def _row(
-    result: UtteranceResult, normalizer: Normalizer, count: dict[Headline, Callable[[str, str], ErrorCounts]]
-) -> dict[str, Any]:
-    row: dict[str, Any] = asdict(result)
-    if result.reference is not None:
-        row["normalized_reference"] = normalizer(result.reference)
-    if result.hypothesis is not None:
-        row["normalized_hypothesis"] = normalizer(result.hypothesis)
-    row["status"] = FAILED if result.error is not None else NO_REFERENCE if result.reference is None else SCORED
-    if row["status"] == SCORED:
-        for unit, errors_of in count.items():
-            counts = asdict(errors_of(row["normalized_reference"], row["normalized_hypothesis"]))
-            row.update({f"{unit}_{name}": value for name, value in counts.items()})
-    return row
+def _columns(rows: Sequence[UtteranceResult], normalizer: Normalizer) -> dict[str, list[Any]]:
+    """Return the columns of ``SCHEMA`` for some results, as lists."""
+    columns: dict[str, list[Any]] = {
+        name.name: [getattr(row, name.name) for row in rows] for name in fields(UtteranceResult)
+    }
+    for text in ("reference", "hypothesis"):
+        columns[f"normalized_{text}"] = [None if one is None else normalizer(one) for one in columns[text]]
+    columns["status"] = [
+        FAILED if row.error is not None else NO_REFERENCE if row.reference is None else SCORED for row in rows
+    ]
+    texts = [
+        *zip(*(columns[name] for name in ("status", "normalized_reference", "normalized_hypothesis")), strict=True)
+    ]
+    for unit in RATE_NAMES:
+        count = counter(normalizer, unit)
+        found = [
+            count(reference, hypothesis) if status == SCORED and hypothesis is not None else None
+            for status, reference, hypothesis in texts
+        ]
+        for name in COUNTS:
+            columns[f"{unit}_{name}"] = [None if one is None else getattr(one, name) for one in found]
+    return columns
+
+
+def _check(table: pa.Table) -> None:
+    """Raise an InputError if an id of a table, sorted by id, is there twice, or has not one of hypothesis and error."""
+    ids, texts, errors = table["id"], pc.is_valid(table["hypothesis"]), pc.is_valid(table["error"])
+    again = pc.equal(ids[1:], ids[:-1]) if len(ids) > 1 else pa.array([], pa.bool_())
+    for what, found in (
+        ("occur more than once", pc.unique(ids[1:].filter(again))),
+        ("have both a hypothesis and an error", ids.filter(pc.and_(texts, errors))),
+        (
+            "have neither a hypothesis nor an error: the run is not complete, run it again to resume it",
+            ids.filter(pc.invert(pc.or_(texts, errors))),
+        ),
+    ):
+        if len(found):
+            names = ", ".join(found[:5].to_pylist()) + (", …" if len(found) > 5 else "")
+            raise InputError(f"{len(found)} utterance ids {what}: {names}.")
 
 
 def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
