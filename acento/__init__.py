@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from acento.api.data import StagedDataset, load_dataset, stage, validate
     from acento.api.estimating import estimate
     from acento.api.leaderboards import leaderboard
+    from acento.api.scoring import score
     from acento.api.searching import search
     from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
@@ -48,6 +49,7 @@ __all__ = [
     "load_model",
     "load_version",
     "promote",
+    "score",
     "scoring",
     "search",
     "specialize",
@@ -72,6 +74,7 @@ __getattr__, __dir__ = lazy(
         "load_model": "acento.inference.transcriber",
         "load_version": "acento.registry.versions",
         "promote": "acento.api.specializing",
+        "score": "acento.api.scoring",
         "scoring": "acento.scoring",
         "search": "acento.api.searching",
         "specialize": "acento.api.specializing",

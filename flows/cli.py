@@ -10,6 +10,7 @@ from flows.commands.benchmark import benchmark, demo, results, runs
 from flows.commands.data import stage, validate
 from flows.commands.info import info
 from flows.commands.leaderboard import leaderboard
+from flows.commands.score import score
 from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
 from flows.runtime import interrupts
 
@@ -40,7 +41,7 @@ def acento(
 
 
 training = (finetune, specialize, search, learning_curve, cross_validate, tensorboard)
-for verb in (demo, stage, validate, benchmark, *training, runs, results, leaderboard, info):
+for verb in (demo, stage, validate, benchmark, score, *training, runs, results, leaderboard, info):
     app.command()(verb)
 for group in (datasets, models, store):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

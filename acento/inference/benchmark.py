@@ -27,11 +27,9 @@ from acento.scoring.score import Score, UtteranceResult, score_utterances, summa
 
 SCORING_VERSION = 2
 """Raised by hand when the same hypotheses may give another score."""
-UTTERANCES = "utterances.parquet"
+UTTERANCES, SCORE = "utterances.parquet", "score.json"
 _LOOKS = 8
 """Jobs that are looked for in the store at a time: in one that is elsewhere most of the time is waiting."""
-
-_SCORE = "score.json"
 
 
 class Transcription(BaseModel, frozen=True):
@@ -212,13 +210,13 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
     utterances = score_utterances(results, rule)
     with store.publish(key) as draft:
         pq.write_table(utterances, draft.folder / UTTERANCES)
-        (draft.folder / _SCORE).write_text(summarize(utterances, rule).model_dump_json(indent=1), encoding="utf-8")
+        (draft.folder / SCORE).write_text(summarize(utterances, rule).model_dump_json(indent=1), encoding="utf-8")
     return Scored(key=key, digest=texts, cached=False)
 
 
 def load_score(store: Store, key: str) -> Score:
     """Return a stored score."""
-    return Score.model_validate_json(store.read_bytes(key, _SCORE))
+    return Score.model_validate_json(store.read_bytes(key, SCORE))
 
 
 def clock(store: Store, transcription: Transcription) -> list[Measurement]:

@@ -156,7 +156,7 @@ def _matches(pattern: str, model: str) -> bool:
 
 
 def _identity(entry: Entry) -> tuple[str, ...]:
-    return entry.run, entry.model_hash, entry.model, entry.dataset, entry.split
+    return entry.run, entry.model_hash, entry.model, entry.dataset, entry.split, entry.score.normalizer
 
 
 def _place(board: Board) -> tuple[object, ...]:

@@ -21,4 +21,5 @@ class RunRequest(BaseModel):
     def title(self) -> str:
         """What a person calls it, such as ``whisper-mini, whisper-micro on santiago/test``."""
         models = ", ".join(map(short_name, self.models))
-        return f"{models} on {', '.join(self.datasets)}/{self.split}"
+        again = (self.model_extra or {}).get("scored_run")
+        return f"{models} on {', '.join(self.datasets)}/{self.split}" + (f" (texts of {again})" if again else "")

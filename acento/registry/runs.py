@@ -31,7 +31,7 @@ from acento.scoring.entry import Entry, ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
 from acento.validation.verdict import NOT_VALIDATED
 
-_RUN, _ENTRIES = "run.json", "entries.json"
+RUN, _ENTRIES = "run.json", "entries.json"
 _CLOCKS = ("read_wait_s", "inference_s", "read_s", "features_s", "model_s", "text_s")
 
 
@@ -111,11 +111,27 @@ def finish(
 
     What could not be measured, ``left_out``, is only said on the leaderboard that is returned, with the reasons.
     """
-    began, request = _request(store, run)
+    _, request = _request(store, run)
     entries = []
     for what, score in scored:
         entry = make_entry(store, what, score, run, now, request.repeats)
         entries.append((entry.model_copy(update={"batch_check": check_batches(store, what)}), score.key))
+    provenance = [
+        _provenance(store, run, what, score, entry) for (what, score), (entry, _) in zip(scored, entries, strict=True)
+    ]
+    return publish_run(store, run, entries, provenance, now, left_out)
+
+
+def publish_run(
+    store: Store,
+    run: str,
+    entries: Sequence[tuple[Entry, str]],
+    provenance: Sequence[Mapping[str, Any]],
+    now: datetime,
+    left_out: Mapping[str, str] | None = None,
+) -> Finished:
+    """Publish a run of entries, each with the key of its score, and of what is to be known of each one's origin."""
+    began, request = _request(store, run)
     board = _rank(store, entries)
     wall_s = (now - began).total_seconds()
     body = {
@@ -127,17 +143,14 @@ def finish(
         "acento": code_version(),
         "libraries": library_versions(),
         "machine": machine(),
-        "results": [
-            _provenance(store, run, what, score, entry)
-            for (what, score), (entry, _) in zip(scored, entries, strict=True)
-        ],
+        "results": [*provenance],
     }
     listed = [{"entry": entry.model_dump(mode="json"), "score": key} for entry, key in entries]
     with store.publish(f"runs/{run}") as draft:
         tables = [ScoredRun(entry, utterances_of(store, key), wall_s) for entry, key in entries]
         write_results(draft.folder, run, tables)
         (draft.folder / "leaderboard.md").write_text(board.to_markdown(), encoding="utf-8")
-        for name, value in {_ENTRIES: listed, _RUN: body}.items():
+        for name, value in {_ENTRIES: listed, RUN: body}.items():
             text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
             (draft.folder / name).write_text(text, encoding="utf-8")
     artifact = store.find(f"runs/{run}")
@@ -153,7 +166,7 @@ def runs(store: Store) -> list[RunInfo]:
     for key in store.list_files("requests"):
         name = key.rpartition("/")[2].removesuffix(".json")
         began, request = _request(store, name)
-        ended = json.loads(store.read_bytes(f"runs/{name}", _RUN))["finished"] if name in done else None
+        ended = json.loads(store.read_bytes(f"runs/{name}", RUN))["finished"] if name in done else None
         found.append(RunInfo(name, began, ended and datetime.fromisoformat(ended), request))
     return sorted(found, key=lambda info: (info.began, info.id))
 
@@ -191,7 +204,7 @@ def _rank(store: Store, entries: Sequence[tuple[Entry, str]]) -> Leaderboard:
     """Rank entries, each given with the key of its score."""
 
     def identity(entry: Entry) -> tuple[str, ...]:
-        return entry.run, entry.model_hash, entry.model, entry.dataset, entry.split
+        return entry.run, entry.model_hash, entry.model, entry.dataset, entry.split, entry.score.normalizer
 
     keys = {identity(entry): key for entry, key in entries}
     return rank([entry for entry, _ in entries], lambda entry: utterances_of(store, keys[identity(entry)]))
@@ -275,10 +288,11 @@ def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:
     for run in store.list("runs"):
         live.keys.add(run)
         try:
-            for result in json.loads(store.read_bytes(run, _RUN))["results"]:
+            for result in json.loads(store.read_bytes(run, RUN))["results"]:
                 live.keys.add(result["score"])
                 for done in filter(None, (result, result.get("batch_check"))):
-                    live.keys |= {done["decoding"]["plan"], *_jobs_of(store, done)}
+                    if "decoding" in done:  # texts that others made have no jobs
+                        live.keys |= {done["decoding"]["plan"], *_jobs_of(store, done)}
         except (AcentoError, KeyError, ValueError) as error:
             live.unclear.append(f"what {run} rests on cannot be read ({str(error).rstrip('.')})")
 

@@ -7,6 +7,7 @@ acento`` are made from these fields: their names, types, bounds, defaults and de
 from acento.requests.base import Option, Request, bare
 from acento.requests.benchmark import BenchmarkRequest
 from acento.requests.data import StageRequest, ValidateRequest
+from acento.requests.score import ScoreRequest
 from acento.requests.training import (
     CurveRequest,
     FinetuneRequest,
@@ -23,6 +24,7 @@ __all__ = [
     "FoldsRequest",
     "Option",
     "Request",
+    "ScoreRequest",
     "SearchRequest",
     "SpecializeRequest",
     "StageRequest",

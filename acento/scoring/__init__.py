@@ -18,10 +18,12 @@ from acento.core.plugins import lazy
 if TYPE_CHECKING:
     from acento.scoring.bootstrap import Interval, PairedDifference, interval, paired
     from acento.scoring.counts import ErrorCounts, count_characters, count_words
+    from acento.scoring.files.systems import FileOptions, score_files
     from acento.scoring.texts import TextScore, compare_texts, score_texts
 
 __all__ = [
     "ErrorCounts",
+    "FileOptions",
     "Interval",
     "PairedDifference",
     "TextScore",
@@ -30,6 +32,7 @@ __all__ = [
     "count_words",
     "interval",
     "paired",
+    "score_files",
     "score_texts",
 ]
 
@@ -38,6 +41,7 @@ __getattr__, __dir__ = lazy(
     {
         **dict.fromkeys(("Interval", "PairedDifference", "interval", "paired"), "acento.scoring.bootstrap"),
         **dict.fromkeys(("ErrorCounts", "count_characters", "count_words"), "acento.scoring.counts"),
+        **dict.fromkeys(("FileOptions", "score_files"), "acento.scoring.files.systems"),
         **dict.fromkeys(("TextScore", "compare_texts", "score_texts"), "acento.scoring.texts"),
     },
 )

@@ -75,7 +75,7 @@ class Heard:
     id: str
     texts: tuple[str, str]
     """The reference and the hypothesis."""
-    duration_s: float
+    duration_s: float | None
     insertions: int
     """Of words, or of characters where scripts have no spaces."""
 
@@ -101,7 +101,8 @@ def hallucinations(clips: Iterable[Heard], *, characters: bool = False, **draws:
     flags: dict[str, bool] = {}
     for clip in clips:
         said, heard = (list(text.replace(" ", "")) if characters else text.split() for text in clip.texts)
-        short, more = clip.duration_s < SHORT_S, len(heard) - len(said)
+        short = clip.duration_s is not None and clip.duration_s < SHORT_S
+        more = len(heard) - len(said)
         signs = {  # by sign, whether the clip can show it, and whether it does
             "non_speech": (not said, bool(heard)),
             "short": (short, clip.insertions >= scale * SHORT_MORE),

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
+from acento.scoring.alternatives import best_reading
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.errors import OtherErrors, other_errors
@@ -29,6 +30,8 @@ SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
 GROUPINGS = ("split", "speaker", "accent")
 
 COUNTS = ("substitutions", "insertions", "deletions", "hits")
+_NOT_SCORED = ("", "ignore time segment in scoring")
+"""What the Open ASR leaderboard drops (``is_target_text_in_range`` of its ``normalizer/data_utils.py``)."""
 
 SCHEMA = pa.schema(
     [
@@ -67,9 +70,12 @@ class UtteranceResult:
     split: str
     speaker: str | None
     accent: str | None
-    duration_s: float
+    duration_s: float | None
+    """None when it is not known."""
     speaker_seen: bool | None = None
     """Whether the speaker is in the training split too; None where the speaker or the training split is not known."""
+    alternatives: bool = False
+    """Whether the reference holds alternations and optional words; see :mod:`acento.scoring.alternatives`."""
 
 
 class Rate(BaseModel, frozen=True):
@@ -103,7 +109,7 @@ class GroupScore(BaseModel, frozen=True):
     without_reference: int
     """Transcribed, but with nothing to compare with."""
     audio_s: float
-    """Seconds of audio of all utterances."""
+    """Seconds of audio of all utterances whose length is known."""
     words: ErrorCounts
     characters: ErrorCounts
     wer: Rate
@@ -114,6 +120,8 @@ class GroupScore(BaseModel, frozen=True):
     """The mean of the utterances' own WER."""
     undefined: int
     """Scored utterances with an empty reference: they have no WER of their own and are not in ``macro_wer``."""
+    empty_references: int = 0
+    """Of those without reference: their reference is empty once normalized, and the normalizer drops such clips."""
 
     def rate(self, headline: Headline) -> Rate:
         """Return the corpus WER or CER."""
@@ -284,9 +292,16 @@ def _columns(rows: Sequence[UtteranceResult], normalizer: Normalizer) -> dict[st
     }
     for text in ("reference", "hypothesis"):
         columns[f"normalized_{text}"] = [None if one is None else normalizer(one) for one in columns[text]]
+    dropped = _NOT_SCORED if normalizer.drop_empty_references else ()
     columns["status"] = [
-        FAILED if row.error is not None else NO_REFERENCE if row.reference is None else SCORED for row in rows
+        FAILED if row.error is not None else NO_REFERENCE if row.reference is None or text in dropped else SCORED
+        for row, text in zip(rows, columns["normalized_reference"], strict=True)
     ]
+    forgiven = dict[int, int]()
+    for index, row in enumerate(rows):
+        if row.alternatives and columns["status"][index] == SCORED:
+            best = best_reading(row.reference or "", columns["normalized_hypothesis"][index], normalizer)
+            columns["normalized_reference"][index], forgiven[index] = best.text, best.forgiven
     texts = [
         *zip(*(columns[name] for name in ("status", "normalized_reference", "normalized_hypothesis")), strict=True)
     ]
@@ -296,6 +311,9 @@ def _columns(rows: Sequence[UtteranceResult], normalizer: Normalizer) -> dict[st
             count(reference, hypothesis) if status == SCORED and hypothesis is not None else None
             for status, reference, hypothesis in texts
         ]
+        if unit == "word":
+            for index, words in forgiven.items():
+                found[index] = (found[index] or ErrorCounts()) + ErrorCounts(hits=words)
         for name in COUNTS:
             columns[f"{unit}_{name}"] = [None if one is None else getattr(one, name) for one in found]
     return columns
@@ -334,7 +352,7 @@ def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
         scored=len(rows),
         failed=statuses.count(FAILED),
         without_reference=statuses.count(NO_REFERENCE),
-        audio_s=round(math.fsum(utterances["duration_s"].to_pylist()), 6),
+        audio_s=round(math.fsum(seconds or 0.0 for seconds in utterances["duration_s"].to_pylist()), 6),
         words=counts_of(rows, "word"),
         characters=counts_of(rows, "character"),
         wer=rate_of(errors, lengths, **draws).rounded(),
@@ -343,6 +361,10 @@ def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
             math.fsum(rates) / len(rates) if len(rates) else None, macro_interval(rates, **per_clip)
         ).rounded(),
         undefined=len(rows) - len(rates),
+        empty_references=pc.sum(
+            pc.and_(pc.equal(utterances["status"], NO_REFERENCE), pc.is_valid(utterances["reference"]))
+        ).as_py()
+        or 0,
     )
 
 

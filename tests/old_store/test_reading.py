@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from acento.core.store import MARKER, LocalStore
+from acento.registry.runs import entries_of
 
 Look = Callable[..., str]
 ALL_VERSIONS = ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried", "weekly")
@@ -150,3 +151,15 @@ def test_what_can_go_is_the_same_and_what_is_alive_stays(look: Look, world: Path
     assert whole <= set(artifacts(world / "store"))
     assert rows(look("leaderboard", "--markdown")) == rows(expected["leaderboard"])
     assert figures(look("models", "show", "tiny@production")) == figures(expected["models"])
+
+
+def test_a_run_is_scored_again_by_another_normalizer_and_by_its_own(look: Look, world: Path) -> None:
+    printed = look("score", "monday", "--normalizer", "basic", "--normalizer", "none", "--job-id", "anew")
+    assert "normalizer none-1" in printed
+    store = LocalStore(world / "store")
+    before, again = (
+        {(one.model, one.score.normalizer): one.score.overall.words for one, _ in entries_of(store, f"runs/{run}")}
+        for run in ("monday", "anew")
+    )
+    assert before.items() < again.items()
+    assert len(again) == 2 * len(before)

@@ -1,0 +1,215 @@
+"""Files of references and hypotheses as systems to be scored: named, matched, and with what is known of their speed."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from acento.core.errors import InputError
+from acento.core.fingerprint import fingerprint, fingerprint_rows, sha256
+from acento.core.text import Normalizer, normalizer_for
+from acento.core.text.language import resolve_language
+from acento.scoring.bootstrap import interval
+from acento.scoring.entry import Entry, Speed
+from acento.scoring.files import WITH_ALTERNATIVES, read_transcripts
+from acento.scoring.files.pairing import Extra, Missing, Paired, pair, speakers_of, with_own_references
+from acento.scoring.files.transcript import BY_NAME, Columns, Transcripts
+from acento.scoring.leaderboard import Leaderboard, rank
+from acento.scoring.score import Score, score_utterances, summarize
+
+_OPEN_ASR = re.compile(r"MODEL_(?P<owner>[^-]+)-(?P<model>.+?)_DATASET_(?P<dataset>.+)")
+"""How the Open ASR leaderboard names its manifests (``write_manifest`` of its ``normalizer/eval_utils.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """How files of transcripts are read and matched."""
+
+    names: Sequence[str] = ()
+    """What the systems are called, in the order of their files; else they are named by the files."""
+    dataset: str | None = None
+    """What the references are called."""
+    split: str = "test"
+    format: str | None = None
+    """The format of all files; by their ending or content if it is not given."""
+    hypotheses_format: str | None = None
+    columns: Columns = BY_NAME
+    speakers: Path | None = None
+    """A file with the speaker of each id, as Kaldi's ``utt2spk``."""
+    missing: Missing = "refuse"
+    extra: Extra = "refuse"
+    alternations: bool | None = None
+    """Whether references have ``{ a / b }`` and ``(word)``; None: those in formats of NIST have."""
+    language: str | None = None
+
+
+DEFAULTS = FileOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What one system wrote, matched with the references."""
+
+    model: str
+    dataset: str
+    dataset_fingerprint: str
+    """Of ids and references: systems with the same share a board, in whatever format they came."""
+    split: str
+    language: str | None
+    """As it was given, or as all references name it."""
+    alternations: bool
+    references: Transcripts
+    hypotheses: Transcripts
+    paired: Paired
+
+    def normalizer(self, name: str | None) -> Normalizer:
+        """Return the preset of a name, or the default of the language."""
+        return normalizer_for(name, self.language)
+
+    def entry(self, score: Score, run: str, when: datetime) -> Entry:
+        """Return what the system puts on a leaderboard; there is no model, so the file's hash stands for it."""
+        return Entry(
+            model=self.model,
+            revision=None,
+            model_hash=self.hypotheses.file.sha256,
+            dataset=self.dataset,
+            dataset_fingerprint=self.dataset_fingerprint,
+            split=self.split,
+            limit=None,
+            score=score,
+            speed=_speed(self.paired.times),
+            run=run,
+            when=when,
+        )
+
+
+def read_systems(references: Path | None, hypotheses: Sequence[Path], options: FileOptions) -> list[System]:
+    """Read the references and each file of hypotheses, and match their ids.
+
+    Without ``references`` each file of hypotheses has them, too.
+
+    Raises:
+        InputError: a file cannot be read, ids do not match, or an option is none; the sentence names file and line.
+    """
+    if options.language is not None:
+        resolve_language(options.language)
+    if not hypotheses:
+        raise InputError("There is nothing to score: name a file of hypotheses.")
+    if options.names and len(options.names) != len(hypotheses):
+        raise InputError(f"There are {len(hypotheses)} files of hypotheses and {len(options.names)} names for them.")
+    for path, times in Counter(hypotheses).items():
+        if times > 1:
+            raise InputError(f"{path} is given twice: give each file of hypotheses once.")
+    named = [*zip(options.names or _names(hypotheses), hypotheses, strict=True)]
+    for name, times in Counter(name for name, _ in named).items():
+        if times > 1 and references is not None:
+            raise InputError(f"Two systems are called {name!r}: give each a name of its own.")
+    speakers = None if options.speakers is None else speakers_of(read_transcripts(options.speakers))
+    said = None if references is None else read_transcripts(references, options.format, options.columns)
+    systems = []
+    for name, path in named:
+        heard = read_transcripts(path, options.hypotheses_format or options.format, options.columns)
+        one, other = with_own_references(heard) if said is None else (said, heard)
+        marked = options.alternations if options.alternations is not None else one.format in WITH_ALTERNATIVES
+        paired = pair(
+            one,
+            other,
+            missing=options.missing,
+            extra=options.extra,
+            alternatives=marked,
+            speakers=speakers,
+            split=options.split,
+        )
+        language = options.language or (paired.languages[0] if len(paired.languages) == 1 else None)
+        dataset = options.dataset or _dataset(path if references is None else references)
+        systems.append(System(name, dataset, _print(paired), options.split, language, marked, one, other, paired))
+    return systems
+
+
+def score_files(
+    references: str | Path | None,
+    hypotheses: str | Path | Sequence[str | Path],
+    *,
+    normalizer: str | None = None,
+    options: FileOptions = DEFAULTS,
+) -> Leaderboard:
+    """Score files of hypotheses against a file of references, and rank them; nothing is kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     said, heard = Path(folder, "said.trn"), Path(folder, "heard.trn")
+    ...     _ = said.write_text("el perro { come / se come } pan (ana-1)\\n", encoding="utf-8")
+    ...     _ = heard.write_text("el gato come pan (ana-1)\\n", encoding="utf-8")
+    ...     board = score_files(said, heard, normalizer="basic")
+    >>> board.boards[0].rows[0].entry.model, board.boards[0].rows[0].entry.score.overall.wer.value
+    ('heard', 0.25)
+
+    Args:
+        references: JSONL, CSV, TSV, Kaldi ``text``, trn, STM or CTM; None where each file of hypotheses has them, too.
+        hypotheses: one or several such files; ids must match the references' one to one.
+        normalizer: how both are made comparable; by default that of the language.
+        options: how files are read and matched.
+
+    Raises:
+        InputError: a file cannot be read, ids do not match, or there is no such normalizer.
+    """
+    given = [hypotheses] if isinstance(hypotheses, str | Path) else [*hypotheses]
+    now = datetime.now(UTC)
+    tables: dict[int, pa.Table] = {}
+    entries = []
+    for system in read_systems(None if references is None else Path(references), [*map(Path, given)], options):
+        rule = system.normalizer(normalizer)
+        table = score_utterances(system.paired.results, rule)
+        entries.append(system.entry(summarize(table, rule), "", now))
+        tables[id(entries[-1])] = table
+    return rank(entries, lambda entry: tables[id(entry)])
+
+
+def _print(paired: Paired) -> str:
+    rows = (
+        sha256("\x00".join([one.id, one.reference or "", str(one.alternatives)]).encode()) for one in paired.results
+    )
+    return fingerprint({"references": fingerprint_rows(rows)})
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each file: the model of a leaderboard's manifest, else as much of the path as tells them apart.
+
+    >>> _names([Path("out/tiny/text"), Path("out/base/text")])
+    ['tiny/text', 'base/text']
+    >>> _names([Path("MODEL_openai-whisper-tiny_DATASET_ami_test.jsonl")])
+    ['openai/whisper-tiny']
+    """
+    manifests = [_OPEN_ASR.fullmatch(path.stem) for path in paths]
+    if all(manifests):
+        return [f"{found['owner']}/{found['model']}" for found in manifests if found]
+    names = [path.stem for path in paths]
+    for deep in range(1, max(len(path.parts) for path in paths)):
+        if len({*names}) == len(names):
+            break
+        names = ["/".join([*path.parent.parts[-deep:], path.stem]) for path in paths]
+    return names
+
+
+def _dataset(path: Path) -> str:
+    found = _OPEN_ASR.fullmatch(path.stem)
+    return found["dataset"] if found else path.stem
+
+
+def _speed(times: Sequence[tuple[float, float]]) -> Speed | None:
+    """Return audio seconds over the seconds that a manifest says the transcription took; nobody knows on what."""
+    if not times:
+        return None
+    audio, took = zip(*times, strict=True)
+    bounds = interval(audio, took)
+    return Speed(
+        rtfx=sum(audio) / sum(took),
+        low=bounds.low if bounds else None,
+        high=bounds.high if bounds else None,
+        inference_s=sum(took),
+        conditions=None,
+    )
