@@ -20,6 +20,7 @@ from acento.core.plugins import lazy
 if TYPE_CHECKING:
     from acento import scoring
     from acento.api.benchmarking import benchmark, compare
+    from acento.api.comparing import compare_runs
     from acento.api.data import StagedDataset, load_dataset, stage, validate
     from acento.api.estimating import estimate
     from acento.api.leaderboards import leaderboard
@@ -42,6 +43,7 @@ __all__ = [
     "StagedDataset",
     "benchmark",
     "compare",
+    "compare_runs",
     "estimate",
     "finetune",
     "leaderboard",
@@ -67,6 +69,7 @@ __getattr__, __dir__ = lazy(
         "StagedDataset": "acento.api.data",
         "benchmark": "acento.api.benchmarking",
         "compare": "acento.api.benchmarking",
+        "compare_runs": "acento.api.comparing",
         "finetune": "acento.api.training",
         "estimate": "acento.api.estimating",
         "leaderboard": "acento.api.leaderboards",

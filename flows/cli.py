@@ -7,6 +7,7 @@ from rich.console import Console
 
 from flows.commands import datasets, models, store, terminal
 from flows.commands.benchmark import benchmark, demo, results, runs
+from flows.commands.compare import compare, report
 from flows.commands.data import stage, validate
 from flows.commands.info import info
 from flows.commands.leaderboard import leaderboard
@@ -41,7 +42,7 @@ def acento(
 
 
 training = (finetune, specialize, search, learning_curve, cross_validate, tensorboard)
-for verb in (demo, stage, validate, benchmark, score, *training, runs, results, leaderboard, info):
+for verb in (demo, stage, validate, benchmark, score, *training, runs, results, report, compare, leaderboard, info):
     app.command()(verb)
 for group in (datasets, models, store):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

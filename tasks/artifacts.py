@@ -1,14 +1,15 @@
 """Artifacts that a person reads in Prefect's UI. One that cannot be shown is logged, and stops no work."""
 
 import logging
+import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
-from pathlib import Path
 from threading import Event, Thread
 from typing import cast
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -66,13 +67,25 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def page_link(store: Store, name: str, path: str) -> str:
-    """Return a link to a page of an artifact, as it stands in a store that is a folder; else the page's name.
+def page_link(store: Store, key: str, name: str) -> str:
+    """Return where a page of an artifact is, in Markdown.
 
-    >>> page_link(LocalStore(Path("/store")), "index.html", "/store/a/index.html")
-    '[index.html](file:///store/a/index.html)'
+    Of a store in S3 a link: to the object at the endpoint that ``AWS_ENDPOINT_URL`` names, else to AWS's console. Of a
+    folder its path as code, since Prefect's UI takes the address out of links to files.
+
+    >>> from pathlib import Path
+    >>> page_link(LocalStore(Path("/store")), "runs/a", "report.html")
+    '`/store/runs/a/report.html`'
     """
-    return f"[{name}]({Path(path).as_uri()})" if isinstance(store, LocalStore) else f"`{name}`"
+    if store.url.startswith("s3://"):
+        bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
+        path = "/".join(quote(part, safe="/") for part in (prefix, key, name) if part)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        console = f"https://s3.console.aws.amazon.com/s3/object/{bucket}?prefix={path}"
+        return f"[{name}]({endpoint.rstrip('/')}/{bucket}/{path})" if endpoint else f"[{name}]({console})"
+    if isinstance(store, LocalStore):
+        return f"`{store.root / key / name}`"
+    return f"`{store.url}/{key}/{name}`"
 
 
 @contextmanager

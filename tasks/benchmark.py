@@ -13,9 +13,11 @@ from acento.core.progress import audio_meter
 from acento.core.store import Store, open_store
 from acento.inference.benchmark import Scored, Transcription, jobs, load_score, score_transcription
 from acento.inference.jobs import JobResult, TranscribeJob
-from acento.registry.runs import Finished, finish, utc_now
+from acento.registry.comparing import compare_with_previous
+from acento.registry.report.summary import run_summary
+from acento.registry.runs import REPORT, Finished, finish, utc_now
 from acento.requests import BenchmarkRequest
-from tasks.artifacts import artifact_key, progress_artifact, show_markdown
+from tasks.artifacts import artifact_key, in_run, page_link, progress_artifact, show_markdown
 from tasks.compute import asked_compute, open_backend
 from tasks.policy import cached, log, step
 
@@ -119,4 +121,18 @@ def publish_run(run: str, scored: list[tuple[Transcription, Scored]], left_out: 
     for board in finished.leaderboard.boards:
         key = artifact_key("leaderboard", board.dataset.rpartition(" v")[0], board.split)
         show_markdown(key, board.to_markdown() + notes, f"Leaderboard of {run}")
+    if in_run():
+        show_report(finished)
     return finished
+
+
+def show_report(finished: Finished) -> None:
+    """Show where the report is, the leaderboards, and what moved since the run before on the same clips."""
+    store, run = open_store(), finished.run
+    try:
+        before = compare_with_previous(store, run)
+    except AcentoError as error:
+        _log.warning("Run %s cannot be compared with the run before: %s", run, error)
+        before = []
+    where = page_link(store, finished.artifact.key, REPORT)
+    show_markdown("report", run_summary(run, where, finished.leaderboard, before), f"Report of {run}")

@@ -99,7 +99,7 @@ def _show_verdict(store: Store, verdict: ValidationVerdict) -> None:
         with optional(key):
             create_table_artifact(rows, key=key, description=f"{verdict.title}: {outcome}")
     failed = [[check.mark, check.name, check.sentence] for check in (*verdict.errors, *verdict.warnings)]
-    page = page_link(store, PAGE, str(store.local_path(verdict.key, PAGE)))
+    page = page_link(store, verdict.key, PAGE)
     parts = [
         f"# {verdict.title}: {outcome}",
         f"{len(verdict.checks)} checks, {len(verdict.errors)} errors, {len(verdict.warnings)} warnings.",
@@ -118,7 +118,7 @@ def _show_findings(store: Store, found: doctor.DoctorReport) -> None:
         f"# {found.title}: {found.findings} suspicious clips",
         f"Of {found.clips} clips, as {found.model} transcribed them{f': {kinds}' if kinds else ''}.",
         *([markdown_table(rows, header=[name.replace("_", " ") for name in columns])] if rows else []),
-        f"To listen and decide: {page_link(store, doctor.PAGE, str(store.local_path(found.key, doctor.PAGE)))}; "
+        f"To listen and decide: {page_link(store, found.key, doctor.PAGE)}; "
         f"all findings are in `{store.url}/{found.key}/{doctor.FINDINGS}`. Give it back: `acento datasets mend "
         f"{found.dataset.partition('@')[0]} --from {doctor.FINDINGS}`.",
     ]

@@ -7,8 +7,7 @@ from acento.api.specializing import Judged
 from acento.core.store import open_store
 from acento.registry.gate.judging import Question
 from acento.registry.gate.verdict import GateVerdict
-from acento.registry.model_version import CARD
-from tasks.artifacts import artifact_key, markdown_table, page_link, show_markdown
+from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.policy import log, step
 
 
@@ -62,6 +61,6 @@ def _show(judged: Judged, verdict: GateVerdict) -> None:
         f"# {judged.model}: {'passed' if judged.passed else 'refused'}",
         markdown_table(rows, header=["set", "role", "clips", f"WER of {verdict.against}", "WER of it", "holds"]),
         *(f"- {sentence}" for sentence in judged.sentences),
-        f"Model card: {page_link(open_store(), CARD, judged.card)}.",
+        f"Model card: `{judged.card}`.",
     ]
     show_markdown(artifact_key("gate", judged.model), "\n\n".join(parts), f"The gate on {judged.model}")

@@ -1,6 +1,6 @@
 """Staged data sets: immutable versions, each a small card over content-addressed Parquet parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,6 +167,23 @@ def read_rows(store: Store, key: str) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(store.local_path(key, CLIPS)) as file:
         for group in range(file.num_row_groups):
             yield from file.read_row_group(group, use_threads=False).to_pylist()
+
+
+def read_audio(store: Store, card: Card, ids: Collection[str]) -> dict[str, bytes]:
+    """Return the FLAC bytes of some clips by id, in no order; a clip that is not there, or has no audio, is left out.
+
+    Of each data part only the row groups that hold one of them are read.
+    """
+    found: dict[str, bytes] = {}
+    for part in card.parts:
+        with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
+            for group in range(file.num_row_groups):
+                names = file.read_row_group(group, columns=["id"], use_threads=False)["id"].to_pylist()
+                if not set(ids).isdisjoint(names):
+                    audio = file.read_row_group(group, columns=["audio"], use_threads=False)["audio"].to_pylist()
+                    flacs = ((one or {}).get("bytes") for one in audio)
+                    found |= {uid: flac for uid, flac in zip(names, flacs, strict=True) if uid in ids and flac}
+    return found
 
 
 def clips_in(card: Card, split: str) -> int:

@@ -1,7 +1,7 @@
 """Facts of a staged data set, and the changes between two versions of it."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def describe(store: Store, card: Card, examples: int = 2) -> DatasetFacts:
             by.setdefault(kind, Amount()).add(clip)
         total.add(clip)
         splits[clip.split].add(clip)
-    left_out = _left_out(read_rejected(store, card).to_pylist(), examples)
+    left_out = rejected_inputs(store, card, examples)
     kinds = (_most_first(accents), _most_first(languages))
     return DatasetFacts(card, total, splits, *kinds, left_out, tuple(_versions(store, card.name)))
 
@@ -162,10 +162,10 @@ def _value(clip: Utterance, what: str) -> str:
     return getattr(clip, what) or ""
 
 
-def _left_out(rows: Iterable[dict[str, str]], examples: int) -> tuple[RejectedInputs, ...]:
-    """Return rejected inputs by reason, the most frequent first."""
+def rejected_inputs(store: Store, card: Card, examples: int) -> tuple[RejectedInputs, ...]:
+    """Return the rejected inputs of a version by reason, the most frequent first."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for row in rows:
+    for row in read_rejected(store, card).to_pylist():
         found.setdefault(row["reason"], []).append((row["source"], row["detail"]))
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(RejectedInputs(reason, len(inputs), tuple(inputs[:examples])) for reason, inputs in ordered)

@@ -7,7 +7,7 @@ killed, failed, or is going on. What was computed lies elsewhere (``jobs/``, ``s
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,12 +26,13 @@ from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock,
 from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.plan import load_plan
 from acento.models.families import FAMILIES
+from acento.registry.report.page import run_page
 from acento.registry.run_request import RunRequest
 from acento.scoring.entry import Entry, ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
 from acento.validation.verdict import NOT_VALIDATED
 
-RUN, _ENTRIES = "run.json", "entries.json"
+RUN, REPORT, _ENTRIES = "run.json", "report.html", "entries.json"
 _CLOCKS = ("read_wait_s", "inference_s", "read_s", "features_s", "model_s", "text_s")
 
 
@@ -107,9 +108,9 @@ def finish(
     now: datetime,
     left_out: Mapping[str, str] | None = None,
 ) -> Finished:
-    """Publish a run: the CSV files, the leaderboard, and ``run.json`` with the origin of every number.
+    """Publish a run: the CSV files, the leaderboard, the report, and ``run.json`` with the origin of every number.
 
-    What could not be measured, ``left_out``, is only said on the leaderboard that is returned, with the reasons.
+    What could not be measured, ``left_out``, is said with the reasons in the report and on the leaderboard returned.
     """
     _, request = _request(store, run)
     entries = []
@@ -132,7 +133,7 @@ def publish_run(
 ) -> Finished:
     """Publish a run of entries, each with the key of its score, and of what is to be known of each one's origin."""
     began, request = _request(store, run)
-    board = _rank(store, entries)
+    board = replace(_rank(store, entries), left_out=left_out or {})
     wall_s = (now - began).total_seconds()
     body = {
         "id": run,
@@ -144,19 +145,22 @@ def publish_run(
         "libraries": library_versions(),
         "machine": machine(),
         "results": [*provenance],
+        "left_out": dict(left_out or {}),
     }
     listed = [{"entry": entry.model_dump(mode="json"), "score": key} for entry, key in entries]
     with store.publish(f"runs/{run}") as draft:
         tables = [ScoredRun(entry, utterances_of(store, key), wall_s) for entry, key in entries]
         write_results(draft.folder, run, tables)
         (draft.folder / "leaderboard.md").write_text(board.to_markdown(), encoding="utf-8")
+        page = run_page(store, body, board, tables_of(store, entries))
+        (draft.folder / REPORT).write_text(page, encoding="utf-8")
         for name, value in {_ENTRIES: listed, RUN: body}.items():
             text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
             (draft.folder / name).write_text(text, encoding="utf-8")
     artifact = store.find(f"runs/{run}")
     if artifact is None:
         raise store.missing(f"runs/{run}")
-    return Finished(artifact, store.local_folder(artifact.key), replace(board, left_out=left_out or {}))
+    return Finished(artifact, store.local_folder(artifact.key), board)
 
 
 def runs(store: Store) -> list[RunInfo]:
@@ -202,12 +206,17 @@ def entries_of(store: Store, key: str) -> Iterator[tuple[Entry, str]]:
 
 def _rank(store: Store, entries: Sequence[tuple[Entry, str]]) -> Leaderboard:
     """Rank entries, each given with the key of its score."""
+    return rank([entry for entry, _ in entries], tables_of(store, entries))
+
+
+def tables_of(store: Store, entries: Sequence[tuple[Entry, str]]) -> Callable[[Entry], pa.Table]:
+    """Return what finds the table of utterances of an entry, of entries given with the keys of their scores."""
 
     def identity(entry: Entry) -> tuple[str, ...]:
         return entry.run, entry.model_hash, entry.model, entry.dataset, entry.split, entry.score.normalizer
 
     keys = {identity(entry): key for entry, key in entries}
-    return rank([entry for entry, _ in entries], lambda entry: utterances_of(store, keys[identity(entry)]))
+    return lambda entry: utterances_of(store, keys[identity(entry)])
 
 
 def _request(store: Store, run: str) -> tuple[datetime, RunRequest]:

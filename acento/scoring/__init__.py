@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
+    from acento.scoring.alignment import align
     from acento.scoring.bootstrap import Interval, PairedDifference, interval, paired
+    from acento.scoring.confusions import word_errors, worst_clips
     from acento.scoring.counts import ErrorCounts, count_characters, count_words
     from acento.scoring.files.systems import FileOptions, score_files
     from acento.scoring.texts import TextScore, compare_texts, score_texts
@@ -27,6 +29,7 @@ __all__ = [
     "Interval",
     "PairedDifference",
     "TextScore",
+    "align",
     "compare_texts",
     "count_characters",
     "count_words",
@@ -34,11 +37,15 @@ __all__ = [
     "paired",
     "score_files",
     "score_texts",
+    "word_errors",
+    "worst_clips",
 ]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "align": "acento.scoring.alignment",
+        **dict.fromkeys(("word_errors", "worst_clips"), "acento.scoring.confusions"),
         **dict.fromkeys(("Interval", "PairedDifference", "interval", "paired"), "acento.scoring.bootstrap"),
         **dict.fromkeys(("ErrorCounts", "count_characters", "count_words"), "acento.scoring.counts"),
         **dict.fromkeys(("FileOptions", "score_files"), "acento.scoring.files.systems"),

@@ -137,7 +137,7 @@ def upper_bound(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draw
     both = Draws(**draws)
     both["level"] = 2 * draws.get("level", LEVEL) - 1
     bounds = interval(numerators, denominators, **both)
-    return bounds and bounds.high
+    return None if bounds is None else bounds.high
 
 
 def paired(errors_a: Numbers, lengths: Numbers, errors_b: Numbers, **draws: Unpack[Draws]) -> PairedDifference | None:

@@ -344,9 +344,9 @@ def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
     defined = lengths > 0
     rates = errors[defined] / lengths[defined]
     groups = draws.get("groups")
-    per_clip = (
-        draws if groups is None else Draws(**draws | {"groups": np.array(groups, dtype=object)[defined].tolist()})
-    )
+    per_clip = Draws(**draws)
+    if groups is not None:
+        per_clip["groups"] = np.array(groups, dtype=object)[defined].tolist()
     return GroupScore(
         utterances=len(statuses),
         scored=len(rows),

@@ -4,12 +4,10 @@ from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 
-import pyarrow.parquet as pq
-
 from acento.core import VERSION
 from acento.core.store import Store
 from acento.core.templates import render
-from acento.data.dataset import CLIPS, Card
+from acento.data.dataset import Card, read_audio
 from acento.data.splits import prompt_of
 from acento.validation.doctor.findings import COLUMNS, FINDINGS, DoctorReport, findings_row
 from acento.validation.doctor.heuristics import Case
@@ -22,15 +20,7 @@ SOUND_BYTES = 12_000_000
 def sounds(store: Store, card: Card, suspects: Sequence[Case]) -> dict[str, bytes]:
     """Return the FLAC bytes of the worst clips, worst first, as many as a page may hold."""
     wanted = [one.clip.id for one in suspects[:SHOWN]]
-    found: dict[str, bytes] = {}
-    for part in card.parts:
-        with pq.ParquetFile(store.local_path(part.key, CLIPS)) as file:
-            for group in range(file.num_row_groups):
-                ids = file.read_row_group(group, columns=["id"], use_threads=False)["id"].to_pylist()
-                if not set(wanted).isdisjoint(ids):
-                    audio = file.read_row_group(group, columns=["audio"], use_threads=False)["audio"].to_pylist()
-                    flacs = ((one or {}).get("bytes") for one in audio)
-                    found |= {uid: flac for uid, flac in zip(ids, flacs, strict=True) if uid in wanted and flac}
+    found = read_audio(store, card, wanted)
     kept, total = dict[str, bytes](), 0
     for uid in wanted:
         flac = found.get(uid, b"")

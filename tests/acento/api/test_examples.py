@@ -19,6 +19,7 @@ FUNCTIONS = (
     "load_dataset",
     "benchmark",
     "compare",
+    "compare_runs",
     "load_model",
     "validate",
     "finetune",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from listed_runs import L40S, START, listed_run
 
 from acento.core.errors import InputError
 from acento.core.prices import load_prices, shipped_prices
@@ -15,7 +16,6 @@ from acento.registry import leaderboards, run_index
 from acento.registry.leaderboards import RunFilter, leaderboard, priced
 from acento.registry.run_index import index
 from acento.scoring.leaderboard import rank
-from tests.acento.registry.listed_runs import L40S, START, listed_run
 
 
 @pytest.fixture

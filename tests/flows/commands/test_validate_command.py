@@ -86,7 +86,7 @@ def test_errors_fail_the_flow_and_name_the_clips_everywhere(prefect_server: Pref
         "text": "c21",
         "script": "c20",
     }
-    assert "index.html](file://" in shown["validate-bad-1"]["data"]
+    assert "/index.html`" in shown["validate-bad-1"]["data"]
 
 
 def test_a_failed_set_is_benchmarked_only_when_allowed_and_the_run_says_so(
