@@ -22,6 +22,6 @@ def benchmark(request: BenchmarkRequest) -> Finished:
         scored, left_out = measure(
             planned,
             lambda one: run_task(transcribe, one, planned.workers, planned.compute, planned.run, planned.repeats),
-            lambda one, transcribed: run_task(score, one, transcribed, request.normalizer),
+            lambda one, transcribed: run_task(score, one, transcribed, planned.normalizer),
         )
     return run_task(publish_run, planned.run, scored, left_out)

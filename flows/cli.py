@@ -11,6 +11,7 @@ from flows.commands.compare import compare, report
 from flows.commands.data import stage, validate
 from flows.commands.info import info
 from flows.commands.leaderboard import leaderboard
+from flows.commands.normalize import normalize
 from flows.commands.score import score
 from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
 from flows.runtime import interrupts
@@ -42,7 +43,8 @@ def acento(
 
 
 training = (finetune, specialize, search, learning_curve, cross_validate, tensorboard)
-for verb in (demo, stage, validate, benchmark, score, *training, runs, results, report, compare, leaderboard, info):
+looking = (runs, results, report, compare, leaderboard, info)
+for verb in (demo, stage, validate, benchmark, score, normalize, *training, *looking):
     app.command()(verb)
 for group in (datasets, models, store):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from acento.api.pricing import with_price
 from acento.api.searching import Searched, with_threads
 from acento.requests import SearchRequest
 from flows.runtime.request_flow import flow_of
@@ -12,7 +13,7 @@ from tasks.policy import run_task
 @flow_of(SearchRequest, "search")
 def search(request: SearchRequest) -> Searched:
     """Try recipes, each a training steered by dev, and publish the best model; killed, it goes on where it was."""
-    request = with_threads(request)
+    request = with_price(with_threads(request))
     plan = run_task(plan_search, request)
     planned = run_task(plan_training, request)
     searched = run_task(try_recipes, planned, plan, request)

@@ -100,15 +100,17 @@ def _decode(
 
 
 @step("score", run_name="score {transcription.title}")
-def score(transcription: Transcription, transcribed: Transcribed, normalizer: str) -> Scored:  # noqa: ARG001
+def score(transcription: Transcription, transcribed: Transcribed, normalizer: str | None) -> Scored:  # noqa: ARG001
     """Count the errors of every clip and sum them up; ``Cached`` when these texts were scored so before.
 
     By ``transcribed`` Prefect knows which task this one waited for, and draws it.
     """
     store = open_store()
     scored = score_transcription(store, transcription, normalizer)
-    wer = load_score(store, scored.key).overall.wer.value
-    shown = "no reference to score against" if wer is None else f"WER {100 * wer:.2f} %"
+    found = load_score(store, scored.key)
+    shown = "no reference to score against"
+    if found.rate.value is not None:
+        shown = f"{found.rate_name} {100 * found.rate.value:.2f} % (normalizer {found.normalizer})"
     log(f"{transcription.title}: {shown} over {transcription.clips} clips.")
     return cached(scored) if scored.cached else scored
 

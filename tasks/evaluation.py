@@ -4,13 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from acento.api.training import PlannedTraining, on_prepared, training_options, usable_card
+from acento.api.training import PlannedTraining, on_prepared, spoken_in, training_options, usable_card
 from acento.core.settings import settings
 from acento.core.store import open_store
 from acento.experiments.cross_validation import check_splits, learned_clips, plan_folds, publish_report
 from acento.experiments.learning_curve import PICTURE, publish_curve
 from acento.models.checkpoints.resolver import resolve
 from acento.requests import FoldsRequest
+from acento.scoring.headline import rate_title
 from acento.scoring.table import percent_text
 from acento.training.job import FinetuneResult
 from acento.training.planning import recipe_of_model
@@ -39,8 +40,10 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
     options = training_options(request, check_compute(request.compute))
-    clips = sum(card.splits[split] for split in check_splits(card, request.splits or ()))
-    recipe = recipe_of_model(checkpoint, learned_clips(clips, request.folds), options.device_type, request.changes)
+    splits = check_splits(card, request.splits or ())
+    clips, spoken = sum(card.splits[split] for split in splits), spoken_in(store, card, request, splits)
+    learned = learned_clips(clips, request.folds)
+    recipe = recipe_of_model(checkpoint, learned, options.device_type, request.changes, spoken)
     with progress_artifact(artifact_key("prepare", request.heading), f"Preparing {request.title}"):
         jobs = plan_folds(
             store,
@@ -69,6 +72,7 @@ def pool_cross_validation(title: str, trainings: list[PlannedTraining]) -> Evalu
     store = open_store()
     found, key = publish_report(store, title, [training.job for training in trainings])
     base, tuned = found.base, found.tuned
+    rate = rate_title(tuned.headline, tuned.normalizer)
     rows: list[tuple[object, ...]] = [
         (row.fold, row.clips, row.groups, row.learned, percent_text(row.base), percent_text(row.tuned))
         for row in found.rows
@@ -77,7 +81,7 @@ def pool_cross_validation(title: str, trainings: list[PlannedTraining]) -> Evalu
     log(f"{title}: {found.sentence}")
     return _shown(
         title=title,
-        header=("fold", "clips tested", "groups", "learned from", "base WER %", "tuned WER %"),
+        header=("fold", "clips tested", "groups", "learned from", f"base {rate} %", f"tuned {rate} %"),
         rows=[tuple(map(str, row)) for row in rows],
         text=f"{found.sentence}\n\nTuned: {found.tuned.sentence}",
         key=key,
@@ -104,7 +108,7 @@ def draw_learning_curve(title: str, trainings: list[PlannedTraining], results: l
     log(f"{title}: {curve.forecast.sentence}")
     return _shown(
         title=title,
-        header=("share", "clips", "dev WER %", "95 % interval", "best step"),
+        header=("share", "clips", f"dev {curve.rate_title} %", "95 % interval", "best step"),
         rows=rows,
         text=f"{curve.forecast.sentence}\n\nEach training had the same recipe and at most as many optimizer steps; its "
         f"best checkpoint is scored on the same {curve.dev_clips} dev clips that chose it, so that all points look a "

@@ -8,7 +8,7 @@ from prefect.deployments import run_deployment
 from prefect.runtime import deployment, flow_run
 
 from acento.api import searching, training
-from acento.api.searching import HEADER, Searched, trial_rows
+from acento.api.searching import Searched, trial_header, trial_rows
 from acento.api.training import PlannedTraining
 from acento.core.errors import AcentoError
 from acento.core.progress import report
@@ -95,12 +95,14 @@ def continue_later(title: str) -> bool:
 
 def _show_curve(planned: PlannedTraining, model: str) -> None:
     store = open_store()
-    rows = []
-    for row in read_history(store, find_version(store, model)):
+    version, rows = find_version(store, model), []
+    for row in read_history(store, version):
         if row.get("dev_wer") is not None:
             wer = [percent(row["dev_wer"]), interval(row["dev_low"], row["dev_high"])]
             rows.append([row["step"], f"{row['epoch']:.2f}", *wer, row["runaways"]])
-    table = markdown_table(rows, header=["step", "epoch", "dev WER %", "95 % interval", "runaways"])
+    table = markdown_table(
+        rows, header=["step", "epoch", f"dev {version.about.rate_title} %", "95 % interval", "runaways"]
+    )
     key = artifact_key("curve", planned.title)
     show_markdown(key, f"# How {model} learned\n\n{table}", f"Learning curve of {model}")
 
@@ -131,6 +133,6 @@ def _show_table(title: str, outcome: SearchOutcome) -> None:
     rows = trial_rows(outcome)
     show_markdown(
         artifact_key("trials", title),
-        f"# Trials for {title}\n\n{outcome.why}\n\n{markdown_table(rows, header=HEADER)}",
+        f"# Trials for {title}\n\n{outcome.why}\n\n{markdown_table(rows, header=trial_header(outcome))}",
         f"Trials for {title}",
     )

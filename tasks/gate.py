@@ -53,13 +53,13 @@ def promote_candidate(judged: Judged) -> Judged:
 
 
 def _show(judged: Judged, verdict: GateVerdict) -> None:
-    rows = []
+    rows, rate = [], verdict.test.rate_title
     for one in (verdict.test, *verdict.guards):
         incumbent, candidate = one.incumbent.text(bounds=1), one.candidate.text(bounds=1)
         rows.append([one.name, one.role, one.clips, incumbent, candidate, "yes" if one.passed else "NO"])
     parts = [
         f"# {judged.model}: {'passed' if judged.passed else 'refused'}",
-        markdown_table(rows, header=["set", "role", "clips", f"WER of {verdict.against}", "WER of it", "holds"]),
+        markdown_table(rows, header=["set", "role", "clips", f"{rate} of {verdict.against}", f"{rate} of it", "holds"]),
         *(f"- {sentence}" for sentence in judged.sentences),
         f"Model card: `{judged.card}`.",
     ]

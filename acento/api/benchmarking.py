@@ -17,7 +17,6 @@ from acento.core.errors import AcentoError, InputError, ModelError, StoreError, 
 from acento.core.progress import audio_meter
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.core.text import normalizer
 from acento.data.dataset import load_card
 from acento.inference.batch_check import with_batch_check
 from acento.inference.benchmark import (
@@ -39,7 +38,7 @@ from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
 from acento.models.family import WHISPER
-from acento.registry.runs import Finished, begin, entries_of, finish, utc_now, utterances_of
+from acento.registry.runs import Finished, asked_normalizer, begin, entries_of, finish, utc_now, utterances_of
 from acento.requests import BenchmarkRequest
 from acento.scoring.compare import GroupedComparison, compare_groups
 from acento.scoring.leaderboard import Leaderboard
@@ -60,6 +59,8 @@ class PlannedRun(BaseModel, frozen=True):
     workers: int
     compute: str
     transcriptions: list[Transcription]
+    normalizer: str | None = None
+    """What the run began with; None: that of each data set's language."""
     repeats: int = 1
     """How often each is decoded for the clock."""
     left_out: dict[str, str] = {}
@@ -101,7 +102,7 @@ def run_benchmark(store: Store, request: BenchmarkRequest) -> Finished:
         scored, left_out = measure(
             planned,
             lambda one: _transcribe(store, runner, one, planned),
-            lambda one, _: score_transcription(store, one, request.normalizer),
+            lambda one, _: score_transcription(store, one, planned.normalizer),
         )
     return finish(store, planned.run, scored, utc_now(), left_out)
 
@@ -114,7 +115,6 @@ def plan_benchmark(
     ``elsewhere`` is what is known of the machines that will do the work, None where this process does it; ``hindrance``
     why they could not begin now, raised if anything is left to do.
     """
-    normalizer(request.normalizer)
     device = pick_device(request.device, elsewhere)
     options = DecodeOptions(
         language=request.language,
@@ -157,6 +157,7 @@ def plan_benchmark(
         workers=request.num_requests or default_workers(device, options.threads, elsewhere),
         compute=request.compute or settings().compute,
         transcriptions=transcriptions,
+        normalizer=asked_normalizer(store, run),
         repeats=request.repeats,
         left_out=left_out,
     )

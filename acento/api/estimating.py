@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from acento.api.estimate import Estimate, Expected, Work
 from acento.api.precheck import unusable
+from acento.api.pricing import device_asked
 from acento.api.session import options_of
 from acento.core.arguments import Named, names_of
 from acento.core.errors import InputError, ModelError, StoreError
@@ -23,7 +24,7 @@ from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import conversions
 from acento.models.checkpoints.references import parse, with_engine
 from acento.models.checkpoints.resolver import find_local, resolve
-from acento.models.devices import Elsewhere, default_dtype, default_workers, device_name, pick_device
+from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.expected_speed import ExpectedSpeed, device_types, expected_speed
 from acento.registry.run_index import index
@@ -95,7 +96,7 @@ def estimate_benchmark(store: Store, request: BenchmarkRequest, elsewhere: Elsew
         for card in cards.values()
     ]
     prices, entries = load_prices(), [row.entry for row in index(store, keep=False)[0]]
-    here = _device(request, prices, device, elsewhere)
+    here = device_asked(prices, request.compute, device, elsewhere)
     expected = []
     for kind in dict.fromkeys([here, *device_types(prices)]):
         on_gpu = kind in prices.prices and prices.prices[kind].per == "gpu"
@@ -124,10 +125,14 @@ def check_budget(store: Store, request: BenchmarkRequest, elsewhere: Elsewhere |
         raise InputError(f"The budget of {dollars(request.budget)} cannot be kept, as {lacking}. Nothing was begun.")
     if chosen.dollars > request.budget:
         raise InputError(
-            f"This is expected to cost {dollars(chosen.dollars)} on {chosen.device} ({chosen.basis}: {chosen.why}), "
+            f"This is expected to cost {dollars(chosen.dollars)} on {chosen.device} ({_said(chosen)}), "
             f"more than the budget of {dollars(request.budget)}. Nothing was begun: take a larger budget, fewer "
             "models, or --limit."
         )
+
+
+def _said(expected: Expected) -> str:
+    return f"a guess: {expected.why}" if expected.basis == "guess" else expected.why
 
 
 def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, options: DecodeOptions) -> _Asked:
@@ -188,17 +193,6 @@ def _in_cache(base: str) -> bool:
     return isinstance(try_to_load_from_cache(owner, "config.json", revision=revision or None), str)
 
 
-def _device(request: BenchmarkRequest, prices: PriceTable, device: str, elsewhere: Elsewhere | None) -> str:
-    """Return the type of the device that would do the work, or its own name where it has no price."""
-    compute = request.compute or settings().compute
-    if elsewhere is None:
-        own = device_name(device)
-        return prices.type_of(own) or own
-    if device == "cpu":
-        return prices.type_of("cpu", backend=compute) or f"a processor of {compute}"
-    return prices.type_asked(elsewhere.gpu or "") or elsewhere.gpu or f"any GPU of {compute}"
-
-
 def _expected(
     asked: list[_Asked],
     entries: list[Entry],
@@ -220,7 +214,7 @@ def _expected(
     basis = next((one for one in ("unknown", "guess") if any(speed.basis == one for speed in speeds)), "measured")
     price = prices.prices.get(device)
     unknown = basis == "unknown"
-    rate = None if price is None else price.usd_per_hour * (threads if price.per == "core" else 1)
+    rate = None if price is None else price.hourly(threads)
     return Expected(
         device=device,
         workers=workers,

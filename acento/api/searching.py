@@ -10,8 +10,9 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+from acento.api.pricing import with_price
 from acento.api.session import options_of, session
-from acento.api.training import PlannedTraining, plan_training, train_here
+from acento.api.training import PlannedTraining, plan_training, spoken_in, train_here
 from acento.core.arguments import Named, name_of
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError
@@ -36,10 +37,6 @@ from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row
 from acento.training.planning import recipe_of_model
 from acento.training.recipe import Recipe
-
-HEADER = ("trial", "what varied", "dev WER %", "minutes", "state")
-"""Of the table of trials; see :func:`trial_rows`."""
-
 
 Train = Callable[[FinetuneJob, Callbacks], FinetuneResult]
 """Executes a training."""
@@ -80,7 +77,7 @@ def search(base: Named, data: Named, **options: Any) -> Searched:
     Raises:
         InputError: the data, the model, the recipe or the space cannot be used.
     """
-    request = with_threads(SearchRequest.of(base_model=name_of(base), dataset=name_of(data), **options))
+    request = with_price(with_threads(SearchRequest.of(base_model=name_of(base), dataset=name_of(data), **options)))
     with session("search") as store, closing(Runner(store)) as runner:
         plan = plan_search(store, request)
         planned = plan_training(store, request)
@@ -103,10 +100,13 @@ def plan_search(store: Store, request: SearchRequest, elsewhere: Elsewhere | Non
     """Find the model and the data, and settle the space; what cannot be searched is an InputError."""
     require("search", "The search")
     if request.dollars is not None and request.price_per_hour is None:
-        raise InputError(f"A budget of ${request.dollars:.2f} needs the price of an hour of training: price_per_hour.")
-    clips = load_card(store, request.dataset).splits.get("train", 0)
-    checkpoint = resolve(request.base_model)
-    recipe = recipe_of_model(checkpoint, clips, pick_device(request.device, elsewhere), request.changes)
+        raise InputError(
+            f"A budget of ${request.dollars:.2f} needs the price of an hour of training: price_per_hour, or "
+            "a price of this device in the file that ACENTO_PRICES names."
+        )
+    card, checkpoint = load_card(store, request.dataset), resolve(request.base_model)
+    clips, spoken = card.splits.get("train", 0), spoken_in(store, card, request)
+    recipe = recipe_of_model(checkpoint, clips, pick_device(request.device, elsewhere), request.changes, spoken)
     space = (
         default_space(recipe, clips, checkpoint.family) if request.space is None else parse_space(request.space, recipe)
     )
@@ -221,8 +221,13 @@ def _write(store: Store, outcome: SearchOutcome) -> list[Path]:
     return [copies / name for name in names]
 
 
+def trial_header(outcome: SearchOutcome) -> tuple[str, ...]:
+    """Return the header of the table of trials."""
+    return "trial", "what varied", f"dev {outcome.rate_title} %", "minutes", "state"
+
+
 def trial_rows(outcome: SearchOutcome) -> list[tuple[object, ...]]:
-    """Return the table of trials below :data:`HEADER`; a parameter that is the same in all of them is left out."""
+    """Return the table of trials below ``trial_header``; a parameter that is the same in all of them is left out."""
     names = {name for row in outcome.trials for name in row.params}
     varied = {name for name in names if len({row.params.get(name) for row in outcome.trials}) > 1}
     rows: list[tuple[object, ...]] = []

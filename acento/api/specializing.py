@@ -125,6 +125,7 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
                 datasets=asked.datasets,
                 num_requests=request.num_requests,
                 language=language,
+                normalizer=request.normalizer,
                 device=request.device,
                 compute=request.compute,
                 allow_invalid=request.allow_invalid,

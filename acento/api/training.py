@@ -1,7 +1,7 @@
 """Fine-tune a model on a data set."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -14,7 +14,7 @@ from acento.core.errors import AcentoError, InputError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.data.dataset import Card, load_card
+from acento.data.dataset import Card, language_of, load_card
 from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
@@ -90,7 +90,8 @@ def plan_training(
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
     options = training_options(request, elsewhere)
-    recipe = recipe_of_model(checkpoint, card.splits.get("train", 0), options.device_type, request.changes)
+    clips, spoken = card.splits.get("train", 0), spoken_in(store, card, request)
+    recipe = recipe_of_model(checkpoint, clips, options.device_type, request.changes, spoken)
 
     def on_progress(done: int, total: int) -> None:
         if hindrance is not None:  # what is only now prepared was never learned from
@@ -125,6 +126,11 @@ def usable_card(store: Store, request: TrainingRequest) -> Card:
     if require_valid(store, card, request.allow_invalid) == USED_ALL_THE_SAME:
         _log.warning("Data set %s failed validation and is learned from all the same.", card.title)
     return card
+
+
+def spoken_in(store: Store, card: Card, request: TrainingRequest, splits: Sequence[str] = ("dev",)) -> str | None:
+    """Return the language of the clips that a training is measured by: as they say it, else what the model is told."""
+    return language_of(store, card, splits) or request.output_language
 
 
 def training_options(request: TrainingRequest, elsewhere: Elsewhere | None = None) -> DecodeOptions:

@@ -43,6 +43,10 @@ class Price(BaseModel):
     devices: tuple[str, ...] = ()
     """Names by which machines call it, where the type's own words are not in them."""
 
+    def hourly(self, threads: int) -> float:
+        """Return the dollars for an hour of a GPU, or of so many cores."""
+        return self.usd_per_hour * (threads if self.per == "core" else 1)
+
     @property
     def said_by(self) -> str:
         """Where the price is from, and when it was read, in words."""

@@ -18,7 +18,7 @@ from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.scoring.forecast import Forecast, LearningPoint, forecast
-from acento.scoring.headline import RATE_NAMES, Headline, headline, normalizer_of
+from acento.scoring.headline import RATE_NAMES, Headline, headline, normalizer_of, rate_title
 from acento.scoring.score import Rate, headline_columns, headline_rate
 from acento.scoring.units import units_of
 from acento.training.data.subsets import Share, share_size
@@ -61,8 +61,8 @@ class DataCurve(BaseModel, frozen=True):
 
     @property
     def rate_title(self) -> str:
-        """What its rates are, such as ``WER on dev, spanish-1``."""
-        return f"{RATE_NAMES[self.headline]} on dev" + (f", {self.normalizer}" if self.normalizer else "")
+        """What its rates are, such as ``WER (spanish-1)``."""
+        return rate_title(self.headline, self.normalizer)
 
 
 def plan_shares(job: FinetuneJob, percents: Sequence[float]) -> list[FinetuneJob]:
@@ -204,7 +204,7 @@ def draw(curve: DataCurve, path: Path) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("training clips")
-    axes.set_ylabel(f"{curve.rate_title} (%)")
+    axes.set_ylabel(f"{curve.rate_title} on dev (%)")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
     figure.suptitle(curve.title[0].upper() + curve.title[1:], fontsize=12, x=0.02, ha="left")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
-from acento.core.text import normalizer as find_normalizer
+from acento.core.text import normalizer_for
 from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips, speakers_in
 from acento.inference.jobs import Measurement, TranscribeJob, measurements, repeated, state
 from acento.inference.plan import Plan, load_part, load_plan, make_plan
@@ -51,6 +51,8 @@ class Transcription(BaseModel, frozen=True):
     """How many clips of the split were drawn to be transcribed one at a time; None: all of them, in batches."""
     batch_check: "Transcription | None" = None
     """Such a sample of this transcription, to see whether the batch size changes texts."""
+    language: str | None = None
+    """What is spoken, as the data set says it, else what the model is told: it decides the normalizer, no text."""
 
     @property
     def title(self) -> str:
@@ -107,8 +109,9 @@ def preview_transcription(
     keep: bool = False,
 ) -> tuple[Transcription, list[TranscribeJob]]:
     """Return what :func:`plan_transcription` would, and its jobs; the store is not changed unless ``keep``."""
-    language = language_code(checkpoint, options.language or language_of(store, card, [split]))
-    options = options.model_copy(update={"language": language})
+    spoken = language_of(store, card, [split])
+    language = language_code(checkpoint, options.language or spoken)
+    asked, options = options.language, options.model_copy(update={"language": language})
     if batch_size is None:
         batch_size = checkpoint.family.batch_size[options.device_type]
     plan = make_plan(store, card, split=split, batch_size=batch_size, limit=limit, keep=keep)
@@ -124,6 +127,7 @@ def preview_transcription(
         plan=plan.key,
         clips=plan.clips,
         seconds=plan.seconds,
+        language=spoken or asked,
     )
     return transcription, _jobs(transcription, plan)
 
@@ -166,8 +170,10 @@ def predictions(store: Store, transcription: Transcription) -> Iterator[Predicti
     return collect(store, [(key, [clip.id for clip in clips]) for key, clips in parts])
 
 
-def score_transcription(store: Store, transcription: Transcription, normalizer: str) -> Scored:
+def score_transcription(store: Store, transcription: Transcription, normalizer: str | None = None) -> Scored:
     """Score all predictions against the references, or find that it was done before.
+
+    Without a normalizer it is the default of the language that is spoken.
 
     A speaker counts as seen when the data set's own training split has the name. Whether the model was trained on other
     recordings of the same person, in another data set, cannot be known here.
@@ -176,7 +182,7 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
         InputError: there is no such normalizer.
         AcentoError: the transcription is not complete.
     """
-    rule = find_normalizer(normalizer)
+    rule = normalizer_for(normalizer, transcription.language)
     found = {row.id: row for row in predictions(store, transcription)}
     texts = digest(found.values())
     key = "scores/" + fingerprint(

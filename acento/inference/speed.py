@@ -57,7 +57,7 @@ def cost(passes: Passes, prices: PriceTable | None = None) -> Cost | None:
         if kind is None:
             return None
         price = table.prices[kind]
-        rate = price.usd_per_hour * (one.options.threads if price.per == "core" else 1)
+        rate = price.hourly(one.options.threads)
         busy = one.load_s + one.warm_up_s + one.timings.wall_s
         paid, seconds = paid + busy / 3600 * rate, seconds + busy
         inference += sum(s for _, s in one.timings.batches) / 3600 * rate

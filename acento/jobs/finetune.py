@@ -12,6 +12,7 @@ from acento.models.devices import device_name
 from acento.models.trainable import Trainable
 from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
 from acento.registry.publishing import base_license, data_license, publish_model
+from acento.scoring.headline import headline_of
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.checkpoints import Weights
@@ -64,6 +65,8 @@ def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weig
         },
         dev_wer_before=where.base_wer,
         dev_wer=where.best_wer,
+        normalizer=job.normalizer.identity,
+        headline=headline_of(job.normalizer),
         language=job.language,
         base_license=base_license(job.base),
         data_license=data_license(store, job.dataset),

@@ -103,11 +103,13 @@ def _interpolate_archives(base: Path, tuned: Path, ratio: float, out: Path) -> N
     write_with_weights(source, {name: blend(old[name], new[name], ratio) for name in new}, out / source.name)
 
 
-def choose(scores: Mapping[float, ErrorCounts], tolerance: float = 0.0) -> tuple[float, str]:
+def choose(scores: Mapping[float, ErrorCounts], tolerance: float = 0.0, rate: str = "WER") -> tuple[float, str]:
     """Return the ratio with the lowest dev WER, of equals the one nearest the base, and a sentence about it.
 
     WER above the lowest by at most ``tolerance``, a fraction, counts as equal to it: with one standard error of the dev
     WER this is the one-standard-error rule (Breiman et al., "Classification and Regression Trees", 1984).
+
+    ``rate`` is what the rates are, such as ``WER (spanish-1)``.
 
     Raises:
         InputError: there are no ratios, or a score has no reference words.
@@ -120,7 +122,7 @@ def choose(scores: Mapping[float, ErrorCounts], tolerance: float = 0.0) -> tuple
     lowest = min(rates.values())
     # rounded, so that a tolerance that is met to the last word is not missed by the last bit
     best = next(ratio for ratio, rate in rates.items() if round(rate - lowest - tolerance, 12) <= 0)
-    return best, f"Ratio {best:g} was chosen on dev: WER {100 * rates[best]:.1f} %, of {len(rates)} ratios."
+    return best, f"Ratio {best:g} was chosen on dev: {rate} {100 * rates[best]:.1f} %, of {len(rates)} ratios."
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +207,15 @@ def smaller_step(store: Store, version: ModelVersion, below: float = 1.0) -> tup
     lowest = min(scores.values(), key=lambda one: one.counts.rate or 0.0)
     # the standard error of a dev WER, from the half width of its 95 % interval
     error = 0.0 if lowest.low is None or lowest.high is None else (lowest.high - lowest.low) / (2 * 1.96)
-    ratio, sentence = choose({ratio: score.counts for ratio, score in scores.items()}, tolerance=error)
+    ratio, sentence = choose({ratio: score.counts for ratio, score in scores.items()}, error, about.rate_title)
     if ratio >= below:
         smaller = [one for one in RATIOS if one < below]
         if not smaller:
             return None, f"No step smaller than {below:g} is left to try. {sentence}"
         ratio = smaller[-1]
         sentence = (
-            f"The step of {below:g} was refused; the next smaller one is {ratio:g}, dev WER {scores[ratio].wer:.1%}."
+            f"The step of {below:g} was refused; the next smaller one is {ratio:g}, "
+            f"dev {about.rate_title} {scores[ratio].wer:.1%}."
         )
     if about.dev_wer_before is not None and scores[ratio].wer >= about.dev_wer_before:
         return None, f"A step of {ratio:g} is no better on dev than the base ({about.dev_wer_before:.1%})."
@@ -238,7 +241,7 @@ def _scores(store: Store, version: ModelVersion, base: Checkpoint, tuned: Checkp
     labeler = load_labeler(base.family, base.folder, about.language)
     card = load_card(store, about.dataset)
     prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
-    normalizer = about.recipe.get("normalizer", "chilean-leaderboard")
+    normalizer = about.dev_normalizer
     options = DecodeOptions(language=about.language, threads=int(about.provenance.get("threads", 1)))
     asked = [base.digest, prepared.key, normalizer, options.model_dump(mode="json"), RATIOS, SCORING_VERSION]
     key = f"{version.folder_key}/steps/{fingerprint(asked)}"

@@ -18,7 +18,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.prices import PriceTable
 from acento.core.store import Store
 from acento.inference.benchmark import load_score
-from acento.models.checkpoints.references import short_name
+from acento.models.checkpoints.references import REGISTRY, SHIPPED, short_name
 from acento.registry.run_index import IndexRow, index
 from acento.registry.runs import utterances_of
 from acento.scoring.entry import Cost, Entry
@@ -136,7 +136,7 @@ def priced(entry: Entry, prices: PriceTable) -> Cost | None:
     if kind is None:
         return before
     price = prices.prices[kind]
-    rate = price.usd_per_hour * ((where.threads or 1) if price.per == "core" else 1)
+    rate = price.hourly(where.threads or 1)
     hours = before.dollars / before.usd_per_hour if before and before.usd_per_hour else measured.inference_s / 3600
     return Cost(
         dollars=hours * rate,
@@ -148,7 +148,8 @@ def priced(entry: Entry, prices: PriceTable) -> Cost | None:
 
 
 def _matches(pattern: str, model: str) -> bool:
-    names: Iterable[str] = (model.lower(), short_name(model).lower())
+    short = short_name(model).removeprefix(SHIPPED).removeprefix(REGISTRY)
+    names: Iterable[str] = (model.lower(), short.lower())
     wanted = pattern.lower()
     if not any(sign in wanted for sign in "*?["):
         return any(wanted in name for name in names)

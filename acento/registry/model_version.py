@@ -21,6 +21,7 @@ from acento.inference.predictions import Prediction
 from acento.inference.transcriber import LoadedModel, Recording, load_checkpoint
 from acento.models.checkpoints.checkpoint import in_artifact
 from acento.models.checkpoints.references import REGISTRY
+from acento.scoring.headline import Headline, rate_title
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
 """What lies beside a checkpoint's own files, where the training left it: what was asked, and how it went."""
@@ -58,6 +59,20 @@ class ModelAbout(BaseModel, frozen=True, extra="forbid"):
     """As the data set's source names it; None: it is not known."""
     parent: str | None = None
     """The version whose weights this one lies between, and the base's; None for one that a training left."""
+    normalizer: str | None = None
+    """Of the rates on dev, name and version; None in a version of before it was kept: the recipe has the name."""
+    headline: Headline = "word"
+    """``character``: the rates on dev are CER."""
+
+    @property
+    def dev_normalizer(self) -> str:
+        """The normalizer of the rates on dev, by its name."""
+        return str(self.recipe.get("normalizer", "chilean-leaderboard"))
+
+    @property
+    def rate_title(self) -> str:
+        """What the rates on dev are, such as ``WER (spanish-1)``."""
+        return rate_title(self.headline, self.normalizer or self.dev_normalizer)
 
 
 @dataclass(frozen=True, slots=True)

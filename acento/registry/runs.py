@@ -33,6 +33,8 @@ from acento.scoring.leaderboard import Leaderboard, rank
 from acento.validation.verdict import NOT_VALIDATED
 
 RUN, REPORT, _ENTRIES = "run.json", "report.html", "entries.json"
+_FORMER_NORMALIZER = "chilean-leaderboard"
+"""What scored texts where nobody named a normalizer, before that followed the language."""
 _CLOCKS = ("read_wait_s", "inference_s", "read_s", "features_s", "model_s", "text_s")
 
 
@@ -77,14 +79,33 @@ def begin(
     }
     if not store.create_exclusive(f"requests/{name}.json", json.dumps(body, indent=1).encode()):
         known = json.loads(store.read_file(f"requests/{name}.json") or b"{}")
-        # what an older version had no word for it did as it is done by default
-        usual = {name: field.get_default() for name, field in type(request).model_fields.items() if name in asked}
-        if {**usual, **known.get("request", {})} != asked or known.get("inputs") != dict(inputs):
+        if not _same_request(known.get("request", {}), request) or known.get("inputs") != dict(inputs):
             raise InputError(
                 f"Job id {name} belongs to another request, or its models or data have changed since; "
                 "choose another id, or leave it out."
             )
     return name
+
+
+def _same_request(stored: Mapping[str, Any], request: RunRequest) -> bool:
+    """Tell whether a run that began is what is asked for now.
+
+    What an older version had no word for it did as it is done by default; but texts it scored by one normalizer, where
+    nobody named one.
+    """
+    asked = request.model_dump(mode="json", exclude={"job_id"})
+    usual = {name: field.get_default() for name, field in type(request).model_fields.items() if name in asked}
+    if asked.get("normalizer") is None and stored.get("normalizer") == _FORMER_NORMALIZER:
+        asked["normalizer"] = _FORMER_NORMALIZER
+    return {**usual, **stored} == asked
+
+
+def asked_normalizer(store: Store, run: str) -> str | None:
+    """Return the normalizer that a run began with; None: that of each data set's language."""
+    found: str | None = (
+        json.loads(store.read_file(f"requests/{run}.json") or b"{}").get("request", {}).get("normalizer")
+    )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from acento.core.arguments import sentence
 from acento.core.errors import InputError
 from acento.core.settings import ComputeName
+from acento.core.text import normalizer
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -120,6 +121,18 @@ def _sentence(kind: type[Request], found: ErrorDetails, typed: bool) -> str:
     return sentence(kind.option(name).spelled(name)[0].partition("/")[0] if typed else name, found)
 
 
+def _known_normalizer(name: str) -> str:
+    try:
+        normalizer(name)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+NormalizerName = Annotated[
+    Annotated[str, AfterValidator(_known_normalizer)] | None,
+    Field(description="How texts are made comparable, such as basic; default: by the data set's language."),
+]
 Dataset = Annotated[NonEmpty, Option("--dataset", "-d"), Field(description="A staged data set, NAME or NAME@VERSION.")]
 Language = Annotated[
     NonEmpty | None,

@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from acento.registry.run_request import RunRequest
-from acento.requests.base import AboveZero, AllowInvalid, Compute, DeviceName, Language, Option, Positive, Request
+from acento.requests.base import (
+    AboveZero,
+    AllowInvalid,
+    Compute,
+    DeviceName,
+    Language,
+    NormalizerName,
+    Option,
+    Positive,
+    Request,
+)
 
 
 class BenchmarkRequest(Request, RunRequest):
@@ -29,9 +39,7 @@ class BenchmarkRequest(Request, RunRequest):
     job_id: str | None = Field(None, description="The run's name; made from the time if not given.")
     limit: Positive | None = Field(None, description="Only the first clips by id.")
     language: Language = None
-    normalizer: str = Field(
-        "chilean-leaderboard", description="How texts are made comparable: none, basic or chilean-leaderboard."
-    )
+    normalizer: NormalizerName = None
     device: DeviceName = None
     dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
         None, description="What is computed in; default: float32 on the CPU, half precision on a GPU."

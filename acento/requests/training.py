@@ -13,6 +13,7 @@ from acento.requests.base import (
     Dataset,
     DeviceName,
     NonEmpty,
+    NormalizerName,
     Option,
     Positive,
     Request,
@@ -38,6 +39,7 @@ class TrainingRequest(Request):
     language: Annotated[NonEmpty | None, Option("--model-language", "--language")] = Field(
         None, description="What the model is taught to write, such as es; default: the data's language."
     )
+    normalizer: NormalizerName = None
     device: DeviceName = None
     threads: Positive | None = Field(None, description="CPU threads of the training; default: every core.")
     compute: Compute = None
@@ -71,7 +73,7 @@ class TrainingRequest(Request):
     @property
     def changes(self) -> dict[str, Any]:
         """What departs from the usual recipe."""
-        return self.recipe or {}
+        return (self.recipe or {}) | ({"normalizer": self.normalizer} if self.normalizer else {})
 
 
 class _OneRecipe(TrainingRequest):
@@ -111,7 +113,9 @@ class SpecializeRequest(FinetuneRequest):
     guards: Annotated[list[NonEmpty] | None, Option("--guard")] = Field(
         None, description="What must not get worse: a staged data set, or SET[accent=NAME]. Repeatable."
     )
-    bound: float = Field(0.02, ge=0, lt=1, description="The largest loss on a guard that passes, a fraction of WER.")
+    bound: float = Field(
+        0.02, ge=0, lt=1, description="The largest loss on a guard that passes, a fraction of WER or CER."
+    )
     allow_few_speakers: bool = Field(
         False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
     )
@@ -176,8 +180,10 @@ class SearchRequest(TrainingRequest):
     pruner: PrunerName = Field("median", description="When to end a trial that is worse than others.")
     trials: Positive | None = Field(None, description="How many in all; default: 20, or the grid.")
     minutes: AboveZero | None = Field(None, description="Of training, all trials together.")
-    dollars: AboveZero | None = Field(None, description="All trials together; takes a price per hour.")
-    price_per_hour: AboveZero | None = Field(None, description="Dollars for an hour of one training.")
+    dollars: AboveZero | None = Field(None, description="All trials together, by the price per hour.")
+    price_per_hour: AboveZero | None = Field(
+        None, description="Dollars for an hour of one training; default: the device's price, if it has one."
+    )
     parallel: Positive = Field(1, description="Trials side by side.")
     seed: int = Field(0, ge=0, description="Of what is tried.")
     threads: Positive | None = Field(None, description="CPU threads of each trial; default: every core, shared.")

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
+    from acento.core.text import normalize
     from acento.scoring.alignment import align
     from acento.scoring.bootstrap import Interval, PairedDifference, interval, paired
     from acento.scoring.confusions import word_errors, worst_clips
     from acento.scoring.counts import ErrorCounts, count_characters, count_words
     from acento.scoring.files.systems import FileOptions, score_files
+    from acento.scoring.step_effects import StepEffect, step_effects
     from acento.scoring.texts import TextScore, compare_texts, score_texts
 
 __all__ = [
@@ -28,15 +30,18 @@ __all__ = [
     "FileOptions",
     "Interval",
     "PairedDifference",
+    "StepEffect",
     "TextScore",
     "align",
     "compare_texts",
     "count_characters",
     "count_words",
     "interval",
+    "normalize",
     "paired",
     "score_files",
     "score_texts",
+    "step_effects",
     "word_errors",
     "worst_clips",
 ]
@@ -49,6 +54,8 @@ __getattr__, __dir__ = lazy(
         **dict.fromkeys(("Interval", "PairedDifference", "interval", "paired"), "acento.scoring.bootstrap"),
         **dict.fromkeys(("ErrorCounts", "count_characters", "count_words"), "acento.scoring.counts"),
         **dict.fromkeys(("FileOptions", "score_files"), "acento.scoring.files.systems"),
+        "normalize": "acento.core.text",
+        **dict.fromkeys(("StepEffect", "step_effects"), "acento.scoring.step_effects"),
         **dict.fromkeys(("TextScore", "compare_texts", "score_texts"), "acento.scoring.texts"),
     },
 )

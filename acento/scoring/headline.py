@@ -19,6 +19,15 @@ RATE_NAMES: dict[Headline, str] = {"word": "WER", "character": "CER"}
 _HEADLINE, _NORMALIZER = b"headline", b"normalizer"
 
 
+def rate_title(headline: Headline, normalizer: str | None) -> str:
+    """Return what a rate is and by which rule, as it stands over a number.
+
+    >>> rate_title("word", "spanish-1"), rate_title("character", None)
+    ('WER (spanish-1)', 'CER')
+    """
+    return RATE_NAMES[headline] + (f" ({normalizer})" if normalizer else "")
+
+
 def headline_of(normalizer: Normalizer) -> Headline:
     """Return whose errors are the headline of the scores of a normalizer."""
     return "character" if normalizer.characters else "word"

@@ -7,7 +7,8 @@ from reprlib import repr as short
 from acento.core.errors import InputError
 from acento.core.text import normalizer as find_normalizer
 from acento.scoring.bootstrap import LEVEL, Interval, PairedDifference, interval, paired
-from acento.scoring.counts import ErrorCounts, count_characters, count_words
+from acento.scoring.counts import ErrorCounts
+from acento.scoring.headline import counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def score_texts(
     hypotheses: Sequence[str],
     *,
     normalizer: str = "none",
-    characters: bool = False,
+    characters: bool | None = None,
     groups: Sequence[str | None] | None = None,
     level: float = LEVEL,
 ) -> TextScore:
@@ -43,12 +44,14 @@ def score_texts(
     (0.25, 0.01, 1.31)
     >>> score_texts(["es po"], ["espo"], characters=True).rate
     0.2
+    >>> score_texts(["今日は良い天気です"], ["今日は 良い 天気 です"], normalizer="unicode-ja").rate
+    0.0
 
     Args:
         references: what was said.
         hypotheses: what a model wrote, in the same order; "" where it wrote nothing.
-        normalizer: how both are made comparable: none, basic or chilean-leaderboard.
-        characters: count characters instead of words.
+        normalizer: how both are made comparable, such as none, basic or spanish.
+        characters: count characters instead of words; None: where the normalizer is of a script without spaces.
         groups: a name for each text, such as its speaker; whole groups are drawn for the interval then.
         level: of the interval.
 
@@ -66,7 +69,7 @@ def compare_texts(
     hypotheses_b: Sequence[str],
     *,
     normalizer: str = "none",
-    characters: bool = False,
+    characters: bool | None = None,
     groups: Sequence[str | None] | None = None,
     level: float = LEVEL,
 ) -> PairedDifference | None:
@@ -84,13 +87,13 @@ def compare_texts(
 
 
 def _counts(
-    references: Sequence[str], hypotheses: Sequence[str], normalizer: str, characters: bool
+    references: Sequence[str], hypotheses: Sequence[str], normalizer: str, characters: bool | None
 ) -> list[ErrorCounts]:
     references, hypotheses = _texts("references", references), _texts("hypotheses", hypotheses)
     if len(references) != len(hypotheses):
         raise InputError(f"There are {len(references)} references and {len(hypotheses)} hypotheses: give one for each.")
     rule = find_normalizer(normalizer)
-    count = count_characters if characters else count_words
+    count = counter(rule, None if characters is None else "character" if characters else "word")
     return [count(rule(one), rule(other)) for one, other in zip(references, hypotheses, strict=True)]
 
 

@@ -11,8 +11,10 @@ from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.core.store.coordination import Lease
+from acento.core.text import Normalizer
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
+from acento.scoring.headline import RATE_NAMES, headline_of
 from acento.training.job import FinetuneJob, FinetuneResult, Why, state
 from acento.training.loop.checkpoints import Checkpoints, Weights
 from acento.training.loop.evaluate import Role, clips_of, decode_test
@@ -33,7 +35,7 @@ def train(
     minutes: float | None = None,
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> FinetuneResult:
-    """Train until the recipe ends it, and hand the best weights by dev WER to ``publish`` (where the job wants that).
+    """Train until the recipe ends it, and hand the weights that are best on dev to ``publish`` (if the job wants it).
 
     The job goes on from its last checkpoint if it has one, and does nothing if it is done. On a CPU, with the same
     threads, a training that was killed and one that never was end in bit-equal weights. On a GPU, whose sums have no
@@ -114,7 +116,9 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
     final = result(why, sentence, done=True)
     if job.publish:
         version = publish(store, job, trainable, loop.weights, reached)
-        final = final.model_copy(update={"version": version, "sentence": f"{sentence} {_outcome(final)}"})
+        final = final.model_copy(
+            update={"version": version, "sentence": f"{sentence} {_outcome(final, job.normalizer)}"}
+        )
     with store.publish(job.result_key) as draft:
         write_history(reached.history, draft.folder / HISTORY)
         draft.info["result"] = final.model_dump(mode="json")
@@ -132,12 +136,15 @@ def _load(job: FinetuneJob) -> Trainable:
     return load_trainable(checkpoint.family, checkpoint.folder, job.language, job.recipe, job.options.device_type)
 
 
-def _outcome(result: FinetuneResult) -> str:
+def _outcome(result: FinetuneResult, rule: Normalizer) -> str:
     before, after = result.dev_wer_before, result.dev_wer
     if before is None or after is None:
         return ""
     if after < before:
-        return f"Dev WER went from {before:.1%} to {after:.1%} (step {result.best_step})."
+        return (
+            f"Dev {RATE_NAMES[headline_of(rule)]} went from {before:.1%} to {after:.1%} (step {result.best_step}, "
+            f"normalizer {rule.identity})."
+        )
     return (
         f"Nothing was better on dev than the base model's {before:.1%}: the best, {after:.1%} at step "
         f"{result.best_step}, is published all the same, and a gate will not promote it on these numbers."

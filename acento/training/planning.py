@@ -7,6 +7,7 @@ from pathlib import Path
 from acento.core import plugins
 from acento.core.errors import DataError, InputError, ModelError
 from acento.core.store import Store
+from acento.core.text import default_normalizer
 from acento.data.dataset import Card, language_of
 from acento.models.base import DecodeOptions, DeviceType, Recognizer
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
@@ -105,14 +106,22 @@ def check_splits(card: Card) -> None:
 
 
 def recipe_of_model(
-    checkpoint: Checkpoint, clips: int, device_type: DeviceType, overrides: Mapping[str, object]
+    checkpoint: Checkpoint,
+    clips: int,
+    device_type: DeviceType,
+    overrides: Mapping[str, object],
+    language: str | None = None,
 ) -> Recipe:
     """Return the recipe for a model and so many training clips: its family's defaults, and what was asked for.
+
+    ``language`` is what is spoken in the data; it decides the normalizer where none is asked for.
 
     Raises:
         InputError: a value is out of its range, or the family cannot learn so.
     """
     family = checkpoint.family
+    if overrides.get("normalizer") is None:
+        overrides = {**overrides, "normalizer": default_normalizer(language).name}
     recipe = recipe_for(
         clips,
         device_type,

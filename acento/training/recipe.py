@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from acento.core.errors import InputError
-from acento.core.text import NORMALIZERS
+from acento.core.text import NORMALIZERS, normalizer
 from acento.models.base import DeviceType
 from acento.models.trainable import Strategy
 from acento.training.augment.options import Augmentation
@@ -85,7 +85,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     augmentation: Augmentation = Augmentation()
     seed: int = Field(0, ge=0)
     normalizer: str = "chilean-leaderboard"
-    """For the WER on dev."""
+    """For the rate on dev; where nobody names it, a training gets that of the data's language."""
 
     @field_validator("betas")
     @classmethod
@@ -97,9 +97,10 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     @field_validator("normalizer")
     @classmethod
     def _normalizer_is_known(cls, name: str) -> str:
-        if name not in NORMALIZERS:
-            raise ValueError(f"there is {', '.join(sorted(NORMALIZERS))}")
-        return name
+        try:  # by its name alone, whether or not its version is named too: they are one recipe
+            return normalizer(name).name
+        except InputError:
+            raise ValueError(f"there is {', '.join(sorted(NORMALIZERS))}") from None
 
     @model_validator(mode="after")
     def _lora_has_sites(self) -> Self:

@@ -8,7 +8,7 @@ import typer
 
 from acento.core.errors import InputError
 from flows.commands import terminal
-from flows.commands.dry_run import Json, elsewhere_asked, print_estimate
+from flows.commands.dry_run import Json, print_estimate
 from flows.commands.options import PLACE, Values, verb
 from flows.commands.session import open_store, run_flow, session
 
@@ -45,6 +45,7 @@ def _say_unusable(store: "Store", request: "BenchmarkRequest", installed: bool) 
         terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
     if request.budget is not None:
         from acento.api.estimating import check_budget
+        from acento.api.pricing import elsewhere_asked
 
         check_budget(store, request, elsewhere_asked(request.compute))
 

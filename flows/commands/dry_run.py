@@ -9,7 +9,6 @@ from flows.commands import terminal
 from flows.commands.session import open_store
 
 if TYPE_CHECKING:
-    from acento.models.devices import Elsewhere
     from acento.requests import BenchmarkRequest
 
 Json = Annotated[bool, typer.Option("--json", help="With --dry-run: print it as JSON.")]
@@ -18,6 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="With --dry-run: print it as 
 def print_estimate(request: "BenchmarkRequest", chosen: dict[str, Any]) -> None:
     """Print what a benchmark would take and cost; exit with 1 where some of it cannot be used."""
     from acento.api.estimating import estimate_benchmark
+    from acento.api.pricing import elsewhere_asked
     from acento.core.settings import settings
     from acento.scoring.table import rich_table
 
@@ -34,13 +34,3 @@ def print_estimate(request: "BenchmarkRequest", chosen: dict[str, Any]) -> None:
         terminal.err.print(f"{name} will be left out. {why}", soft_wrap=True, markup=False)
     if found.left_out:
         raise typer.Exit(1)
-
-
-def elsewhere_asked(compute: str | None) -> "Elsewhere | None":
-    """Return what the settings say of the machines of a backend, which is not asked; None where it is this machine."""
-    from acento.core.settings import settings
-    from acento.models.devices import Elsewhere
-
-    if (compute or settings().compute) == "inline":
-        return None
-    return Elsewhere(gpu=settings().gpu_type.partition(",")[0].strip() or None)

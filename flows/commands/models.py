@@ -47,11 +47,13 @@ def list_(
     for one in found:
         about, last = one.about, latest_report(store, one)
         names = ", ".join(alias for alias, version in pointing[one.name].items() if version == one.version) or "–"
-        dev = f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)}"
-        test = "–" if last is None else percent_text(last.report.test.all.tuned.value)
+        dev = f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)} {about.rate_title}"
+        test = "–"
+        if last is not None:
+            test = f"{percent_text(last.report.test.all.tuned.value)} {last.report.test.rate_title}"
         made = about.created[:16].replace("T", " ")
         rows.append((one.name, one.version, names, about.base["id"], about.strategy, about.dataset, dev, test, made))
-    header = ["name", "version", "aliases", "base", "strategy", "data", "dev WER %", "test WER %", "made"]
+    header = ["name", "version", "aliases", "base", "strategy", "data", "dev %", "test %", "made"]
     terminal.print_table(header, rows)
 
 
@@ -74,7 +76,7 @@ def show(name: Which) -> None:
             ("data", f"{about.dataset} ({about.dataset_fingerprint[:12]})"),
             ("strategy", about.strategy),
             ("parent", f"between it and the base: {about.parent}" if about.parent else None),
-            ("dev WER", f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)} %"),
+            (f"dev {about.rate_title}", f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)} %"),
             ("made", about.created),
             ("job", about.job or None),
             *[(name, value) for name, value in about.provenance.items() if isinstance(value, str | int | float)],
@@ -148,7 +150,7 @@ def export(
         str | None, typer.Option("--quantization", help="int8, float16, float32 or int8_float16, as the format can.")
     ] = None,
     bound: Annotated[
-        float, typer.Option("--bound", min=0, max=100, help="Points of WER by which it may differ on dev.")
+        float, typer.Option("--bound", min=0, max=100, help="Points of WER or CER by which it may differ on dev.")
     ] = 0.5,
 ) -> None:
     """Write a version in another format, if it does as well on the dev clips of its training."""
@@ -166,7 +168,10 @@ def export(
         [
             ("exported", f"{done.id} (there already)" if done.cached else done.id),
             ("size", f"{done.size / 1e6:.1f} MB"),
-            ("dev WER", f"{percent_text(done.wer)} %, the model's own {percent_text(done.wer_before)} %"),
+            (
+                f"dev {version.about.rate_title}",
+                f"{percent_text(done.wer)} %, the model's own {percent_text(done.wer_before)} %",
+            ),
             ("difference", done.sentence),
             ("path", folder or store.local_folder(done.key)),
         ]
@@ -204,9 +209,10 @@ def print_report(report: "ModelReport") -> None:
     for one in report.sets:
         shown = [(f"{one.name} ({one.role})", one.all), *((f"  {accent}", row) for accent, row in one.accents.items())]
         rows += [
-            (title, row.clips, "–" if row.base is None else row.base.text(), row.tuned.text()) for title, row in shown
+            (title, row.clips, one.rate_title, "–" if row.base is None else row.base.text(), row.tuned.text())
+            for title, row in shown
         ]
-    terminal.print_table(["clips", "scored", f"WER % of {report.base}", "WER % of it"], rows, below=True)
+    terminal.print_table(["clips", "scored", "rate", f"% of {report.base}", "% of it"], rows, below=True)
     if report.gate is not None:
         terminal.out.print()
         answer = "passed" if report.gate.passed else "refused"

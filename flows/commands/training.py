@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 REFUSED = 3
 """The exit code of a specialization that the gate refused: all of it was done, and nothing was promoted."""
 
-Bound = Annotated[float, typer.Option("--bound", help="The largest loss on a guard that passes, in points of WER.")]
+Bound = Annotated[
+    float, typer.Option("--bound", help="The largest loss on a guard that passes, in points of WER or CER.")
+]
 Space = Annotated[
     Path | None, typer.Option("--space", help="A YAML file of what to try; default: what is usually worth trying.")
 ]
@@ -76,9 +78,9 @@ def specialize(request: "SpecializeRequest", chosen: Values) -> None:
 def search(request: "SearchRequest", chosen: Values) -> None:
     """Search the recipe that fine-tunes best; killed or interrupted, the same command goes on where it was."""
     searched: Searched = run_flow("search", request, request.dataset, chosen=chosen)
-    from acento.api.searching import HEADER, trial_rows
+    from acento.api.searching import trial_header, trial_rows
 
-    terminal.print_table(HEADER, trial_rows(searched))
+    terminal.print_table(trial_header(searched), trial_rows(searched))
     terminal.out.print()
     mattered = ", ".join(f"{name} {share:.0%}" for name, share in (searched.importance or {}).items())
     terminal.print_facts(

@@ -15,6 +15,8 @@ GIVEN_UP: dict[str, str] = {
     "acento > commands > acento demo > --num-requests > minimum is new: 1": "less than one worker was refused later",
     "acento > flows > run-placement > board": "engines are the queue: the parent alone starts this flow",
     "acento > artifacts > placement": "a slice has the artifact now",
+    "acento > commands > acento benchmark > --normalizer > default": "it follows the data set's language",
+    "acento > flows > benchmark > normalizer > default": "it follows the data set's language",
     "acento > flows > benchmark > language > minLength is new: 1": "an empty language was refused later",
 }
 """What is gone on purpose, by how ``lost`` names it, and why nobody misses it."""

@@ -9,6 +9,8 @@ import pytest
 from commands import acento, api, newest_run
 from servers import PrefectServer
 
+RECORDED = ("--normalizer", "chilean-leaderboard")
+
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
@@ -19,8 +21,12 @@ class Repeated:
         self.server, self.folder, self.store, self._commands = server, folder, folder / "store", commands
 
     def run(self, name: str, *more: str) -> str:
-        """Give a command again; return what it printed."""
-        return self.acento(*self._commands[name], *more)
+        """Give a command again; return what it printed.
+
+        A training of that version had one normalizer whatever its language, and its recipe still names it.
+        """
+        command = self._commands[name]
+        return self.acento(*command, *(() if command[0] == "benchmark" else RECORDED), *more)
 
     def acento(self, *arguments: str) -> str:
         """Run any command; return what it printed."""

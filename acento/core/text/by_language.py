@@ -167,6 +167,10 @@ _FIRST: dict[str, tuple[Callable[[str], str], ...]] = {
     "he": (join_gershayim,),
 }
 """Steps that a language's writing asks for, before punctuation goes."""
+_ARABIC = """
+aao abh abv acm acq acw acx acy adf aeb aec afb ajp ajt apc apd ars ary arz auz avl ayh ayl ayn ayp pga shu ssh
+"""
+"""The spoken varieties that ISO 639-3 counts to Arabic; they are written by its rule."""
 LANGUAGES = tuple(sorted({*_WITHOUT_SPACES, *_TURKIC, *_FIRST, "lt"}))
 """The codes of languages with a rule of their own; all others share ``unicode``."""
 
@@ -194,7 +198,8 @@ def unicode_normalizer(language: str | None = None) -> Normalizer:
     asked = resolve_language(language)
     without_spaces = spaceless(asked)
     rules = _WITHOUT_SPACES if without_spaces else set(LANGUAGES) - _WITHOUT_SPACES
-    return _preset(next((code for code in reversed(asked.codes) if code in rules), ""), without_spaces)
+    codes = ("ar",) if asked.base in _ARABIC.split() else asked.codes
+    return _preset(next((code for code in reversed(codes) if code in rules), ""), without_spaces)
 
 
 @cache
@@ -217,7 +222,7 @@ def _preset(code: str, without_spaces: bool) -> Normalizer:
 def unicode_by_name(name: str) -> Normalizer | None:
     """Return the preset of the name ``unicode``, ``unicode-tr`` or ``unicode-tr-1``; None where it is none of these."""
     family, _, rest = name.removesuffix("-1").partition("-")
-    if family != "unicode" or "--" in name:
+    if family != "unicode" or "--" in name or name.endswith("-"):
         return None
     try:
         return unicode_normalizer(rest or None)

@@ -173,6 +173,9 @@ OPEN_ASR_LEADERBOARD = _english(
 """The English rule of huggingface/open_asr_leaderboard at d1e99b2; clips with no reference left are dropped."""
 
 
+_BOARD_LANGUAGES = {"de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "pt": "Portuguese"}
+
+
 def _multilingual(language: str | None) -> Normalizer:
     rule = [
         *(steps.lowercase, steps.remove_markup, steps.remove_parentheses, steps.compose, steps.symbols_to_spaces),
@@ -183,7 +186,9 @@ def _multilingual(language: str | None) -> Normalizer:
     if language:
         name = f"open-asr-leaderboard-{language}"
         found.append(Step("digits-to-words", "Say each run of digits as num2words does.", _board_numbers(language)))
-    about = f"{language or 'Other languages'} on the Open ASR leaderboard (August 2026)."
+    about = (
+        f"{_BOARD_LANGUAGES[language] if language else 'Other languages'} on the Open ASR leaderboard (August 2026)."
+    )
     return Normalizer(name, 1, tuple(found), language=language, drop_empty_references=True, about=about)
 
 
@@ -202,5 +207,5 @@ def _board_numbers(language: str) -> Callable[[str], str]:
     return lambda text: _DIGITS.sub(lambda found: say(found[0]), _THOUSANDS.sub(r"\1\2", text))
 
 
-OPEN_ASR_LEADERBOARD_MULTILINGUAL = tuple(_multilingual(one) for one in (None, "de", "es", "fr", "it", "pt"))
+OPEN_ASR_LEADERBOARD_MULTILINGUAL = tuple(_multilingual(one) for one in (None, *_BOARD_LANGUAGES))
 """The rule of the leaderboard for other languages, without its numbers and with those of each of its languages."""

@@ -152,17 +152,14 @@ _WITH_POINT = {
 
 
 def _abbreviations(locale: Locale) -> Callable[[str], str]:
-    rules = [
-        (re.compile(rf"(?<![\w'])(?:{short})(?![\w'º])\.?"), long)
-        for short, long in _ABBREVIATIONS[locale.code].items()
-    ]
+    short, long = zip(*_ABBREVIATIONS[locale.code].items(), strict=True)
     pointed = _WITH_POINT[locale.code]
+    anywhere = re.compile(rf"(?<![\w'])(?:{'|'.join(f'({one})' for one in short)})(?![\w'º])\.?")
     with_point = re.compile(rf"(?<![\w'.])({'|'.join(pointed)})\.(?=\s*[^\W_])")
 
     def abbreviations(text: str) -> str:
-        for short, long in rules:
-            text = short.sub(f" {long} ", text)
-        return with_point.sub(lambda found: f"{pointed[found[1]]} ", text)
+        text = anywhere.sub(lambda found: f" {long[(found.lastindex or 1) - 1]} ", text)
+        return with_point.sub(lambda found: f"{pointed[found[1]]} ", text) if "." in text else text
 
     return abbreviations
 

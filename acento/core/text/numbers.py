@@ -6,6 +6,7 @@ as what. The texts are in lower case.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from acento.core.text.locales import Locale
@@ -14,6 +15,7 @@ from acento.core.text.normalizer import Step
 NUMBER = r"\d+(?:[.,]\d+)?"
 _DATE = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\d/-])")
 _ISO_DATE = re.compile(r"(?<![\d./-])(\d{4})-(\d{2})-(\d{2})(?![\d/-])")
+_DIGIT = re.compile("[0-9]")
 _YEAR = re.compile(r"(?<![\w.,:])(1[1-9])(\d\d)(?![\w:]|[.,]\d)")
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}\.\d{3}(?:\.\d{3})*(?!\d|\.\d)")
 _SPACED = re.compile(r"(?<![\d.,])(?<!\d )\d{1,3}(?: \d{3})+(?! ?\d)")
@@ -42,7 +44,7 @@ def number_steps(locale: Locale, ordinals: Callable[[str], str], say: Callable[[
         ordinals: reads its ordinals.
         say: says the digits of a whole number in words.
     """
-    return (
+    steps = (
         Step("dates", "Read numeric dates: day, name of the month, year.", _dates(locale)),
         *(
             [Step("years", "Say 1100 to 1999 in hundreds, as years are.", _years(locale, say))]
@@ -57,6 +59,12 @@ def number_steps(locale: Locale, ordinals: Callable[[str], str], say: Callable[[
         Step("ordinals", "Read ordinal numbers as words.", ordinals),
         Step("numbers-to-words", "Say what digits are left in words.", _numbers(locale, say)),
     )
+    return tuple(replace(step, apply=_where_digits(step.apply)) for step in steps)
+
+
+def _where_digits(apply: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function that passes on a text without digits at once, as most are."""
+    return lambda text: apply(text) if _DIGIT.search(text) else text
 
 
 def speaker(locale: Locale) -> Callable[[str], str]:
@@ -136,7 +144,7 @@ def _clock(locale: Locale) -> Callable[[str], str]:
         hour, minute = str(int(found[1])), found[2]
         return (sharp if minute == "00" else other).format(hour=hour, minute=minute) + (named if found[3] else "")
 
-    return lambda text: written.sub(said, text) if any(char.isdigit() for char in text) else text
+    return lambda text: written.sub(said, text)
 
 
 def _counted(locale: Locale, number: str, names: tuple[str, str], scale: str = "") -> str:

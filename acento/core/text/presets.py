@@ -76,10 +76,40 @@ def default_normalizer(language: str | None) -> Normalizer:
 def normalizer_for(name: str | None, language: str | None) -> Normalizer:
     """Return the preset of a name, or, where none is given, the default of the language.
 
+    The two names that stand for a preset of each language, ``unicode`` and ``open-asr-leaderboard-multilingual``, mean
+    the one of this language.
+
+    >>> normalizer_for("unicode", "tr").identity, normalizer_for("open-asr-leaderboard-multilingual", "es").identity
+    ('unicode-tr-1', 'open-asr-leaderboard-es-1')
+
     Raises:
         InputError: there is no such preset, or not in that version.
     """
-    return default_normalizer(language) if name is None else normalizer(name)
+    if name is None:
+        return default_normalizer(language)
+    found = normalizer(name)
+    if language is not None and name == found.name:
+        with suppress(InputError):
+            if found is UNICODE:
+                return unicode_normalizer(language)
+            if found in OPEN_ASR_LEADERBOARD_MULTILINGUAL and found.language is None:
+                return normalizer(f"open-asr-leaderboard-{resolve_language(language).base}")
+    return found
+
+
+def normalize(text: str, preset: str | None = None, *, language: str | None = None) -> str:
+    """Return a text as a preset makes it comparable, or as the default of a language does.
+
+    >>> from acento.scoring import normalize
+    >>> normalize("¡Son las 15:30, po!", "spanish"), normalize("IŞIK", language="tr")
+    ('son las quince treinta po', 'ışık')
+
+    Raises:
+        InputError: there is no such preset, or the language is not known.
+    """
+    if language is not None:
+        resolve_language(language)
+    return normalizer_for(preset, language)(text)
 
 
 def normalizer(name: str) -> Normalizer:

@@ -12,8 +12,10 @@ import numpy as np
 import yaml
 
 from acento.core.figure import BLUE, GRAY, RED, new_figure, save_figure
+from acento.core.text import normalizer
 from acento.experiments.search.space import Scalar, SearchPlan
 from acento.experiments.search.study import Study
+from acento.scoring.headline import headline_of, rate_title
 from acento.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ class SearchOutcome:
     where fewer than 8 trials finished or all of them came out the same. Of few trials it is a hint and no more."""
     minutes: float
     dollars: float | None
+    rate_title: str = "WER"
+    """What dev is measured by, such as ``WER (spanish-1)``."""
 
     def ended(self, plan: SearchPlan) -> list[Recipe]:
         """Return the recipes of the trials that finished or were pruned: no training goes on from these."""
@@ -104,7 +108,7 @@ class SearchOutcome:
 
 def read_outcome(study: Study, why: str, trials: int | None = None) -> SearchOutcome:
     """Read what a study knows; trials beyond those asked for, which another process reached for, are left out."""
-    rows = read_rows(study, trials)
+    rows, rule = read_rows(study, trials), normalizer(study.plan.base.normalizer)
     finished = [(row.dev_wer, row.number, row) for row in rows if row.state == "finished" and row.dev_wer is not None]
     best = min(finished)[2] if finished else None
     costs = [row.cost for row in rows if row.cost is not None]
@@ -118,6 +122,7 @@ def read_outcome(study: Study, why: str, trials: int | None = None) -> SearchOut
         importance=_importance(study, rows),
         minutes=sum(row.minutes for row in rows),
         dollars=math.fsum(costs) if costs else None,
+        rate_title=rate_title(headline_of(rule), rule.identity),
     )
 
 
@@ -223,7 +228,7 @@ def draw_history(outcome: SearchOutcome, path: Path) -> Path:
     axes.set_xlim(-0.5, max(row.number for row in outcome.trials) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if high - low > 0.05 else f"{value:.1%}")
-    axes.set(title=f"Search {outcome.name}", xlabel="trial", ylabel="dev WER")
+    axes.set(title=f"Search {outcome.name}", xlabel="trial", ylabel=f"dev {outcome.rate_title}")
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4)
     return save_figure(figure, path)
 

@@ -27,6 +27,7 @@ from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
 from acento.scoring.bootstrap import paired
 from acento.scoring.errors import errors_table, other_errors
+from acento.scoring.headline import RATE_NAMES
 from acento.scoring.score import FAILED, headline_columns, headline_rate, rows_by, scored
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
 from acento.scoring.units import units_of
@@ -89,6 +90,8 @@ def report_of(
                 dataset_fingerprint=data.fingerprint,
                 split=selection.split,
                 all=_comparison(base, tuned),
+                normalizer=entry.score.normalizer,
+                headline=entry.score.headline,
                 accents={
                     accent: _comparison(base and base.filter(pc.equal(base["accent"], accent)), rows)
                     for accent, rows in (accents if len(accents) > 1 else [])
@@ -156,6 +159,7 @@ def model_card(
         license=_base_license(version),
         shipped=base.startswith(SHIPPED),
         weights=WEIGHTS.get(base.removeprefix(SHIPPED)),
+        rate_name=RATE_NAMES[version.about.headline],
         percent=percent_text,
         counted=counted,
     )
@@ -174,7 +178,7 @@ def _front_matter(version: ModelVersion, report: ModelReport | None) -> str:
         "tags": [_TASK, "acento"],
         "base_model": base.partition("@")[0] if on_hub else None,
         "datasets": [about.dataset.partition("@")[0]],
-        "metrics": ["wer"],
+        "metrics": sorted({RATE_NAMES[one.headline].lower() for one in report.sets}) if report else ["wer"],
         "model-index": report and [{"name": version.name, "results": [_result(one) for one in report.sets]}],
     }
     known = {name: value for name, value in facts.items() if value is not None}
@@ -182,11 +186,12 @@ def _front_matter(version: ModelVersion, report: ModelReport | None) -> str:
 
 
 def _result(one: SetReport) -> dict[str, Any]:
-    """Return one set as the hub's ``model-index`` has it, WER in percent."""
+    """Return one set as the hub's ``model-index`` has it, its rate in percent."""
+    name, rule = RATE_NAMES[one.headline], {"args": {"normalizer": one.normalizer}} if one.normalizer else {}
     return {
         "task": {"type": _TASK, "name": "Automatic Speech Recognition"},
         "dataset": {"name": one.name, "type": one.dataset.partition("@")[0], "split": one.split},
-        "metrics": [{"type": "wer", "name": "WER (%)", "value": percent(one.all.tuned.value)}],
+        "metrics": [{"type": name.lower(), "name": f"{name} (%)", "value": percent(one.all.tuned.value), **rule}],
     }
 
 
@@ -199,9 +204,9 @@ def _results(report: ModelReport) -> TextTable:
             base = NO_VALUE if row.base is None else row.base.text()
             gain = row.difference
             points = NO_VALUE if gain is None else points_text(gain.delta, gain.low, gain.high, digits=2)
-            rows.append((name, f"{row.clips}{failed}", base, row.tuned.text(), points))
-    columns = ("clips", "scored", "before", "after", "difference in points")
-    return TextTable("WER in percent, with 95 % intervals", columns, tuple(rows), text=frozenset({"clips"}))
+            rows.append((name, f"{row.clips}{failed}", one.rate_title, base, row.tuned.text(), points))
+    columns = ("clips", "scored", "rate", "before", "after", "difference in points")
+    return TextTable("In percent, with 95 % intervals", columns, tuple(rows), text=frozenset({"clips", "rate"}))
 
 
 def _other_errors(report: ModelReport) -> str | None:
@@ -225,7 +230,7 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextT
         rows.append(("weights", f"between those of the base and of {about.parent}"))
     if about.dev_wer is not None:
         before, after = percent_text(about.dev_wer_before, unit=" %"), percent_text(about.dev_wer, unit=" %")
-        rows.append(("dev WER", f"{before} before, {after} after"))
+        rows.append((f"dev {about.rate_title}", f"{before} before, {after} after"))
     steps = [row["step"] for row in history if isinstance(row.get("step"), int)]
     if steps:
         rows.append(("steps taken", str(max(steps))))

@@ -14,6 +14,7 @@ from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, ModelVersion
 from acento.scoring.errors import OtherErrors
+from acento.scoring.headline import Headline, rate_title
 from acento.scoring.score import Rate
 from acento.scoring.table import counted
 from acento.scoring.units import FEW_SPEAKERS, UnitKind
@@ -77,14 +78,23 @@ class SetReport(BaseModel, frozen=True, extra="forbid"):
     all: ComparisonRow
     accents: dict[str, ComparisonRow]
     """By accent, where more than one is known."""
+    normalizer: str | None = None
+    """Name and version; None in reports of before each set had its own."""
+    headline: Headline = "word"
+    """``character``: the rates are CER, and words are characters."""
     errors_before: OtherErrors | None = None
     """The base's errors besides words; None where they were not counted."""
     errors_after: OtherErrors | None = None
     """Those of the tuned model."""
 
+    @property
+    def rate_title(self) -> str:
+        """What its rates are, such as ``WER (spanish-1)``."""
+        return rate_title(self.headline, self.normalizer)
+
 
 class ModelReport(BaseModel, frozen=True, extra="forbid"):
-    """What benchmarks say of a model version; rates are fractions of WER with their intervals."""
+    """What benchmarks say of a model version; rates are fractions with their intervals."""
 
     model: str
     """``registry:NAME@VERSION``."""

@@ -228,7 +228,6 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
             f"{store.url}; stage or import it again: an export is scored on its dev clips."
         )
     chosen = (options or DecodeOptions()).model_copy(update={"language": about.language})
-    normalizer = str(about.recipe.get("normalizer", "chilean-leaderboard"))
 
     def score(checkpoint: Checkpoint) -> DevErrors:
         # by its folder, so that whoever executes the job needs no registry to find it
@@ -244,7 +243,7 @@ def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | Non
         with closing(Runner(store)) as runner:
             for job in unfinished(store, jobs(store, what)):
                 runner.execute(job, Worker(callbacks=Callbacks(on_progress=on_audio)))
-        key = score_transcription(store, what, normalizer).key
+        key = score_transcription(store, what, about.dev_normalizer).key
         found = load_score(store, key).overall
         if found.failed:
             raise ModelError(

@@ -132,7 +132,8 @@ def _judge(evidence: Evidence, role: SetRole, rules: _Rules) -> SetVerdict:
     verdict = _measure(evidence, role, rules, pairs, rules.unit or ("clip" if for_these else pairs.units.kind))
     if not verdict.passed or evidence.of_one_speaker or not pairs.units.few or rules.allow_few_speakers:
         return verdict
-    return _measure(evidence, role, rules, pairs, "speaker", "few speakers")
+    # of one speaker alone there is no interval
+    return _measure(evidence, role, rules, pairs, "speaker" if pairs.units.count > 1 else "clip", "few speakers")
 
 
 def _measure(

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from acento.registry.gate.evidence import Evidence, Pairs, SplitUse
-from acento.scoring.headline import RATE_NAMES, Headline
+from acento.scoring.headline import RATE_NAMES, Headline, rate_title
 from acento.scoring.power import POWER
 from acento.scoring.score import Rate
 from acento.scoring.table import counted, interval_text, p_text, points_text
@@ -121,7 +121,7 @@ class SetVerdict(BaseModel, frozen=True):
     @property
     def rate_title(self) -> str:
         """What its rates are, such as ``WER (spanish-1)``."""
-        return RATE_NAMES[self.headline] + (f" ({self.normalizer})" if self.normalizer else "")
+        return rate_title(self.headline, self.normalizer)
 
 
 class GateVerdict(BaseModel, frozen=True):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
+from acento.scoring.headline import rate_title
 
 _SMOOTH = 0.05
 """The share of all steps over which the loss is averaged."""
@@ -21,9 +22,9 @@ def draw(history: Sequence[Mapping[str, Any]], path: Path, *, title: str = "", b
 def learning_curve(history: Sequence[Mapping[str, Any]], *, title: str = "", base_wer: float | None = None) -> Any:
     """Return a matplotlib figure of training loss and dev WER by step.
 
-    The base model's WER is a dashed line: ``base_wer`` (errors per reference word), else that of an evaluation at step
-    0. Evaluations with ``dev_low`` and ``dev_high`` get a band; the lowest dev WER is marked, the first of equals.
-    A history without any row becomes empty axes.
+    The rate is CER where the evaluations say so. The base model's is a dashed line: ``base_wer`` (errors per reference
+    word or character), else that of an evaluation at step 0. Evaluations with ``dev_low`` and ``dev_high`` get a band;
+    the lowest rate is marked, the first of equals. A history without any row becomes empty axes.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -75,7 +76,8 @@ def _draw_loss(axes: Any, steps: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw_wer(axes: Any, evaluations: Sequence[Mapping[str, Any]], base_wer: float | None) -> None:
-    axes.set_ylabel("WER on dev (%)")
+    last = evaluations[-1] if evaluations else {}
+    axes.set_ylabel(f"{rate_title(last.get('headline', 'word'), last.get('normalizer'))} on dev (%)")
     if base_wer is not None:
         axes.axhline(100 * base_wer, color=GRAY, linestyle="--", linewidth=1.2, label=f"base: {100 * base_wer:.1f} %")
     if not evaluations:

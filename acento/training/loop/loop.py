@@ -9,6 +9,7 @@ from contextlib import closing
 
 from acento.core.progress import report
 from acento.models.trainable import Trainable
+from acento.scoring.headline import RATE_NAMES, headline_of
 from acento.training.data.feed import Feed
 from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, Why
@@ -19,14 +20,14 @@ from acento.training.loop.state import Hooks, Stopped, TrainingState
 from acento.training.loop.step import Diverged, Stepper, make_optimizer
 
 
-def note(loss: float, state: TrainingState) -> str:
-    """Say in a few words how a training goes.
+def note(loss: float, state: TrainingState, rate: str = "WER") -> str:
+    """Say in a few words how a training goes; ``rate`` is what dev is measured by.
 
     >>> note(0.4123, TrainingState(best_wer=0.179))
     'loss 0.412, dev WER 17.9 %'
     """
     wer = state.base_wer if state.best_wer is None else state.best_wer
-    return f"loss {loss:.3f}" + ("" if wer is None else f", dev WER {100 * wer:.1f} %")
+    return f"loss {loss:.3f}" + ("" if wer is None else f", dev {rate} {100 * wer:.1f} %")
 
 
 class Loop:
@@ -49,6 +50,7 @@ class Loop:
         )
         self._job, self._recipe, self._trainable, self._dev = job, recipe, trainable, clips.dev
         self._checkpoints, self._hooks = checkpoints, hooks
+        self._rate = RATE_NAMES[headline_of(job.normalizer)]
         self._steps_per_epoch = batches.steps_per_epoch
         self.total = total_steps(recipe, batches.steps_per_epoch)
         """All optimizer steps, if nothing ends the training sooner."""
@@ -77,7 +79,7 @@ class Loop:
         self._save(state)
         if state.ended == "early stopping":
             return "early stopping", (
-                f"Dev WER was no better than {state.best_wer:.1%} for {state.worse} evaluations in a row."
+                f"Dev {self._rate} was no better than {state.best_wer:.1%} for {state.worse} evaluations in a row."
             )
         return "finished", f"All {self.total} steps are done."
 
@@ -106,7 +108,9 @@ class Loop:
                 self.weights.after_step(state.step)
                 state.history.append(row)
                 self._hooks.callbacks.on_metrics(row)
-                report(f"fine-tune {self._job.name}", state.step, self.total, "steps", note(row["loss"], state))
+                report(
+                    f"fine-tune {self._job.name}", state.step, self.total, "steps", note(row["loss"], state, self._rate)
+                )
                 evaluated = self._evaluate_if(state, due)
                 if self._ends(state):
                     return
@@ -137,6 +141,8 @@ class Loop:
             "runaways": score.runaways,
             "clips": score.clips,
             "failed": score.failed,
+            "headline": score.headline,
+            "normalizer": score.normalizer,
         }
         state.record_evaluation(row)
         self._hooks.callbacks.on_metrics(row)

@@ -152,7 +152,7 @@ def test_a_budget_refuses_before_anything_begins(place: tuple[LocalStore, str]) 
     measured(store, model, rtfx=0.001)
     before = everything(store)
     with pytest.raises(
-        InputError, match=r"expected to cost \$1\.\d\d on L40S \(measured.*more than the budget of \$0\.10"
+        InputError, match=r"expected to cost \$1\.\d\d on L40S \(measured in 1 run\), more than the budget of \$0\.10"
     ):
         plan_benchmark(store, asked(model, budget=0.1), ELSEWHERE)
     assert everything(store) == before

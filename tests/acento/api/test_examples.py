@@ -18,6 +18,8 @@ FUNCTIONS = (
     "stage",
     "load_dataset",
     "benchmark",
+    "leaderboard",
+    "estimate",
     "compare",
     "compare_runs",
     "load_model",

@@ -205,7 +205,7 @@ def test_the_best_by_dev_wer_is_published_and_the_first_of_equals(
     wers(monkeypatch, 0.9, 0.6, 0.3, 0.3, 0.7)
     result = finetune(store, job)
     assert (result.dev_wer_before, result.dev_wer, result.best_step) == (0.9, 0.3, 2)
-    assert "Dev WER went from 90.0% to 30.0% (step 2)" in result.sentence
+    assert "Dev WER went from 90.0% to 30.0% (step 2, normalizer basic-1)" in result.sentence
     assert Checkpoints(store, job.key).steps() == [2, 4]
     best = Checkpoints(store, job.key).weights(2)
     published = weights(store, result)

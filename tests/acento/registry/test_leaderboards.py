@@ -155,6 +155,7 @@ def test_filters_choose_by_data_set_model_normalizer_and_day(store: LocalStore) 
     assert models(store, RunFilter(["theirs"])) == ["registry:whisper-mini@3"]
     assert models(store, RunFilter(["theirs@2"])) == ["registry:whisper-mini@3"]
     assert models(store, RunFilter(model="WHISPER")) == ["registry:whisper-mini@3"]
+    assert models(store, RunFilter(model="whisper-*")) == ["registry:whisper-mini@3"]
     assert models(store, RunFilter(model="org/model-[12]")) == ["org/model-1", "org/model-2"]
     assert models(store, RunFilter(model="model-1*")) == ["org/model-1"]
     assert len(models(store, RunFilter(normalizer="basic"))) == 4

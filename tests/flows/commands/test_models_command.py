@@ -74,7 +74,7 @@ def test_show_tells_all_there_is_to_know(world: World) -> None:
     call("promote", world.version.title, "--force", "--why", "it has to be today")
     shown = call("show", world.version.name)
     assert facts(shown)["model"] == world.version.id
-    assert facts(shown)["dev WER"] == "44.00 → 21.00 %"
+    assert facts(shown)["dev WER (chilean-leaderboard)"] == "44.00 → 21.00 %"
     assert facts(shown)["exports"] == "none"
     assert Path(facts(shown)["card"]).read_text().startswith("---\n")
     assert "small@1 (test)" in shown.stdout

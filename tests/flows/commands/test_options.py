@@ -27,29 +27,29 @@ OPTIONS = {
     ),
     "finetune": (
         "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
-        "--language --learning-rate --max-minutes --model-language --name --recipe --seed --set --strategy "
-        "--threads --verbose --work-pool -b -d -v"
+        "--language --learning-rate --max-minutes --model-language --name --normalizer --recipe --seed --set "
+        "--strategy --threads --verbose --work-pool -b -d -v"
     ),
     "specialize": (
         "--allow-few-speakers --allow-invalid --balance --base-model --batch-size --bound --compute --dataset "
         "--device --epochs --gpu-type --guard --interpolate --language --learning-rate --max-minutes --model-language "
-        "--name --no-interpolate --no-promote --num-requests --promote --recipe --seed --set --shards --source "
-        "--strategy --test --threads --verbose --work-pool -b -d -v"
+        "--name --normalizer --no-interpolate --no-promote --num-requests --promote --recipe --seed --set --shards "
+        "--source --strategy --test --threads --verbose --work-pool -b -d -v"
     ),
     "search": (
         "--allow-invalid --base-model --compute --dataset --device --dollars --gpu-type --language --minutes "
-        "--model-language --name --parallel --price-per-hour --pruner --recipe --sampler --seed --set --space "
-        "--threads --trials --verbose --work-pool -b -d -v"
+        "--model-language --name --normalizer --parallel --price-per-hour --pruner --recipe --sampler --seed --set "
+        "--space --threads --trials --verbose --work-pool -b -d -v"
     ),
     "learning-curve": (
         "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
-        "--language --learning-rate --model-language --name --recipe --seed --set --shares --strategy "
+        "--language --learning-rate --model-language --name --normalizer --recipe --seed --set --shares --strategy "
         "--threads --verbose --work-pool -b -d -v"
     ),
     "cross-validate": (
         "--allow-invalid --balance --base-model --batch-size --by --compute --dataset --device --epochs "
-        "--folds --gpu-type --language --learning-rate --model-language --name --recipe --seed --set --split "
-        "--strategy --threads --verbose --work-pool -b -d -k -v"
+        "--folds --gpu-type --language --learning-rate --model-language --name --normalizer --recipe --seed --set "
+        "--split --strategy --threads --verbose --work-pool -b -d -k -v"
     ),
 }
 PARAMETERS = {
@@ -62,20 +62,23 @@ PARAMETERS = {
         "allow_invalid budget compute datasets! device dry_run dtype engine gpu_batch_size job_id language limit "
         "models! normalizer num_requests quantization repeats split threads"
     ),
-    "finetune": ("allow_invalid base_model! compute dataset! device language max_minutes name recipe strategy threads"),
+    "finetune": (
+        "allow_invalid base_model! compute dataset! device language max_minutes name normalizer recipe strategy threads"
+    ),
     "specialize": (
         "allow_few_speakers allow_invalid base_model! bound compute dataset! device guards interpolate language "
-        "max_minutes model_language name num_requests promote recipe source strategy test threads"
+        "max_minutes model_language name normalizer num_requests promote recipe source strategy test threads"
     ),
     "search": (
-        "allow_invalid base_model! compute dataset! device dollars language minutes name parallel "
+        "allow_invalid base_model! compute dataset! device dollars language minutes name normalizer parallel "
         "price_per_hour pruner recipe sampler seed space threads trials"
     ),
     "learning-curve": (
-        "allow_invalid base_model! compute dataset! device language name recipe shares strategy threads"
+        "allow_invalid base_model! compute dataset! device language name normalizer recipe shares strategy threads"
     ),
     "cross-validate": (
-        "allow_invalid base_model! by compute dataset! device folds language name recipe splits strategy threads"
+        "allow_invalid base_model! by compute dataset! device folds language name normalizer recipe splits "
+        "strategy threads"
     ),
 }
 """With ``!`` those that must be given."""

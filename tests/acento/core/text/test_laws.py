@@ -1,10 +1,14 @@
 """Laws of the normalizers: what was normalized stays as it is, and different words of a language stay different."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from acento.core.text import NORMALIZERS, normalizer
+from acento.core.text import NORMALIZERS, default_normalizer, normalizer
 
 NOT_IDEMPOTENT = {"english", "open-asr-leaderboard", "basic"}
 """Foreign rules that are not, by their own fault."""
@@ -43,3 +47,20 @@ def test_explain_ends_with_what_the_normalizer_returns(name: str, text: str) -> 
     steps = normalizer(name).explain(text)
     assert (steps[-1][1] if steps else text) == normalizer(name)(text)
     assert [step for step, _ in steps] == [step.name for step in normalizer(name).steps]
+
+
+def lexicons() -> Iterator[object]:
+    for line in (Path(__file__).parent / "lexicons.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            language, *words = line.split()
+            yield pytest.param(language, set(words), id=language)
+
+
+@pytest.mark.parametrize(("language", "words"), lexicons())
+def test_different_words_of_a_language_stay_different(language: str, words: set[str]) -> None:
+    same = defaultdict(set)
+    rule = default_normalizer(language)
+    for word in words:
+        same[rule(word)].add(word)
+    assert [found for found in same.values() if len(found) > 1] == []
+    assert "" not in same

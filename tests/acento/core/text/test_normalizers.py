@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from importlib.resources import files
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acento.core.errors import InputError
-from acento.core.text import NORMALIZERS, normalizer
+from acento.core.text import NORMALIZERS, default_normalizer, normalizer, normalizer_for
 
 PAIRS = Path(__file__).parent / "pairs"
 TEXTS = st.text(max_size=60) | st.text(alphabet="áÉñü<>[]()¿?!.,_-' \n\u0301\u00ad\u200b½ﬁ1º™क\u093fab", max_size=60)
@@ -103,3 +105,49 @@ def test_an_unknown_normalizer_is_refused_and_the_known_are_listed(name: str) ->
 def test_a_preset_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         normalizer("basic").version = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        *(
+            ("es-CL", "spanish"),
+            ("spa", "spanish"),
+            ("Spanish", "spanish"),
+            ("en-GB", "english"),
+            ("pt-BR", "portuguese"),
+        ),
+        *(("sv", "swedish"), ("nl-BE", "dutch"), ("de", "german"), ("fr-CA", "french"), ("ita", "italian")),
+        *(("hi", "unicode"), ("ko", "unicode"), (None, "unicode"), ("und", "unicode"), ("no language", "unicode")),
+        *(("tr", "unicode-tr"), ("az-Latn", "unicode-az"), ("arz", "unicode-ar"), ("fa-IR", "unicode-fa")),
+        *(("cmn-Hans", "unicode-zh"), ("yue", "unicode-yue"), ("nan-Latn", "unicode"), ("ja", "unicode-ja")),
+    ],
+)
+def test_the_default_follows_the_language(language: str | None, name: str) -> None:
+    assert default_normalizer(language).name == name
+
+
+@pytest.mark.parametrize("name", ["unicode-tr", "unicode-tr-1", "unicode-zh", "unicode-1", "unicode"])
+def test_a_variant_of_a_language_is_found_by_name_and_by_identity(name: str) -> None:
+    assert normalizer(name).identity == f"{name.removesuffix('-1')}-1"
+
+
+@pytest.mark.parametrize(
+    "name", ["unicode-", "unicode-tr-2", "unicode-xx", "unicode--tr", "unicode-tr-1-1", "unicode-2"]
+)
+def test_a_variant_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="unicode-XX for a language"):
+        normalizer(name)
+
+
+def test_the_name_of_a_family_means_the_preset_of_the_language() -> None:
+    assert normalizer_for("unicode", "ja").identity == "unicode-ja-1"
+    assert normalizer_for("open-asr-leaderboard-multilingual", "de-AT").identity == "open-asr-leaderboard-de-1"
+    assert normalizer_for("open-asr-leaderboard-multilingual", "sv").identity == "open-asr-leaderboard-multilingual-1"
+    assert normalizer_for("unicode-1", "ja").identity == "unicode-1"
+    assert normalizer_for("basic", "ja").identity == "basic-1"
+
+
+def test_a_preset_is_used_without_torch() -> None:
+    code = "import sys, acento.core.text as t; t.normalizer('english')('it is 20'); assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -244,6 +244,13 @@ def test_few_speakers_decide_for_themselves_alone_where_that_was_asked_for() -> 
     assert "as was asked for with --allow-few-speakers: demo (4 speakers)" in said
 
 
+def test_one_unseen_speaker_is_too_few_and_the_numbers_are_of_the_clips() -> None:
+    alone = quick(evidence([3, 4, 2, 5] * 10, [1, 2, 1, 2] * 10, speakers=1)).test
+    assert (alone.reason, alone.unit, alone.units) == ("few speakers", "clip", 40)
+    assert "40 clips" in alone.sentence
+    assert "; 1 speaker cannot speak for all others" in alone.sentence
+
+
 def test_what_few_speakers_would_not_let_pass_either_is_refused_for_that() -> None:
     worse = evidence([1, 2, 1, 2] * 10, [3, 4, 2, 5] * 10, speakers=4)
     assert quick(worse).test.reason == "no gain"
