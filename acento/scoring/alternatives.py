@@ -6,14 +6,15 @@ the hypothesis leaves out is counted as correct (sclite's option ``-D``). Only s
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from acento.core.errors import InputError
+from acento.scoring.counts import ErrorCounts
 
 _TOKEN = re.compile(r"[{}]|[^\s{}]+")
 _OPTIONAL = re.compile(r"\(([^()\s]+)\)")
@@ -23,7 +24,7 @@ _NULL = "@"
 _ERROR = 1 << 32
 _SUBSTITUTION, _GAP, _LEFT_OUT = _ERROR + 4, _ERROR + 3, 2
 """What an edit costs: an error each, and among readings with as few errors sclite's weights decide (``word.c``)."""
-_FAR = 1 << 62
+_FAR = 1 << 61
 
 Ints = npt.NDArray[np.int64]
 
@@ -54,6 +55,8 @@ class Best:
     """Its words, without optional ones that the hypothesis leaves out."""
     forgiven: int
     """Optional words that the hypothesis leaves out: they count as correct."""
+    counts: ErrorCounts = field(repr=False)
+    """Of the way that was gone, without what is forgiven."""
 
 
 def has_alternatives(text: str) -> bool:
@@ -93,13 +96,40 @@ def best_reading(reference: str, hypothesis: str, normalizer: Callable[[str], st
         InputError: the marks are not balanced; see :func:`parse`.
     """
     arcs, nodes = _network(parse(reference), normalizer)
-    heard = hypothesis.split()
+    return nearest(arcs, nodes, hypothesis.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """A way from one node of a graph of words to another."""
+
+    start: int
+    end: int
+    word: str | None
+    """None: no word."""
+    optional: bool = False
+    exact: bool = False
+    """Whether it may be gone only where that very word was heard."""
+
+
+def nearest(arcs: Sequence[Arc], nodes: int, heard: Sequence[str], closed: Collection[int] = ()) -> Best:
+    """Return the way through a graph of words that has the fewest errors against a list of words.
+
+    Args:
+        arcs: each from a node of a lower number to one of a higher number.
+        nodes: how many there are; the way leads from the first, 0, to the last.
+        heard: the words.
+        closed: nodes at which no other word may have been heard.
+    """
     known = {word: code for code, word in enumerate(dict.fromkeys(heard))}
     codes = np.array([known[word] for word in heard], dtype=np.int64)
-    rows = _distances(arcs, nodes, codes, known)
+    incoming: dict[int, list[Arc]] = {}
+    for arc in arcs:
+        incoming.setdefault(arc.end, []).append(arc)
+    rows = _distances(incoming, nodes, codes, known, closed)
     words: list[str] = []
-    forgiven, node, place = 0, nodes - 1, len(heard)
-    incoming = _incoming(arcs)
+    substitutions = deletions = insertions = forgiven = 0
+    node, place = nodes - 1, len(heard)
     while node > 0 or place > 0:
         for arc in incoming.get(node, ()):
             before = rows[arc.start]
@@ -109,29 +139,28 @@ def best_reading(reference: str, hypothesis: str, normalizer: Callable[[str], st
                     break
                 continue
             wrong = place > 0 and codes[place - 1] != known.get(arc.word, -1)
-            if place > 0 and before[place - 1] + _SUBSTITUTION * wrong == rows[node][place]:
+            if (
+                place > 0
+                and not (wrong and arc.exact)
+                and before[place - 1] + _SUBSTITUTION * wrong == rows[node][place]
+            ):
                 words.append(arc.word)
+                substitutions += int(wrong)
                 node, place = arc.start, place - 1
                 break
-            if before[place] + (_LEFT_OUT if arc.optional else _GAP) == rows[node][place]:
+            if not arc.exact and before[place] + (_LEFT_OUT if arc.optional else _GAP) == rows[node][place]:
                 if arc.optional:
                     forgiven += 1
                 else:
                     words.append(arc.word)
+                    deletions += 1
                 node = arc.start
                 break
         else:
+            insertions += 1
             place -= 1
-    return Best(" ".join(reversed(words)), forgiven)
-
-
-@dataclass(frozen=True, slots=True)
-class _Arc:
-    start: int
-    end: int
-    word: str | None
-    """None: no word."""
-    optional: bool = False
+    hits = len(words) - substitutions - deletions
+    return Best(" ".join(reversed(words)), forgiven, ErrorCounts(substitutions, insertions, deletions, hits))
 
 
 def _reading(tokens: Sequence[str], at: int, text: str, *, inside: bool) -> tuple[Reading, int]:
@@ -170,9 +199,9 @@ def _choice(tokens: Sequence[str], at: int, text: str) -> tuple[Choice, int]:
     return Choice(tuple(readings)), at
 
 
-def _network(reading: Reading, normalizer: Callable[[str], str]) -> tuple[list[_Arc], int]:
+def _network(reading: Reading, normalizer: Callable[[str], str]) -> tuple[list[Arc], int]:
     """Return the arcs of a graph of words, sorted so that each comes after all that lead to it, and its nodes."""
-    arcs: list[_Arc] = []
+    arcs: list[Arc] = []
     nodes = 1
 
     def follow(reading: Reading, node: int) -> int:
@@ -180,11 +209,11 @@ def _network(reading: Reading, normalizer: Callable[[str], str]) -> tuple[list[_
         for part in reading:
             if isinstance(part, Words):
                 for word in normalizer(part.text).split():
-                    arcs.append(_Arc(node, nodes, word, part.optional))
+                    arcs.append(Arc(node, nodes, word, part.optional))
                     node, nodes = nodes, nodes + 1
             else:
                 ends = [follow(one, node) for one in part.readings]
-                arcs.extend(_Arc(end, nodes, None) for end in ends)
+                arcs.extend(Arc(end, nodes, None) for end in ends)
                 node, nodes = nodes, nodes + 1
         return node
 
@@ -192,32 +221,26 @@ def _network(reading: Reading, normalizer: Callable[[str], str]) -> tuple[list[_
     return arcs, nodes
 
 
-def _distances(arcs: Sequence[_Arc], nodes: int, codes: Ints, known: dict[str, int]) -> list[Ints]:
+def _distances(
+    incoming: dict[int, list[Arc]], nodes: int, codes: Ints, known: dict[str, int], closed: Collection[int]
+) -> list[Ints]:
     """Return, for each node and each length of a beginning of the hypothesis, the least cost of the way there."""
     steps = _GAP * np.arange(len(codes) + 1, dtype=np.int64)
     rows: list[Ints] = [steps] + [np.full_like(steps, _FAR) for _ in range(nodes - 1)]
-    for node, found in _by_end(arcs):
+    for node, found in sorted(incoming.items()):
         row = rows[node]
         for arc in found:
             before = rows[arc.start]
             if arc.word is None:
                 np.minimum(row, before, out=row)
                 continue
-            np.minimum(row, before + (_LEFT_OUT if arc.optional else _GAP), out=row)
-            np.minimum(row[1:], before[:-1] + _SUBSTITUTION * (codes != known.get(arc.word, -1)), out=row[1:])
-        row[:] = np.minimum.accumulate(row - steps) + steps
+            if not arc.exact:
+                np.minimum(row, before + (_LEFT_OUT if arc.optional else _GAP), out=row)
+            wrong = codes != known.get(arc.word, -1)
+            np.minimum(row[1:], before[:-1] + (_FAR if arc.exact else _SUBSTITUTION) * wrong, out=row[1:])
+        if node not in closed:
+            row[:] = np.minimum.accumulate(row - steps) + steps
     return rows
-
-
-def _incoming(arcs: Sequence[_Arc]) -> dict[int, list[_Arc]]:
-    found: dict[int, list[_Arc]] = {}
-    for arc in arcs:
-        found.setdefault(arc.end, []).append(arc)
-    return found
-
-
-def _by_end(arcs: Sequence[_Arc]) -> Iterator[tuple[int, list[_Arc]]]:
-    yield from sorted(_incoming(arcs).items())
 
 
 def _short(text: str) -> str:

@@ -56,8 +56,9 @@ def other_errors(utterances: pa.Table, **draws: Unpack[Draws]) -> OtherErrors:
     columns = ("id", "normalized_reference", "normalized_hypothesis", "duration_s", f"{unit}_insertions")
     clips = (
         Heard(id, (reference, hypothesis), duration_s, insertions or 0)
+        for batch in rows.select(columns).to_batches(max_chunksize=4096)
         for id, reference, hypothesis, duration_s, insertions in zip(
-            *(rows[column].to_pylist() for column in columns), strict=True
+            *(column.to_pylist() for column in batch.columns), strict=True
         )
     )
     written = written_form(rows["reference"].to_pylist(), rows["hypothesis"].to_pylist(), **draws)

@@ -84,7 +84,8 @@ class RunComparison:
             return f"{moved} There are too few clips for an interval."
         known = "tells the two apart" if difference.tells_apart else "may be chance: it does not tell the two apart"
         points = points_text(difference.delta, difference.low, difference.high, digits=2)
-        return f"{moved} The difference in {metric}, {points} points, {known}."
+        few = " Fewer than 10 unseen speakers: the interval is approximate." if self.a.entry.score.few else ""
+        return f"{moved} The difference in {metric}, {points} points, {known}.{few}"
 
     def tables(self, by: Sequence[str] = GROUPS) -> Iterator[TextTable]:
         """Yield what a person reads: the differences overall and by group, then by clip, then by error."""

@@ -18,8 +18,8 @@ from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
-from acento.scoring.alternatives import best_reading
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
+from acento.scoring.counted import count_texts
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.errors import OtherErrors, other_errors
 from acento.scoring.headline import RATE_NAMES, Headline, counter, described, headline, headline_of
@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns of a table of utterances; ``status`` is scored, failed or no_reference; only the scored have counts."""
+_TEXTS = {"id", "hypothesis", "error", "normalized_reference", "normalized_hypothesis"}
 _FIELDS = [(field.name, field.type) for field in SCHEMA]
 _BATCH = 4096
 """Utterances that are held as Python's objects at a time, where results come one by one."""
@@ -189,7 +190,9 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
     while rows := list(islice(remaining, _BATCH)):
         columns = _columns(rows, normalizer)
         batches.append(pa.record_batch([pa.array(columns[name], kind) for name, kind in _FIELDS], schema=schema))
-    table = pa.Table.from_batches(batches, schema).sort_by("id")
+    table = pa.Table.from_batches(batches, schema)
+    if len(table) > 1 and not pc.all(pc.less_equal(table["id"][:-1], table["id"][1:])).as_py():
+        table = table.sort_by("id")
     _check(table)
     return table
 
@@ -200,12 +203,13 @@ def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draw
     Intervals, overall and of each group, draw what ``units_of`` says: speakers where they are known and unseen, else
     clips. Those of a single speaker draw the speaker's clips.
     """
-    units = units_of(scored(utterances))
-    overall = _group(utterances, draws)
+    counted = utterances.drop_columns([name for name in _TEXTS if name in utterances.column_names])  # most of the bytes
+    units = units_of(scored(counted))
+    overall = _group(counted, draws)
     groups = {
         name: {
             value: overall if len(rows) == len(utterances) else _group(rows, draws)
-            for value, rows in rows_by(utterances, name)
+            for value, rows in rows_by(counted, name)
         }
         for name in GROUPINGS
     }
@@ -297,25 +301,19 @@ def _columns(rows: Sequence[UtteranceResult], normalizer: Normalizer) -> dict[st
         FAILED if row.error is not None else NO_REFERENCE if row.reference is None or text in dropped else SCORED
         for row, text in zip(rows, columns["normalized_reference"], strict=True)
     ]
-    forgiven = dict[int, int]()
+    words: list[ErrorCounts | None] = [None] * len(rows)
+    characters: list[ErrorCounts | None] = [None] * len(rows)
+    count = counter(normalizer, "character")
+    said, heard = columns["normalized_reference"], columns["normalized_hypothesis"]
     for index, row in enumerate(rows):
-        if row.alternatives and columns["status"][index] == SCORED:
-            best = best_reading(row.reference or "", columns["normalized_hypothesis"][index], normalizer)
-            columns["normalized_reference"][index], forgiven[index] = best.text, best.forgiven
-    texts = [
-        *zip(*(columns[name] for name in ("status", "normalized_reference", "normalized_hypothesis")), strict=True)
-    ]
-    for unit in RATE_NAMES:
-        count = counter(normalizer, unit)
-        found = [
-            count(reference, hypothesis) if status == SCORED and hypothesis is not None else None
-            for status, reference, hypothesis in texts
-        ]
-        if unit == "word":
-            for index, words in forgiven.items():
-                found[index] = (found[index] or ErrorCounts()) + ErrorCounts(hits=words)
+        if columns["status"][index] == SCORED and row.hypothesis is not None:
+            marked = row.reference if row.alternatives else None
+            found = count_texts(said[index], heard[index], normalizer, marked)
+            said[index], heard[index], words[index] = found.reference, found.hypothesis, found.words
+            characters[index] = count(found.reference, found.hypothesis)
+    for unit, counts in (("word", words), ("character", characters)):
         for name in COUNTS:
-            columns[f"{unit}_{name}"] = [None if one is None else getattr(one, name) for one in found]
+            columns[f"{unit}_{name}"] = [None if one is None else getattr(one, name) for one in counts]
     return columns
 
 

@@ -19,18 +19,19 @@ uses ``serving``.
 
 import hashlib
 import json
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import hub_writing
 import pytest
+from hub_writing import Refusal
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
 
 LARGE = 1 << 16
 """Bytes from which on a file is one of git LFS."""
@@ -102,66 +103,44 @@ class Hub:
         return None
 
 
-class _Refusal(Exception):  # noqa: N818
-    """An answer that is an error: a status, and the hub's code and sentence for it."""
+class _Call:
+    """One call of the hub, and its answer."""
 
-    def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **headers}
+    def __init__(self, hub: Hub, request: Request) -> None:
+        self.hub, self.request, self.command = hub, request, request.method
+        self.token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.body = request.get_data()
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    hub: Hub
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_PUT(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        """Answer one call."""
-        url = urlsplit(self.path)
-        self._body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.hub.asked.append(f"{self.command} {unquote(url.path)}")
-        fault = self.hub.fault(unquote(url.path))
-        self._cut = fault == "cut"
+    def answer(self) -> Response:
+        path = urlsplit(self.request.environ["RAW_URI"]).path
+        self.hub.asked.append(f"{self.command} {unquote(path)}")
+        fault = self.hub.fault(unquote(path))
         try:
             if isinstance(fault, int):
-                raise _Refusal(fault, "", "The hub is told to fail.")
-            self._token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            if self._token and self._token not in self.hub.tokens:
-                raise _Refusal(401, "", "Invalid credentials in Authorization header")
-            self._route([unquote(part) for part in url.path.strip("/").split("/")], parse_qs(url.query))
-        except _Refusal as refusal:
-            self._send(refusal.status, json.dumps({"error": str(refusal)}).encode(), **refusal.headers)
+                raise Refusal(fault, "", "The hub is told to fail.")
+            if self.token and self.token not in self.hub.tokens:
+                raise Refusal(401, "", "Invalid credentials in Authorization header")
+            answer = self._route([unquote(part) for part in path.strip("/").split("/")], self.request.args)
+        except Refusal as refusal:
+            answer = _json({"error": str(refusal)}, refusal.status, **refusal.headers)
+        if fault == "cut":
+            whole = b"".join(answer.iter_encoded())
+            headers = {**answer.headers, "Content-Length": str(len(whole))}
+            return Response([whole[: len(whole) // 2]], answer.status_code, headers)
+        return answer
 
-    def _route(self, parts: list[str], query: dict[str, list[str]]) -> None:
-        if parts == ["api", "whoami-v2"] and self._token:
-            return self._json({"type": "user", "name": self.hub.tokens[self._token], "orgs": []})
+    def _route(self, parts: list[str], query: Mapping[str, str]) -> Response:
+        if parts == ["api", "whoami-v2"] and self.token:
+            return _json({"type": "user", "name": self.hub.tokens[self.token], "orgs": []})
         if parts == ["api", "agent-harnesses"]:
-            return self._json({})
+            return _json({})
         if self.command in ("POST", "PUT"):
-            written = hub_writing.answer(self.hub, self.command, parts, self._body, self._token)
-            if isinstance(written, hub_writing.Refused):
-                raise _Refusal(written.status, written.code, written.message)
+            written = hub_writing.answer(self.hub, self.command, parts, self.body, self.token)
             if written is not None:
-                return self._json(written)
+                return _json(written)
         if parts[0] == "lfs" and len(parts) == 2:
-            blobs = (
-                data for repo in self.hub.repos.values() for files in repo.commits.values() for data in files.values()
-            )
+            commits = (files for repo in self.hub.repos.values() for files in repo.commits.values())
+            blobs = (data for files in commits for data in files.values())
             found = next((data for data in blobs if hashlib.sha256(data).hexdigest() == parts[1]), None)
             if found is not None:
                 return self._file(found, {"ETag": f'"{parts[1]}"'})
@@ -173,95 +152,75 @@ class _Handler(BaseHTTPRequestHandler):
             return self._resolve(kind + "/".join(rest[:2]), rest[3], "/".join(rest[4:]))
         return self._unknown()
 
-    def _api(self, name: str, rest: list[str], query: dict[str, list[str]]) -> None:
+    def _api(self, name: str, rest: list[str], query: Mapping[str, str]) -> Response:
         repo = self._readable(name)
         if not rest or (rest[0] == "revision" and len(rest) == 2):
             sha, files = self._at(repo, rest[1] if rest else "main")
             facts = {"id": name.removeprefix("datasets/"), "sha": sha, "private": repo.private, "tags": []}
             siblings = [{"rfilename": path} for path in sorted(files)]
-            return self._json({**facts, "gated": "manual" if repo.gated else False, "siblings": siblings})
+            return _json({**facts, "gated": "manual" if repo.gated else False, "siblings": siblings})
         if rest == ["auth-check"]:
             self._see_files(name, repo)
-            return self._json({})
+            return _json({})
         if rest == ["refs"]:
             branches = [{"name": n, "ref": f"refs/heads/{n}", "targetCommit": sha} for n, sha in repo.refs.items()]
-            return self._json({"branches": branches, "tags": [], "converts": []})
+            return _json({"branches": branches, "tags": [], "converts": []})
         if rest[0] == "tree" and len(rest) >= 2 and self.command == "GET":
             files = self._at(repo, rest[1])[1]
             folder = "/".join(rest[2:])
-            entries = _entries(files, folder, query.get("recursive", [""])[0].lower() in ("true", "1"))
+            entries = _entries(files, folder, query.get("recursive", "").lower() in ("true", "1"))
             if folder and not entries:
-                raise _Refusal(404, "EntryNotFound", f"{folder} does not exist")
-            return self._json(entries)
+                raise Refusal(404, "EntryNotFound", f"{folder} does not exist")
+            return _json(entries)
         if rest[0] == "paths-info" and len(rest) == 2 and self.command == "POST":
             files = self._at(repo, rest[1])[1]
-            asked = {path.strip("/") for path in parse_qs(self._body.decode()).get("paths", [])}
-            return self._json([entry for entry in _entries(files, "", True) if entry["path"] in asked])
+            asked = {path.strip("/") for path in parse_qs(self.body.decode()).get("paths", [])}
+            return _json([entry for entry in _entries(files, "", True) if entry["path"] in asked])
         return self._unknown()
 
-    def _resolve(self, name: str, revision: str, path: str) -> None:
+    def _resolve(self, name: str, revision: str, path: str) -> Response:
         repo = self._readable(name)
         sha, files = self._at(repo, revision)
         self._see_files(name, repo)
         commit = {"X-Repo-Commit": sha}
         if path not in files:
-            raise _Refusal(404, "EntryNotFound", "Entry not found", **commit)
+            raise Refusal(404, "EntryNotFound", "Entry not found", **commit)
         data = files[path]
         if len(data) < LARGE:
             return self._file(data, {"ETag": f'"{_oid(data)}"', **commit})
         sha256 = hashlib.sha256(data).hexdigest()
         linked = {"X-Linked-Etag": f'"{sha256}"', "X-Linked-Size": str(len(data))}
-        return self._send(
-            302, b"", **commit, **linked, Location=f"{self.hub.url.replace('127.0.0.1', 'localhost')}/lfs/{sha256}"
-        )
+        place = f"{self.hub.url.replace('127.0.0.1', 'localhost')}/lfs/{sha256}"
+        return Response(b"", 302, {**commit, **linked, "Location": place})
 
     def _readable(self, name: str) -> Repo:
         repo = self.hub.repos.get(name)
-        if repo is None or (repo.private and self._token not in repo.readers):
-            raise _Refusal(404 if self._token else 401, "RepoNotFound", "Repository not found")
+        if repo is None or (repo.private and self.token not in repo.readers):
+            raise Refusal(404 if self.token else 401, "RepoNotFound", "Repository not found")
         return repo
 
     def _see_files(self, name: str, repo: Repo) -> None:
-        if repo.gated and self._token not in repo.readers:
-            raise _Refusal(403 if self._token else 401, "GatedRepo", f"Access to {name} is restricted.")
+        if repo.gated and self.token not in repo.readers:
+            raise Refusal(403 if self.token else 401, "GatedRepo", f"Access to {name} is restricted.")
 
     def _at(self, repo: Repo, revision: str) -> tuple[str, Files]:
         sha = repo.refs.get(revision, revision)
         if sha not in repo.commits:
-            raise _Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            raise Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return sha, repo.commits[sha]
 
-    def _unknown(self) -> None:
-        self.hub.unknown.append(f"{self.command} {self.path}")
-        raise _Refusal(501, "", "The stand-in does not know this call.")
+    def _unknown(self) -> NoReturn:
+        self.hub.unknown.append(f"{self.command} {self.request.full_path}")
+        raise Refusal(501, "", "The stand-in does not know this call.")
 
-    def _json(self, what: object) -> None:
-        self._send(200, json.dumps(what).encode(), **{"Content-Type": "application/json"})
+    def _file(self, data: bytes, headers: dict[str, str]) -> Response:
+        """Return a file, or the range of it that is asked for."""
+        answer = Response(data, headers=headers, mimetype="application/octet-stream")
+        return answer.make_conditional(self.request, accept_ranges=True, complete_length=len(data))
 
-    def _file(self, data: bytes, headers: dict[str, str]) -> None:
-        """Send a file, or the range of it that is asked for."""
-        wanted = self.headers.get("Range", "").removeprefix("bytes=")
-        if not wanted:
-            return self._send(200, data, **headers, **{"Accept-Ranges": "bytes"})
-        first, _, last = wanted.partition("-")
-        start = int(first) if first else max(0, len(data) - int(last))
-        end = min(int(last) if first and last else len(data) - 1, len(data) - 1)
-        if start > end:
-            return self._send(416, b"", **{"Content-Range": f"bytes */{len(data)}"})
-        headers = {**headers, "Content-Range": f"bytes {start}-{end}/{len(data)}"}
-        return self._send(206, data[start : end + 1], **headers)
 
-    def _send(self, status: int, body: bytes, **headers: str) -> None:
-        self.send_response(status)
-        self.close_connection = True  # a client that kept it would still be answered after `stop`
-        for name, value in {**headers, "Content-Length": str(len(body)), "Connection": "close"}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if self._cut else body)
-        if self._cut:
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
+def _json(what: object, status: int = 200, **headers: str) -> Response:
+    return Response(json.dumps(what), status, headers, mimetype="application/json")
 
 
 def _oid(data: bytes) -> str:
@@ -297,9 +256,10 @@ def serving(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     import huggingface_hub.constants
 
     hub = Hub()
-    handler = type("Handler", (_Handler,), {"hub": hub})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    app = Request.application(lambda request: _Call(hub, request).answer())
+    quiet = type("Quiet", (WSGIRequestHandler,), {"log_request": lambda *_: None})
+    with make_server("127.0.0.1", 0, app, threaded=True, request_handler=quiet) as server:
+        hub.url = f"http://127.0.0.1:{server.server_port}"
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
             monkeypatch.delenv(name, raising=False)
         variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
@@ -322,7 +282,7 @@ def serving(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             datasets.config, "HUB_DATASETS_URL", hub.url + "/datasets/{repo_id}/resolve/{revision}/{path}"
         )
         monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache / "datasets")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
 
         def stop() -> None:

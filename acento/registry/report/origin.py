@@ -12,7 +12,7 @@ from acento.core.store import Store
 from acento.data.dataset import load_card
 from acento.data.facts import rejected_inputs
 from acento.registry.report.charts import stacked
-from acento.scoring.entry import Entry
+from acento.scoring.entry import Cost, Entry
 from acento.scoring.score import FAILED
 from acento.scoring.table import NO_VALUE, TextTable, rtfx_text
 
@@ -104,7 +104,7 @@ def provenance(rows: Sequence[tuple[str, Entry, Origin]]) -> TextTable:
 
 def _facts(entry: Entry, origin: Origin) -> dict[str, Any]:
     decoding, clock, data = (origin.get(name) or {} for name in ("decoding", "measured", "dataset"))
-    on_gpu = clock.get("gpu_s")
+    on_gpu, files = clock.get("gpu_s"), origin.get("files") or {}
     alike = {} if entry.conditions is None else entry.conditions.model_dump()
     decoding, devices, backends = {**alike, **decoding}, clock.get("devices", ()), clock.get("backends", ())
     return {
@@ -121,15 +121,24 @@ def _facts(entry: Entry, origin: Origin) -> dict[str, Any]:
         "dtype": decoding.get("dtype"),
         "threads": decoding.get("threads"),
         "batch size": decoding.get("batch_size"),
-        "language told": decoding.get("language"),
+        "language": decoding.get("language") or origin.get("language"),
         "backend": ", ".join(backends) or decoding.get("backend"),
         "workers": ", ".join(map(str, clock.get("placements", ()))) or decoding.get("placements"),
         "windows": clock.get("windows"),
         "attempts": clock.get("attempts"),
         "GPU seconds": None if on_gpu is None else f"{on_gpu:.1f}",
-        "cost": clock.get("cost"),
+        "cost": None if entry.cost is None else _cost(entry.cost),
+        **{name: f"{file['path']} ({file['format']}, {file['sha256']})" for name, file in files.items()},
+        "scored from the texts of": origin.get("scored_from"),
         "measured": clock.get("first"),
         "score": origin.get("score"),
         "digest of the texts": origin.get("texts_sha256"),
         "scored": f"{entry.when:%Y-%m-%d %H:%M} UTC",
     }
+
+
+def _cost(cost: Cost) -> str:
+    return (
+        f"${cost.dollars:.4f}, ${cost.per_audio_hour:.4f} an hour of audio: "
+        f"{cost.device_type} at ${cost.usd_per_hour:.2f} an hour, {cost.source}"
+    )

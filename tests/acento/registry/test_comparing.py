@@ -13,7 +13,7 @@ from acento.registry.reports import comparison_report, run_report
 from acento.registry.rescoring import keep, rescore
 from acento.registry.runs import begin
 from acento.requests import BenchmarkRequest
-from acento.scoring.files.systems import read_systems
+from acento.scoring.files.systems import FileOptions, read_systems
 
 CLIPS = [clip(f"c{n}", "uno dos tres", accent=("a", "b")[n % 2]) for n in range(8)]
 WORSE = heard(CLIPS, {"c0": "uno", "c1": "uno dos <b>"})
@@ -58,7 +58,7 @@ def test_the_latest_run_can_be_named(store: LocalStore) -> None:
         (
             ("first", "second"),
             {"model_a": "whisper"},
-            "has no model 'whisper'; it has owner/micro on demo v1 by basic-1",
+            "has no model 'whisper'; it has owner/micro on demo v1 by",
         ),
         (("first", "first"), {"model_a": "mini", "model_b": "mini"}, "compared with itself"),
         (("first", "first"), {}, "choose one with --model-a"),
@@ -105,7 +105,7 @@ def test_the_page_of_a_comparison_fetches_nothing_and_escapes_texts(store: Local
 
 
 def test_a_run_of_texts_scored_by_two_normalizers_is_compared_with_itself(store: LocalStore) -> None:
-    keep(store, read_systems(*written(store)), ["none", "basic"], job_id="theirs")
+    keep(store, read_systems(*written(store), FileOptions()), ["none", "basic"], job_id="theirs")
     with pytest.raises(InputError, match=r"choose one with --model-a, --normalizer-a or"):
         compare_stored(store, "theirs", "theirs")
     found = compare_stored(store, "theirs", "theirs", normalizer_a="none", normalizer_b="basic-1")
@@ -116,12 +116,14 @@ def test_a_run_of_texts_scored_by_two_normalizers_is_compared_with_itself(store:
 
 
 def test_the_report_of_texts_made_elsewhere_leaves_out_what_nobody_measured(store: LocalStore) -> None:
-    keep(store, read_systems(*written(store)), ["basic"], job_id="theirs")
+    keep(store, read_systems(*written(store), FileOptions()), ["basic"], job_id="theirs")
     page = HtmlPage(run_report(store, "theirs"))
     assert "Nothing was measured" in page.text
     assert page.of("audio") == []
-    rescore(store, "first", ["none"], job_id="again")
-    assert compare_stored(store, "again", "second").a.entry.score.normalizer == "none-1"
+    assert f"references {store.root / 'said.csv'}" in page.text
+    rescore(store, "theirs", ["none"], job_id="again")
+    assert compare_stored(store, "again", "theirs").a.entry.score.normalizer == "none-1"
+    assert "scored from the texts of theirs" in HtmlPage(run_report(store, "again")).text
 
 
 def written(store: LocalStore) -> tuple[Path, list[Path]]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer
+from acento.scoring import score as scoring
 from acento.scoring.compare import compare
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.score import SCHEMA, Score, UtteranceResult, count_column, score_utterances, summarize
@@ -232,3 +233,18 @@ def test_systems_scored_by_different_normalizers_are_not_compared() -> None:
     rows = [result("a", reference="uno - dos", hypothesis="uno")]
     with pytest.raises(InputError, match="the reference of a has not the same number of words"):
         compare(score_utterances(rows, raw), score_utterances(rows, CHILEAN))
+
+
+@pytest.mark.parametrize("text", ["no " * 333_333, "a" * 1_000_000])
+def test_a_hypothesis_of_a_million_characters_is_scored(text: str) -> None:
+    overall = score(result("a", hypothesis=text), result("b")).overall
+    assert overall.words.insertions == len(text.split()) - min(4, len(text.split()))
+    assert overall.characters.errors > 900_000
+
+
+def test_results_come_from_an_iterator_and_more_than_a_batch_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "_BATCH", 3)
+    rows = [result(f"{place:02d}", hypothesis="uno " * (place % 5)) for place in range(10)]
+    assert score_utterances(iter(rows[::-1]), CHILEAN).to_pylist() == score_utterances(rows, CHILEAN).to_pylist()
+    with pytest.raises(InputError, match="1 utterance ids occur more than once: 09"):
+        score_utterances([*rows, rows[-1]], CHILEAN)

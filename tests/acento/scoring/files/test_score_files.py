@@ -8,6 +8,7 @@ from written_texts import written
 
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
+from acento.core.text.normalizer import Step
 from acento.scoring import FileOptions, score_files, score_texts
 from acento.scoring.counts import ErrorCounts
 from acento.scoring.files.systems import read_systems
@@ -85,7 +86,9 @@ def test_empty_references_are_defined_and_counted_apart(tmp_path: Path) -> None:
     heard = written(tmp_path, "heard", "csv", {"a": "uno dos", "b": "eh", "c": ""})
     score = board(said, heard).rows[0].entry.score.overall
     assert (score.words, score.undefined, score.empty_references) == (ErrorCounts(insertions=1, hits=2), 2, 0)
-    drops = Normalizer("drops", 1, (str.lower, lambda text: text.strip("¡…!")), drop_empty_references=True)
+    drops = Normalizer(
+        "drops", 1, (Step("bare", "Strip the signs.", lambda text: text.strip("¡…!")),), drop_empty_references=True
+    )
     (system,) = read_systems(said, [heard], FileOptions())
     dropped = summarize(score_utterances(system.paired.results, drops), drops).overall
     assert (dropped.words, dropped.undefined, dropped.empty_references) == (ErrorCounts(hits=2), 0, 2)
