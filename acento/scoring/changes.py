@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from acento.scoring.compare import common_clips
 from acento.scoring.confusions import TOP, error_pairs
 from acento.scoring.headline import Headline
-from acento.scoring.score import count_column, scored
+from acento.scoring.score import count_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,6 @@ def changes(a: pa.Table, b: pa.Table, unit: Headline = "word", *, top: int = TOP
         ),
         changed_errors=len(moved),
     )
-
-
-def common_clips(a: pa.Table, b: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return the rows of both tables for the clips that both have a score for, in the same order."""
-    tables = scored(a), scored(b)
-    ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in tables)
-    _, at_a, at_b = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
-    return tables[0].take(at_a), tables[1].take(at_b)
 
 
 def _different(a: pa.Table, b: pa.Table, column: str) -> int:

@@ -43,15 +43,13 @@ def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None, **draws
         InputError: a clip's reference has another length in the two, or only one of them is scored by characters: other
             data, or another normalizer.
     """
-    tables = scored(a), scored(b)
     if headline(a) != headline(b):
         raise InputError(
             "Two runs cannot be compared: one is scored by words and one by characters; score both with the same "
             "normalizer."
         )
-    ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in tables)
-    ids, *places = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
-    both_a, both_b = (table.take(place) for table, place in zip(tables, places, strict=True))
+    both_a, both_b = common_clips(a, b)
+    ids = both_a["id"].to_pylist()
     (errors, lengths), (errors_b, lengths_b) = headline_columns(both_a), headline_columns(both_b)
     # of one reference with several readings the two may have come closest to others: the longer counts
     texts = zip(both_a["reference"], both_b["reference"], strict=True) if (lengths != lengths_b).any() else ()
@@ -69,6 +67,14 @@ def compare(a: pa.Table, b: pa.Table, *, by_speaker: bool | None = None, **draws
         draws["groups"] = both_a["speaker"].to_pylist()
     difference = paired(errors, lengths, errors_b, **draws)
     return Comparison(len(ids), len(np.union1d(a["id"].to_pylist(), b["id"].to_pylist())) - len(ids), difference)
+
+
+def common_clips(a: pa.Table, b: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of both tables for the clips that both have a score for, in the same order."""
+    tables = scored(a), scored(b)
+    ids_a, ids_b = (table["id"].to_numpy(zero_copy_only=False).astype(object) for table in tables)
+    _, at_a, at_b = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
+    return tables[0].take(at_a), tables[1].take(at_b)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from acento.scoring.confusions import TOP, rows_of
 from acento.scoring.entry import Entry
 from acento.scoring.headline import RATE_NAMES, Headline
 from acento.scoring.score import Rate
-from acento.scoring.table import TextTable, counted, points_text
+from acento.scoring.table import TextTable, counted, p_text, points_text
 
 GROUPS = ("speaker", "accent")
 _ROWS = 30
@@ -154,7 +154,9 @@ class RunComparison:
             values = [None if rate is None else rate.value for rate in rates]
             row = {"by": name, "group": value, "a": values[0], "b": values[1]}
             known = paired.get((name, value), {})
-            found: dict[str, Any] = {one: known.get(one) for one in ("clips", "delta", "low", "high", "p_value")}
+            found: dict[str, Any] = {
+                one: known.get(one) for one in ("clips", "delta", "low", "high", "p_value", "p_bounded")
+            }
             if not known:  # scored by two rules, or a group that only one of them has
                 found["delta"] = None if None in values else values[0] - values[1]  # type: ignore[operator]
             rows.append(row | found)
@@ -171,7 +173,7 @@ class RunComparison:
         cells = []
         for row in shown:
             rates = ["–" if row[side] is None else f"{100 * row[side]:.2f}" for side in ("a", "b")]
-            p_value = "–" if row["p_value"] is None else f"{row['p_value']:.3f}"
+            p_value = p_text(row["p_value"], bool(row["p_bounded"])).removeprefix("p ").removeprefix("= ")
             difference = points_text(row["delta"], row["low"], row["high"])
             cells.append((row["by"], row["group"], *rates, difference, p_value))
         notes = [f"Below 0: {self.a.label} errs less."]

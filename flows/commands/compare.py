@@ -83,7 +83,7 @@ def compare(
     elif output is Format.md:
         typer.echo(found.to_markdown(groups))
     else:
-        terminal.out.print(f"{found.sentence}\n", markup=False, highlight=False)
+        terminal.out.print(f"{found.sentence}\n", soft_wrap=True, markup=False, highlight=False)
         for table in found.tables(groups):
             terminal.out.print(rich_table(table))
     if report is not None:

@@ -15,6 +15,7 @@ from acento.registry.report import origin as origins
 from acento.registry.report.charts import intervals, rate_against_speed, stacked
 from acento.registry.report.clips import MODELS, shown_clips
 from acento.registry.report.sound import BYTES, CLIPS, sounds
+from acento.registry.report.steps import steps_section
 from acento.scoring.confusions import word_errors, worst_clips
 from acento.scoring.entry import Entry
 from acento.scoring.errors import errors_table
@@ -110,7 +111,7 @@ def _board(store: Store, board: Board, rows: Sequence[_Row], audio: int) -> dict
         "charts": _overview(rows, unit),
         "groups": [found for by in GROUPINGS if (found := _groups(board, rows, by, unit)) is not None],
         "errors": errors_table({row.label: (row.entry.score.other_errors, row.entry.batch_check) for row in rows}),
-        "steps": None,
+        "steps": steps_section(board.normalizer, [(row.label, row.utterances) for row in rows[: MODELS - 2]]),
         "words": [words for row in rows[:MODELS] if (words := _words(row, unit)) is not None],
         "worst": f"{counted(len(ids), 'clip')}: {shown}{texts}." if ids else "No clip has an error.",
         "clips": shown_clips(ids, tables, unit, heard),

@@ -47,7 +47,11 @@ def sounds(store: Store, dataset: str, ids: Sequence[str], budget: int = BYTES) 
         if uid not in flacs:
             found[uid] = Sound(None, f"Data set {dataset} has no audio of this clip.")
             continue
-        mp3, cut = _mp3(flacs[uid])
+        try:
+            mp3, cut = _mp3(flacs[uid])
+        except soundfile.LibsndfileError as error:
+            found[uid] = Sound(None, f"The audio of this clip cannot be read ({error.error_string.rstrip('.')}).")
+            continue
         if used + len(mp3) > budget:
             found[uid] = Sound(None, "No audio: the page holds as much sound as it may.")
             continue

@@ -12,6 +12,7 @@ from scored_runs import CPU, clip, heard, scored_run
 from staged import staged
 
 from acento.core.store import LocalStore
+from acento.registry.report import sound
 from acento.registry.report.sound import sounds
 from acento.registry.reports import run_report
 from acento.scoring.entry import Speed
@@ -95,6 +96,7 @@ def test_rates_errors_groups_words_and_failures_are_in_it(store: LocalStore) -> 
         "WER by speaker, with 95% intervals",
         "WER by accent, with 95% intervals",
     ]
+    assert "No step of basic-1 changes the WER of these texts." in shown.text
     for words in ("14.29", "1/1/1", "dos tos 1", "cuatro 1", "out of memory 1 c04", "Nothing was measured"):
         assert words in shown.text
     kinds = [one.get("class") for one in shown.of("span")]
@@ -194,3 +196,21 @@ def test_sound_beyond_the_budget_is_left_out_and_said(store: LocalStore, tmp_pat
     )
     assert found["c00"].mp3 is not None
     assert (found["c01"].mp3, "as much sound as it may" in (found["c01"].note or "")) == (None, True)
+
+
+def test_what_each_step_of_the_normalizer_takes_away_is_shown(store: LocalStore) -> None:
+    loud = [clip(f"c{n}", "¡Uno, DOS!", hypothesis="uno dos") for n in range(4)]
+    shown = page(store, {"mini": loud})
+    assert "as-written 100.00" in shown.text
+    assert "symbols-to-spaces 0.00 (-100.00)" in shown.text
+    assert (
+        "What the normalizer takes away" not in page(LocalStore(store.root / "raw"), {"mini": loud}, rule="none").text
+    )
+
+
+def test_audio_that_cannot_be_read_is_said(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged(store, tmp_path / "clips", clips=2)
+    monkeypatch.setattr(sound, "read_audio", lambda *_: {"c00": b"no flac"})
+    found = sounds(store, "demo@1", ["c00", "c01"])
+    assert "cannot be read" in (found["c00"].note or "")
+    assert "has no audio of this clip" in (found["c01"].note or "")
