@@ -29,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 # servers, the S3 server, the engine, the stand-in for Modal
-sys.path[:0] = [str(ROOT / "tests" / "kit"), str(ROOT / "infra" / "prefect-modal-worker" / "tests" / "kit")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "kit"), str(ROOT / "infra" / "prefect-modal-worker" / "tests" / "kit")]
 
 MODEL = "demo:whisper-mini"
 
@@ -161,7 +161,8 @@ def _process_pool(folder: Path, server: Any) -> Iterator[Place]:
 @contextmanager
 def _docker_pool(folder: Path, server: Any) -> Iterator[Place]:
     import pytest
-    from engine import engine, project_image
+
+    from tests.real.engine import engine, project_image
 
     try:
         with engine() as docker:

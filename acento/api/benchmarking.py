@@ -219,9 +219,12 @@ def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None)
 def rounds(store: Store, transcription: Transcription, run: str, repeats: int) -> Iterator[list[TranscribeJob]]:
     """Yield the jobs that are left of a transcription, then those of each repeat for the clock of a run.
 
-    Where the texts were in the store, and were measured under other conditions than now, there is a repeat more.
+    Where the texts were in the store, and were measured under other conditions than now, there is a repeat more. The
+    sample of a batch check is not repeated.
     """
     yield unfinished(store, jobs(store, transcription))
+    if transcription.sample is not None:
+        return
     for number in range(2, repeats + 1):
         yield unfinished(store, repeat_jobs(store, transcription, run, number))
     measured = speed(clocks(store, transcription, run, repeats)) if repeats > 1 else None

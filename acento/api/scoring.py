@@ -72,6 +72,7 @@ def run_score(store: Store, request: ScoreRequest) -> Finished:
         extra=request.extra,
         alternations=request.alternations,
         language=request.language,
+        by_file_name=request.by_file_name,
     )
     systems = read_systems(_path(request.references), [Path(one).expanduser() for one in request.hypotheses], options)
     asked = request.model_dump(mode="json", exclude={"run", "job_id", "dataset", "split"})

@@ -8,6 +8,7 @@ killed while writing leaves the index that was there; who writes at the same tim
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -20,8 +21,6 @@ from acento.scoring.entry import Entry
 
 _PLACE = "indexes/entries"
 _FILE = "entries.json"
-_VERSION = 1
-"""Raised by hand when the index holds something else."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +50,7 @@ def index(store: Store, *, keep: bool = True) -> tuple[list[IndexRow], dict[str,
         for one in store.walk("runs")
         if one.key.count("/") == 2 and one.key.endswith(f"/{MARKER}")
     }
-    key = f"{_PLACE}/{fingerprint([_VERSION, sorted(states.items())])}"
+    key = f"{_PLACE}/{fingerprint([_shape(), sorted(states.items())])}"
     rows = _read(store, key)
     if rows is not None:
         return rows, {}
@@ -79,6 +78,12 @@ def bare(entry: Entry) -> Entry:
     return entry.model_copy(update={"score": entry.score.model_copy(update={"groups": {}, "failures": ()})})
 
 
+@cache
+def _shape() -> str:
+    """Name the fields of an entry: an index of code that knew fewer of them lacks what runs say."""
+    return fingerprint(_ROWS.json_schema())
+
+
 def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:  # noqa: ARG001 - as owners are called
     """Tell the garbage collector that indexes stay: who writes one clears those before it away."""
     live.keys |= {key for key, group in groups.items() if group.kind == "indexes"}
@@ -87,7 +92,10 @@ def mark_live(store: Store, groups: Mapping[str, Group], live: Live) -> None:  #
 def _read(store: Store, key: str) -> list[IndexRow] | None:
     """Return the rows of an index; None where it is absent or damaged."""
     try:
-        return None if store.find(key) is None else _ROWS.validate_json(store.read_bytes(key, _FILE))
+        found = store.find(key)
+        if found is None or found.info.get("shape") != _shape():
+            return None
+        return _ROWS.validate_json(store.read_bytes(key, _FILE))
     except (StoreError, OSError, ValidationError) as error:
         _log.debug("The index %s is made again: %s", key, error)
         return None
@@ -98,5 +106,6 @@ def _write(store: Store, key: str, rows: Sequence[IndexRow], older: Sequence[str
     with suppress(StoreError):
         with store.publish(key) as draft:
             (draft.folder / _FILE).write_bytes(_ROWS.dump_json([*rows]))
+            draft.info["shape"] = _shape()
         for one in older:
             store.remove(one)

@@ -51,6 +51,7 @@ class ScoreRequest(Request):
     alternations: Annotated[bool | None, Option("--alternations/--no-alternations")] = Field(
         None, description="References have { a / b } and (word) as sclite's do; default: those in trn, STM and CTM."
     )
+    by_file_name: bool = Field(False, description="Ids are paths of recordings; only the file's name counts.")
     job_id: NonEmpty | None = Field(None, description="The new run's name; made from the time if not given.")
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from acento.core.errors import InputError
 from acento.scoring.sign_flip import sign_flip_test
 
 RESAMPLES = 2000
@@ -106,7 +107,7 @@ def interval(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draws])
     units = _units(rows, draws)
     if len(units) < 2:
         return None
-    level = draws.get("level", LEVEL)
+    level = _level(draws)
     low, high = _clip_bounds(rows, level, draws)
     if len(units) < len(rows) and (bounds := _log_t(units, level)) is not None:
         worst = max(UNSEEN_RATE[0], float(np.max(units[:, 0] / np.maximum(units[:, 1], 1))))
@@ -128,14 +129,14 @@ def ratio_interval(numerators: Numbers, denominators: Numbers, **draws: Unpack[D
     Returns:
         None with fewer than two of them, or where one of the sums is 0.
     """
-    bounds = _log_t(_units(_rows(numerators, denominators), draws), draws.get("level", LEVEL))
+    bounds = _log_t(_units(_rows(numerators, denominators), draws), _level(draws))
     return bounds and Interval(*bounds)
 
 
 def upper_bound(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draws]) -> float | None:
-    """Return the one-sided upper bound of an error rate, at ``level``."""
+    """Return the one-sided upper bound of an error rate, at a ``level`` above 0.5."""
     both = Draws(**draws)
-    both["level"] = 2 * draws.get("level", LEVEL) - 1
+    both["level"] = 2 * _level(draws) - 1
     bounds = interval(numerators, denominators, **both)
     return None if bounds is None else bounds.high
 
@@ -158,7 +159,7 @@ def paired(errors_a: Numbers, lengths: Numbers, errors_b: Numbers, **draws: Unpa
     units = _units(rows, draws)
     if len(units) < 2:
         return PairedDifference(delta, None, None, None, None)
-    level = draws.get("level", LEVEL)
+    level = _level(draws)
     rng = np.random.default_rng(draws.get("seed", 0))
     p_value, bounded = sign_flip_test(units[:, 0], draws.get("resamples", RESAMPLES), rng)
     low, high = _t(units, (1 - level) / 2), _t(units, (1 + level) / 2)
@@ -173,7 +174,7 @@ def difference_interval(excess: Numbers, lengths: Numbers, **draws: Unpack[Draws
 
     Unlike that of :func:`paired` it is not bound to the sign-flip test, by which two clips can never tell anything.
     """
-    units, level = _units(_rows(excess, lengths), draws), draws.get("level", LEVEL)
+    units, level = _units(_rows(excess, lengths), draws), _level(draws)
     if len(units) < 2 or not units[:, 1].any():
         return None
     few = draws.get("groups") is not None and len(units) < FEW
@@ -198,7 +199,17 @@ def standard_error(units: Floats) -> float:
 
 
 def _rows(numerators: Numbers, denominators: Numbers) -> Floats:
-    return np.column_stack([numerators, denominators]).astype(np.float64)
+    rows = np.column_stack([numerators, denominators]).astype(np.float64)
+    if not np.isfinite(rows).all():
+        raise InputError("An interval needs numbers: one of the counts is not finite (NaN or infinite).")
+    return rows
+
+
+def _level(draws: Draws) -> float:
+    level = draws.get("level", LEVEL)
+    if not 0 < level < 1:
+        raise InputError(f"A level is between 0 and 1, such as 0.95; {level} is not.")
+    return level
 
 
 def _units(rows: Floats, draws: Draws) -> Floats:
@@ -206,7 +217,7 @@ def _units(rows: Floats, draws: Draws) -> Floats:
     if (groups := draws.get("groups")) is None:
         return rows
     if len(groups) != len(rows):
-        raise ValueError(f"{len(groups)} groups for {len(rows)} clips")
+        raise InputError(f"There are {len(groups)} groups for {len(rows)} clips: give one for each, or None.")
     return sums_by_unit(rows, groups)
 
 

@@ -19,9 +19,6 @@ from acento.scoring.units import units_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SPEAKERS = 10
-"""From this many speakers on the gate draws speakers and not clips."""
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

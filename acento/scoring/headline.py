@@ -6,12 +6,13 @@ whoever sums it up or compares it counts the same units.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Literal
 
 from acento.core.text import Normalizer
 from acento.scoring.counts import ErrorCounts, count_characters, count_words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Headline = Literal["word", "character"]
 """Whose errors are counted for it."""
@@ -43,17 +44,17 @@ def counter(normalizer: Normalizer, unit: Headline | None = None) -> Callable[[s
     return partial(count_characters, spaces=not normalizer.characters)
 
 
-def described(schema: pa.Schema, normalizer: Normalizer) -> pa.Schema:
+def described(schema: "pa.Schema", normalizer: Normalizer) -> "pa.Schema":
     """Return a schema of tables of utterances that says by which normalizer they are scored."""
     return schema.with_metadata({_NORMALIZER: normalizer.identity, _HEADLINE: headline_of(normalizer)})
 
 
-def headline(utterances: pa.Table) -> Headline:
+def headline(utterances: "pa.Table") -> Headline:
     """Return whose errors are the headline of a table of utterances; words where it does not say it."""
     return "character" if (utterances.schema.metadata or {}).get(_HEADLINE) == b"character" else "word"
 
 
-def normalizer_of(utterances: pa.Table) -> str | None:
+def normalizer_of(utterances: "pa.Table") -> str | None:
     """Return the name and version of the normalizer of a table of utterances; None where it does not say it."""
     identity = (utterances.schema.metadata or {}).get(_NORMALIZER)
     return None if identity is None else identity.decode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from acento.core.prices import dollars
 from acento.scoring.compare import Comparison
 from acento.scoring.entry import Entry, Value, measured_columns, origin_columns
 from acento.scoring.errors import error_columns, errors_table
@@ -82,12 +83,15 @@ class Board:
             _TIED: any(row.tied for row in self.rows),
             _FAILED: any(score.failed for score in scores),
             **speed_notes(self.rows),
+            **cost_notes(self.rows),
             f"Clips without a reference are transcribed, not scored: {unscored}.": unscored > 0,
         }
+        priced = any(row.entry.cost for row in self.rows)
+        speed = (speed_heading(self.rows), "$/h") if priced else (speed_heading(self.rows),)
         return TextTable(
             title=self.title,
-            columns=("#", "model", *rate_columns(self.headline, level), speed_heading(self.rows), "clips"),
-            rows=tuple(_cells(row) for row in self.rows),
+            columns=("#", "model", *rate_columns(self.headline, level), *speed, "clips"),
+            rows=tuple(_cells(row, priced) for row in self.rows),
             notes=tuple(note for note, holds in notes.items() if holds),
             text=frozenset({"#", "model"}),
         )
@@ -131,6 +135,7 @@ class Board:
         if not values:
             return None
         groups = [row.entry.score.groups.get(by, {}) for row in self.rows]
+        few = any(group[value].rate(self.headline).approximate for group in groups for value in group)
         return TextTable(
             title=f"{RATE_NAMES[self.headline]} % by {by}",
             columns=(by, "clips", *(row.label for row in self.rows)),
@@ -145,6 +150,7 @@ class Board:
                 )
                 for value in values
             ),
+            notes=(f"{APPROXIMATE} approximate: fewer than {FEW_SPEAKERS} unseen speakers.",) if few else (),
             text=frozenset({by}),
         )
 
@@ -266,6 +272,25 @@ def speed_notes(rows: Iterable[LeaderboardRow]) -> dict[str, bool]:
     }
 
 
+def cost_text(entry: Entry) -> str:
+    """Return the dollars for an hour of audio; "–" where there is no price."""
+    return NO_VALUE if entry.cost is None else dollars(entry.cost.per_audio_hour)
+
+
+def cost_notes(rows: Iterable[LeaderboardRow]) -> dict[str, bool]:
+    """Return sentences that say what a cost rests on: prices, and what the first row with one was measured on."""
+    paid = [row.entry for row in rows if row.entry.cost is not None]
+    sources = sorted({entry.cost.source for entry in paid if entry.cost is not None})
+    where = next((entry.conditions for entry in paid if entry.conditions is not None), None)
+    measured_on = where and f"{where.device}, {where.dtype}, batch {where.batch_size}, {where.backend}, " + counted(
+        where.placements, "worker"
+    )
+    return {
+        f"RTFx of the first row with a cost: {measured_on}.": where is not None,
+        f"$/h: dollars for an hour of audio, by the measured RTFx and the prices of {'; '.join(sources)}.": bool(paid),
+    }
+
+
 def rate_columns(headline: Headline, level: float) -> tuple[str, ...]:
     """Return what the columns of rates are called, the headline's first; S/D/I are of what the headline counts.
 
@@ -289,13 +314,14 @@ def _rate_cells(score: Score) -> tuple[str, ...]:
     )
 
 
-def _cells(row: LeaderboardRow) -> tuple[str, ...]:
+def _cells(row: LeaderboardRow, priced: bool) -> tuple[str, ...]:
     score = row.entry.score.overall
     return (
         NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
         row.label,
         *_rate_cells(row.entry.score),
         speed_text(row),
+        *([cost_text(row.entry)] if priced else []),
         f"{score.scored}, {score.failed} failed *" if score.failed else str(score.scored),
     )
 

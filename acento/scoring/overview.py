@@ -5,9 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from acento.core.prices import dollars
 from acento.scoring.entry import money_columns
-from acento.scoring.leaderboard import Board, Leaderboard, LeaderboardRow, rate_columns, speed_heading, speed_text
+from acento.scoring.leaderboard import (
+    Board,
+    Leaderboard,
+    LeaderboardRow,
+    cost_text,
+    rate_columns,
+    speed_heading,
+    speed_text,
+)
 from acento.scoring.table import NO_VALUE, TextTable, percent_text
 
 SortKey: TypeAlias = Literal["wer", "cer", "rtfx", "cost", "date", "model"]
@@ -26,8 +33,6 @@ def overview(board: Board) -> TextTable:
     """Return a board with its devices, cost for an hour of audio, coverage and dates."""
     rows = board.rows
     level = board.rows[0].entry.score.level
-    sources = sorted({row.entry.cost.source for row in rows if row.entry.cost is not None})
-    priced = f"$/h: dollars for an hour of audio, by the measured RTFx and the prices of {'; '.join(sources)}."
     return TextTable(
         title=board.title,
         columns=(
@@ -41,7 +46,7 @@ def overview(board: Board) -> TextTable:
             "date",
         ),
         rows=tuple(_cells(row) for row in rows),
-        notes=(*board.grid().notes, *([priced] if sources else [])),
+        notes=board.grid().notes,
         text=frozenset({"#", "model", "device"}),
     )
 
@@ -82,7 +87,7 @@ def _cells(row: LeaderboardRow) -> tuple[str, ...]:
         percent_text((score.cer if entry.score.headline == "word" else score.wer).value),
         speed_text(row),
         (device_text(conditions.device) if conditions else "several") if entry.speed else NO_VALUE,
-        NO_VALUE if entry.cost is None else dollars(entry.cost.per_audio_hour),
+        cost_text(entry),
         NO_VALUE if coverage is None else f"{coverage:g} %{f' ({score.failed} failed) *' if score.failed else ''}",
         f"{entry.when:%Y-%m-%d}",
     )

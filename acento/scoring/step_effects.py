@@ -65,7 +65,7 @@ def step_effects(utterances: pa.Table, rule: Normalizer, *, clips: int = CLIPS, 
 
     effects = [StepEffect(AS_WRITTEN, "The texts as they are.", len(references), rate(), None)]
     for step in rule.steps:
-        after = [step.apply(text) for text in references], [step.apply(text) for text in hypotheses]
+        after = [step(text) for text in references], [step(text) for text in hypotheses]
         before = effects[-1].rate
         if after == (references, hypotheses):
             now = before

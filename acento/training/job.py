@@ -10,7 +10,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.store.coordination import Lease
 from acento.core.store.upkeep.usage import Group, Live
-from acento.core.text import Normalizer, normalizer_for
+from acento.core.text import Normalizer, normalizer
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.training.data.subsets import Subset
@@ -62,7 +62,7 @@ class FinetuneJob(BaseModel, frozen=True):
     @property
     def normalizer(self) -> Normalizer:
         """What makes texts comparable on dev and test."""
-        return normalizer_for(self.recipe.normalizer, self.language)
+        return normalizer(self.recipe.normalizer)
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from acento.core import plugins
 from acento.core.errors import DataError, InputError, ModelError
 from acento.core.store import Store
-from acento.core.text import default_normalizer
+from acento.core.text import normalizer_for
 from acento.data.dataset import Card, language_of
 from acento.models.base import DecodeOptions, DeviceType, Recognizer
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
@@ -114,14 +114,16 @@ def recipe_of_model(
 ) -> Recipe:
     """Return the recipe for a model and so many training clips: its family's defaults, and what was asked for.
 
-    ``language`` is what is spoken in the data; it decides the normalizer where none is asked for.
+    ``language`` is what is spoken in the data; it decides the normalizer where none is asked for, or one that has a
+    variant for each language. The recipe has the variant's own name.
 
     Raises:
         InputError: a value is out of its range, or the family cannot learn so.
     """
     family = checkpoint.family
-    if overrides.get("normalizer") is None:
-        overrides = {**overrides, "normalizer": default_normalizer(language).name}
+    asked = overrides.get("normalizer")
+    if asked is None or isinstance(asked, str):
+        overrides = {**overrides, "normalizer": normalizer_for(asked, language).name}
     recipe = recipe_for(
         clips,
         device_type,

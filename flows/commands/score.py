@@ -26,20 +26,17 @@ def score(request: "ScoreRequest", chosen: Values) -> None:
 
 
 def _say_undefined(board: "Leaderboard") -> None:
-    """Say which systems have no WER, and how many references are empty."""
+    """Say which boards have no WER, and how many references are empty."""
     for one in board.boards:
         score = one.rows[0].entry.score.overall
         empty = score.undefined + score.empty_references
+        counted = f"{empty} of {score.utterances} references {'is' if empty == 1 else 'are'} empty"
         if not score.words.reference_length:
-            why = f"all {empty} references are empty" if empty else "there is no reference"
-            terminal.err.print(f"{one.title}: there is no WER, as {why}.", soft_wrap=True, markup=False)
+            said = f"There is no WER: {counted if empty else 'no clip has a reference'}."
         elif score.undefined:
-            terminal.err.print(
-                f"{one.title}: {score.undefined} references are empty; what is written there counts as insertions.",
-                soft_wrap=True,
-                markup=False,
-            )
+            said = f"{counted}; what was written there counts as insertions."
         elif score.empty_references:
-            terminal.err.print(
-                f"{one.title}: {score.empty_references} empty references are not scored.", soft_wrap=True, markup=False
-            )
+            said = f"{counted} and not scored."
+        else:
+            continue
+        terminal.err.print(f"{one.title}: {said}", soft_wrap=True, markup=False)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from http.client import parse_headers
 from typing import Any
 
 import httpx
@@ -203,9 +204,9 @@ class FaultProxy:
     def _pass_on(self, client: socket.socket, head: bytes, body: bytes, fault: str, number: int) -> None:
         with socket.create_connection(("127.0.0.1", self.target), timeout=_WAIT_S) as server:
             if fault == "cut_request":
-                server.sendall((_closing(head) + b"\r\n\r\n" + body)[: len(head) + 4 + len(body) // 2])
+                server.sendall(head + body[: len(body) // 2])
                 return
-            server.sendall(_closing(head) + b"\r\n\r\n" + body)
+            server.sendall(head + body)
             answer = bytearray()
             while block := server.recv(1 << 16):
                 answer += block
@@ -233,40 +234,19 @@ def fault_proxy(server: S3Server, faults: Faults | None = None) -> Iterator[Faul
 
 
 def _message(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Read one request: its head and its body."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        block = connection.recv(1 << 16)
-        if not block:
-            raise EOFError
-        data += block
-    head, _, body = data.partition(b"\r\n\r\n")
-    fields = _fields(head)
-    if fields.get("expect") == "100-continue":
-        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    rest = bytearray(body)
-    while len(rest) < int(fields.get("content-length", 0)):
-        block = connection.recv(1 << 16)
-        if not block:
-            raise EOFError
-        rest += block
-    return head, bytes(rest)
-
-
-def _fields(head: bytes) -> dict[str, str]:
-    lines = (line.partition(":") for line in head.decode().split("\r\n")[1:])
-    return {name.lower(): value.strip() for name, _, value in lines}
-
-
-def _is(line: bytes, *names: str) -> bool:
-    """Tell whether a line of a request's head is a header of one of these names."""
-    return line.partition(b":")[0].decode().lower() in names
-
-
-def _closing(head: bytes) -> bytes:
-    """Return the head of a request that asks for a connection of its own."""
-    kept = [line for line in head.split(b"\r\n") if not _is(line, "connection", "expect")]
-    return b"\r\n".join([*kept, b"Connection: close"])
+    """Read one request: its head, asking for a connection of its own, and its body."""
+    with connection.makefile("rb") as file:
+        line, fields = file.readline(), parse_headers(file)
+        if fields.get("Expect", "").lower() == "100-continue":
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        length = int(fields.get("Content-Length", 0))
+        body = file.read(length)
+    if not line or len(body) < length:
+        raise EOFError
+    del fields["Connection"], fields["Expect"]
+    fields["Connection"] = "close"
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return line + head.encode("latin-1") + b"\r\n", body
 
 
 def _say(client: socket.socket, number: int, code: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from at_work import at_work
 from commands import api
-from engine import Engine, engine, project_image
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from recordings import put
 from servers import ROOT, PrefectServer, running, serving, wait_until
@@ -31,6 +30,7 @@ from acento.models.checkpoints.resolver import resolve
 from acento.registry.runs import find_run
 from infra.compute import InlineCompute
 from infra.compute.work_pool import WorkPoolCompute
+from tests.real.engine import Engine, engine, project_image
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]  # the image is installed from nothing
 

@@ -16,8 +16,9 @@ from acento.core.text import steps
 from acento.core.text.language import Language, resolve_language
 from acento.core.text.normalizer import Normalizer, Step
 
-_APOSTROPHES = "'’ʼʻ`´′＇׳"
-_IN_WORD = re.compile(rf"(?<=[^\W\d_])[{_APOSTROPHES}](?=[^\W\d_])")
+APOSTROPHES = "'’ʼʻ`´′＇׳"
+"""What stands for an apostrophe inside words."""
+_IN_WORD = re.compile(rf"(?<=[^\W\d_])[{APOSTROPHES}](?=[^\W\d_])")
 _INSIDE = "\0"
 """Stands for an apostrophe inside a word while all others go."""
 _ORPHANS = regex.compile(r"(?<![\p{L}\p{M}\p{N}'])\p{M}+")
@@ -32,7 +33,7 @@ class _Kept(dict[int, int | str | None]):
         char = chr(code)
         category = unicodedata.category(char)
         found: int | str | None = ord(" ")
-        if category in ("Cf", "Me") or char in _IGNORABLE or 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF:
+        if _is_format(code):
             found = None
         elif category == "Nd":
             found = str(unicodedata.digit(char))
@@ -71,7 +72,32 @@ def fold_lithuanian_case(text: str) -> str:
     >>> fold_lithuanian_case("i\\u0307\\u0301") == fold_lithuanian_case("Í")
     True
     """
-    return steps.compose(re.sub("(?<=[ijį])\u0307", "", fold_case(text)))
+    return steps.compose(re.sub("(?<=[ijį])\u0307+", "", fold_case(text)))
+
+
+class _Format(dict[int, int | None]):
+    """A table for ``str.translate`` that drops what is not seen."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if _is_format(code) else code
+        return self[code]
+
+
+def _is_format(code: int) -> bool:
+    selectors = 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF
+    return selectors or unicodedata.category(chr(code)) in ("Cf", "Me") or chr(code) in _IGNORABLE
+
+
+_FORMAT = _Format()
+
+
+def remove_format_characters(text: str) -> str:
+    """Remove what is not seen: soft hyphens, joiners, zero-width spaces, directions.
+
+    >>> remove_format_characters("ко\\u00adшка\\u200b")
+    'кошка'
+    """
+    return text if text.isascii() else text.translate(_FORMAT)
 
 
 def unify_apostrophes(text: str) -> str:
@@ -80,16 +106,16 @@ def unify_apostrophes(text: str) -> str:
     >>> unify_apostrophes("п’ять c´est")
     "п'ять c'est"
     """
-    return _IN_WORD.sub("'", text)
+    return text if text.isascii() else _IN_WORD.sub("'", text.replace("ŉ", "'n"))
 
 
 def keep_letters_marks_digits(text: str) -> str:
     """Keep letters, marks, digits (as 0 to 9) and an apostrophe inside a word; the rest parts words.
 
-    Format characters (soft hyphens, joiners, directions) go without parting, and so do marks that have no letter.
+    Marks that have no letter go.
 
-    >>> keep_letters_marks_digits("हिन्दी, भाषा! ٣٫٥ п'ять ко\\u00adшка")
-    "हिन्दी  भाषा  3 5 п'ять кошка"
+    >>> keep_letters_marks_digits("हिन्दी, भाषा! ٣٫٥ п'ять")
+    "हिन्दी  भाषा  3 5 п'ять"
     """
     inside = _IN_WORD.sub(_INSIDE, text.replace(_INSIDE, " "))
     return _ORPHANS.sub("", inside.translate(_KEPT))
@@ -162,8 +188,6 @@ _TURKIC = frozenset({"tr", "az", "crh", "gag"})
 _FIRST: dict[str, tuple[Callable[[str], str], ...]] = {
     **dict.fromkeys(("ar", "ps", "sd"), (remove_tashkeel,)),
     **dict.fromkeys(("fa", "ur"), (remove_tashkeel, unify_yeh_and_kaf)),
-    "ml": (unify_chillus,),
-    **dict.fromkeys(("bn", "as"), (unify_khanda_ta,)),
     "he": (join_gershayim,),
 }
 """Steps that a language's writing asks for, before punctuation goes."""
@@ -171,7 +195,9 @@ _ARABIC = """
 aao abh abv acm acq acw acx acy adf aeb aec afb ajp ajt apc apd ars ary arz auz avl ayh ayl ayn ayp pga shu ssh
 """
 """The spoken varieties that ISO 639-3 counts to Arabic; they are written by its rule."""
-LANGUAGES = tuple(sorted({*_WITHOUT_SPACES, *_TURKIC, *_FIRST, "lt"}))
+_WITH_JOINERS = {"ml": (unify_chillus,), **dict.fromkeys(("bn", "as"), (unify_khanda_ta,))}
+"""Steps that read joiners, before these go."""
+LANGUAGES = tuple(sorted({*_WITHOUT_SPACES, *_TURKIC, *_FIRST, *_WITH_JOINERS, "lt"}))
 """The codes of languages with a rule of their own; all others share ``unicode``."""
 
 
@@ -206,7 +232,16 @@ def unicode_normalizer(language: str | None = None) -> Normalizer:
 def _preset(code: str, without_spaces: bool) -> Normalizer:
     fold = fold_turkic_case if code in _TURKIC else fold_lithuanian_case if code == "lt" else fold_case
     rule = (
-        *(unify_apostrophes, steps.compose, steps.remove_markup, steps.remove_parentheses, fold, *_FIRST.get(code, ())),
+        *(
+            *_WITH_JOINERS.get(code, ()),
+            remove_format_characters,
+            unify_apostrophes,
+            steps.compose,
+            steps.remove_markup,
+            steps.remove_parentheses,
+            fold,
+            *_FIRST.get(code, ()),
+        ),
         *(keep_letters_marks_digits, steps.compose, remove_spaces if without_spaces else steps.collapse_spaces),
     )
     return Normalizer(

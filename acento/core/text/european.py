@@ -10,7 +10,7 @@ from acento.core.text.numbers import feminine, number_steps, ordinal, speaker
 
 _ORDINAL_SIGNS = re.compile("([ªº])")
 _DIGIT = re.compile(r"\d")
-_APOSTROPHES = str.maketrans("'", " ")
+_APOSTROPHES = str.maketrans(dict.fromkeys(by_language.APOSTROPHES, " "))
 
 
 def fold_case_around_ordinal_signs(text: str) -> str:
@@ -88,12 +88,12 @@ def _german_ordinals(locale: Locale) -> Callable[[str], str]:
     return ordinals
 
 
-_ROMANS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+_ROMANS = {"i": 1, "v": 5, "x": 10}
 _CENTURIES = {
-    "es": r"\b(siglos?\s)([ivxlc]+)()\b",
-    "pt": r"\b(séculos?\s)([ivxlc]+)()\b",
-    "it": r"\b(secol[oi]\s)([ivxlc]+)()\b",
-    "fr": r"()\b([ivxlc]+)(?:e|ème)(\ssiècles?)\b",
+    "es": r"\b(siglos?\s+)([ivx]+)()(?![\w\u0300-\u036f])",
+    "pt": r"\b(séculos?\s+)([ivx]+)()(?![\w\u0300-\u036f])",
+    "it": r"\b(secol[oi]\s+)([ivx]+)()(?![\w\u0300-\u036f])",
+    "fr": r"()\b([ivx]+)(?:e|ème)(\s+siècles?)\b",
 }
 
 
@@ -154,8 +154,8 @@ _WITH_POINT = {
 def _abbreviations(locale: Locale) -> Callable[[str], str]:
     short, long = zip(*_ABBREVIATIONS[locale.code].items(), strict=True)
     pointed = _WITH_POINT[locale.code]
-    anywhere = re.compile(rf"(?<![\w'])(?:{'|'.join(f'({one})' for one in short)})(?![\w'º])\.?")
-    with_point = re.compile(rf"(?<![\w'.])({'|'.join(pointed)})\.(?=\s*[^\W_])")
+    anywhere = re.compile(rf"(?<![^\W_])(?<![^\W_]')(?:{'|'.join(f'({one})' for one in short)})(?!'?[^\W_]|º)\.?")
+    with_point = re.compile(rf"(?<![^\W_])(?<![^\W_]')(?<!\.)({'|'.join(pointed)})\.(?=\s*[^\W_])")
 
     def abbreviations(text: str) -> str:
         text = anywhere.sub(lambda found: f" {long[(found.lastindex or 1) - 1]} ", text)
@@ -239,22 +239,22 @@ def _preset(name: str, locale: Locale, about: str, *more: Step) -> Normalizer:
     say = speaker(locale)
     step = Step.of
     rule = [
+        step(by_language.remove_format_characters),
         step(by_language.unify_apostrophes),
         step(fold_case_around_ordinal_signs),
+        *([step(part_words_at_apostrophes)] if locale.code in ("fr", "it") else []),
         step(steps.remove_markup),
         step(steps.remove_parentheses),
         step(write_ascii_digits),
         *number_steps(locale, _ORDINALS[locale.code](locale), say),
     ]
-    if locale.code in _CENTURIES:
-        rule.append(Step("centuries", "Read the Roman numeral of a century as words.", _centuries(locale, say)))
     rule += [
         Step("abbreviations", "Write abbreviations as the words they stand for.", _abbreviations(locale)),
         step(by_language.keep_letters_marks_digits),
         step(by_language.fold_case),
     ]
-    if locale.code in ("fr", "it"):
-        rule.append(step(part_words_at_apostrophes))
+    if locale.code in _CENTURIES:
+        rule.append(Step("centuries", "Read the Roman numeral of a century as words.", _centuries(locale, say)))
     rule += [
         Step("unify-spellings", "Write one spelling for two of a number or unit word.", replacing(locale.respelled)),
         *_FORMS.get(locale.code, ()),

@@ -62,7 +62,7 @@ class Normalizer:
     def __call__(self, text: str) -> str:
         """Return the normalized text."""
         for step in self.steps:
-            text = step.apply(text)
+            text = step(text)
         return text
 
     def explain(self, text: str) -> list[tuple[str, str]]:
@@ -74,6 +74,6 @@ class Normalizer:
         """
         after = []
         for step in self.steps:
-            text = step.apply(text)
+            text = step(text)
             after.append((step.name, text))
         return after

@@ -49,7 +49,7 @@ SPEAKERS: Final[dict[str, dict[str, int]]] = {
     # twelve, so that the gate has unseen speakers to draw
     "test": {
         "f2": 50, "m2": 50, "m6": 45, "grandma": 50, "robert": 55, "Henrique": 50,
-        "grandpa": 50, "gustave": 50, "john": 50, "marcelo": 50, "sandro": 50, "victor": 50,
+        "grandpa": 50, "gustave": 50, "john": 50, "marcelo": 50, "sandro": 50, "ed": 50,
     },
 }  # fmt: skip
 _RATES: Final = (150, 158, 166, 174)  # words a minute

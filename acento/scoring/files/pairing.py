@@ -1,5 +1,6 @@
 """References and hypotheses matched one to one by id; what is missing, extra or there twice is named."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,6 +17,7 @@ Extra = Literal["refuse", "drop"]
 """What becomes of a hypothesis without a reference."""
 
 _SHOWN = 5
+_AUDIO = re.compile(r"\.(wav|flac|mp3|ogg|opus|m4a|aac|wma|sph|webm|mp4)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ def pair(
     alternatives: bool = False,
     speakers: Mapping[str, str] | None = None,
     split: str = "test",
+    by_file_name: bool = False,
 ) -> Paired:
     """Match the rows of two files, or of one that has both, by id.
 
@@ -54,17 +57,19 @@ def pair(
         alternatives: whether references hold alternations and optional words as sclite's do.
         speakers: the speaker of each id, where the references do not say it.
         split: what the utterances are called together.
+        by_file_name: whether ids are paths of recordings, of which only the names count, without their endings.
 
     Raises:
         InputError: an id is there twice, the ids do not match, or a reference's alternations are not balanced.
     """
     if references.segments and hypotheses.words:
         hypotheses = cut(hypotheses, references)
-    said, heard = _by_id(references), _by_id(hypotheses)
+    said, heard = _by_id(references, by_file_name), _by_id(hypotheses, by_file_name)
     if not said.keys() & heard.keys():
+        hint = "; --by-file-name takes ids for paths" if {*map(_file_name, said)} & {*map(_file_name, heard)} else ""
         raise InputError(
             f"{references.name} and {hypotheses.name} have no id in common: the first has {next(iter(said))!r}, "
-            f"the second {next(iter(heard))!r}."
+            f"the second {next(iter(heard))!r}{hint}."
         )
     use_prediction = hypotheses.has_predictions
     texts = {id_: row.prediction if use_prediction else row.text for id_, row in heard.items() if id_ in said}
@@ -137,12 +142,22 @@ def with_own_references(transcripts: Transcripts) -> tuple[Transcripts, Transcri
     return replace(transcripts, rows=own), transcripts
 
 
-def _by_id(transcripts: Transcripts) -> dict[str, Row]:
+def _by_id(transcripts: Transcripts, by_file_name: bool = False) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for row in transcripts.rows:
-        if (first := found.setdefault(row.id, row)) is not row:
-            raise transcripts.file.wrong(row.line, f"id {row.id!r} is there already in line {first.line}.")
+        id_ = _file_name(row.id) if by_file_name else row.id
+        if (first := found.setdefault(id_, row)) is not row:
+            raise transcripts.file.wrong(row.line, f"id {id_!r} is there already in line {first.line}.")
     return found
+
+
+def _file_name(id_: str) -> str:
+    """Return the name of a recording without its folder and its ending.
+
+    >>> _file_name("/data/clips/a.1.wav"), _file_name("rec-A-0.00-2.00")
+    ('a.1', 'rec-A-0.00-2.00')
+    """
+    return _AUDIO.sub("", id_.replace("\\", "/").rpartition("/")[2])
 
 
 def _check(references: Transcripts, row: Row) -> None:

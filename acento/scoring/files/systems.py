@@ -45,6 +45,8 @@ class FileOptions:
     alternations: bool | None = None
     """Whether references have ``{ a / b }`` and ``(word)``; None: those in formats of NIST have."""
     language: str | None = None
+    by_file_name: bool = False
+    """Whether ids are paths of recordings, of which only the names count."""
 
 
 DEFAULTS = FileOptions()
@@ -100,7 +102,9 @@ def read_systems(references: Path | None, hypotheses: Sequence[Path], options: F
     if not hypotheses:
         raise InputError("There is nothing to score: name a file of hypotheses.")
     if options.names and len(options.names) != len(hypotheses):
-        raise InputError(f"There are {len(hypotheses)} files of hypotheses and {len(options.names)} names for them.")
+        raise InputError(
+            f"Give a name for each file of hypotheses: names {len(options.names)}, files {len(hypotheses)}."
+        )
     for path, times in Counter(hypotheses).items():
         if times > 1:
             raise InputError(f"{path} is given twice: give each file of hypotheses once.")
@@ -123,6 +127,7 @@ def read_systems(references: Path | None, hypotheses: Sequence[Path], options: F
             alternatives=marked,
             speakers=speakers,
             split=options.split,
+            by_file_name=options.by_file_name,
         )
         language = options.language or (paired.languages[0] if len(paired.languages) == 1 else None)
         dataset = options.dataset or _dataset(path if references is None else references)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from acento.core.errors import DataError
 from acento.core.store import Store
-from acento.core.text import normalizer_for
+from acento.core.text import normalizer as find_normalizer
 from acento.data.utterance import SAMPLE_RATE
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
@@ -104,7 +104,7 @@ def evaluate(
         Exception: what the model raised, if not a single clip could be decoded.
     """
     predictions = decode(recognizer, dev, batch_size=batch_size, language=language, after_batch=after_batch)
-    normalize = normalizer_for(normalizer, language)
+    normalize = find_normalizer(normalizer)
     count = counter(normalize)
     pairs = [
         (normalize(example.text), normalize(prediction.text))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from listed_runs import L40S, listed_run
+from scored_runs import L40S, listed_run
 from staged import staged
 from tiny_whisper import make_whisper
 

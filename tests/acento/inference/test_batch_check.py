@@ -85,6 +85,18 @@ def test_the_score_is_that_of_the_batches_and_a_second_run_decodes_nothing(
     assert again.batch_check == checked.batch_check
 
 
+def test_a_check_is_not_repeated_for_the_clock(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def counted(self: FakeRecognizer, features: list[Audio]) -> list[int]:
+        sizes.append(len(features))
+        return padded(self, features)
+
+    monkeypatch.setattr(FakeRecognizer, "infer", counted)
+    run(store, gpu_batch_size=2, batch_check=4, repeats=2)
+    assert (sizes.count(2), sizes.count(1)) == (6, 4)
+
+
 def test_one_clip_at_a_time_has_nothing_to_check(store: LocalStore, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     (row,) = run(store, gpu_batch_size=1, batch_check=4).leaderboard.boards[0].rows

@@ -3,11 +3,12 @@
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from listed_runs import L40S, START, listed_run
+from scored_runs import L40S, START, listed_run
 
 from acento.core.errors import InputError
 from acento.core.prices import load_prices, shipped_prices
@@ -18,12 +19,18 @@ from acento.registry.run_index import index
 from acento.scoring.leaderboard import rank
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    found = LocalStore(tmp_path / "store")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = LocalStore(tmp_path_factory.mktemp("listed") / "store")
     for number in range(4):
         listed_run(found, f"run-{number}", f"org/model-{number}", wer=0.05 + 0.1 * number, seed=number, minutes=number)
-    return found
+    return found.root
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> LocalStore:
+    """Copy it, so that each test has a store of its own."""
+    return LocalStore(shutil.copytree(made, tmp_path / "store"))
 
 
 @pytest.fixture
@@ -109,6 +116,18 @@ def test_a_damaged_index_is_made_again(store: LocalStore, spoil: str, which: str
             (draft.folder / file.name).write_text(json.dumps([{"not": "an entry"}]))
     assert leaderboard(fresh(store)) == before
     assert leaderboard(fresh(store)) == before
+
+
+def test_an_index_of_code_that_knew_other_fields_is_made_again(
+    store: LocalStore, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(run_index, "_shape", lambda: "fewer fields")
+        leaderboard(store)
+    reads.clear()
+    leaderboard(fresh(store))
+    assert sorted(reads) == [f"runs/run-{number}" for number in range(4)]
+    assert len([*store.list("indexes/entries")]) == 1
 
 
 def test_a_run_that_cannot_be_read_is_left_out_by_name_each_time(store: LocalStore) -> None:
@@ -200,3 +219,13 @@ def test_what_has_no_price_keeps_what_was_written_down(store: LocalStore) -> Non
 
 def test_an_empty_store_has_an_empty_leaderboard(tmp_path: Path) -> None:
     assert leaderboard(LocalStore(tmp_path / "empty")).boards == ()
+
+
+def test_writers_at_the_same_time_do_no_harm(store: LocalStore) -> None:
+    for number in range(2):
+        listed_run(store, f"more-{number}", f"org/more-{number}", seed=number)
+        with ThreadPoolExecutor(6) as threads:
+            boards = [*threads.map(lambda _: leaderboard(fresh(store)), range(6))]
+        assert all(board == boards[0] for board in boards)
+        assert len(boards[0].boards[0].rows) == 5 + number
+    assert len([*store.list("indexes/entries")]) == 1

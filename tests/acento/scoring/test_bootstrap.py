@@ -8,6 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acento.core.errors import InputError
 from acento.scoring import bootstrap
 from acento.scoring.bootstrap import interval, macro_interval, paired, ratio_interval, upper_bound
 
@@ -245,8 +246,22 @@ def test_clips_without_a_group_stand_for_themselves() -> None:
 
 
 def test_groups_must_be_as_many_as_clips() -> None:
-    with pytest.raises(ValueError, match="2 groups for 3 clips"):
+    with pytest.raises(InputError, match="2 groups for 3 clips: give one for each"):
         interval([1, 2, 3], [5, 5, 5], groups=["ana", "luis"])
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, float("nan")])
+def test_a_level_is_a_share(level: float) -> None:
+    with pytest.raises(InputError, match="A level is between 0 and 1"):
+        interval([1, 2, 3], [5, 5, 5], level=level)
+    with pytest.raises(InputError, match="A level is between 0 and 1"):
+        paired([1, 2, 3], [5, 5, 5], [1, 1, 1], level=level)
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf")])
+def test_what_is_no_number_has_no_interval(count: float) -> None:
+    with pytest.raises(InputError, match="one of the counts is not finite"):
+        interval([1, count, 3], [5, 5, 5])
 
 
 def test_a_macro_interval_is_that_of_the_mean() -> None:

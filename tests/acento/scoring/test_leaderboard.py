@@ -11,7 +11,7 @@ from rich.console import Console
 from acento.core.text import normalizer
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.errors import BatchCheck
-from acento.scoring.leaderboard import Board, LeaderboardRow, rank
+from acento.scoring.leaderboard import Board, Leaderboard, LeaderboardRow, rank
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
 from acento.scoring.table import TextTable, rich_table
 
@@ -298,3 +298,24 @@ def test_a_terminal_shows_every_number(runs: Runs) -> None:
     shown = terminal(grid, width=80).split()
     assert all(word in shown for row in grid.rows for cell in row[2:] for word in cell.split())
     assert "openai/whisp" in " ".join(shown)
+
+
+def test_models_of_a_script_without_spaces_are_ranked_by_their_characters() -> None:
+    rule, said = normalizer("unicode-th"), "สวัสดีครับ"
+    entries, tables = [], {}
+    # as words every text is wrong, in one of its ten characters or in three
+    for model, wrong in (("careless", "สวัสดีคกข"), ("careful", "สวัสดีครัก")):
+        results = [UtteranceResult(f"c{n:02d}", said, wrong, None, "test", None, "north", 2.0) for n in range(40)]
+        tables[model] = score_utterances(results, rule)
+        made = Runs().entry(model, run=model, score=summarize(tables[model], rule, resamples=200))
+        entries.append(made)
+    (board,) = rank(entries, lambda entry: tables[entry.model]).boards
+    assert [(row.entry.model, row.rank) for row in board.rows] == [("careful", 1), ("careless", 2)]
+    assert [row.entry.score.overall.wer.value for row in board.rows] == [1.0, 1.0]
+    assert board.title.endswith("normalizer unicode-th-1, headline CER: the script has no spaces")
+    breakdown = board.breakdown("accent")
+    assert breakdown is not None
+    assert breakdown.title == "CER % by accent"
+    assert breakdown.rows[0][2].startswith("10.00")
+    flat = Leaderboard((board,)).to_rows()
+    assert [(row["headline"], row["normalizer"]) for row in flat] == [("CER", "unicode-th-1")] * 2

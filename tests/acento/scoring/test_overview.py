@@ -1,9 +1,10 @@
 """The board as a person looks through it: sorted, with cost and coverage; and data sets side by side."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from listed_runs import L40S, listed_run
+from scored_runs import L40S, listed_run
 
 from acento.core.prices import shipped_prices
 from acento.core.store import LocalStore
@@ -12,14 +13,20 @@ from acento.scoring.overview import in_order, overview
 from acento.scoring.side_by_side import side_by_side
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    store = LocalStore(tmp_path / "store")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = LocalStore(tmp_path_factory.mktemp("listed") / "store")
     listed_run(store, "a", "org/a", wer=0.4, seed=1, rtfx=300, minutes=3, failed=3)
     listed_run(store, "b", "org/B", wer=0.05, seed=2, rtfx=20, minutes=1)
     cpu = L40S.model_copy(update={"device": "Intel(R) Xeon(R) Gold CPU @ 2.00GHz", "backend": "inline"})
     listed_run(store, "c", "org/c", wer=0.2, seed=3, rtfx=2, minutes=2, conditions=cpu)
-    return store
+    return store.root
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> LocalStore:
+    """Copy it, so that each test has a store of its own."""
+    return LocalStore(shutil.copytree(made, tmp_path / "store"))
 
 
 def column(grid, name: str) -> list[str]:
@@ -132,3 +139,12 @@ def test_a_script_without_spaces_is_ranked_and_averaged_by_its_characters(store:
     (first,) = [row for row in table.rows if row.rank is not None]
     rates = [cell.entry.score.overall for cell in first.cells]
     assert first.rate == pytest.approx((rates[0].cer.value + rates[1].wer.value) / 2)
+
+
+def test_a_runs_own_board_shows_costs_only_where_there_are_any(store: LocalStore) -> None:
+    assert "$/h" not in leaderboard(store).boards[0].grid().columns
+    grid = leaderboard(store, prices=shipped_prices()).boards[0].grid()
+    assert column(grid, "$/h") == ["$0.098", "–", "$0.0065"]
+    assert any(
+        note.startswith("RTFx of the first row with a cost: NVIDIA L40S, bfloat16, batch 16") for note in grid.notes
+    )

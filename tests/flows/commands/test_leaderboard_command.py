@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import Result
-from listed_runs import listed_run
+from scored_runs import listed_run
 from staged import staged
 from tiny_whisper import make_whisper
 from typer.testing import CliRunner
@@ -29,11 +30,18 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
     return LocalStore(tmp_path / "store")
 
 
-@pytest.fixture
-def listed(store: LocalStore) -> LocalStore:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = LocalStore(tmp_path_factory.mktemp("listed") / "store")
     listed_run(store, "a", "org/best", wer=0.05, seed=1, rtfx=20)
     listed_run(store, "b", "org/worse", wer=0.5, seed=2, rtfx=200, failed=2, minutes=60 * 24 * 2)
     listed_run(store, "c", "org/best", dataset="theirs v1", wer=0.2, seed=3, rtfx=20)
+    return store.root
+
+
+@pytest.fixture
+def listed(store: LocalStore, made: Path) -> LocalStore:
+    shutil.copytree(made, store.root)
     return store
 
 

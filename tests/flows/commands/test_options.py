@@ -21,8 +21,8 @@ OPTIONS = {
         "--columns --doctor --language --model --model-language --suite --verbose --write-suite -m -v DATASET"
     ),
     "benchmark": (
-        "--allow-invalid --budget --by --compute --dataset --device --dry-run --dtype --engine --gpu-batch-size "
-        "--gpu-type --job-id --json --language --limit --model --model-language --normalizer "
+        "--allow-invalid --batch-check --budget --by --compute --dataset --device --dry-run --dtype --engine "
+        "--gpu-batch-size --gpu-type --job-id --json --language --limit --model --model-language --normalizer "
         "--num-requests --quantization --repeats --shards --split --threads --verbose --work-pool -d -m -v"
     ),
     "finetune": (
@@ -59,8 +59,8 @@ PARAMETERS = {
     ),
     "validate": ("dataset! doctor language model suite"),
     "benchmark": (
-        "allow_invalid budget compute datasets! device dry_run dtype engine gpu_batch_size job_id language limit "
-        "models! normalizer num_requests quantization repeats split threads"
+        "allow_invalid batch_check budget compute datasets! device dry_run dtype engine gpu_batch_size job_id language "
+        "limit models! normalizer num_requests quantization repeats split threads"
     ),
     "finetune": (
         "allow_invalid base_model! compute dataset! device language max_minutes name normalizer recipe strategy threads"
@@ -128,7 +128,7 @@ def test_what_a_run_writes_down_of_its_request_has_the_keys_that_it_always_had()
     assert request.title == "m on d/test"
     assert set(request.model_dump(exclude={"job_id", "budget", "dry_run"})) == {
         *("models", "datasets", "split", "num_requests", "gpu_batch_size", "limit", "language", "normalizer", "device"),
-        *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid", "repeats"),
+        *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid", "repeats", "batch_check"),
     }
 
 

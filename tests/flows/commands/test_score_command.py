@@ -64,9 +64,9 @@ def test_several_systems_share_a_board_and_several_normalizers_have_one_each(fol
 
 def test_what_is_empty_is_said(folder: Path) -> None:
     written(folder, "said", "csv", {"a": "", "b": "el perro ladra", "c": ""})
-    assert "2 references are empty; what is written there counts as insertions." in score(*FILES)
+    assert "2 of 3 references are empty; what was written there counts as insertions." in score(*FILES)
     written(folder, "said", "csv", dict.fromkeys(SAID, ""))
-    assert "there is no WER, as all 3 references are empty." in " ".join(score(*FILES).split())
+    assert "There is no WER: 3 of 3 references are empty." in " ".join(score(*FILES).split())
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,30 @@ def test_no_model_code_is_imported(folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_runs_of_others_are_compared_and_reported_as_own_ones_are(folder: Path) -> None:
+    written(folder, "better", "kaldi", SAID)
+    score(*FILES, "--job-id", "one")
+    score("--references", "said.csv", "--hypotheses", "better.kaldi", "--language", "es", "--job-id", "two")
+    score("one", "--normalizer", "none", "--job-id", "three")
+    for other, said in (("two", "B: better"), ("three", "Scored by two normalizers, spanish-1 and none-1")):
+        done = CliRunner().invoke(app, ["compare", "one", other])
+        assert done.exit_code == 0, done.output
+        assert said in " ".join(done.output.split())
+    done = CliRunner().invoke(app, ["report", "three", "--output", "page.html"])
+    assert done.exit_code == 0, done.output
+    assert "heard.jsonl" in (folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_python_scores_files_and_runs_as_the_command_does(folder: Path) -> None:
+    import acento
+
+    first = acento.score(references=folder / "said.csv", hypotheses="heard.jsonl", normalizer="basic", job_id="one")
+    assert first.boards[0].rows[0].entry.score.overall.words.errors == 2
+    again = acento.score("one", normalizer=["basic", "none"])
+    assert [board.normalizer for board in again.boards] == ["basic-1", "none-1"]
+    with pytest.raises(acento.AcentoError, match="There is no parameter 'normaliser'"):
+        acento.score("one", normaliser="basic")
+    with pytest.raises(acento.AcentoError, match="missing must be 'refuse', 'empty' or 'drop'; got 'x'"):
+        acento.score(references="said.csv", hypotheses="heard.jsonl", missing="x")

@@ -28,6 +28,8 @@ TEXTS = st.text(max_size=40) | st.text(
 @settings(deadline=None, max_examples=150)
 @given(TEXTS)
 @example("1½ 3º. 5ºº siglo XXI Sr. p.m. 15:30 1.234,5 %%")
+@example("h\xadŉkß\u200d \u115fŉª \u115fetc.")
+@example("siglo. V, İ\u0307 secolo. XX, l'N° _etc. 'Sr.' 1er´sra")
 @example("-1.000.000 € 3/4/2024 d. 3. mai 2e 1:a")
 def test_what_is_normalized_stays_as_it_is(name: str, text: str) -> None:
     rule = normalizer(name)

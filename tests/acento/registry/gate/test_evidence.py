@@ -124,6 +124,11 @@ def test_scores_under_two_normalizers_are_refused() -> None:
         pair(Evidence("demo", score_utterances([replace(CLIP, reference="¡Uno, dos!")], NONE), other))
 
 
+def test_other_references_by_the_same_normalizer_are_refused() -> None:
+    with pytest.raises(InputError, match="different references for c0; score both with the same normalizer"):
+        pair(Evidence("demo", table({}), table({"reference": "uno tres"})))
+
+
 def test_the_same_texts_are_noticed() -> None:
     assert pair(Evidence("demo", table({}, {}), table({}, {}))).same_texts
     assert not pair(Evidence("demo", table({}, {}), table({}, {"hypothesis": "uno tres"}))).same_texts

@@ -446,3 +446,24 @@ def test_a_true_gain_is_seen_at_a_second_look_too() -> None:
     first, second = (sum(judged(pair, look).passed for pair in tables) for look in (1, 2))
     assert first >= 27
     assert second >= 24
+
+
+def test_the_verdict_names_the_normalizer_and_counts_what_its_headline_counts() -> None:
+    rule = normalizer("unicode-ja")
+
+    def scored(hypothesis: str) -> pa.Table:
+        clips = [
+            UtteranceResult(f"c{n:02d}", "今日は雨です", hypothesis, None, "test", None, None, 2.0) for n in range(20)
+        ]
+        return score_utterances(clips, rule)
+
+    verdict = quick(Evidence("tokyo", scored("今日は雪だす"), scored("今日は 雨だす")))
+    assert verdict.passed
+    assert (verdict.test.headline, verdict.test.normalizer) == ("character", "unicode-ja-1")
+    assert verdict.test.delta == pytest.approx(-1 / 6)
+    assert "CER 33.3 %" in verdict.test.sentence
+    assert "20 clips, normalizer unicode-ja-1; a gain." in verdict.test.sentence
+    assert verdict.test.rate_title == "CER (unicode-ja-1)"
+    known = verdict.test.model_dump()
+    old = type(verdict.test).model_validate({k: v for k, v in known.items() if k not in ("headline", "normalizer")})
+    assert old.rate_title == "WER"

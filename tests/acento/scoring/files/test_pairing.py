@@ -18,8 +18,18 @@ def read(folder: Path, name: str, texts: dict[str, str], format: str = "kaldi") 
 
 
 def test_no_common_id_shows_one_of_each(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"have no id in common: the first has 'a', the second 'a.wav'"):
-        pair(read(tmp_path, "said", SAID), read(tmp_path, "heard", {"a.wav": "uno"}))
+    with pytest.raises(InputError, match=r"have no id in common: the first has 'a', the second 'x'\."):
+        pair(read(tmp_path, "said", SAID), read(tmp_path, "heard", {"x": "uno"}))
+
+
+def test_ids_that_are_paths_match_by_file_name_when_it_is_asked_for(tmp_path: Path) -> None:
+    said, heard = read(tmp_path, "said", SAID), read(tmp_path, "heard", {f"/data/{id_}.wav": id_ for id_ in SAID})
+    with pytest.raises(InputError, match=r"the second '/data/a.wav'; --by-file-name takes ids for paths"):
+        pair(said, heard)
+    assert next((row.id, row.hypothesis) for row in pair(said, heard, by_file_name=True).results) == ("a", "a")
+    twice = read(tmp_path, "twice", {"/one/a.wav": "x", "/two/a.flac": "y"})
+    with pytest.raises(InputError, match="line 2: id 'a' is there already in line 1"):
+        pair(said, twice, by_file_name=True)
 
 
 def test_a_missing_hypothesis_is_refused_scored_empty_or_left_out(tmp_path: Path) -> None:

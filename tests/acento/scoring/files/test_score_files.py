@@ -125,7 +125,7 @@ def test_missing_hypotheses_that_are_left_out_are_said_on_the_board(tmp_path: Pa
     ("options", "what"),
     [
         (FileOptions(language="xx"), "'xx' is no known language"),
-        (FileOptions(names=("a", "b")), "There are 1 files of hypotheses and 2 names"),
+        (FileOptions(names=("a", "b")), "Give a name for each file of hypotheses: names 2, files 1"),
         (FileOptions(speakers=Path("nobody")), "nobody cannot be read"),
     ],
 )

@@ -69,6 +69,18 @@ def test_a_clip_that_cannot_be_decoded_is_counted_and_not_scored_as_silence() ->
     assert (found.wer, found.clips, found.failed) == (0.0, 2, 1)
 
 
+def test_dev_of_a_script_without_spaces_is_measured_by_characters() -> None:
+    texts, recognizer = ["今日は良い天気です", "雨です"], Reader(["今日は 良い 電気です", "雨雨雨雨雨雨雨雨雨雨です"])
+    found = evaluate(recognizer, Dev(texts), normalizer="unicode-ja", batch_size=2, language="ja")  # type: ignore[arg-type]
+    assert (found.headline, found.normalizer, found.wer) == ("character", "unicode-ja-1", pytest.approx(10 / 12))
+    assert found.runaways == 1, "one character again and again is a loop there"
+
+
+def test_the_score_of_dev_names_its_normalizer() -> None:
+    found = score(["uno"], ["dos"])
+    assert (found.headline, found.normalizer) == ("word", "basic-1")
+
+
 def test_dev_without_a_word_cannot_steer() -> None:
     with pytest.raises(DataError, match="No dev clip has a word left"):
         score(["...", "!"], ["uno", "dos"])
