@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from acento.core.fingerprint import fingerprint, fingerprint_rows
 from acento.core.store import Store
-from acento.core.text import Normalizer, default_normalizer, normalizer
+from acento.core.text import Normalizer, normalizer_for
 from acento.inference.benchmark import SCORE, SCORING_VERSION, UTTERANCES, load_score
 from acento.inference.predictions import Prediction, digest
 from acento.registry.run_request import RunRequest
@@ -127,10 +127,9 @@ def keep_score(store: Store, results: Sequence[UtteranceResult], rule: Normalize
 
 
 def _rules(names: Sequence[str], language: str | None) -> list[Normalizer]:
-    """Return the presets of these names, or, if there is none, the default of the language."""
-    if not names:
-        return [default_normalizer(language)]
-    return list({rule.identity: rule for rule in map(normalizer, names)}.values())
+    """Return the presets of these names for a language, or, if there is none, its default."""
+    asked: Sequence[str | None] = names or [None]
+    return list({rule.identity: rule for rule in (normalizer_for(name, language) for name in asked)}.values())
 
 
 def _results(table: pa.Table, *, several: bool) -> list[UtteranceResult]:

@@ -274,6 +274,7 @@ def _provenance(store: Store, run: str, what: Transcription, score: Scored, entr
         "decoding": _decoding(what),
         "batch_check": what.batch_check and {"decoding": _decoding(what.batch_check), "model": what.model.model_dump()},
         "normalizer": load_score(store, score.key).normalizer,
+        "language": what.language,
         "score": score.key,
         "texts_sha256": score.digest,
         "measured": _times(clock(store, what))

@@ -48,7 +48,7 @@ def other_errors(utterances: pa.Table, **draws: Unpack[Draws]) -> OtherErrors:
     Intervals draw what ``units_of`` says. Characters are counted instead of words where they are the headline.
     """
     known = pc.and_(pc.is_valid(utterances["reference"]), pc.is_valid(utterances["hypothesis"]))
-    rows = utterances.filter(known)
+    rows = utterances if pc.all(known).as_py() else utterances.filter(known)
     if "groups" not in draws:
         units = units_of(rows)
         draws["groups"] = units.groups if units.count > 1 else None
@@ -66,8 +66,16 @@ def other_errors(utterances: pa.Table, **draws: Unpack[Draws]) -> OtherErrors:
         punctuation=written.punctuation,
         casing=written.casing,
         hallucinations=hallucinations(clips, characters=unit == "character", **draws),
-        gaps=_gaps(rows.filter(pc.is_valid(rows[f"{unit}_hits"])), unit, draws),
+        gaps=_gaps(_counted(rows, unit), unit, draws),
     )
+
+
+def _counted(rows: pa.Table, unit: str) -> pa.Table:
+    """Return the rows that have counts, without their texts, which are most of the bytes."""
+    texts = [
+        field.name for field in rows.schema if field.name == "id" or field.name.endswith(("reference", "hypothesis"))
+    ]
+    return rows.drop_columns(texts).filter(pc.is_valid(rows[f"{unit}_hits"]))
 
 
 def _gaps(rows: pa.Table, unit: str, draws: Draws) -> dict[str, Gap]:

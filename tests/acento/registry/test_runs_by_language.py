@@ -15,6 +15,7 @@ from acento.core.store import LocalStore
 from acento.inference import jobs as job_module
 from acento.models.base import Transcript
 from acento.registry.leaderboards import leaderboard
+from acento.registry.rescoring import rescore
 from acento.registry.runs import asked_normalizer, begin
 from acento.requests import BenchmarkRequest
 from acento.scoring.leaderboard import Board, Leaderboard
@@ -95,6 +96,19 @@ def test_the_board_of_a_script_without_spaces_begins_with_cer_and_says_why(
     split = board.breakdown("split")
     assert split is not None
     assert split.title == "CER % by split"
+
+
+def test_a_run_scored_again_has_the_rule_of_what_is_spoken(
+    store: LocalStore, said: dict[int, str], tmp_path: Path
+) -> None:
+    spoken(store, said, "galician", "gl", [("Unha cousa", "unha cousa")])
+    spoken(store, said, "turkish", "tr", [("IŞIK", "ışık")])
+    measured(store, tmp_path, "galician", "turkish", language="es", normalizer="none", job_id="first")
+    again = rescore(store, "first", [])
+    assert {one.normalizer for one in again.leaderboard.boards} == {"unicode-1", "unicode-tr-1"}
+    assert {one.rows[0].entry.score.rate.value for one in again.leaderboard.boards} == {0.0}
+    named = rescore(store, "first", ["unicode"])
+    assert {one.normalizer for one in named.leaderboard.boards} == {"unicode-1", "unicode-tr-1"}
 
 
 def test_a_named_normalizer_is_that_of_every_data_set(store: LocalStore, said: dict[int, str], tmp_path: Path) -> None:
