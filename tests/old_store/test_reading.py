@@ -25,12 +25,20 @@ def figures(text: str) -> list[list[str]]:
     return [numbers for numbers in found if numbers]
 
 
-def rows(table: str) -> list[list[str]]:
-    """Return the cells of a Markdown table's rows that name a model."""
-    cells = (
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
-    )
-    return [row for row in cells if any("models/" in cell or "registry:" in cell for cell in row)]
+def rows(table: str) -> list[tuple[str, ...]]:
+    """Return model, WER with its interval, CER and RTFx of each row of Markdown boards, in their order.
+
+    Ranks are not of the store: they are told anew from its texts.
+    """
+    found, columns = [], list[str]()
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] == "#":
+            columns = cells
+        elif line.startswith("|") and any(word in cells[1] for word in ("models/", "registry:")):
+            row = dict(zip(columns, cells, strict=True))
+            found.append(tuple(row[name] for name in ("model", "WER % [95%]", "CER %", "RTFx")))
+    return found
 
 
 def artifacts(folder: Path) -> list[str]:
