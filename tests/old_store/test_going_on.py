@@ -145,10 +145,11 @@ def test_a_half_done_search_repeats_no_trial_that_has_ended(again: Repeated, exp
     assert [row[2] for row in now[:3]] == [row[2] for row in then[:3]]
 
 
-def test_a_validation_is_found(again: Repeated) -> None:
-    before = again.written("validations/**/*"), again.written("doctor/**/*")
+def test_a_validation_is_found_and_the_doctor_looks_again_with_the_languages_rule(again: Repeated) -> None:
+    validations, reports, jobs = (again.written(f"{folder}/**/*") for folder in ("validations", "doctor", "jobs"))
     again.acento("validate", "guard", "--doctor", "models/one")
-    assert (again.written("validations/**/*"), again.written("doctor/**/*")) == before
+    assert (again.written("validations/**/*"), again.written("jobs/**/*")) == (validations, jobs)
+    assert reports.items() < again.written("doctor/**/*").items()
 
 
 def test_a_learning_curve_and_a_cross_validation_are_found(again: Repeated) -> None:

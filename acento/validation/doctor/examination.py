@@ -14,7 +14,7 @@ from acento.core.errors import DamagedError, DataError
 from acento.core.fingerprint import fingerprint
 from acento.core.progress import report
 from acento.core.store import Store
-from acento.core.text import normalizer
+from acento.core.text import normalizer_for
 from acento.data.dataset import Card, read_clips
 from acento.inference.benchmark import Transcription, plan_transcription, predictions
 from acento.inference.engine import pieces
@@ -31,7 +31,8 @@ from acento.validation.measure import MEASURE_VERSION, measure, read_measured
 
 DOCTOR_VERSION = 2
 """Raised by hand whenever the same hypotheses may lead to other findings or another page."""
-_NORMALIZER = "basic"
+_NORMALIZER = "unicode"
+"""Letters, marks and digits of the language's own script are compared, and nothing is made of numbers."""
 _AT_ONCE = 8
 """Clips that the model is given at a time, if it was not given fewer to transcribe."""
 
@@ -67,7 +68,7 @@ def examine(
     Raises:
         AcentoError: a transcription is not complete.
     """
-    rule = normalizer(_NORMALIZER)
+    rule = normalizer_for(_NORMALIZER, transcriptions[0].language)
     model = transcriptions[0].model
     hypotheses = {row.id: row for one in transcriptions for row in predictions(store, one)}
     parts = {
