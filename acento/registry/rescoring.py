@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from acento.core.fingerprint import fingerprint, fingerprint_rows
 from acento.core.store import Store
 from acento.core.text import Normalizer, normalizer_for
+from acento.core.text.language import resolve_language
 from acento.inference.benchmark import SCORE, SCORING_VERSION, UTTERANCES, load_score
 from acento.inference.predictions import Prediction, digest
 from acento.registry.run_request import RunRequest
@@ -85,9 +86,11 @@ def rescore(
         job_id: the new run's name; made from the time if not given.
 
     Raises:
-        InputError: there is no such run or normalizer, or the name is taken.
+        InputError: there is no such run, normalizer or language, or the name is taken.
         StoreError: a score of that run is not in the store any more.
     """
+    if language is not None:
+        resolve_language(language)
     artifact = find_run(store, run)
     name = artifact.key.rpartition("/")[2]
     record: dict[str, Any] = json.loads(store.read_bytes(artifact.key, RUN))

@@ -10,7 +10,9 @@ Simulation decided which method stands here: ``benchmarks/coverage.py``, printed
 * A rate over speakers, or other groups: Student's t on the logarithm of the rate, its standard error by linearization
   (Cochran, "Sampling Techniques", 3rd ed. 1977, 6.4); never narrower than over clips.
 * A difference: Student's t likewise, and the sign-flip test (:mod:`acento.scoring.sign_flip`): the interval leaves 0
-  out only where the test rejects, too.
+  out only where the test rejects, too. Where all clips differ alike, by no error for example, there is no standard
+  error: the ends then let as many clips as could be missing from the sample (Clopper & Pearson, Biometrika 26(4),
+  1934) differ by one error more or less.
 """
 
 import math
@@ -144,8 +146,9 @@ def upper_bound(numerators: Numbers, denominators: Numbers, **draws: Unpack[Draw
 def paired(errors_a: Numbers, lengths: Numbers, errors_b: Numbers, **draws: Unpack[Draws]) -> PairedDifference | None:
     """Compare two systems on the same clips: rate of A less rate of B; None if there are no words.
 
-    >>> paired([1, 2, 0], [5, 5, 5], [1, 2, 0])
-    PairedDifference(delta=0.0, low=0.0, high=0.0, upper=0.0, p_value=1.0, p_bounded=False, approximate=False)
+    >>> same = paired([1, 2, 0] * 30, [5] * 90, [1, 2, 0] * 30)  # no clip of 90 differs: up to 4 % of others may
+    >>> same.delta, round(same.low, 3), round(same.high, 3), same.p_value
+    (0.0, -0.008, 0.008, 1.0)
     >>> five = paired([1] * 5 + [0] * 95, [9] * 100, [0] * 100)  # five clips, all for B: by chance in 2 of 2⁵ cases
     >>> five.p_value, five.tells_apart
     (0.0625, False)
@@ -167,6 +170,19 @@ def paired(errors_a: Numbers, lengths: Numbers, errors_b: Numbers, **draws: Unpa
         low, high = min(low, 0.0), max(high, 0.0)
     few = draws.get("groups") is not None and len(units) < FEW
     return PairedDifference(delta, low, high, _t(units, level), p_value, bounded, few)
+
+
+def units_to_exclude(difference: float, length: float, level: float = LEVEL) -> int:
+    """Return how many units (clips, speakers) of this mean length, none of which differs, leave no larger difference.
+
+    The inverse of what :func:`paired` gives as ``upper`` where no unit differs.
+
+    >>> n = units_to_exclude(0.01, 10)
+    >>> n, *(round(paired([0] * k, [10] * k, [0] * k).upper, 4) for k in (n, n - 1))
+    (29, 0.0098, 0.0101)
+    """
+    share = difference * length
+    return 2 if share >= 1 else max(2, math.ceil(math.log(1 - level) / math.log(1 - share)))
 
 
 def difference_interval(excess: Numbers, lengths: Numbers, **draws: Unpack[Draws]) -> Interval | None:
@@ -222,9 +238,18 @@ def _units(rows: Floats, draws: Draws) -> Floats:
 
 
 def _t(units: Floats, probability: float) -> float:
-    """Return the end of Student's interval of the ratio of the two columns' sums below which the probability lies."""
-    ratio = float(np.sum(units[:, 0]) / np.sum(units[:, 1]))
-    return ratio + _student(probability, len(units) - 1) * standard_error(units)
+    """Return the end of Student's interval of the ratio of the two columns' sums below which the probability lies.
+
+    Where the units do not vary the end is not the ratio itself: with this probability a share of all units that is too
+    small to be seen in these differs by one error.
+    """
+    total = float(np.sum(units[:, 1]))
+    ratio = float(np.sum(units[:, 0])) / total
+    error = standard_error(units)
+    if error:
+        return ratio + _student(probability, len(units) - 1) * error
+    unseen = (1 - min(probability, 1 - probability) ** (1 / len(units))) * len(units) / total
+    return ratio + math.copysign(unseen, probability - 0.5)
 
 
 def _log_t(units: Floats, level: float) -> tuple[float, float] | None:

@@ -14,10 +14,13 @@ from acento.scoring.bootstrap import LEVEL, Draws, PairedDifference, paired
 from acento.scoring.headline import RATE_NAMES, Headline, headline
 from acento.scoring.score import headline_columns, rows_by, scored, with_units
 from acento.scoring.table import TextTable, p_text, points_text
-from acento.scoring.units import units_of
+from acento.scoring.units import FEW_SPEAKERS, units_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_DIFFERENCE = "delta", "low", "high", "approximate", "p_value", "p_bounded"
+FEW_NOTE = f"Fewer than {FEW_SPEAKERS} unseen speakers tell no model from another."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class GroupedComparison:
     """Whether the overall interval draws speakers; those of single speakers draw clips."""
     headline: Headline = "word"
     """Whose errors are compared."""
+    few: bool = False
+    """Whether there are too few unseen speakers to tell two models apart for other voices."""
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a flat row for the whole and one for each group; differences are fractions of the headline."""
@@ -94,7 +99,7 @@ class GroupedComparison:
         every += [(by, value, one) for by, found in self.groups.items() for value, one in found.items()]
         return [
             {"by": by, "group": value, "clips": one.clips, "left_out": one.left_out}
-            | {name: getattr(one.difference, name, None) for name in ("delta", "low", "high", "p_value", "p_bounded")}
+            | {name: getattr(one.difference, name, None) for name in _DIFFERENCE}
             for by, value, one in every
         ]
 
@@ -103,14 +108,17 @@ class GroupedComparison:
         rows = []
         for row in self.rows():
             p_value = p_text(row["p_value"], bool(row["p_bounded"])).removeprefix("p ").removeprefix("= ")
-            difference = points_text(row["delta"], row["low"], row["high"])
+            difference = points_text(row["delta"], row["low"], row["high"], approximate=bool(row["approximate"]))
             rows.append((row["by"], row["group"], str(row["clips"]), difference, p_value))
         drawn = "speakers, of single speakers over clips" if self.by_speaker else "clips"
         return TextTable(
             title=f"{RATE_NAMES[self.headline]} of {self.model_a} less {self.model_b}, points",
             columns=("by", "group", "clips", f"difference [{LEVEL:.0%}]", "p"),
             rows=tuple(rows),
-            notes=(f"Below 0: {self.model_a} errs less. Intervals by Student's t, p by flipped signs, over {drawn}.",),
+            notes=(
+                f"Below 0: {self.model_a} errs less. Intervals by Student's t, p by flipped signs, over {drawn}.",
+                *([FEW_NOTE] if self.few else []),
+            ),
             text=frozenset({"by", "group"}),
         )
 
@@ -141,7 +149,9 @@ def compare_groups(
             groups[column] = {
                 value: compare(rows, b.filter(pc.equal(b[column], value)), by_speaker=by) for value, rows in parts
             }
+    units = units_of(common_clips(a, b)[0])
+    few = units.few and by_speaker is not False
     if by_speaker is None:
-        units = units_of(scored(a))
         by_speaker = units.kind == "speaker" and units.count > 1
-    return GroupedComparison(model_a, model_b, compare(a, b, by_speaker=by_speaker), groups, by_speaker, headline(a))
+    overall = compare(a, b, by_speaker=by_speaker)
+    return GroupedComparison(model_a, model_b, overall, groups, by_speaker, headline(a), few)

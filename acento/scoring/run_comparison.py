@@ -14,12 +14,13 @@ import pyarrow as pa
 from acento.core.errors import InputError
 from acento.scoring.alignment import marked
 from acento.scoring.changes import Changes, ClipChange, changes
-from acento.scoring.compare import GroupedComparison, compare_groups
+from acento.scoring.compare import FEW_NOTE, GroupedComparison, compare_groups
 from acento.scoring.confusions import TOP, rows_of
 from acento.scoring.entry import Entry
 from acento.scoring.headline import RATE_NAMES, Headline
 from acento.scoring.score import Rate
 from acento.scoring.table import TextTable, counted, p_text, points_text
+from acento.scoring.units import FEW_SPEAKERS
 
 GROUPS = ("speaker", "accent")
 _ROWS = 30
@@ -69,23 +70,29 @@ class RunComparison:
         values = " and ".join("–" if rate is None else rate.text(bounds=1, unit=" %") for rate in rates)
         moved = (
             f"{metric} {values}. Of {counted(found.clips, 'clip')} {self.a.label} has fewer errors in {found.fewer}, "
-            f"more in {found.more}, as many in {found.equal}; {counted(found.other_text, 'text')} differ."
+            f"more in {found.more}, as many in {found.equal}; {_differ(found.other_text, 'text')}."
         )
         if self.unchanged:
             return f"{metric} {values}. All {counted(found.clips, 'normalized text')} are the same."
         if self.paired is None:
             two = f"{self.a.entry.score.normalizer} and {self.b.entry.score.normalizer}"
             return (
-                f"{moved} Scored by two normalizers, {two}: {counted(found.other_reference, 'reference')} differ, so "
+                f"{moved} Scored by two normalizers, {two}: {_differ(found.other_reference, 'reference')}, so "
                 "that no paired interval can be given."
             )
         difference = self.paired.overall.difference
         if difference is None or difference.low is None:
             return f"{moved} There are too few clips for an interval."
-        known = "tells the two apart" if difference.tells_apart else "may be chance: it does not tell the two apart"
-        points = points_text(difference.delta, difference.low, difference.high, digits=2)
-        few = " Fewer than 10 unseen speakers: the interval is approximate." if self.a.entry.score.few else ""
-        return f"{moved} The difference in {metric}, {points} points, {known}.{few}"
+        points = points_text(
+            difference.delta, difference.low, difference.high, digits=2, approximate=difference.approximate
+        )
+        if self.paired.few:
+            known = f"does not tell the two apart for new voices: fewer than {FEW_SPEAKERS} unseen speakers"
+        elif difference.tells_apart:
+            known = "tells the two apart"
+        else:
+            known = "may be chance: it does not tell the two apart"
+        return f"{moved} The difference in {metric}, {points} points, {known}."
 
     def tables(self, by: Sequence[str] = GROUPS) -> Iterator[TextTable]:
         """Yield what a person reads: the differences overall and by group, then by clip, then by error."""
@@ -108,6 +115,7 @@ class RunComparison:
             "b": self._side(self.b),
             "unit": self.unit,
             "paired": self.paired is not None,
+            "few_speakers": None if self.paired is None else self.paired.few,
             "differences": self.to_rows(by),
             **{
                 name: getattr(found, name)
@@ -155,7 +163,7 @@ class RunComparison:
             row = {"by": name, "group": value, "a": values[0], "b": values[1]}
             known = paired.get((name, value), {})
             found: dict[str, Any] = {
-                one: known.get(one) for one in ("clips", "delta", "low", "high", "p_value", "p_bounded")
+                one: known.get(one) for one in ("clips", "delta", "low", "high", "approximate", "p_value", "p_bounded")
             }
             if not known:  # scored by two rules, or a group that only one of them has
                 found["delta"] = None if None in values else values[0] - values[1]  # type: ignore[operator]
@@ -174,9 +182,11 @@ class RunComparison:
         for row in shown:
             rates = ["–" if row[side] is None else f"{100 * row[side]:.2f}" for side in ("a", "b")]
             p_value = p_text(row["p_value"], bool(row["p_bounded"])).removeprefix("p ").removeprefix("= ")
-            difference = points_text(row["delta"], row["low"], row["high"])
+            difference = points_text(row["delta"], row["low"], row["high"], approximate=bool(row["approximate"]))
             cells.append((row["by"], row["group"], *rates, difference, p_value))
         notes = [f"Below 0: {self.a.label} errs less."]
+        if self.paired is not None and self.paired.few:
+            notes.append(FEW_NOTE)
         if len(rows) > len(shown):
             notes.append(f"{len(rows) - len(shown)} groups with smaller differences are not listed.")
         metric = RATE_NAMES[self.unit]
@@ -235,6 +245,10 @@ def compare_entries(a: Entry, table_a: pa.Table, b: Entry, table_b: pa.Table, *,
     same_rule = a.score.normalizer == b.score.normalizer
     paired = compare_groups(*labels, table_a, table_b) if same_rule else None
     return RunComparison(Side(labels[0], a, table_a), Side(labels[1], b, table_b), unit, paired, found)
+
+
+def _differ(count: int, noun: str) -> str:
+    return f"{counted(count, noun)} {'differs' if count == 1 else 'differ'}"
 
 
 def _labels(a: Entry, b: Entry) -> tuple[str, str]:

@@ -112,15 +112,23 @@ def percent_text(
     return f"{100 * value:.{digits}f}{unit}{ends.replace(' [', f' {APPROXIMATE}[', 1) if approximate else ends}"
 
 
-def points_text(delta: float | None, low: float | None = None, high: float | None = None, *, digits: int = 1) -> str:
+def points_text(
+    delta: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    digits: int = 1,
+    approximate: bool = False,
+) -> str:
     """Return a difference of two fractions in points, signed, with its interval where it has one.
 
-    >>> points_text(-0.1234), points_text(0.01, -0.02, 0.04)
-    ('-12.3', '+1.0 [-2.0, +4.0]')
+    >>> points_text(-0.1234), points_text(0.01, -0.02, 0.04), points_text(0.01, -0.02, 0.04, approximate=True)
+    ('-12.3', '+1.0 [-2.0, +4.0]', '+1.0 ≈[-2.0, +4.0]')
     """
     if delta is None:
         return NO_VALUE
-    return f"{100 * delta:+.{digits}f}{interval_text(low, high, digits, sign='+')}"
+    ends = interval_text(low, high, digits, sign="+")
+    return f"{100 * delta:+.{digits}f}{ends.replace(' [', f' {APPROXIMATE}[', 1) if approximate else ends}"
 
 
 def interval_text(low: float | None, high: float | None, digits: int = 1, *, sign: str = "") -> str:

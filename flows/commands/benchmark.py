@@ -9,7 +9,7 @@ import typer
 from acento.core.errors import InputError
 from flows.commands import terminal
 from flows.commands.dry_run import Json, print_estimate
-from flows.commands.options import PLACE, Values, verb
+from flows.commands.options import PLACE, By, Values, verb
 from flows.commands.session import open_store, run_flow, session
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from acento.requests import BenchmarkRequest
     from acento.scoring.leaderboard import Leaderboard
     from flows.demo import Demonstrated
-
-By = Annotated[list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")]
 
 
 @verb("BenchmarkRequest", **PLACE, by=By, json=Json)
@@ -182,12 +180,8 @@ def print_run(run: str, folder: "Path | str", by: list[str]) -> None:
 
 
 def _print_board(board: "Leaderboard", by: list[str]) -> None:
-    from acento.scoring.score import GROUPINGS
     from acento.scoring.table import rich_table
 
-    for grouping in by:
-        if grouping not in GROUPINGS:
-            raise InputError(f"There is no breakdown by {grouping!r}; there is {', '.join(GROUPINGS)}.")
     for one in board.boards:
         for table in one.tables():
             terminal.out.print(rich_table(table))

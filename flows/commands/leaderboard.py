@@ -14,6 +14,7 @@ import typer
 
 from acento.core.errors import InputError
 from flows.commands import terminal
+from flows.commands.options import By
 from flows.commands.session import open_store
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def leaderboard(
     since: Annotated[
         str | None, typer.Option("--since", help="Only runs since a day (2026-11-01), or of the last days (30d).")
     ] = None,
-    by: Annotated[
-        list[str] | None, typer.Option("--by", help="Also WER by accent, speaker or split. Repeatable.")
-    ] = None,
+    by: By = None,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Data sets side by side, with the mean over them.")
     ] = False,
@@ -67,11 +66,7 @@ def leaderboard(
     from acento.core.prices import load_prices
     from acento.registry.leaderboards import RunFilter
     from acento.registry.leaderboards import leaderboard as all_runs
-    from acento.scoring.score import GROUPINGS
 
-    for grouping in by or []:
-        if grouping not in GROUPINGS:
-            raise InputError(f"There is no breakdown by {grouping!r}; there is {', '.join(GROUPINGS)}.")
     store = open_store()
     chosen = RunFilter(dataset or (), model, normalizer, None if since is None else day(since))
     shape = Format.md if markdown else format

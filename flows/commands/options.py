@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import typer
 
+from acento.core.errors import InputError
 from flows.commands import terminal
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ def _option(kind: Any, name: str, help: str) -> Any:
     return Annotated[kind | None, typer.Option(name, help=help)]
 
 
+def _groupings(given: list[str] | None) -> list[str] | None:
+    """Refuse a breakdown that there is none of, before anything begins."""
+    if given:
+        from acento.scoring.score import GROUPINGS
+
+        for name in given:
+            if name not in GROUPINGS:
+                raise InputError(f"There is no breakdown by {name!r}; there is {', '.join(GROUPINGS)}.")
+    return given
+
+
+By = Annotated[
+    list[str] | None,
+    typer.Option("--by", callback=_groupings, help="Also WER by accent, speaker or split. Repeatable."),
+]
+"""The type of the option of the verbs that print a board."""
 PLACE: Values = {
     "work_pool": _option(str, "--work-pool", "Prefect's pool of --compute work-pool."),
     "gpu_type": _option(str, "--gpu-type", "The GPU to ask for elsewhere, the first choice first: L40S,A100."),

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from flows.commands import terminal
-from flows.commands.benchmark import By, print_run
-from flows.commands.options import Values, verb
+from flows.commands.benchmark import print_run
+from flows.commands.options import By, Values, verb
 from flows.commands.session import open_store
 
 if TYPE_CHECKING:

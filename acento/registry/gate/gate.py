@@ -29,7 +29,7 @@ from acento.registry.gate.verdict import (
     notes,
     sentence_of,
 )
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit
+from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit, units_to_exclude
 from acento.scoring.power import detectable
 from acento.scoring.score import rate_of
 
@@ -180,6 +180,8 @@ def _measure(
         effect = -verdict.delta if role == "test" else rules.bound - verdict.delta
         differ = math.ceil(verdict.units * verdict.fewest / verdict.differing)
         needed = max(visible.units_for(effect) if effect > 0 else 0, verdict.units + 1, differ if role == "test" else 0)
+    elif reason == "too few to tell" and not verdict.differing:
+        needed = units_to_exclude(rules.bound, np.sum(pairs.lengths) / verdict.units, level)
     verdict = verdict.model_copy(update={"reason": reason, "passed": reason == "holds", "needed": needed})
     power = f" {visible.sentence}" if visible and reason == "no gain" else ""
     said = sentence_of(verdict, evidence, pairs, rules.bound, rules.level)

@@ -19,8 +19,9 @@ def comparison_page(store: Store, comparison: RunComparison, *, audio: int = CLI
     """Return the page: differences with intervals, groups, errors, and the clips that changed most with their sound."""
     sides = comparison.a, comparison.b
     ids = [one.id for one in comparison.changes.changed]
-    dataset = comparison.a.entry.dataset.replace(" v", "@")
-    heard = sounds(store, dataset, ids[:audio], max(BYTES, BYTES * audio // CLIPS))
+    entry = comparison.a.entry
+    budget = max(BYTES, BYTES * audio // CLIPS)
+    heard = sounds(store, entry.dataset.replace(" v", "@"), entry.dataset_fingerprint, ids[:audio], budget)
     tables = {side.label: side.utterances for side in sides}
     differences, *others = comparison.tables()
     return render(

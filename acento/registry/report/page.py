@@ -96,7 +96,7 @@ def _board(store: Store, board: Board, rows: Sequence[_Row], audio: int) -> dict
     worst = worst_clips(list(tables.values()), unit, top=max(CLIPS, audio))
     ids = [one.id for one in worst]
     dataset = rows[0].origin.get("dataset", {}).get("name") or board.dataset.replace(" v", "@")
-    heard = sounds(store, dataset, ids[:audio], max(BYTES, BYTES * audio // CLIPS))
+    heard = sounds(store, dataset, board.dataset_fingerprint, ids[:audio], max(BYTES, BYTES * audio // CLIPS))
     told = [(row.label, row.entry, row.origin) for row in rows]
     grid = board.grid()
     more = len(board.rows) - len(rows)

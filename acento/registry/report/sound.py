@@ -31,15 +31,20 @@ class Sound:
     """Why there is no audio, or that it is cut."""
 
 
-def sounds(store: Store, dataset: str, ids: Sequence[str], budget: int = BYTES) -> dict[str, Sound]:
+def sounds(store: Store, dataset: str, fingerprint: str, ids: Sequence[str], budget: int = BYTES) -> dict[str, Sound]:
     """Return the audio of clips of a staged data set (``NAME@VERSION``), in the order given, while it fits the budget.
 
-    A data set that is not in the store, or a clip that it lacks, is said and raises nothing.
+    A data set that is not in the store, or has another fingerprint (texts from files may be of a data set of the same
+    name), or a clip that it lacks, is said and raises nothing.
     """
     if not ids:
         return {}
     try:
-        flacs = read_audio(store, load_card(store, dataset), ids)
+        card = load_card(store, dataset)
+        if card.fingerprint != fingerprint:
+            other = f"No audio. Data set {dataset} in the store is not what was scored: it has another fingerprint."
+            return {uid: Sound(None, other) for uid in ids}
+        flacs = read_audio(store, card, ids)
     except AcentoError as error:
         return {uid: Sound(None, f"No audio. {error}") for uid in ids}
     found, used = dict[str, Sound](), 0

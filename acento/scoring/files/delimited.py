@@ -21,6 +21,7 @@ def read_tsv(file: TextFile, columns: Columns) -> Transcripts:
 
 def header(file: TextFile, format: str) -> list[str]:
     """Return the names in the first line."""
+    _allow_long_cells(file)
     return next(csv.reader([file.text.lstrip("\n").partition("\n")[0]], delimiter=_delimiter(file, format)), [])
 
 
@@ -33,7 +34,6 @@ def _read(file: TextFile, format: str, columns: Columns) -> Transcripts:
     names = header(file, format)
 
     def records() -> Iterator[tuple[int, dict[str, str]]]:
-        csv.field_size_limit(max(csv.field_size_limit(), len(file.text) + 1))
         # quotes have a meaning in TSV too: pandas and R write them around a cell that holds one
         rows = csv.reader(_lines(file.text), delimiter=delimiter)
         began = 1
@@ -47,6 +47,14 @@ def _read(file: TextFile, format: str, columns: Columns) -> Transcripts:
 
     delimiter = _delimiter(file, format)
     return of_records(file, format, records(), names, columns)
+
+
+def _allow_long_cells(file: TextFile) -> None:
+    """Let a cell be as long as the file: the limit of ``csv`` is of the whole process, and 131,072 characters at first.
+
+    Other formats are told from tables by their first line, so that it holds for their lines, too.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), len(file.text) + 1))
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint, fingerprint_rows, sha256
 from acento.core.text import Normalizer, normalizer_for
 from acento.core.text.language import resolve_language
-from acento.scoring.bootstrap import interval
+from acento.scoring.bootstrap import ratio_interval
 from acento.scoring.entry import Entry, Speed
 from acento.scoring.files import WITH_ALTERNATIVES, read_transcripts
 from acento.scoring.files.pairing import Extra, Missing, Paired, pair, speakers_of, with_own_references
@@ -210,7 +210,7 @@ def _speed(times: Sequence[tuple[float, float]]) -> Speed | None:
     if not times:
         return None
     audio, took = zip(*times, strict=True)
-    bounds = interval(audio, took)
+    bounds = ratio_interval(audio, took)
     return Speed(
         rtfx=sum(audio) / sum(took),
         low=bounds.low if bounds else None,

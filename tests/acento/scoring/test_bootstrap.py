@@ -113,11 +113,15 @@ def test_another_seed_gives_another_interval() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(CLIPS)
-def test_identical_systems_differ_by_nothing(clips: list[tuple[int, int]]) -> None:
+def test_identical_systems_differ_by_nothing_but_that_is_not_certain(clips: list[tuple[int, int]]) -> None:
     errors, lengths = zip(*clips, strict=True)
     difference = paired(errors, lengths, errors, resamples=200)
     assert difference is not None
-    assert (difference.delta, difference.low, difference.high, difference.p_value) == (0, 0, 0, 1)
+    assert (difference.delta, difference.p_value) == (0, 1)
+    assert difference.low is not None
+    assert difference.high is not None
+    assert difference.low < 0 < difference.high
+    assert difference.low == -difference.high
     assert not difference.tells_apart
 
 
@@ -145,6 +149,23 @@ def test_a_clear_difference_is_told_apart_and_its_sign_says_who_errs_more() -> N
     assert difference.upper is not None
     assert difference.high is not None
     assert difference.low < difference.upper < difference.high
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_clips_that_all_differ_alike_leave_room_for_those_not_seen(excess: int) -> None:
+    found = paired([2 + excess] * 100, [10] * 100, [2] * 100)
+    assert found is not None
+    assert (found.low, found.high, found.upper) != (None, None, None)
+    most = scipy.stats.beta.ppf(0.975, 1, 100) / 10  # Clopper and Pearson: none of 100 clips, one error of ten words
+    assert (found.low, found.high) == pytest.approx((excess / 10 - most, excess / 10 + most))
+    assert found.upper == pytest.approx(excess / 10 + scipy.stats.beta.ppf(0.95, 1, 100) / 10)
+    assert found.tells_apart == bool(excess)
+
+
+def test_the_fewer_the_clips_the_wider_their_nothing() -> None:
+    reach = [found.high for n in (2, 10, 100) if (found := paired([0] * n, [10] * n, [0] * n)) and found.high]
+    assert len(reach) == 3
+    assert reach == sorted(reach, reverse=True)
 
 
 def test_one_clip_has_no_interval() -> None:

@@ -45,7 +45,7 @@ def test_equal_texts_change_nothing() -> None:
 
 def test_an_error_less_in_every_clip_is_told_by_its_interval_and_by_group() -> None:
     found = compared(CLIPS, heard(CLIPS, {one.id: "el pan de" for one in CLIPS}))
-    assert "-25.00 [-25.00, -25.00] points, tells the two apart" in found.sentence
+    assert "-25.00 [-31.62, -18.38] points, tells the two apart" in found.sentence
     rows = {(row["by"], row["group"]): row for row in found.to_rows()}
     assert rows["accent", "chilean"]["delta"] == pytest.approx(-0.25)
     assert set(rows) == {
@@ -107,4 +107,22 @@ def test_changes_of_tables_without_a_common_clip_are_none() -> None:
 def test_few_unseen_speakers_are_said() -> None:
     unseen = [clip(f"c{n}", "el pan", speaker=f"s{n % 3}", speaker_seen=False) for n in range(12)]
     worse = heard(unseen, {one.id: "el" for one in unseen})
-    assert "Fewer than 10 unseen speakers: the interval is approximate." in compared(unseen, worse).sentence
+    found = compared(unseen, worse)
+    assert "does not tell the two apart for new voices: fewer than 10 unseen speakers" in found.sentence
+    assert "≈[" in found.sentence
+    assert "Fewer than 10 unseen speakers tell no model from another" in found.to_markdown()
+    assert found.to_dict()["few_speakers"] is True
+
+
+def test_one_unseen_speaker_tells_nothing_though_many_clips_differ() -> None:
+    alone = [clip(f"c{n}", "el pan", speaker="s", speaker_seen=False) for n in range(40)]
+    found = compared(alone, heard(alone, {one.id: "el" for one in alone}))
+    assert "does not tell the two apart for new voices" in found.sentence
+
+
+def test_as_many_errors_in_every_clip_are_not_certain() -> None:
+    other = heard(CLIPS, {"c0": "el van de ayer"}), heard(CLIPS, {"c0": "el plan de ayer"})
+    found = compared(*other)
+    assert (found.changes.equal, found.changes.other_text) == (12, 1)
+    assert "1 text differs." in found.sentence
+    assert "[-6.62, +6.62] points, may be chance" in found.sentence

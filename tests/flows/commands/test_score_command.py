@@ -50,6 +50,11 @@ def test_files_are_scored_kept_and_found_by_the_other_commands(folder: Path) -> 
     assert (folder / "out" / "results" / "results_theirs.csv").exists()
 
 
+def test_a_wrong_breakdown_is_said_before_anything_is_kept(folder: Path) -> None:
+    assert "no breakdown by 'weather'" in score(*FILES, "--by", "weather", code=1)
+    assert not (folder / "store").exists()
+
+
 def test_several_systems_share_a_board_and_several_normalizers_have_one_each(folder: Path) -> None:
     written(folder, "better", "kaldi", SAID)
     printed = score(*FILES, "--hypotheses", "better.kaldi", "--normalizer", "basic", "--normalizer", "none")
@@ -75,6 +80,7 @@ def test_what_is_empty_is_said(folder: Path) -> None:
         ((), "There is nothing to score: give --hypotheses FILE, with --references FILE, or the id of a run."),
         (("latest", "--hypotheses", "heard.jsonl"), "A run is scored as it is: --hypotheses is for files."),
         (("latest", "--missing", "empty"), "A run is scored as it is: --missing is for files."),
+        (("latest", "--language", "xx"), "'xx' is no known language: give a code"),
         (("latest",), "There is no finished run 'latest'"),
         ((*FILES, "--normalizer", "spanglish"), "There is no normalizer 'spanglish'; there is:"),
         ((*FILES, "--language", "xx"), "'xx' is no known language: give a code"),

@@ -68,7 +68,18 @@ def test_a_gain_whose_guard_holds_passes_and_says_how_much() -> None:
     assert verdict.test.delta == pytest.approx(-0.2)
     assert "WER 35.0 %" in verdict.test.sentence
     assert "-20.0 points" in verdict.test.sentence
-    assert verdict.guards[0].upper == 0
+    assert 0 < verdict.guards[0].upper < 0.01  # no clip differs, of as many as there are
+
+
+def test_a_guard_of_few_clips_that_all_hold_is_too_small_and_says_how_many_would_do() -> None:
+    verdict = quick(GAIN, evidence([1, 0, 2, 0, 1, 0], [1, 0, 2, 0, 1, 0], "demo[accent=neutral]"))
+    assert not verdict.passed
+    guard = verdict.guards[0]
+    assert (guard.reason, guard.differing) == ("too few to tell", 0)
+    assert guard.needed is not None
+    assert f"about {guard.needed} clips like these" in guard.sentence
+    assert quick(GAIN, evidence([1] * guard.needed, [1] * guard.needed, "demo[accent=neutral]")).passed
+    assert not quick(GAIN, evidence([1] * (guard.needed - 1), [1] * (guard.needed - 1), "demo[accent=neutral]")).passed
 
 
 def test_the_interval_is_that_of_the_scoring_room_and_p_that_of_sign_flips() -> None:

@@ -12,9 +12,10 @@ from scored_runs import CPU, clip, heard, scored_run
 from staged import staged
 
 from acento.core.store import LocalStore
+from acento.registry.comparing import compare_stored
 from acento.registry.report import sound
 from acento.registry.report.sound import sounds
-from acento.registry.reports import run_report
+from acento.registry.reports import comparison_report, run_report
 from acento.scoring.entry import Speed
 from acento.scoring.score import UtteranceResult
 
@@ -175,7 +176,7 @@ def test_the_worst_clips_have_their_sound_and_staging_its_rejected_inputs(store:
         "dataset": {"name": f"{card.name}@1", "fingerprint": "d" * 64, "split": "test"},
         "normalizer": "basic-1",
     }
-    scored_run(store, "run-1", {"mini": texts}, body={"results": [result]})
+    scored_run(store, "run-1", {"mini": texts}, body={"results": [result]}, dataset_fingerprint=card.fingerprint)
     shown = HtmlPage(run_report(store, "run-1", audio=4))
     heard_clips = shown.of("audio")
     assert [one["aria-label"] for one in heard_clips] == ["c00", "c01", "c02"]  # and the worst, which is gone
@@ -190,12 +191,23 @@ def test_the_worst_clips_have_their_sound_and_staging_its_rejected_inputs(store:
 
 
 def test_sound_beyond_the_budget_is_left_out_and_said(store: LocalStore, tmp_path: Path) -> None:
-    staged(store, tmp_path / "clips")
-    found = sounds(
-        store, "demo@1", ["c00", "c01"], budget=len(b64decode(sounds(store, "demo@1", ["c00"])["c00"].mp3 or ""))
-    )
+    whole = staged(store, tmp_path / "clips").fingerprint
+    one = len(b64decode(sounds(store, "demo@1", whole, ["c00"])["c00"].mp3 or ""))
+    found = sounds(store, "demo@1", whole, ["c00", "c01"], budget=one)
     assert found["c00"].mp3 is not None
     assert (found["c01"].mp3, "as much sound as it may" in (found["c01"].note or "")) == (None, True)
+
+
+def test_a_data_set_that_only_has_the_same_name_lends_no_sound(store: LocalStore, tmp_path: Path) -> None:
+    staged(store, tmp_path / "clips")
+    texts = [clip("c00", "uno dos", hypothesis="uno"), clip("c01", "tres", hypothesis="tres")]
+    for run, dataset in (("foreign", "demo"), ("older", "demo v1")):
+        scored_run(store, run, {"mini": texts, "other": heard(texts, {"c01": "dos"})}, dataset=dataset)
+        shown = HtmlPage(run_report(store, run))
+        assert shown.of("audio") == []
+        assert "is not what was scored" in shown.text
+    pair = compare_stored(store, "foreign", "foreign", model_a="mini", model_b="other")
+    assert HtmlPage(comparison_report(store, pair)).of("audio") == []
 
 
 def test_what_each_step_of_the_normalizer_takes_away_is_shown(store: LocalStore) -> None:
@@ -209,8 +221,8 @@ def test_what_each_step_of_the_normalizer_takes_away_is_shown(store: LocalStore)
 
 
 def test_audio_that_cannot_be_read_is_said(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    staged(store, tmp_path / "clips", clips=2)
+    card = staged(store, tmp_path / "clips", clips=2)
     monkeypatch.setattr(sound, "read_audio", lambda *_: {"c00": b"no flac"})
-    found = sounds(store, "demo@1", ["c00", "c01"])
+    found = sounds(store, "demo@1", card.fingerprint, ["c00", "c01"])
     assert "cannot be read" in (found["c00"].note or "")
     assert "has no audio of this clip" in (found["c01"].note or "")

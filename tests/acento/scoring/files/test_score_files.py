@@ -1,5 +1,7 @@
 """Files of any format give the counts that their texts give, on boards and with sentences as runs have them."""
 
+import csv
+import json
 from itertools import product
 from pathlib import Path
 
@@ -81,6 +83,15 @@ def test_the_names_of_a_leaderboards_manifest_are_the_model_and_the_data_set(tmp
     assert (entry.speed.rtfx, entry.speed.inference_s, entry.speed.conditions) == (6.0, 1.0, None)
 
 
+def test_the_interval_of_a_manifests_rtfx_is_one_of_a_ratio_and_not_of_an_error_rate(tmp_path: Path) -> None:
+    path = tmp_path / "heard.jsonl"
+    clips = ({"id": str(n), "duration": 1 + n % 7, "time": (1 + n % 7) / 100} for n in range(60))
+    path.write_text("".join(json.dumps(one | {"text": "no", "pred_text": "no"}) + "\n" for one in clips))
+    speed = board(None, path).rows[0].entry.speed
+    assert speed is not None
+    assert (speed.low, speed.high) == (pytest.approx(100), pytest.approx(100))  # each clip at the same speed
+
+
 def test_empty_references_are_defined_and_counted_apart(tmp_path: Path) -> None:
     said = written(tmp_path, "said", "csv", {"a": "uno dos", "b": "", "c": "¡…!"})
     heard = written(tmp_path, "heard", "csv", {"a": "uno dos", "b": "eh", "c": ""})
@@ -110,6 +121,14 @@ def test_a_hypothesis_of_a_million_characters_is_scored(tmp_path: Path) -> None:
         heard = written(tmp_path, "heard", "jsonl", {"a": words.strip(), "b": "sí"}, "pred_text")
         score = board(said, heard, options=FileOptions(alternations=True)).rows[0].entry.score.overall
         assert score.words.errors == len(words.split()) - (1 if "dos" in words else 0) + ("dos" not in words)
+
+
+@pytest.mark.parametrize("format", ["kaldi", "trn", "csv", "tsv", "ctm"])
+def test_a_file_of_one_very_long_line_is_read_in_every_format(tmp_path: Path, format: str) -> None:
+    csv.field_size_limit(131_072)  # as in a new process
+    said = written(tmp_path, "said", "jsonl", {"a": "dos"})
+    written(tmp_path, "heard", format, {"a": "d" * 200_000}).rename(tmp_path / "heard")
+    assert board(said, tmp_path / "heard").rows[0].entry.score.overall.words.substitutions == 1
 
 
 def test_missing_hypotheses_that_are_left_out_are_said_on_the_board(tmp_path: Path) -> None:
