@@ -145,10 +145,15 @@ def read_clips(store: Store, card: Card, split: str | None = None) -> Iterator[C
         have = ", ".join(f"{name} ({card.splits[name]})" for name in SPLITS if card.splits.get(name))
         raise DataError(f"Data set {card.title} has no clips in split {split!r}; it has {have or 'no clip at all'}.")
     for part in card.parts:
-        table = pq.read_table(store.local_path(part.key, CLIPS), columns=META_COLUMNS)
-        for row, values in enumerate(table.to_pylist()):
-            if split in (None, ALL, values["split"]):
-                yield ClipRow(Utterance(**values), part.key, row)
+        for row, utterance in enumerate(read_utterances(store, part.key)):
+            if split in (None, ALL, utterance.split):
+                yield ClipRow(utterance, part.key, row)
+
+
+def read_utterances(store: Store, key: str) -> list[Utterance]:
+    """Return all clips of one data part, without reading audio."""
+    table = pq.read_table(store.local_path(key, CLIPS), columns=META_COLUMNS)
+    return [Utterance(**values) for values in table.to_pylist()]
 
 
 def speakers_in(store: Store, card: Card, split: str) -> frozenset[str]:

@@ -3,19 +3,20 @@
 What travels between steps is small: a plan's key, hashes, counts. All else is found through them in the store.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import lru_cache, partial
 
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
+from acento.core.errors import DamagedError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.text import normalizer_for
-from acento.data.dataset import Card, clips_in, language_of, load_card, read_clips, speakers_in
+from acento.data.dataset import Card, clips_in, language_of, load_card, read_utterances, speakers_in
 from acento.inference.jobs import Measurement, TranscribeJob, measurements, repeated, state
-from acento.inference.plan import Plan, load_part, load_plan, make_plan
+from acento.inference.plan import Plan, load_parts, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
 from acento.inference.speed import cost, speed
 from acento.models.base import DecodeOptions
@@ -23,11 +24,13 @@ from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import short_name
 from acento.models.languages import language_code
 from acento.scoring.entry import Entry
-from acento.scoring.score import Score, UtteranceResult, score_utterances, summarize
+from acento.scoring.score import Score, UtteranceResult
+from acento.scoring.stored import SCORE, write_score
 
 SCORING_VERSION = 2
 """Raised by hand when the same hypotheses may give another score."""
-UTTERANCES, SCORE = "utterances.parquet", "score.json"
+_DATA_PARTS = 8
+"""Data parts whose clips are in memory at a time: a part of a plan takes its clips from few of them."""
 _LOOKS = 8
 """Jobs that are looked for in the store at a time: in one that is elsewhere most of the time is waiting."""
 
@@ -166,8 +169,8 @@ def predictions(store: Store, transcription: Transcription) -> Iterator[Predicti
     Raises:
         AcentoError: a clip is missing.
     """
-    parts = ((job.key, load_part(store, job.plan, job.part).clips) for job in jobs(store, transcription))
-    return collect(store, [(key, [clip.id for clip in clips]) for key, clips in parts])
+    parts = zip(jobs(store, transcription), load_parts(store, transcription.plan), strict=True)
+    return collect(store, ((job.key, [clip.id for clip in part.clips]) for job, part in parts))
 
 
 def score_transcription(store: Store, transcription: Transcription, normalizer: str | None = None) -> Scored:
@@ -183,8 +186,7 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
         AcentoError: the transcription is not complete.
     """
     rule = normalizer_for(normalizer, transcription.language)
-    found = {row.id: row for row in predictions(store, transcription)}
-    texts = digest(found.values())
+    texts = digest(predictions(store, transcription))
     key = "scores/" + fingerprint(
         {
             "version": SCORING_VERSION,
@@ -198,26 +200,30 @@ def score_transcription(store: Store, transcription: Transcription, normalizer: 
         return Scored(key=key, digest=texts, cached=True)
     card = load_card(store, transcription.dataset)
     heard = speakers_in(store, card, "train")
-    results = (
-        UtteranceResult(
+    with store.publish(key) as draft:
+        write_score(draft.folder, _results(store, transcription, heard), rule)
+    return Scored(key=key, digest=texts, cached=False)
+
+
+def _results(store: Store, transcription: Transcription, heard: Container[str]) -> Iterator[UtteranceResult]:
+    """Yield each clip with what became of it, in the order of the plan, so that few texts are in memory."""
+    utterances_in = lru_cache(_DATA_PARTS)(partial(read_utterances, store))
+    planned = (clip for part in load_parts(store, transcription.plan) for clip in part.clips)
+    for place, found in zip(planned, predictions(store, transcription), strict=True):
+        clip = utterances_in(place.data_part)[place.row]
+        if not clip.id == place.id == found.id:
+            raise DamagedError(f"{place.data_part} holds {clip.id!r} where {place.id!r} was planned; stage it again.")
+        yield UtteranceResult(
             id=clip.id,
             reference=clip.text,
-            hypothesis=found[clip.id].text,
-            error=found[clip.id].reason,
+            hypothesis=found.text,
+            error=found.reason,
             split=clip.split,
             speaker=clip.speaker,
             speaker_seen=None if clip.speaker is None else clip.speaker in heard,
             accent=clip.accent,
             duration_s=clip.duration_s,
         )
-        for clip in (row.utterance for row in read_clips(store, card, transcription.split))
-        if clip.id in found
-    )
-    utterances = score_utterances(results, rule)
-    with store.publish(key) as draft:
-        pq.write_table(utterances, draft.folder / UTTERANCES)
-        (draft.folder / SCORE).write_text(summarize(utterances, rule).model_dump_json(indent=1), encoding="utf-8")
-    return Scored(key=key, digest=texts, cached=False)
 
 
 def load_score(store: Store, key: str) -> Score:

@@ -9,6 +9,9 @@ computed from them, as they are.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +25,8 @@ PART_SECONDS = 300.0
 STRETCH_SECONDS = 3600.0
 _FILE = "plan.parquet"
 _VERSION = 1
+_ROWS = 4096
+"""Clips of a plan that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +151,20 @@ def load_plan(store: Store, key: str) -> Plan:
 def load_part(store: Store, key: str, index: int) -> Part:
     """Return one part of a stored plan with its batches."""
     table = pq.read_table(store.local_path(key, _FILE), filters=[("part", "=", index)])
+    return _part(index, table.to_pylist())
+
+
+def load_parts(store: Store, key: str) -> Iterator[Part]:
+    """Yield every part of a stored plan in order; the plan is read once, few of its clips are in memory."""
+    with pq.ParquetFile(store.local_path(key, _FILE)) as file:
+        clips = (row for batch in file.iter_batches(_ROWS) for row in batch.to_pylist())
+        for index, rows in groupby(clips, itemgetter("part")):
+            yield _part(index, rows)
+
+
+def _part(index: int, rows: Iterable[dict[str, Any]]) -> Part:
     batches: dict[int, list[PlannedClip]] = defaultdict(list)
-    for row in table.to_pylist():
+    for row in rows:
         row.pop("part")
         batches[row.pop("batch")].append(PlannedClip(**row))
     return make_part(index, [batches[number] for number in sorted(batches)])

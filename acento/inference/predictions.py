@@ -88,7 +88,7 @@ def overlaid(store: Store, keys: Iterable[str]) -> dict[str, Prediction]:
     return rows
 
 
-def collect(store: Store, jobs: Sequence[tuple[str, Iterable[str]]]) -> Iterator[Prediction]:
+def collect(store: Store, jobs: Iterable[tuple[str, Iterable[str]]]) -> Iterator[Prediction]:
     """Yield every prediction of a run, and see that it is complete.
 
     Args:

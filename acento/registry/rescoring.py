@@ -4,26 +4,27 @@ A score keeps every text as it was given, so that another normalizer needs nothi
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acento.core.fingerprint import fingerprint, fingerprint_rows
 from acento.core.store import Store
 from acento.core.text import Normalizer, normalizer_for
 from acento.core.text.language import resolve_language
-from acento.inference.benchmark import SCORE, SCORING_VERSION, UTTERANCES, load_score
+from acento.inference.benchmark import SCORING_VERSION, load_score
 from acento.inference.predictions import Prediction, digest
 from acento.registry.run_request import RunRequest
-from acento.registry.runs import RUN, Finished, begin, entries_of, find_run, publish_run, utc_now, utterances_of
+from acento.registry.runs import RUN, Finished, begin, entries_of, find_run, publish_run, utc_now
 from acento.scoring.alternatives import has_alternatives
+from acento.scoring.batches import batches
 from acento.scoring.entry import Entry
 from acento.scoring.files.systems import System
 from acento.scoring.files.transcript import Transcripts
-from acento.scoring.score import UtteranceResult, score_utterances, summarize
+from acento.scoring.score import UtteranceResult
+from acento.scoring.stored import UTTERANCES, write_score
 from acento.validation.verdict import NOT_VALIDATED
 
 KIND = "score"
@@ -109,23 +110,20 @@ def rescore(
     new = begin(store, RunRequest.model_validate(asked | shared), inputs, job_id, utc_now())
     entries, provenance, now = [], [], utc_now()
     for entry, key, origin, rule in todo:
-        table = utterances_of(store, key)
-        score = keep_score(store, _results(table, several=origin.get("alternations", False)), rule)
+        score = keep_score(store, _Stored(store, key, several=origin.get("alternations", False)), rule)
         entries.append((entry.model_copy(update={"score": load_score(store, score), "run": new, "when": now}), score))
         provenance.append(origin | {"normalizer": rule.identity, "score": score, "scored_from": name})
     return publish_run(store, new, entries, provenance, utc_now())
 
 
-def keep_score(store: Store, results: Sequence[UtteranceResult], rule: Normalizer) -> str:
-    """Score texts, unless these were scored so before, and return the score's key."""
+def keep_score(store: Store, results: Iterable[UtteranceResult], rule: Normalizer) -> str:
+    """Score texts, unless these were scored so before, and return the score's key; they are read twice."""
     rows = (fingerprint(asdict(result)) for result in results)
     facts = {"version": SCORING_VERSION, "rows": fingerprint_rows(rows), "normalizer": rule.identity}
     key = f"scores/{fingerprint(facts)}"
     if store.find(key, verify=True) is None:
-        utterances = score_utterances(results, rule)
         with store.publish(key) as draft:
-            pq.write_table(utterances, draft.folder / UTTERANCES)
-            (draft.folder / SCORE).write_text(summarize(utterances, rule).model_dump_json(indent=1), encoding="utf-8")
+            write_score(draft.folder, results, rule)
     return key
 
 
@@ -135,13 +133,22 @@ def _rules(names: Sequence[str], language: str | None) -> list[Normalizer]:
     return list({rule.identity: rule for rule in (normalizer_for(name, language) for name in asked)}.values())
 
 
-def _results(table: pa.Table, *, several: bool) -> list[UtteranceResult]:
-    """Return what a table of utterances was made from; ``several`` says whether its references have alternations."""
-    names = [field.name for field in fields(UtteranceResult) if field.name in table.column_names]
-    return [
-        UtteranceResult(**row, alternatives=several and has_alternatives(row["reference"] or ""))
-        for row in table.select(names).to_pylist()
-    ]
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a stored score was made from, read in batches, as often as somebody goes through it."""
+
+    store: Store
+    key: str
+    several: bool
+    """Whether its references have alternations."""
+
+    def __iter__(self) -> Iterator[UtteranceResult]:
+        with pq.ParquetFile(self.store.local_path(self.key, UTTERANCES)) as file:
+            names = [field.name for field in fields(UtteranceResult) if field.name in file.schema_arrow.names]
+            for batch in batches(file, names):
+                for row in batch.to_pylist():
+                    marked = self.several and has_alternatives(row["reference"] or "")
+                    yield UtteranceResult(**row, alternatives=marked)
 
 
 def _provenance(one: System, rule: Normalizer, key: str) -> dict[str, Any]:

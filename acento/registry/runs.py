@@ -22,7 +22,7 @@ from acento.core.store import Artifact, Store
 from acento.core.store.base import check_key
 from acento.core.store.upkeep.usage import Group, Live
 from acento.inference.batch_check import check_batches
-from acento.inference.benchmark import UTTERANCES, Scored, Transcription, clock, load_score, make_entry
+from acento.inference.benchmark import Scored, Transcription, clock, load_score, make_entry
 from acento.inference.jobs import Measurement, TranscribeJob
 from acento.inference.plan import load_plan
 from acento.models.families import FAMILIES
@@ -30,6 +30,7 @@ from acento.registry.report.page import run_page
 from acento.registry.run_request import RunRequest
 from acento.scoring.entry import Entry, ScoredRun, write_results
 from acento.scoring.leaderboard import Leaderboard, rank
+from acento.scoring.stored import UTTERANCES
 from acento.validation.verdict import NOT_VALIDATED
 
 RUN, REPORT, _ENTRIES = "run.json", "report.html", "entries.json"

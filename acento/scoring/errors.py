@@ -1,12 +1,14 @@
 """Errors besides those of words: punctuation, casing, hallucinations, gaps between groups; and their table."""
 
-from collections.abc import Mapping
-from typing import Unpack
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel
 
+from acento.scoring.batches import Utterances, batches, without_texts
 from acento.scoring.bootstrap import Draws, Interval
 from acento.scoring.gap import LEAST_CLIPS, Gap, gap
 from acento.scoring.hallucinations import SIGNS, Hallucinations, Heard, hallucinations
@@ -42,26 +44,25 @@ class OtherErrors(BaseModel, frozen=True):
     spaces between words."""
 
 
-def other_errors(utterances: pa.Table, **draws: Unpack[Draws]) -> OtherErrors:
-    """Count the errors besides words in a table of utterances (``score_utterances``).
+def other_errors(utterances: Utterances, **draws: Unpack[Draws]) -> OtherErrors:
+    """Count the errors besides words in a table of utterances (``score_utterances``), or the file of one.
 
     Intervals draw what ``units_of`` says. Characters are counted instead of words where they are the headline.
     """
-    known = pc.and_(pc.is_valid(utterances["reference"]), pc.is_valid(utterances["hypothesis"]))
-    rows = utterances if pc.all(known).as_py() else utterances.filter(known)
+    counted = without_texts(utterances).drop_columns("id")
+    known = pc.and_(pc.is_valid(counted["reference"]), pc.is_valid(counted["hypothesis"]))
+    rows = counted if pc.all(known).as_py() else counted.filter(known)
     if "groups" not in draws:
         units = units_of(rows)
         draws["groups"] = units.groups if units.count > 1 else None
-    unit = headline(utterances)
+    unit = headline(counted)
     columns = ("id", "normalized_reference", "normalized_hypothesis", "duration_s", f"{unit}_insertions")
     clips = (
         Heard(id, (reference, hypothesis), duration_s, insertions or 0)
-        for batch in rows.select(columns).to_batches(max_chunksize=4096)
-        for id, reference, hypothesis, duration_s, insertions in zip(
-            *(column.to_pylist() for column in batch.columns), strict=True
-        )
+        for id, reference, hypothesis, duration_s, insertions in _Rows(utterances, known, columns)
     )
-    written = written_form(rows["reference"].to_pylist(), rows["hypothesis"].to_pylist(), **draws)
+    references, hypotheses = (_Texts(utterances, known, (name,)) for name in ("reference", "hypothesis"))
+    written = written_form(references, hypotheses, **draws)
     return OtherErrors(
         punctuation=written.punctuation,
         casing=written.casing,
@@ -70,12 +71,35 @@ def other_errors(utterances: pa.Table, **draws: Unpack[Draws]) -> OtherErrors:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The values of some columns where ``known`` is true: read in batches, as often as somebody goes through them."""
+
+    utterances: Utterances
+    known: pa.ChunkedArray
+    columns: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Any]:
+        start = 0
+        for batch in batches(self.utterances, self.columns):
+            here = batch.filter(self.known.slice(start, len(batch)).combine_chunks())
+            yield from zip(*(here[name].to_pylist() for name in self.columns), strict=True)
+            start += len(batch)
+
+
+class _Texts(_Rows):
+    """Those of a single column."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for (text,) in _Rows.__iter__(self))
+
+
 def _counted(rows: pa.Table, unit: str) -> pa.Table:
-    """Return the rows that have counts, without their texts, which are most of the bytes."""
-    texts = [
-        field.name for field in rows.schema if field.name == "id" or field.name.endswith(("reference", "hypothesis"))
-    ]
-    return rows.drop_columns(texts).filter(pc.is_valid(rows[f"{unit}_hits"]))
+    """Return the rows that have counts: no copy where all have."""
+    known = pc.is_valid(rows[f"{unit}_hits"])
+    return rows if pc.all(known).as_py() else rows.filter(known)
 
 
 def _gaps(rows: pa.Table, unit: str, draws: Draws) -> dict[str, Gap]:

@@ -14,9 +14,11 @@ ASR hallucinations induced by non-speech audio", ICASSP 2025; Koenecke et al., "
 what is flagrant. A fluent sentence of the right length that nobody said is counted as substitutions, in the WER.
 """
 
+from array import array
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Unpack
 
 import numpy as np
@@ -96,9 +98,8 @@ def hallucinations(clips: Iterable[Heard], *, characters: bool = False, **draws:
     (0, 1)
     """
     scale = 2 if characters else 1
-    able: dict[str, int] = dict.fromkeys(SIGNS, 0)
-    shown: dict[str, list[str]] = {sign: [] for sign in SIGNS}
-    flags: dict[str, bool] = {}
+    seen = {sign: _Seen() for sign in ("any", *SIGNS)}
+    flags = array("b")
     for clip in clips:
         said, heard = (list(text.replace(" ", "")) if characters else text.split() for text in clip.texts)
         short = clip.duration_s is not None and clip.duration_s < SHORT_S
@@ -109,17 +110,32 @@ def hallucinations(clips: Iterable[Heard], *, characters: bool = False, **draws:
             "loop": (True, has_loop(said, heard)),
             "too_long": (bool(said), len(heard) > RATIO * len(said) and more >= scale * MORE),
         }
-        for sign, (can, does) in signs.items():
-            able[sign] += can
-            if can and does:
-                shown[sign].append(clip.id)
-        flags[clip.id] = any(can and does for can, does in signs.values())
-    flagged = [id for id, flag in flags.items() if flag]
+        flags.append(any(can and does for can, does in signs.values()))
+        for sign, (can, does) in {**signs, "any": (True, bool(flags[-1]))}.items():
+            seen[sign].add(clip.id, can, does)
     return Hallucinations(
-        any=_clip_count(flagged, len(flags)),
-        interval=interval([*flags.values()], np.ones(len(flags)), **draws),
-        **{sign: _clip_count(shown[sign], able[sign]) for sign in SIGNS},
+        interval=interval(flags, np.ones(len(flags)), **draws),
+        **{sign: found.clip_count() for sign, found in seen.items()},
     )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A count of clips while it is made; of their ids only the examples are held."""
+
+    count: int = 0
+    of: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, id: str, can: bool, does: bool) -> None:
+        self.of += can
+        if can and does:
+            self.count += 1
+            insort(self.examples, id)
+            del self.examples[EXAMPLES:]
+
+    def clip_count(self) -> ClipCount:
+        return ClipCount(count=self.count, of=self.of, examples=tuple(self.examples))
 
 
 def has_loop(reference: Sequence[str], hypothesis: Sequence[str]) -> bool:
@@ -157,7 +173,3 @@ def _repeats(units: npt.NDArray[np.int64], size: int, *, at_least: int) -> dict[
         least = min((*ngram[shift:], *ngram[:shift]) for shift in range(size))
         found[least] = max(found.get(least, 0), (end - start) // size + 1)
     return found
-
-
-def _clip_count(ids: Sequence[str], of: int) -> ClipCount:
-    return ClipCount(count=len(ids), of=of, examples=tuple(sorted(ids)[:EXAMPLES]))

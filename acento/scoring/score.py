@@ -5,7 +5,7 @@ words deleted. One that failed is listed with its reason and not scored. One tha
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any, Unpack
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
+from acento.scoring.batches import BATCH, Utterances, batches, without_texts
 from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
 from acento.scoring.counted import count_texts
 from acento.scoring.counts import ErrorCounts
@@ -51,10 +52,7 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns of a table of utterances; ``status`` is scored, failed or no_reference; only the scored have counts."""
-_TEXTS = {"id", "hypothesis", "error", "normalized_reference", "normalized_hypothesis"}
 _FIELDS = [(field.name, field.type) for field in SCHEMA]
-_BATCH = 4096
-"""Utterances that are held as Python's objects at a time, where results come one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,35 +183,49 @@ def score_utterances(results: Iterable[UtteranceResult], normalizer: Normalizer)
     Raises:
         InputError: an id is there twice, has both a hypothesis and an error, or neither (the run is not complete).
     """
-    schema, remaining = described(SCHEMA, normalizer), iter(results)
-    batches = []
-    while rows := list(islice(remaining, _BATCH)):
-        columns = _columns(rows, normalizer)
-        batches.append(pa.record_batch([pa.array(columns[name], kind) for name, kind in _FIELDS], schema=schema))
-    table = pa.Table.from_batches(batches, schema)
-    if len(table) > 1 and not pc.all(pc.less_equal(table["id"][:-1], table["id"][1:])).as_py():
-        table = table.sort_by("id")
-    _check(table)
+    table = pa.Table.from_batches(score_batches(results, normalizer), described(SCHEMA, normalizer))
+    table = sorted_by_id(table)
+    check_rows(table)
     return table
 
 
-def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draws]) -> Score:
-    """Return the score of a table that ``score_utterances`` made with this normalizer.
+def score_batches(results: Iterable[UtteranceResult], normalizer: Normalizer) -> Iterator[pa.RecordBatch]:
+    """Yield rows of a table of utterances (see ``SCHEMA``) in batches, in the order of the results, unchecked."""
+    schema, remaining = described(SCHEMA, normalizer), iter(results)
+    while rows := list(islice(remaining, BATCH)):
+        columns = _columns(rows, normalizer)
+        yield pa.record_batch([pa.array(columns[name], kind) for name, kind in _FIELDS], schema=schema)
+
+
+def sorted_by_id(table: pa.Table) -> pa.Table:
+    """Return a table of utterances in the order of its ids: itself, where it is so already."""
+    ids = table["id"]
+    in_order = len(table) < 2 or pc.all(pc.less_equal(ids[:-1], ids[1:])).as_py()
+    return table if in_order else table.sort_by("id")
+
+
+def summarize(utterances: Utterances, normalizer: Normalizer, **draws: Unpack[Draws]) -> Score:
+    """Return the score of a table that ``score_utterances`` made with this normalizer, or of the file of one.
 
     Intervals, overall and of each group, draw what ``units_of`` says: speakers where they are known and unseen, else
     clips. Those of a single speaker draw the speaker's clips.
     """
-    counted = utterances.drop_columns([name for name in _TEXTS if name in utterances.column_names])  # most of the bytes
+    other = other_errors(utterances, **draws)
+    counted = without_texts(utterances).drop_columns("id")
     units = units_of(scored(counted))
     overall = _group(counted, draws)
     groups = {
         name: {
-            value: overall if len(rows) == len(utterances) else _group(rows, draws)
+            value: overall if len(rows) == len(counted) else _group(rows, draws)
             for value, rows in rows_by(counted, name)
         }
         for name in GROUPINGS
     }
-    failed = utterances.filter(pc.equal(utterances["status"], FAILED)).select(["id", "error"]).to_pylist()
+    failed = (
+        row
+        for batch in batches(utterances, ("id", "error", "status"))
+        for row in batch.filter(pc.equal(batch["status"], FAILED)).to_pylist()
+    )
     return Score(
         normalizer=normalizer.identity,
         resamples=draws.get("resamples", RESAMPLES),
@@ -227,7 +239,7 @@ def summarize(utterances: pa.Table, normalizer: Normalizer, **draws: Unpack[Draw
         speakers=units.speakers,
         seen=units.seen,
         headline=headline_of(normalizer),
-        other_errors=other_errors(utterances, **draws),
+        other_errors=other,
     )
 
 
@@ -257,7 +269,8 @@ def rows_by(utterances: pa.Table, column: str) -> list[tuple[str, pa.Table]]:
 
 def scored(utterances: pa.Table) -> pa.Table:
     """Return the rows that have counts."""
-    return utterances.filter(pc.equal(utterances["status"], SCORED))
+    wanted = pc.equal(utterances["status"], SCORED)
+    return utterances if pc.all(wanted).as_py() else utterances.filter(wanted)
 
 
 def rate_of(errors: Numbers, lengths: Numbers, **draws: Unpack[Draws]) -> Rate:
@@ -317,7 +330,7 @@ def _columns(rows: Sequence[UtteranceResult], normalizer: Normalizer) -> dict[st
     return columns
 
 
-def _check(table: pa.Table) -> None:
+def check_rows(table: pa.Table) -> None:
     """Raise an InputError if an id of a table, sorted by id, is there twice, or has not one of hypothesis and error."""
     ids, texts, errors = table["id"], pc.is_valid(table["hypothesis"]), pc.is_valid(table["error"])
     again = pc.equal(ids[1:], ids[:-1]) if len(ids) > 1 else pa.array([], pa.bool_())
@@ -337,7 +350,7 @@ def _check(table: pa.Table) -> None:
 def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
     rows = scored(utterances)
     draws = with_units(rows, draws)
-    statuses = utterances["status"].to_pylist()
+    statuses = {row["values"]: row["counts"] for row in pc.value_counts(utterances["status"]).to_pylist()}
     errors, lengths = count_column(rows, "word_errors"), count_column(rows, "word_length")
     defined = lengths > 0
     rates = errors[defined] / lengths[defined]
@@ -346,11 +359,11 @@ def _group(utterances: pa.Table, draws: Draws) -> GroupScore:
     if groups is not None:
         per_clip["groups"] = np.array(groups, dtype=object)[defined].tolist()
     return GroupScore(
-        utterances=len(statuses),
+        utterances=len(utterances),
         scored=len(rows),
-        failed=statuses.count(FAILED),
-        without_reference=statuses.count(NO_REFERENCE),
-        audio_s=round(math.fsum(seconds or 0.0 for seconds in utterances["duration_s"].to_pylist()), 6),
+        failed=statuses.get(FAILED, 0),
+        without_reference=statuses.get(NO_REFERENCE, 0),
+        audio_s=round(math.fsum(pc.fill_null(utterances["duration_s"], 0.0).to_numpy()), 6),
         words=counts_of(rows, "word"),
         characters=counts_of(rows, "character"),
         wer=rate_of(errors, lengths, **draws).rounded(),

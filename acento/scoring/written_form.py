@@ -7,7 +7,8 @@ right.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Unpack
 
@@ -105,7 +106,7 @@ class _Written(NamedTuple):
     """The marks before each word, and those after the last."""
 
 
-def written_form(references: Sequence[str], hypotheses: Sequence[str], **draws: Unpack[Draws]) -> WrittenForm:
+def written_form(references: Iterable[str], hypotheses: Iterable[str], **draws: Unpack[Draws]) -> WrittenForm:
     """Count the punctuation and casing errors of texts as they were written, before any normalizer.
 
     >>> found = written_form(["Hola, Ana. ¿Qué tal?", "Sí, po."], ["Hola Eva. ¿qué tal?", "sí, po."])
@@ -115,14 +116,15 @@ def written_form(references: Sequence[str], hypotheses: Sequence[str], **draws: 
     (2, 5)
 
     Marks on a clip whose reference has no word do not count: text on them is a hallucination
-    (:func:`acento.scoring.hallucinations.hallucinations`).
+    (:func:`acento.scoring.hallucinations.hallucinations`). The references are read more than once,
+    so they cannot be a generator.
     """
     has_marks = any(_HAS_MARK.search(text.translate(_ASCII_FORMS)) for text in references)
     has_case = any(map(_has_lower, references)) and any(map(_has_upper, references))
     if not (has_marks or has_case):
         return WrittenForm(None, None)
     total = ErrorCounts()
-    errors, judged, wrong, words = [], [], [], []
+    errors, judged, wrong, words = (array("q") for _ in range(4))  # a number of each clip, in few bytes
     for reference, hypothesis in zip(references, hypotheses, strict=True):
         said, heard = _taken_apart(reference), _taken_apart(hypothesis)
         pairs = _pairs(said.keys, heard.keys)

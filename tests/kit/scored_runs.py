@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.text import normalizer
-from acento.inference.benchmark import UTTERANCES
 from acento.registry.runs import begin
 from acento.requests import BenchmarkRequest
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
+from acento.scoring.stored import UTTERANCES
 
 CPU = Conditions(device="cpu", dtype="float32", threads=2, batch_size=8, backend="inline", placements=1)
 L40S = Conditions(device="NVIDIA L40S", dtype="bfloat16", threads=1, batch_size=16, backend="modal", placements=1)

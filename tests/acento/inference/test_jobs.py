@@ -14,7 +14,6 @@ from acento.core.store import LocalStore
 from acento.data.dataset import load_card
 from acento.inference import jobs as job_module
 from acento.inference.benchmark import (
-    UTTERANCES,
     Transcription,
     jobs,
     plan_transcription,
@@ -28,6 +27,7 @@ from acento.inference.predictions import FILE, attempts, digest
 from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from acento.scoring.stored import UTTERANCES
 
 
 @pytest.fixture

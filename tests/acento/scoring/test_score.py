@@ -243,7 +243,7 @@ def test_a_hypothesis_of_a_million_characters_is_scored(text: str) -> None:
 
 
 def test_results_come_from_an_iterator_and_more_than_a_batch_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "_BATCH", 3)
+    monkeypatch.setattr(scoring, "BATCH", 3)
     rows = [result(f"{place:02d}", hypothesis="uno " * (place % 5)) for place in range(10)]
     assert score_utterances(iter(rows[::-1]), CHILEAN).to_pylist() == score_utterances(rows, CHILEAN).to_pylist()
     with pytest.raises(InputError, match="1 utterance ids occur more than once: 09"):
