@@ -18,7 +18,7 @@ from acento.scoring.score import SCHEMA, UtteranceResult, check_rows, score_batc
 UTTERANCES, SCORE = "utterances.parquet", "score.json"
 GROUP = 16
 """Batches in a row group of a file."""
-SORTED = 4
+SORTED = 2
 """Row groups that are sorted in memory at a time, where results do not come in the order of their ids."""
 
 
