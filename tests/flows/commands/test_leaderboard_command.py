@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from flows.cli import app
+from flows.commands import terminal
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
         raise AssertionError("a server was started")
 
     monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(terminal.out, "width", 160)
     monkeypatch.setattr("flows.runtime.embedded.session", start)
     settings.cache_clear()
     return LocalStore(tmp_path / "store")

@@ -4,10 +4,16 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.commands import terminal
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.out, "width", 200)
 
 
 def normalize(*arguments: str, given: str | bytes = "") -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["normalize", *arguments], input=given, env={"COLUMNS": "200"})
+    done = CliRunner().invoke(app, ["normalize", *arguments], input=given)
     return done.exit_code, done.output
 
 
