@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from acento.inference.transcriber import LoadedModel, load_model
     from acento.registry.model_version import ModelVersion
     from acento.registry.versions import load_version
-    from acento.scoring.leaderboard import Leaderboard
+    from acento.scoring.boards.leaderboard import Leaderboard
 
 __version__ = VERSION
 __all__ = [
@@ -63,7 +63,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "AcentoError": "acento.core.errors",
-        "Leaderboard": "acento.scoring.leaderboard",
+        "Leaderboard": "acento.scoring.boards.leaderboard",
         "LoadedModel": "acento.inference.transcriber",
         "ModelVersion": "acento.registry.model_version",
         "StagedDataset": "acento.api.data",

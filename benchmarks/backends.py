@@ -131,7 +131,7 @@ def _read(environment: dict[str, str]) -> tuple[str, set[tuple[str, int]]]:
     code = """
 import json
 from acento.inference.jobs import Measurement
-from acento.registry.runs import find_run
+from acento.registry.runs.records import find_run
 from acento.core.settings import settings
 from acento.core.store import open_store
 store = open_store(settings().store)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from acento.scoring.bootstrap import interval, paired
+from acento.scoring.statistics.bootstrap import interval, paired
 
 RATES = (0.03, 0.05, 0.1, 0.2, 0.3)
 CLIPS = (20, 50, 100, 200, 500, 1000)

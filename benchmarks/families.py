@@ -60,7 +60,7 @@ LIBRARIES = (
     "acento.families.parakeet.recognizer",
     "acento.families.voxtral.recognizer",
     "acento.families.whisper.recognizer",
-    "acento.scoring.counts",
+    "acento.scoring.counting.counts",
 )
 """What every row needs; loaded once."""
 
@@ -250,7 +250,7 @@ def measure(row: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     from transformers.utils.logging import disable_progress_bar
 
     from acento.core.text import normalizer
-    from acento.scoring.counts import ErrorCounts, count_words
+    from acento.scoring.counting.counts import ErrorCounts, count_words
 
     disable_progress_bar()
     torch.set_num_threads(options.cores)

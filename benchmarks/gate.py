@@ -18,7 +18,7 @@ from acento.registry.gate.evidence import Evidence
 from acento.registry.gate.gate import decide
 from acento.registry.gate.looks import Look
 from acento.registry.gate.verdict import GateVerdict
-from acento.scoring.ranks import place
+from acento.scoring.comparing.ranks import place
 from acento.scoring.score import SCHEMA, SCORED
 from acento.scoring.table import TextTable
 

@@ -92,7 +92,7 @@ def compare_real(options: argparse.Namespace) -> None:
     from acento.models.base import DecodeOptions
     from acento.models.checkpoints.resolver import resolve
     from acento.models.devices import device_name
-    from acento.scoring.counts import ErrorCounts, count_words
+    from acento.scoring.counting.counts import ErrorCounts, count_words
 
     read = read_demo("nl", "test", options.clips)
     clips = {clip.id: clip.audio for clip in read}

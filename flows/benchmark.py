@@ -1,7 +1,7 @@
 """Benchmark models on data sets: plan, transcribe, score, publish."""
 
 from acento.api.benchmarking import measure
-from acento.registry.runs import Finished
+from acento.registry.runs.records import Finished
 from acento.requests import BenchmarkRequest
 from flows.runtime.request_flow import flow_of
 from tasks.benchmark import estimate_run, plan_run, publish_run, score, transcribe

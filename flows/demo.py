@@ -9,7 +9,7 @@ from typing import Any, Final
 from prefect import flow
 
 from acento.api.specializing import Specialized
-from acento.registry.runs import Finished
+from acento.registry.runs.records import Finished
 from flows.benchmark import benchmark
 from flows.specialize import specialize
 from flows.stage import stage

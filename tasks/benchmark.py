@@ -13,9 +13,9 @@ from acento.core.progress import audio_meter
 from acento.core.store import Store, open_store
 from acento.inference.benchmark import Scored, Transcription, jobs, load_score, score_transcription
 from acento.inference.jobs import JobResult, TranscribeJob
-from acento.registry.comparing import compare_with_previous
 from acento.registry.report.summary import run_summary
-from acento.registry.runs import REPORT, Finished, finish, utc_now
+from acento.registry.runs.comparing import compare_with_previous
+from acento.registry.runs.records import REPORT, Finished, finish, utc_now
 from acento.requests import BenchmarkRequest
 from tasks.artifacts import artifact_key, in_run, page_link, progress_artifact, show_markdown
 from tasks.compute import asked_compute, open_backend

@@ -11,7 +11,7 @@ from acento.experiments.cross_validation import check_splits, learned_clips, pla
 from acento.experiments.learning_curve import PICTURE, publish_curve
 from acento.models.checkpoints.resolver import resolve
 from acento.requests import FoldsRequest
-from acento.scoring.headline import rate_title
+from acento.scoring.counting.headline import rate_title
 from acento.scoring.table import percent_text
 from acento.training.job import FinetuneResult
 from acento.training.planning import recipe_of_model

@@ -38,10 +38,10 @@ from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
 from acento.models.family import WHISPER
-from acento.registry.runs import Finished, asked_normalizer, begin, entries_of, finish, utc_now, utterances_of
+from acento.registry.runs.records import Finished, asked_normalizer, begin, entries_of, finish, utc_now, utterances_of
 from acento.requests import BenchmarkRequest
-from acento.scoring.compare import GroupedComparison, compare_groups
-from acento.scoring.leaderboard import Leaderboard
+from acento.scoring.boards.leaderboard import Leaderboard
+from acento.scoring.comparing.compare import GroupedComparison, compare_groups
 from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
 
 T = TypeVar("T")

@@ -1,9 +1,9 @@
 """Compare two runs of the store: why did the number move?"""
 
 from acento.api.session import session
-from acento.registry.comparing import compare_stored
-from acento.scoring.confusions import TOP
-from acento.scoring.run_comparison import RunComparison
+from acento.registry.runs.comparing import compare_stored
+from acento.scoring.comparing.confusions import TOP
+from acento.scoring.comparing.run_comparison import RunComparison
 
 
 def compare_runs(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from acento.core.prices import dollars
-from acento.registry.expected_speed import Basis
+from acento.registry.runs.expected_speed import Basis
 from acento.scoring.table import NO_VALUE, TextTable
 
 

@@ -26,8 +26,8 @@ from acento.models.checkpoints.references import parse, with_engine
 from acento.models.checkpoints.resolver import find_local, resolve
 from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
 from acento.models.family import WHISPER
-from acento.registry.expected_speed import ExpectedSpeed, device_types, expected_speed
-from acento.registry.run_index import index
+from acento.registry.runs.expected_speed import ExpectedSpeed, device_types, expected_speed
+from acento.registry.runs.index import index
 from acento.requests import BenchmarkRequest
 from acento.scoring.entry import Entry
 

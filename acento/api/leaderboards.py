@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from acento.core.arguments import Named, checked, names_of
 from acento.core.prices import load_prices
 from acento.core.store import open_store
-from acento.registry.leaderboards import RunFilter
-from acento.registry.leaderboards import leaderboard as all_runs
-from acento.scoring.leaderboard import Leaderboard
+from acento.registry.runs.leaderboards import RunFilter
+from acento.registry.runs.leaderboards import leaderboard as all_runs
+from acento.scoring.boards.leaderboard import Leaderboard
 
 
 def leaderboard(

@@ -8,12 +8,12 @@ from typing import Any
 from acento.api.session import options_of, session
 from acento.core.store import Store
 from acento.core.text import normalizer as find_normalizer
-from acento.registry.rescoring import keep, rescore
-from acento.registry.runs import Finished
+from acento.registry.runs.records import Finished
+from acento.registry.runs.rescoring import keep, rescore
 from acento.requests import ScoreRequest
+from acento.scoring.boards.leaderboard import Leaderboard
 from acento.scoring.files.systems import FileOptions, read_systems
 from acento.scoring.files.transcript import Columns
-from acento.scoring.leaderboard import Leaderboard
 
 
 @options_of(ScoreRequest, "run", "references", "hypotheses")

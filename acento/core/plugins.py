@@ -35,8 +35,8 @@ STORE_OWNERS = {
     "datasets": "acento.data.dataset:mark_live",
     "measures": "acento.validation.measure:mark_live",
     "verdicts": "acento.validation.verdict:mark_live",
-    "runs": "acento.registry.runs:mark_live",
-    "indexes": "acento.registry.run_index:mark_live",
+    "runs": "acento.registry.runs.records:mark_live",
+    "indexes": "acento.registry.runs.index:mark_live",
     "jobs": "acento.training.job:mark_live",
     "removals": "acento.data.staging.removal:mark_live",
 }

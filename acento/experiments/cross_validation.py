@@ -17,11 +17,11 @@ from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import check_name
 from acento.models.languages import language_code
-from acento.scoring.bootstrap import LEVEL
-from acento.scoring.folds import Pooled, groups_of, pool, pool_difference, pool_tables
-from acento.scoring.headline import headline
-from acento.scoring.power import detectable
+from acento.scoring.comparing.folds import Pooled, groups_of, pool, pool_difference, pool_tables
+from acento.scoring.counting.headline import headline
 from acento.scoring.score import SCORED, counts_of, headline_columns, scored
+from acento.scoring.statistics.bootstrap import LEVEL
+from acento.scoring.statistics.power import detectable
 from acento.scoring.table import interval_text, points_text
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
@@ -34,7 +34,7 @@ from acento.training.recipe import Recipe
 REPORT, BASE, TUNED = "folds.json", "base.parquet", "tuned.parquet"
 _VERSION = 1
 _FEW = 10
-"""With fewer groups an interval is approximate (see ``acento.scoring.bootstrap``)."""
+"""With fewer groups an interval is approximate (see ``acento.scoring.statistics.bootstrap``)."""
 
 
 class FoldRow(BaseModel, frozen=True):

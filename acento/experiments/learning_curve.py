@@ -17,10 +17,10 @@ from acento.core.errors import InputError
 from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
-from acento.scoring.forecast import Forecast, LearningPoint, forecast
-from acento.scoring.headline import RATE_NAMES, Headline, headline, normalizer_of, rate_title
+from acento.scoring.counting.headline import RATE_NAMES, Headline, headline, normalizer_of, rate_title
 from acento.scoring.score import Rate, headline_columns, headline_rate
-from acento.scoring.units import units_of
+from acento.scoring.statistics.forecast import Forecast, LearningPoint, forecast
+from acento.scoring.statistics.units import units_of
 from acento.training.data.subsets import Share, share_size
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.evaluate import scored_table

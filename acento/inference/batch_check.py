@@ -10,7 +10,7 @@ from acento.core.store import Store
 from acento.data.dataset import load_card
 from acento.inference.benchmark import Transcription, predictions
 from acento.inference.plan import make_plan
-from acento.scoring.errors import BatchCheck
+from acento.scoring.errors.summary import BatchCheck
 
 _EXAMPLES = 5
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from acento.core.prices import PriceTable, load_prices
 from acento.inference.jobs import Measurement
-from acento.scoring.bootstrap import ratio_interval
 from acento.scoring.entry import Conditions, Cost, Speed
-from acento.scoring.repeats import median_rate
+from acento.scoring.statistics.bootstrap import ratio_interval
+from acento.scoring.statistics.repeats import median_rate
 
 Passes = Sequence[Sequence[Measurement]]
 """The measurements of each decoding of the same clips: the one whose texts were kept, then its repeats."""

@@ -12,7 +12,7 @@ from acento.models.devices import device_name
 from acento.models.trainable import Trainable
 from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
 from acento.registry.publishing import base_license, data_license, publish_model
-from acento.scoring.headline import headline_of
+from acento.scoring.counting.headline import headline_of
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
 from acento.training.loop.checkpoints import Weights

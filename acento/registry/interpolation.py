@@ -27,7 +27,7 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX, SAFETENSORS
 from acento.registry.model_version import RECIPE, ModelVersion
 from acento.registry.publishing import publish_model
-from acento.scoring.counts import ErrorCounts
+from acento.scoring.counting.counts import ErrorCounts
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
 from acento.training.loop.evaluate import DevScore, evaluate

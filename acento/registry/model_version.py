@@ -21,7 +21,7 @@ from acento.inference.predictions import Prediction
 from acento.inference.transcriber import LoadedModel, Recording, load_checkpoint
 from acento.models.checkpoints.checkpoint import in_artifact
 from acento.models.checkpoints.references import REGISTRY
-from acento.scoring.headline import Headline, rate_title
+from acento.scoring.counting.headline import Headline, rate_title
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
 """What lies beside a checkpoint's own files, where the training left it: what was asked, and how it went."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from acento.registry.run_request import RunRequest
+from acento.registry.runs.request import RunRequest
 from acento.requests.base import (
     AboveZero,
     AllowInvalid,

@@ -17,11 +17,11 @@ from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
     from acento.core.text import normalize
-    from acento.scoring.alignment import align
-    from acento.scoring.bootstrap import Interval, PairedDifference, interval, paired
-    from acento.scoring.confusions import word_errors, worst_clips
-    from acento.scoring.counts import ErrorCounts, count_characters, count_words
+    from acento.scoring.comparing.confusions import word_errors, worst_clips
+    from acento.scoring.counting.alignment import align
+    from acento.scoring.counting.counts import ErrorCounts, count_characters, count_words
     from acento.scoring.files.systems import FileOptions, score_files
+    from acento.scoring.statistics.bootstrap import Interval, PairedDifference, interval, paired
     from acento.scoring.step_effects import StepEffect, step_effects
     from acento.scoring.texts import TextScore, compare_texts, score_texts
 
@@ -49,10 +49,10 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "align": "acento.scoring.alignment",
-        **dict.fromkeys(("word_errors", "worst_clips"), "acento.scoring.confusions"),
-        **dict.fromkeys(("Interval", "PairedDifference", "interval", "paired"), "acento.scoring.bootstrap"),
-        **dict.fromkeys(("ErrorCounts", "count_characters", "count_words"), "acento.scoring.counts"),
+        "align": "acento.scoring.counting.alignment",
+        **dict.fromkeys(("word_errors", "worst_clips"), "acento.scoring.comparing.confusions"),
+        **dict.fromkeys(("Interval", "PairedDifference", "interval", "paired"), "acento.scoring.statistics.bootstrap"),
+        **dict.fromkeys(("ErrorCounts", "count_characters", "count_words"), "acento.scoring.counting.counts"),
         **dict.fromkeys(("FileOptions", "score_files"), "acento.scoring.files.systems"),
         "normalize": "acento.core.text",
         **dict.fromkeys(("StepEffect", "step_effects"), "acento.scoring.step_effects"),

@@ -17,8 +17,8 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from acento.core.errors import InputError
-from acento.scoring.counts import ErrorCounts
-from acento.scoring.errors import BatchCheck, error_columns
+from acento.scoring.counting.counts import ErrorCounts
+from acento.scoring.errors.summary import BatchCheck, error_columns
 from acento.scoring.score import COUNTS, Score
 from acento.scoring.table import percent
 

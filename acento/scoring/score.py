@@ -19,13 +19,13 @@ from pydantic import BaseModel
 from acento.core.errors import InputError
 from acento.core.text import Normalizer
 from acento.scoring.batches import BATCH, Utterances, batches, without_texts
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
-from acento.scoring.counted import count_texts
-from acento.scoring.counts import ErrorCounts
-from acento.scoring.errors import OtherErrors, other_errors
-from acento.scoring.headline import RATE_NAMES, Headline, counter, described, headline, headline_of
+from acento.scoring.counting.counted import count_texts
+from acento.scoring.counting.counts import ErrorCounts
+from acento.scoring.counting.headline import RATE_NAMES, Headline, counter, described, headline, headline_of
+from acento.scoring.errors.summary import OtherErrors, other_errors
+from acento.scoring.statistics.bootstrap import LEVEL, RESAMPLES, Draws, Interval, Numbers, interval, macro_interval
+from acento.scoring.statistics.units import FEW_SPEAKERS, SPEAKER_SEEN, UnitKind, units_of
 from acento.scoring.table import percent_text
-from acento.scoring.units import FEW_SPEAKERS, SPEAKER_SEEN, UnitKind, units_of
 
 SCORED, FAILED, NO_REFERENCE = "scored", "failed", "no_reference"
 GROUPINGS = ("split", "speaker", "accent")
@@ -74,7 +74,7 @@ class UtteranceResult:
     speaker_seen: bool | None = None
     """Whether the speaker is in the training split too; None where the speaker or the training split is not known."""
     alternatives: bool = False
-    """Whether the reference holds alternations and optional words; see :mod:`acento.scoring.alternatives`."""
+    """Whether the reference holds alternations and optional words; see :mod:`acento.scoring.counting.alternatives`."""
 
 
 class Rate(BaseModel, frozen=True):

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from acento.core.text import Normalizer
-from acento.scoring.counts import ErrorCounts
-from acento.scoring.headline import counter
+from acento.scoring.counting.counts import ErrorCounts
+from acento.scoring.counting.headline import counter
 from acento.scoring.score import scored
 
 AS_WRITTEN = "as-written"

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from acento.core.text import Normalizer
 from acento.scoring.batches import BATCH, batches, without_texts
-from acento.scoring.bootstrap import Draws
-from acento.scoring.headline import described
+from acento.scoring.counting.headline import described
 from acento.scoring.score import SCHEMA, UtteranceResult, check_rows, score_batches, sorted_by_id, summarize
+from acento.scoring.statistics.bootstrap import Draws
 
 UTTERANCES, SCORE = "utterances.parquet", "score.json"
 GROUP = 16

@@ -6,9 +6,9 @@ from reprlib import repr as short
 
 from acento.core.errors import InputError
 from acento.core.text import normalizer as find_normalizer
-from acento.scoring.bootstrap import LEVEL, Interval, PairedDifference, interval, paired
-from acento.scoring.counts import ErrorCounts
-from acento.scoring.headline import counter
+from acento.scoring.counting.counts import ErrorCounts
+from acento.scoring.counting.headline import counter
+from acento.scoring.statistics.bootstrap import LEVEL, Interval, PairedDifference, interval, paired
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from acento.core.store.coordination import Lease
 from acento.core.text import Normalizer
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
-from acento.scoring.headline import RATE_NAMES, headline_of
+from acento.scoring.counting.headline import RATE_NAMES, headline_of
 from acento.training.job import FinetuneJob, FinetuneResult, Why, state
 from acento.training.loop.checkpoints import Checkpoints, Weights
 from acento.training.loop.evaluate import Role, clips_of, decode_test

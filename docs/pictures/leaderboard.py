@@ -12,7 +12,7 @@ from rich.terminal_theme import MONOKAI
 
 from acento.core.settings import settings
 from acento.core.store import open_store
-from acento.registry.runs import run_leaderboard
+from acento.registry.runs.records import run_leaderboard
 from acento.scoring.table import rich_table
 
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"

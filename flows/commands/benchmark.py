@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from acento.core.store import Store
-    from acento.registry.runs import Finished
+    from acento.registry.runs.records import Finished
     from acento.requests import BenchmarkRequest
-    from acento.scoring.leaderboard import Leaderboard
+    from acento.scoring.boards.leaderboard import Leaderboard
     from flows.demo import Demonstrated
 
 
@@ -118,7 +118,7 @@ def _print_demonstrated(done: "Demonstrated", by: str, clips: str) -> None:
 
 def runs() -> None:
     """List the runs: when, what was asked, and whether they finished."""
-    from acento.registry.runs import runs as find_runs
+    from acento.registry.runs.records import runs as find_runs
 
     store = open_store()
     found = find_runs(store)
@@ -140,7 +140,7 @@ def results(
     """List the files of a run, or download them."""
     import shutil
 
-    from acento.registry.runs import find_run
+    from acento.registry.runs.records import find_run
 
     store = open_store()
     artifact = find_run(store, run)
@@ -170,7 +170,7 @@ def print_left_out(left_out: "Mapping[str, str]") -> None:
 
 def print_run(run: str, folder: "Path | str", by: list[str]) -> None:
     """Print a run's leaderboard and where its files are."""
-    from acento.registry.runs import run_leaderboard, validation_of
+    from acento.registry.runs.records import run_leaderboard, validation_of
 
     store = open_store()
     _print_board(run_leaderboard(store, run), by)

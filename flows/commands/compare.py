@@ -30,8 +30,8 @@ def report(
     audio: Audio = 20,
 ) -> None:
     """Write the report of a run as one HTML file: rates, groups, words, worst clips with sound, provenance."""
-    from acento.registry.reports import run_report
-    from acento.registry.runs import find_run
+    from acento.registry.runs.records import find_run
+    from acento.registry.runs.reports import run_report
 
     store = open_store()
     name = find_run(store, run).key.rpartition("/")[2]
@@ -57,9 +57,9 @@ def compare(
     output: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,
 ) -> None:
     """Tell why two runs differ: overall, by group, by clip and by confused word; also one run under two normalizers."""
-    from acento.registry.comparing import compare_stored
-    from acento.registry.reports import comparison_report
-    from acento.scoring.run_comparison import GROUPS
+    from acento.registry.runs.comparing import compare_stored
+    from acento.registry.runs.reports import comparison_report
+    from acento.scoring.comparing.run_comparison import GROUPS
     from acento.scoring.table import rich_table
 
     groups = tuple(by) if by else GROUPS

@@ -18,9 +18,9 @@ from flows.commands.options import By
 from flows.commands.session import open_store
 
 if TYPE_CHECKING:
+    from acento.scoring.boards.leaderboard import Leaderboard
+    from acento.scoring.boards.overview import SortKey
     from acento.scoring.entry import Value
-    from acento.scoring.leaderboard import Leaderboard
-    from acento.scoring.overview import SortKey
     from acento.scoring.table import TextTable
 
 
@@ -64,8 +64,8 @@ def leaderboard(
 ) -> None:
     """Rank every model of every run in the store, where the same clips were scored the same way."""
     from acento.core.prices import load_prices
-    from acento.registry.leaderboards import RunFilter
-    from acento.registry.leaderboards import leaderboard as all_runs
+    from acento.registry.runs.leaderboards import RunFilter
+    from acento.registry.runs.leaderboards import leaderboard as all_runs
 
     store = open_store()
     chosen = RunFilter(dataset or (), model, normalizer, None if since is None else day(since))
@@ -103,8 +103,8 @@ def day(text: str, now: datetime | None = None) -> datetime:
 
 
 def _rows(board: "Leaderboard", beside: bool, sort: "SortKey") -> "list[dict[str, Value]]":
-    from acento.scoring.overview import in_order
-    from acento.scoring.side_by_side import side_by_side
+    from acento.scoring.boards.overview import in_order
+    from acento.scoring.boards.side_by_side import side_by_side
 
     if beside:
         return [row for table in side_by_side(board, sort) for row in table.to_rows()]
@@ -113,8 +113,8 @@ def _rows(board: "Leaderboard", beside: bool, sort: "SortKey") -> "list[dict[str
 
 def _grids(board: "Leaderboard", beside: bool, sort: "SortKey", by: Sequence[str] | None) -> "Iterable[TextTable]":
     """Yield what is printed; where ``by`` is None also the breakdowns that are a page at most."""
-    from acento.scoring.overview import in_order, overview
-    from acento.scoring.side_by_side import side_by_side
+    from acento.scoring.boards.overview import in_order, overview
+    from acento.scoring.boards.side_by_side import side_by_side
 
     if beside:
         yield from (table.grid() for table in side_by_side(board, sort))

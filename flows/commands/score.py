@@ -9,7 +9,7 @@ from flows.commands.session import open_store
 
 if TYPE_CHECKING:
     from acento.requests import ScoreRequest
-    from acento.scoring.leaderboard import Leaderboard
+    from acento.scoring.boards.leaderboard import Leaderboard
 
 
 @verb("ScoreRequest", by=By)

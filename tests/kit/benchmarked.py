@@ -8,7 +8,7 @@ from acento.inference.benchmark import jobs, plan_transcription, score_transcrip
 from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.runs import begin, finish
+from acento.registry.runs.records import begin, finish
 from acento.requests import BenchmarkRequest
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.text import normalizer
-from acento.registry.runs import begin
+from acento.registry.runs.records import begin
 from acento.requests import BenchmarkRequest
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.score import UtteranceResult, score_utterances, summarize

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from acento.core.store import MARKER, LocalStore
-from acento.registry.runs import entries_of
+from acento.registry.runs.records import entries_of
 
 Look = Callable[..., str]
 ALL_VERSIONS = ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried", "weekly")

@@ -27,7 +27,7 @@ from acento.inference.jobs import TranscribeJob
 from acento.inference.predictions import digest
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.runs import find_run
+from acento.registry.runs.records import find_run
 from infra.compute import InlineCompute
 from infra.compute.work_pool import WorkPoolCompute
 from tests.real.engine import Engine, engine, project_image

@@ -25,7 +25,7 @@ from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.export.exporting import dev_scorer, export_model
 from acento.registry.versions import find_version
-from acento.scoring.counts import ErrorCounts, count_words
+from acento.scoring.counting.counts import ErrorCounts, count_words
 from acento.training.loop.state import HISTORY, read_history
 from acento.training.planning import plan_finetune
 from acento.training.recipe import Recipe

@@ -12,8 +12,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from staged import staged
 
 from acento.core.store import LocalStore
-from acento.registry.comparing import compare_stored
-from acento.registry.reports import comparison_report, run_report
+from acento.registry.runs.comparing import compare_stored
+from acento.registry.runs.reports import comparison_report, run_report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 

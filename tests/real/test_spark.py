@@ -24,7 +24,7 @@ from acento.core.store import LocalStore, open_store
 from acento.inference.benchmark import clock, jobs, predictions
 from acento.inference.jobs import Measurement
 from acento.inference.predictions import digest
-from acento.registry.runs import find_run
+from acento.registry.runs.records import find_run
 from acento.training.job import FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.state import Row

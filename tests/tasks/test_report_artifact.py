@@ -7,7 +7,7 @@ from scored_runs import clip, heard, scored_run
 
 from acento.core.settings import settings
 from acento.core.store import LocalStore, open_store
-from acento.registry.runs import Finished, find_run, run_leaderboard
+from acento.registry.runs.records import Finished, find_run, run_leaderboard
 from tasks import benchmark
 from tasks.artifacts import page_link
 

@@ -15,7 +15,7 @@ from acento.core.figure import BLUE, GRAY, RED, new_figure, save_figure
 from acento.core.text import normalizer
 from acento.experiments.search.space import Scalar, SearchPlan
 from acento.experiments.search.study import Study
-from acento.scoring.headline import headline_of, rate_title
+from acento.scoring.counting.headline import headline_of, rate_title
 from acento.training.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -25,12 +25,12 @@ from acento.registry.gate.judging import Question, find_score
 from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, CURVE, ModelVersion
 from acento.registry.versions import read_beside, read_history
-from acento.scoring.bootstrap import paired
-from acento.scoring.errors import errors_table, other_errors
-from acento.scoring.headline import RATE_NAMES
+from acento.scoring.counting.headline import RATE_NAMES
+from acento.scoring.errors.summary import errors_table, other_errors
 from acento.scoring.score import FAILED, headline_columns, headline_rate, rows_by, scored
+from acento.scoring.statistics.bootstrap import paired
+from acento.scoring.statistics.units import units_of
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
-from acento.scoring.units import units_of
 
 _TASK = "automatic-speech-recognition"
 

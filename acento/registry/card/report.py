@@ -13,11 +13,11 @@ from acento.core.store import Store
 from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import GateVerdict, SetRole
 from acento.registry.model_version import CARD, ModelVersion
-from acento.scoring.errors import OtherErrors
-from acento.scoring.headline import Headline, rate_title
+from acento.scoring.counting.headline import Headline, rate_title
+from acento.scoring.errors.summary import OtherErrors
 from acento.scoring.score import Rate
+from acento.scoring.statistics.units import FEW_SPEAKERS, UnitKind
 from acento.scoring.table import counted
-from acento.scoring.units import FEW_SPEAKERS, UnitKind
 
 REPORT = "report.json"
 

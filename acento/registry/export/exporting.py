@@ -21,9 +21,9 @@ from acento.models.checkpoints.references import Format, Quantization, check_for
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion, export_key
-from acento.registry.runs import utterances_of
-from acento.scoring.bootstrap import difference_interval
+from acento.registry.runs.records import utterances_of
 from acento.scoring.score import headline_columns, scored
+from acento.scoring.statistics.bootstrap import difference_interval
 from acento.scoring.table import interval_text, percent_text, points_text
 
 BOUND = 0.005

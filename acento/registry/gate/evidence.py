@@ -21,12 +21,12 @@ from acento.core.store import Store
 from acento.core.text.language import same_language
 from acento.data.dataset import Card, load_card, versions
 from acento.data.utterance import ALL, SPLITS, primary_language
-from acento.registry.runs import entries_of
+from acento.registry.runs.records import entries_of
+from acento.scoring.counting.headline import Headline, headline, normalizer_of
 from acento.scoring.entry import Entry
-from acento.scoring.headline import Headline, headline, normalizer_of
 from acento.scoring.score import FAILED, SCORED, headline_columns
+from acento.scoring.statistics.units import Units, units_of
 from acento.scoring.table import counted
-from acento.scoring.units import Units, units_of
 
 Column = Literal["accent", "speaker"]
 COLUMNS: tuple[Column, ...] = ("accent", "speaker")

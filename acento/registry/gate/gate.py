@@ -29,9 +29,9 @@ from acento.registry.gate.verdict import (
     notes,
     sentence_of,
 )
-from acento.scoring.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit, units_to_exclude
-from acento.scoring.power import detectable
 from acento.scoring.score import rate_of
+from acento.scoring.statistics.bootstrap import LEVEL, RESAMPLES, Draws, paired, sums_by_unit, units_to_exclude
+from acento.scoring.statistics.power import detectable
 
 BOUND = 0.02
 

@@ -14,7 +14,7 @@ from acento.registry.gate.evidence import Evidence, Selection, foreign_languages
 from acento.registry.gate.gate import BOUND, decide
 from acento.registry.gate.looks import take_look
 from acento.registry.gate.verdict import GateVerdict
-from acento.registry.runs import entries_of, utterances_of
+from acento.registry.runs.records import entries_of, utterances_of
 from acento.scoring.entry import Entry
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.core.store.coordination import Records
-from acento.scoring.bootstrap import LEVEL
+from acento.scoring.statistics.bootstrap import LEVEL
 
 _REPORT = "report.json"
 """Of a model, as versions wrote it that did not write looks down (now :mod:`acento.registry.card.report`)."""

@@ -6,11 +6,11 @@ from typing import Literal
 from pydantic import BaseModel
 
 from acento.registry.gate.evidence import Evidence, Pairs, SplitUse
-from acento.scoring.headline import RATE_NAMES, Headline, rate_title
-from acento.scoring.power import POWER
+from acento.scoring.counting.headline import RATE_NAMES, Headline, rate_title
 from acento.scoring.score import Rate
+from acento.scoring.statistics.power import POWER
+from acento.scoring.statistics.units import FEW_SPEAKERS
 from acento.scoring.table import counted, interval_text, p_text, points_text
-from acento.scoring.units import FEW_SPEAKERS
 
 _FEW = 30
 

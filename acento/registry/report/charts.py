@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from acento.registry.report.drawing import INK, LINE, PAPER, SERIES, SOFT, draw
-from acento.scoring.pareto import pareto_front
+from acento.scoring.boards.pareto import pareto_front
 from acento.scoring.table import rtfx_text
 
 _ROW = 0.3

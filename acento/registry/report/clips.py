@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from acento.registry.report.sound import Sound
-from acento.scoring.alignment import AlignedToken, align
-from acento.scoring.confusions import rows_of
-from acento.scoring.headline import RATE_NAMES, Headline
+from acento.scoring.comparing.confusions import rows_of
+from acento.scoring.counting.alignment import AlignedToken, align
+from acento.scoring.counting.headline import RATE_NAMES, Headline
 from acento.scoring.score import SCORED
 from acento.scoring.table import percent_text
 

@@ -9,8 +9,8 @@ from acento.registry.report.charts import Point, intervals
 from acento.registry.report.clips import shown_clips
 from acento.registry.report.origin import provenance
 from acento.registry.report.sound import BYTES, CLIPS, sounds
-from acento.scoring.headline import RATE_NAMES
-from acento.scoring.run_comparison import GROUPS, RunComparison
+from acento.scoring.comparing.run_comparison import GROUPS, RunComparison
+from acento.scoring.counting.headline import RATE_NAMES
 
 _ROWS = 30
 

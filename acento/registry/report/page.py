@@ -16,11 +16,11 @@ from acento.registry.report.charts import intervals, rate_against_speed, stacked
 from acento.registry.report.clips import MODELS, shown_clips
 from acento.registry.report.sound import BYTES, CLIPS, sounds
 from acento.registry.report.steps import steps_section
-from acento.scoring.confusions import word_errors, worst_clips
+from acento.scoring.boards.leaderboard import Board, Leaderboard
+from acento.scoring.comparing.confusions import word_errors, worst_clips
+from acento.scoring.counting.headline import RATE_NAMES, Headline
 from acento.scoring.entry import Entry
-from acento.scoring.errors import errors_table
-from acento.scoring.headline import RATE_NAMES, Headline
-from acento.scoring.leaderboard import Board, Leaderboard
+from acento.scoring.errors.summary import errors_table
 from acento.scoring.score import GROUPINGS, Rate
 from acento.scoring.table import TextTable, counted, percent_text
 

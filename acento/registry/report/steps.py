@@ -8,7 +8,7 @@ import pyarrow as pa
 from acento.core.errors import InputError
 from acento.core.text import normalizer
 from acento.registry.report.charts import intervals
-from acento.scoring.headline import RATE_NAMES, headline_of
+from acento.scoring.counting.headline import RATE_NAMES, headline_of
 from acento.scoring.step_effects import StepEffect, step_effects
 from acento.scoring.table import TextTable, counted, percent_text, points_text
 

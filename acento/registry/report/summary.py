@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from acento.scoring.headline import RATE_NAMES
-from acento.scoring.leaderboard import Leaderboard
-from acento.scoring.run_comparison import RunComparison
+from acento.scoring.boards.leaderboard import Leaderboard
+from acento.scoring.comparing.run_comparison import RunComparison
+from acento.scoring.counting.headline import RATE_NAMES
 
 _GROUPS = 5
 

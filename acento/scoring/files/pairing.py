@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from acento.core.errors import InputError
-from acento.scoring.alternatives import has_alternatives, parse
+from acento.scoring.counting.alternatives import has_alternatives, parse
 from acento.scoring.files.timed import cut
 from acento.scoring.files.transcript import Row, Transcripts
 from acento.scoring.score import UtteranceResult

@@ -13,13 +13,13 @@ from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint, fingerprint_rows, sha256
 from acento.core.text import Normalizer, normalizer_for
 from acento.core.text.language import resolve_language
-from acento.scoring.bootstrap import ratio_interval
+from acento.scoring.boards.leaderboard import Leaderboard, rank
 from acento.scoring.entry import Entry, Speed
 from acento.scoring.files import WITH_ALTERNATIVES, read_transcripts
 from acento.scoring.files.pairing import Extra, Missing, Paired, pair, speakers_of, with_own_references
 from acento.scoring.files.transcript import BY_NAME, Columns, Transcripts
-from acento.scoring.leaderboard import Leaderboard, rank
 from acento.scoring.score import Score, score_utterances, summarize
+from acento.scoring.statistics.bootstrap import ratio_interval
 
 _OPEN_ASR = re.compile(r"MODEL_(?P<owner>[^-]+)-(?P<model>.+?)_DATASET_(?P<dataset>.+)")
 """How the Open ASR leaderboard names its manifests (``write_manifest`` of its ``normalizer/eval_utils.py``)."""

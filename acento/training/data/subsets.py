@@ -88,7 +88,7 @@ def fold_places(examples: "Sequence[Example]", fold: Fold) -> FoldPlaces:
         InputError: there are fewer groups than folds, or too few for a dev set beside what is learned from.
         DataError: folds are by speaker, and a clip has none.
     """
-    from acento.scoring.folds import make_folds
+    from acento.scoring.comparing.folds import make_folds
 
     groups = [group_of(example.speaker, example.text, fold.by) for example in examples]
     folds = make_folds(groups, fold.count, fold.seed)

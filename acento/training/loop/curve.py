@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acento.core.figure import BLUE, GRAY, ORANGE, new_figure, save_figure
-from acento.scoring.headline import rate_title
+from acento.scoring.counting.headline import rate_title
 
 _SMOOTH = 0.05
 """The share of all steps over which the loss is averaged."""

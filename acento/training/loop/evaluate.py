@@ -19,10 +19,10 @@ from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
 from acento.models.base import Recognizer
-from acento.scoring.bootstrap import interval
-from acento.scoring.counts import ErrorCounts
-from acento.scoring.headline import RATE_NAMES, Headline, counter, headline_of
+from acento.scoring.counting.counts import ErrorCounts
+from acento.scoring.counting.headline import RATE_NAMES, Headline, counter, headline_of
 from acento.scoring.score import UtteranceResult, score_utterances
+from acento.scoring.statistics.bootstrap import interval
 from acento.training.data.prepared import Prepared, load_prepared
 from acento.training.data.subsets import fold_places, share_places
 from acento.training.job import FinetuneJob

@@ -9,7 +9,7 @@ from contextlib import closing
 
 from acento.core.progress import report
 from acento.models.trainable import Trainable
-from acento.scoring.headline import RATE_NAMES, headline_of
+from acento.scoring.counting.headline import RATE_NAMES, headline_of
 from acento.training.data.feed import Feed
 from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, Why

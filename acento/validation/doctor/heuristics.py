@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from acento.scoring.counts import count_characters, count_words
+from acento.scoring.counting.counts import count_characters, count_words
 
 CAP = 12.0
 SUSPICIOUS_Z, RATE_Z = 3.5, 4.0

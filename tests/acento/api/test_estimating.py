@@ -21,7 +21,7 @@ from acento.inference.predictions import FILE, Prediction, attempt_key, write_pr
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.devices import Elsewhere, device_name
-from acento.registry.expected_speed import expected_speed
+from acento.registry.runs.expected_speed import expected_speed
 from acento.requests import BenchmarkRequest
 
 ELSEWHERE = Elsewhere(gpu="L40S")

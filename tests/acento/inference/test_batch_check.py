@@ -17,7 +17,7 @@ from acento.core.store.upkeep.garbage import find_garbage
 from acento.inference import jobs as job_module
 from acento.inference.plan import load_part, make_plan
 from acento.models.base import Audio
-from acento.registry.runs import Finished
+from acento.registry.runs.records import Finished
 from acento.requests import BenchmarkRequest
 
 

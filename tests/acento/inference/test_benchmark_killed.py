@@ -15,7 +15,7 @@ from acento.inference import jobs as job_module
 from acento.inference.benchmark import jobs, plan_transcription, score_transcription
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.runs import begin, finish, runs, utc_now
+from acento.registry.runs.records import begin, finish, runs, utc_now
 from acento.requests import BenchmarkRequest
 from infra.compute import InlineCompute
 

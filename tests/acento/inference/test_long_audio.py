@@ -9,7 +9,7 @@ from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.scoring.counts import count_words
+from acento.scoring.counting.counts import count_words
 
 pytestmark = pytest.mark.slow
 

@@ -23,7 +23,7 @@ from acento.core.store import local as local_store
 from acento.families.whisper.training import WhisperTrainable
 from acento.jobs.finetune import finetune
 from acento.registry.versions import find_version
-from acento.scoring.counts import ErrorCounts
+from acento.scoring.counting.counts import ErrorCounts
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.loop.checkpoints import Checkpoints
 from acento.training.loop.evaluate import DevScore

@@ -18,7 +18,7 @@ from acento.families.nemo.weights import weights_of
 from acento.models.base import DecodeOptions
 from acento.models.families import FAMILIES
 from acento.registry.interpolation import blend, choose, interpolate
-from acento.scoring.counts import ErrorCounts
+from acento.scoring.counting.counts import ErrorCounts
 
 torch.set_num_threads(1)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from acento.core.errors import InputError
 from acento.core.text import normalizer
 from acento.scoring import score as scoring
-from acento.scoring.compare import compare
-from acento.scoring.counts import ErrorCounts
+from acento.scoring.comparing.compare import compare
+from acento.scoring.counting.counts import ErrorCounts
 from acento.scoring.score import SCHEMA, Score, UtteranceResult, count_column, score_utterances, summarize
 
 CHILEAN = normalizer("chilean-leaderboard")

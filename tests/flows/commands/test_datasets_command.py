@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from acento.core.store import LocalStore
 from acento.data.dataset import dataset_names, load_card
 from acento.data.staging import stage
-from acento.registry.runs import begin
+from acento.registry.runs.records import begin
 from acento.requests import BenchmarkRequest
 from flows.cli import app
 from flows.commands import terminal

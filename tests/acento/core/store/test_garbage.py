@@ -22,8 +22,8 @@ from acento.inference.benchmark import jobs, plan_transcription
 from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.leaderboards import leaderboard
-from acento.registry.runs import begin, find_run, utc_now
+from acento.registry.runs.leaderboards import leaderboard
+from acento.registry.runs.records import begin, find_run, utc_now
 from acento.requests import BenchmarkRequest
 
 LATER = 3600.0

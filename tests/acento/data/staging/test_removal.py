@@ -13,7 +13,7 @@ from acento.core.store import LocalStore
 from acento.data.dataset import dataset_names, load_card, read_clips, versions
 from acento.data.staging import stage
 from acento.data.staging.removal import chosen_versions, finish_removals, remove_versions
-from acento.registry.runs import begin
+from acento.registry.runs.records import begin
 from acento.requests import BenchmarkRequest
 
 

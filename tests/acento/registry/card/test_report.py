@@ -17,7 +17,7 @@ from acento.registry.gate.looks import take_look
 from acento.registry.gate.verdict import GateVerdict
 from acento.registry.promotion import promote
 from acento.registry.versions import read_history
-from acento.scoring.hallucinations import ClipCount
+from acento.scoring.errors.hallucinations import ClipCount
 
 
 @pytest.fixture(scope="module")

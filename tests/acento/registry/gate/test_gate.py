@@ -15,9 +15,9 @@ from acento.registry.gate.evidence import Evidence, SplitUse
 from acento.registry.gate.gate import decide, fewest_units
 from acento.registry.gate.looks import Look
 from acento.registry.gate.verdict import GateVerdict
-from acento.scoring.bootstrap import paired
 from acento.scoring.score import UtteranceResult, score_utterances
-from acento.scoring.units import SPEAKER_SEEN
+from acento.scoring.statistics.bootstrap import paired
+from acento.scoring.statistics.units import SPEAKER_SEEN
 
 NONE = normalizer("none")
 WORDS = 10

@@ -12,10 +12,10 @@ from scored_runs import CPU, clip, heard, scored_run
 from staged import staged
 
 from acento.core.store import LocalStore
-from acento.registry.comparing import compare_stored
 from acento.registry.report import sound
 from acento.registry.report.sound import sounds
-from acento.registry.reports import comparison_report, run_report
+from acento.registry.runs.comparing import compare_stored
+from acento.registry.runs.reports import comparison_report, run_report
 from acento.scoring.entry import Speed
 from acento.scoring.score import UtteranceResult
 

@@ -12,9 +12,9 @@ from acento.core.errors import InputError
 from acento.core.text import Normalizer
 from acento.core.text.normalizer import Step
 from acento.scoring import FileOptions, score_files, score_texts
-from acento.scoring.counts import ErrorCounts
+from acento.scoring.boards.leaderboard import Board
+from acento.scoring.counting.counts import ErrorCounts
 from acento.scoring.files.systems import read_systems
-from acento.scoring.leaderboard import Board
 from acento.scoring.score import score_utterances, summarize
 
 SAID = {f"clip-{n}": text for n, text in enumerate(["hola po", "el perro come pan", "la niña canta bien", "sí", "uno"])}

@@ -8,7 +8,7 @@ from fake_recognizer import FakeRecognizer
 
 from acento.core.errors import DataError
 from acento.models.base import Audio, Transcript
-from acento.scoring.bootstrap import Interval
+from acento.scoring.statistics.bootstrap import Interval
 from acento.training.data.prepared import Example
 from acento.training.loop.evaluate import DevScore, evaluate, longest_loop
 

@@ -1,0 +1,1 @@
+"""Boards of runs: ranked, over all runs, and data sets side by side."""

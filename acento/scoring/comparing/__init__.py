@@ -1,0 +1,1 @@
+"""Two systems or two runs on the same clips: what differs, and whether that is more than chance."""

@@ -1,0 +1,1 @@
+"""Two normalized texts: aligned, and their errors counted."""

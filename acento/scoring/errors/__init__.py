@@ -1,0 +1,1 @@
+"""Errors besides words: punctuation, casing, hallucinations."""

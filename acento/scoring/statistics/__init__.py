@@ -1,0 +1,1 @@
+"""Intervals, tests, and what clips could show; no texts."""
