@@ -99,7 +99,7 @@ def stage(source: str | PathLike[str], name: str, language: str | None = None, *
 
     >>> data = stage("recordings", name="mine", language="es")
     >>> data
-    <data set mine@1: 22 clips, 55.9 s (train 5, dev 2, test 15)>
+    <data set mine@1: 22 clips, 56.2 s (train 5, dev 2, test 15)>
     >>> data.found, dict(data.rejected)
     (23, {'no_transcript': 1})
 

@@ -78,7 +78,7 @@ def specialize(base: Named, data: Named, **options: Any) -> Specialized:
 
     >>> done = specialize("demo:whisper-mini", "mine", recipe={"max_steps": 1}, interpolate=False)
     >>> done.outcome.passed, done.outcome.sentences[0]
-    (False, 'Refused, compared with the base model: no significant gain on mine@1.')
+    (False, 'Refused, compared with the base model: too few clips to tell on mine@1.')
 
     Args:
         base: as ``finetune`` takes it.
