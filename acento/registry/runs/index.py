@@ -54,6 +54,8 @@ def index(store: Store, *, keep: bool = True) -> tuple[list[IndexRow], dict[str,
     rows = _read(store, key)
     if rows is not None:
         return rows, {}
+    if not states:
+        return [], {}
     older = [one for one in store.list(_PLACE) if one != key]
     known: dict[str, list[IndexRow]] = {}
     for row in max((_read(store, one) or [] for one in older), key=len, default=[]):

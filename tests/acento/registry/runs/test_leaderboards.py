@@ -220,6 +220,7 @@ def test_what_has_no_price_keeps_what_was_written_down(store: LocalStore) -> Non
 
 def test_an_empty_store_has_an_empty_leaderboard(tmp_path: Path) -> None:
     assert leaderboard(LocalStore(tmp_path / "empty")).boards == ()
+    assert not (tmp_path / "empty" / "indexes").exists(), "looking writes nothing"
 
 
 def test_writers_at_the_same_time_do_no_harm(store: LocalStore) -> None:
