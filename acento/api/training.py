@@ -130,7 +130,8 @@ def usable_card(store: Store, request: TrainingRequest) -> Card:
 
 def spoken_in(store: Store, card: Card, request: TrainingRequest, splits: Sequence[str] = ("dev",)) -> str | None:
     """Return the language of the clips that a training is measured by: as they say it, else what the model is told."""
-    return language_of(store, card, splits) or request.output_language
+    there = [split for split in splits if card.splits.get(split)]  # a split that lacks is refused by who needs it
+    return language_of(store, card, there) or request.output_language
 
 
 def training_options(request: TrainingRequest, elsewhere: Elsewhere | None = None) -> DecodeOptions:
