@@ -49,7 +49,7 @@ def test_the_store_may_be_a_bucket(s3_server: S3Server, tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "<data set shared@1: 11 clips" in done.stdout
-    assert "demo:whisper-micro" in done.stdout.splitlines()[-1]
+    assert any(line.split()[:2] == ["1", "demo:whisper-micro"] for line in done.stdout.splitlines())
 
 
 @pytest.mark.server
