@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel
 
 from acento.api.estimating import check_budget
-from acento.api.precheck import unusable, usable
+from acento.api.precheck import asked_cards, asked_options, unusable, usable
 from acento.api.session import options_of, session
 from acento.core.arguments import Named, checked, name_of, names_of
 from acento.core.callbacks import Callbacks
@@ -17,7 +17,6 @@ from acento.core.errors import AcentoError, InputError, ModelError, StoreError, 
 from acento.core.progress import audio_meter
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.data.dataset import load_card
 from acento.inference.batch_check import with_batch_check
 from acento.inference.benchmark import (
     Scored,
@@ -32,11 +31,10 @@ from acento.inference.benchmark import (
 from acento.inference.jobs import TranscribeJob
 from acento.inference.runner import Runner, Worker
 from acento.inference.speed import speed
-from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
-from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
+from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.runs.records import Finished, asked_normalizer, begin, entries_of, finish, utc_now, utterances_of
 from acento.requests import BenchmarkRequest
@@ -116,17 +114,10 @@ def plan_benchmark(
     why they could not begin now, raised if anything is left to do.
     """
     device = pick_device(request.device, elsewhere)
-    options = DecodeOptions(
-        language=request.language,
-        device_type=device,
-        dtype=request.dtype or default_dtype(device, elsewhere),
-        threads=request.threads or settings().threads,
-    )
+    options = asked_options(request, device, elsewhere)
     check_budget(store, request, elsewhere)
     known = unusable(store, request, installed=elsewhere is None)
-    # a set named twice, by its name and by its latest version, is one
-    named = [load_card(store, name) for name in request.datasets if name not in known]
-    cards = list({card.key: card for card in named}.values())
+    cards = asked_cards(store, request, known)
     validation = {f"{card.name}@{card.version}": require_valid(store, card, request.allow_invalid) for card in cards}
     for name, outcome in validation.items():
         if outcome == USED_ALL_THE_SAME:

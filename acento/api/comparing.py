@@ -1,7 +1,7 @@
 """Compare two runs of the store: why did the number move?"""
 
 from acento.api.session import session
-from acento.registry.runs.comparing import compare_stored
+from acento.registry.runs.comparing import RunChoice, compare_stored
 from acento.scoring.comparing.confusions import TOP
 from acento.scoring.comparing.run_comparison import RunComparison
 
@@ -43,14 +43,5 @@ def compare_runs(
         InputError: a run is unknown or has not finished, a choice is not clear, or they have no clip in common.
     """
     with session("compare runs") as store:
-        return compare_stored(
-            store,
-            run_a,
-            run_b,
-            model_a=model_a,
-            model_b=model_b,
-            normalizer_a=normalizer_a,
-            normalizer_b=normalizer_b,
-            dataset=data,
-            top=top,
-        )
+        choice = RunChoice(model_a, model_b, normalizer_a, normalizer_b, data)
+        return compare_stored(store, run_a, run_b, choice, top)

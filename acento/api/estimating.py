@@ -6,15 +6,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from acento.api.estimate import Estimate, Expected, Work
-from acento.api.precheck import unusable
+from acento.api.precheck import asked_cards, asked_options, unusable
 from acento.api.pricing import device_asked
 from acento.api.session import options_of
 from acento.core.arguments import Named, names_of
 from acento.core.errors import InputError, ModelError, StoreError
 from acento.core.prices import PriceTable, dollars, load_prices
-from acento.core.settings import settings
 from acento.core.store import Store, open_store
-from acento.data.dataset import Card, load_card
+from acento.data.dataset import Card
 from acento.inference.benchmark import preview_transcription, unfinished
 from acento.inference.jobs import TranscribeJob
 from acento.inference.plan import make_plan
@@ -24,7 +23,7 @@ from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import conversions
 from acento.models.checkpoints.references import parse, with_engine
 from acento.models.checkpoints.resolver import find_local, resolve
-from acento.models.devices import Elsewhere, default_dtype, default_workers, pick_device
+from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.runs.expected_speed import ExpectedSpeed, device_types, expected_speed
 from acento.registry.runs.index import index
@@ -81,19 +80,14 @@ def estimate_benchmark(store: Store, request: BenchmarkRequest, elsewhere: Elsew
         InputError: nothing of it can be used.
     """
     left_out = unusable(store, request, installed=elsewhere is None)
-    cards = {card.key: card for card in (load_card(store, name) for name in request.datasets if name not in left_out)}
+    cards = asked_cards(store, request, left_out)
     device = pick_device(request.device, elsewhere)
-    options = DecodeOptions(
-        language=request.language,
-        device_type=device,
-        dtype=request.dtype or default_dtype(device, elsewhere),
-        threads=request.threads or settings().threads,
-    )
+    options = asked_options(request, device, elsewhere)
     asked = [
         _asked(store, request, card, name, options)
         for name in dict.fromkeys(request.models)
         if name not in left_out
-        for card in cards.values()
+        for card in cards
     ]
     prices, entries = load_prices(), [row.entry for row in index(store, keep=False)[0]]
     here = device_asked(prices, request.compute, device, elsewhere)

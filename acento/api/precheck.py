@@ -4,16 +4,19 @@ Nothing is downloaded, hashed or loaded here, so that a command says in its firs
 each function raises an InputError whose sentence says which of them cannot be used and why.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TypeVar
 
 from acento.core.errors import InputError, ModelError
+from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import Card, language_of, load_card, read_clips
+from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.completed import check_parts
 from acento.models.checkpoints.references import SHIPPED, with_engine
 from acento.models.checkpoints.resolver import find_local
+from acento.models.devices import Elsewhere, default_dtype
 from acento.models.languages import language_code
 from acento.registry.gate.evidence import Selection
 from acento.registry.gate.judging import ask
@@ -48,6 +51,22 @@ def unusable(store: Store, request: BenchmarkRequest, *, installed: bool = True)
         request.models, lambda name: check_model(store, name, installed=installed, languages=languages - {""}), left_out
     )
     return left_out
+
+
+def asked_options(request: BenchmarkRequest, device: DeviceType, elsewhere: Elsewhere | None = None) -> DecodeOptions:
+    """Return how a benchmark decodes on a device, of this machine or of those ``elsewhere``."""
+    return DecodeOptions(
+        language=request.language,
+        device_type=device,
+        dtype=request.dtype or default_dtype(device, elsewhere),
+        threads=request.threads or settings().threads,
+    )
+
+
+def asked_cards(store: Store, request: BenchmarkRequest, left_out: Container[str]) -> list[Card]:
+    """Return the data sets that can be used; one named twice, by its name and by its latest version, is one."""
+    named = [load_card(store, name) for name in request.datasets if name not in left_out]
+    return list({card.key: card for card in named}.values())
 
 
 def usable(names: Iterable[str], use: Callable[[str], T], left_out: dict[str, str]) -> list[T]:

@@ -57,7 +57,7 @@ def compare(
     output: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,
 ) -> None:
     """Tell why two runs differ: overall, by group, by clip and by confused word; also one run under two normalizers."""
-    from acento.registry.runs.comparing import compare_stored
+    from acento.registry.runs.comparing import RunChoice, compare_stored
     from acento.registry.runs.reports import comparison_report
     from acento.scoring.comparing.run_comparison import GROUPS
     from acento.scoring.table import rich_table
@@ -67,17 +67,8 @@ def compare(
         if name not in GROUPS:
             raise InputError(f"There is no breakdown by {name!r}; there is {', '.join(GROUPS)}.")
     store = open_store()
-    found = compare_stored(
-        store,
-        run_a,
-        run_b,
-        model_a=model_a,
-        model_b=model_b,
-        normalizer_a=normalizer_a,
-        normalizer_b=normalizer_b,
-        dataset=dataset,
-        top=top,
-    )
+    choice = RunChoice(model_a, model_b, normalizer_a, normalizer_b, dataset)
+    found = compare_stored(store, run_a, run_b, choice, top)
     if output is Format.json:
         typer.echo(json.dumps(found.to_dict(groups), ensure_ascii=False, indent=1))
     elif output is Format.md:

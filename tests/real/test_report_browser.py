@@ -12,7 +12,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from staged import staged
 
 from acento.core.store import LocalStore
-from acento.registry.runs.comparing import compare_stored
+from acento.registry.runs.comparing import RunChoice, compare_stored
 from acento.registry.runs.reports import comparison_report, run_report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -61,7 +61,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     scored_run(store, "one", {"mini": worse, "owner/" + "micro" * 20: clips}, rule="none")
     scored_run(store, "two", {"mini": clips}, after=1, rule="none")
     written = {"run": run_report(store, "one")}
-    written["comparison"] = comparison_report(store, compare_stored(store, "one", "two", model_a="mini"))
+    written["comparison"] = comparison_report(store, compare_stored(store, "one", "two", RunChoice(model_a="mini")))
     for name, text in written.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in written}

@@ -1,5 +1,7 @@
 """Two runs of the store compared: which model and data set of each, and which run came before."""
 
+from dataclasses import dataclass
+
 from acento.core.errors import InputError
 from acento.core.store import Store
 from acento.models.checkpoints.references import short_name
@@ -15,37 +17,31 @@ Found = tuple[Entry, str]
 """An entry of a run, and the key of its score."""
 
 
-def compare_stored(
-    store: Store,
-    run_a: str,
-    run_b: str,
-    *,
-    model_a: str | None = None,
-    model_b: str | None = None,
-    normalizer_a: str | None = None,
-    normalizer_b: str | None = None,
-    dataset: str | None = None,
-    top: int = TOP,
-) -> RunComparison:
-    """Compare two finished runs, or two models of one run.
+@dataclass(frozen=True, slots=True)
+class RunChoice:
+    """What of two runs is compared, where they have several of it."""
 
-    Args:
-        store: where the runs are.
-        run_a: a run's id, or ``latest``.
-        run_b: what it is compared with.
-        model_a: which model of the first run, where it has several; as it was named, or its short name.
-        model_b: which model of the second; by default the same model, where it has that.
-        normalizer_a: which normalizer of the first run, where it was scored by several.
-        normalizer_b: which normalizer of the second.
-        dataset: which data set (``NAME`` or ``NAME@VERSION``), where the runs share several.
-        top: how many clips and errors are listed.
+    model_a: str | None = None
+    """A model of the first run; as it was named, or its short name."""
+    model_b: str | None = None
+    """Of the second; by default the same model, where it has that."""
+    normalizer_a: str | None = None
+    normalizer_b: str | None = None
+    dataset: str | None = None
+    """``NAME`` or ``NAME@VERSION``."""
+
+
+def compare_stored(
+    store: Store, run_a: str, run_b: str, choice: RunChoice = RunChoice(), top: int = TOP
+) -> RunComparison:
+    """Compare two finished runs, each an id or ``latest``, or two models of one; ``top`` clips and errors are listed.
 
     Raises:
         InputError: a run does not exist or has not finished, the choice is not one, or nothing can be compared.
     """
     (name_a, all_a), (name_b, all_b) = (_entries(store, run) for run in (run_a, run_b))
-    found_a, found_b = (_of_dataset(*one, dataset) for one in ((name_a, all_a), (name_b, all_b)))
-    if dataset is None:
+    found_a, found_b = (_of_dataset(*one, choice.dataset) for one in ((name_a, all_a), (name_b, all_b)))
+    if choice.dataset is None:
         shared = _datasets(found_a) & _datasets(found_b)
         if not shared:
             have = " and ".join(", ".join(sorted(_datasets(found))) for found in (found_a, found_b))
@@ -53,9 +49,9 @@ def compare_stored(
         if len(shared) > 1:
             raise InputError(f"Both runs are on {', '.join(sorted(shared))}: choose one with --dataset.")
         found_a, found_b = ([one for one in found if _dataset(one) in shared] for found in (found_a, found_b))
-    found_a = _of_normalizer(name_a, found_a, normalizer_a)
-    found_b = _of_normalizer(name_b, found_b, normalizer_b)
-    model_a, model_b = _both(found_a, found_b, model_a, model_b)
+    found_a = _of_normalizer(name_a, found_a, choice.normalizer_a)
+    found_b = _of_normalizer(name_b, found_b, choice.normalizer_b)
+    model_a, model_b = _both(found_a, found_b, choice.model_a, choice.model_b)
     (entry_a, key_a), (entry_b, key_b) = _choose(name_a, found_a, model_a, "a"), _choose(name_b, found_b, model_b, "b")
     tables = utterances_of(store, key_a), utterances_of(store, key_b)
     return compare_entries(entry_a, tables[0], entry_b, tables[1], top=top)

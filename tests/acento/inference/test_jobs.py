@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from fake_recognizer import FAKE, FakeRecognizer, fake_model
+from fake_recognizer import FakeRecognizer, fake_model
 from made_up import clip, make_set
 from staged import staged
 
 from acento.core.errors import AcentoError, DamagedError
 from acento.core.store import LocalStore
 from acento.data.dataset import load_card
-from acento.inference import jobs as job_module
 from acento.inference.benchmark import (
     Transcription,
     jobs,
@@ -28,14 +27,6 @@ from acento.inference.runner import Runner, Worker
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.scoring.stored import UTTERANCES
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
-    monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
-    found = LocalStore(tmp_path / "store")
-    staged(found, tmp_path / "clips", 6)
-    return found
 
 
 def plan(store: LocalStore, tmp_path: Path, **arguments: float) -> Transcription:

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
-from fake_recognizer import FAKE, FakeRecognizer, fake_model
-from staged import staged
+from fake_recognizer import FakeRecognizer, fake_model
 
 from acento.api.benchmarking import rounds
 from acento.core.prices import Price, PriceTable
 from acento.core.store import LocalStore
 from acento.data.dataset import load_card
-from acento.inference import jobs as job_module
 from acento.inference.benchmark import (
     Transcription,
     clock,
@@ -27,14 +25,6 @@ from acento.inference.speed import cost, speed
 from acento.jobs.carried import outputs
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
-    monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
-    found = LocalStore(tmp_path / "store")
-    staged(found, tmp_path / "clips", 6)
-    return found
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from staged import staged
 from acento.core.store import LocalStore
 from acento.registry.report import sound
 from acento.registry.report.sound import sounds
-from acento.registry.runs.comparing import compare_stored
+from acento.registry.runs.comparing import RunChoice, compare_stored
 from acento.registry.runs.reports import comparison_report, run_report
 from acento.scoring.entry import Speed
 from acento.scoring.score import UtteranceResult
@@ -206,7 +206,7 @@ def test_a_data_set_that_only_has_the_same_name_lends_no_sound(store: LocalStore
         shown = HtmlPage(run_report(store, run))
         assert shown.of("audio") == []
         assert "is not what was scored" in shown.text
-    pair = compare_stored(store, "foreign", "foreign", model_a="mini", model_b="other")
+    pair = compare_stored(store, "foreign", "foreign", RunChoice(model_a="mini", model_b="other"))
     assert HtmlPage(comparison_report(store, pair)).of("audio") == []
 
 

@@ -8,7 +8,7 @@ from scored_runs import START, clip, heard, scored_run
 
 from acento.core.errors import InputError
 from acento.core.store import LocalStore
-from acento.registry.runs.comparing import compare_stored, compare_with_previous
+from acento.registry.runs.comparing import RunChoice, compare_stored, compare_with_previous
 from acento.registry.runs.records import begin
 from acento.registry.runs.reports import comparison_report, run_report
 from acento.registry.runs.rescoring import keep, rescore
@@ -37,8 +37,8 @@ def test_the_model_that_both_have_is_compared(store: LocalStore) -> None:
 
 
 def test_a_model_can_be_named_by_its_short_name(store: LocalStore) -> None:
-    assert compare_stored(store, "second", "first", model_b="micro").b.label == "owner/micro"
-    assert compare_stored(store, "first", "first", model_a="mini", model_b="micro").title == (
+    assert compare_stored(store, "second", "first", RunChoice(model_b="micro")).b.label == "owner/micro"
+    assert compare_stored(store, "first", "first", RunChoice(model_a="mini", model_b="micro")).title == (
         "owner/mini less owner/micro on demo v1, test"
     )
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
 ) -> None:
     begin(store, BenchmarkRequest(models=["owner/mini"], datasets=["demo"]), {}, "begun", START)
     with pytest.raises(InputError, match=words):
-        compare_stored(store, *runs, **options)
+        compare_stored(store, *runs, RunChoice(**options))
 
 
 def test_a_run_is_compared_with_the_one_before_on_the_same_clips(store: LocalStore) -> None:
@@ -108,11 +108,11 @@ def test_a_run_of_texts_scored_by_two_normalizers_is_compared_with_itself(store:
     keep(store, read_systems(*written(store), FileOptions()), ["none", "basic"], job_id="theirs")
     with pytest.raises(InputError, match=r"choose one with --model-a, --normalizer-a or"):
         compare_stored(store, "theirs", "theirs")
-    found = compare_stored(store, "theirs", "theirs", normalizer_a="none", normalizer_b="basic-1")
+    found = compare_stored(store, "theirs", "theirs", RunChoice(normalizer_a="none", normalizer_b="basic-1"))
     assert (found.a.label, found.b.label) == ("heard (none-1)", "heard (basic-1)")
     assert [(one.reference, one.hypothesis) for one in found.changes.errors] == [("Hola", "hola")]
     with pytest.raises(InputError, match=r"is not scored by 'spanish'; it is scored by basic-1, none-1"):
-        compare_stored(store, "theirs", "theirs", normalizer_a="spanish")
+        compare_stored(store, "theirs", "theirs", RunChoice(normalizer_a="spanish"))
 
 
 def test_the_report_of_texts_made_elsewhere_leaves_out_what_nobody_measured(store: LocalStore) -> None:
