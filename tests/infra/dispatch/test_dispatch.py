@@ -6,121 +6,43 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_recognizer import FAKE, fake_model
 from forked import ended, fork
 from s3 import S3Server
 from servers import wait_until
 from staged import staged
 from stores import S3Place
 
-from acento.core.callbacks import NO_CALLBACKS, Callbacks
+from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, StoreError, TransientError
-from acento.core.settings import settings
 from acento.core.store import LocalStore, Store
-from acento.core.store.coordination import Lease
 from acento.data.dataset import load_card
-from acento.inference import jobs as job_module
-from acento.inference.benchmark import Transcription, clock, jobs, plan_transcription, predictions, unfinished
-from acento.inference.jobs import JobResult, TranscribeJob
+from acento.inference.benchmark import clock, jobs, plan_transcription, predictions, unfinished
 from acento.inference.predictions import digest
 from acento.inference.runner import Runner, Worker
 from acento.jobs.job import Job, Result
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.training.job import FinetuneResult
-from acento.training.loop.state import Row
-from infra.compute import InlineCompute
-from infra.compute.base import Outcome
-from infra.compute.dispatch import dispatcher, worker, worklist
+from infra.compute.dispatch import worker, worklist
 from infra.compute.dispatch.dispatcher import DEATHS, Dispatcher
-from infra.compute.dispatch.sizing import Sizer
 from infra.compute.dispatch.worker import run_slice
 from infra.compute.dispatch.worklist import WorkList, sweep
+from tests.infra.dispatch.dispatching import (
+    BEAT_S,
+    Scripted,
+    carry_out,
+    done,
+    errors,
+    inline_digest,
+    phases,
+    planned,
+    scripted,
+)
 from tests.infra.dispatch.local_engine import LocalEngine, engine
 
-BEAT_S = 0.2
-
-
-@pytest.fixture(autouse=True)
-def fake_family(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several parts, as many runs as are asked for, quick polls."""
-    monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
-    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.3)
-    monkeypatch.setattr(worker, "POLL_S", 0.05)
-    monkeypatch.setattr(dispatcher, "POLL_ENGINE_S", 0.05)
-    monkeypatch.setattr(dispatcher, "POLL_RECORDS_S", (0.02, 0.1))
-    monkeypatch.setenv("ACENTO_START_SHARE", "1000000")
-    settings.cache_clear()
-
-
-def planned(
-    tmp_path: Path, name: str = "store", clips: int = 12, **arguments: float
-) -> tuple[LocalStore, Transcription]:
-    store = LocalStore(tmp_path / name)
-    card = staged(store, tmp_path / "clips", clips)
-    model = resolve(str(fake_model(tmp_path / "model", **arguments)))
-    return store, plan_transcription(store, load_card(store, card.name), model, split="test", options=DecodeOptions())
-
-
-def inline_digest(tmp_path: Path, **arguments: float) -> str:
-    alone, what = planned(tmp_path, "alone", **arguments)
-    list(InlineCompute(alone).run(jobs(alone, what), workers=1))
-    return digest(predictions(alone, what))
-
-
-class Scripted(Runner):
-    """A runner that does as it is told instead of decoding."""
-
-    def __init__(self, store: Store, does: Callable[[Job, Worker], Result]) -> None:
-        super().__init__(store)
-        self._does = does
-
-    def execute(self, job: Job, worker: Worker | None = None) -> Result:  # type: ignore[override]
-        assert worker is not None
-        return self._does(job, worker)
-
-
-def scripted(does: Callable[[Job, Worker], Result]) -> Callable[[Store], Runner]:
-    return lambda store: Scripted(store, does)
-
-
-def done(job: Job, _: Worker) -> JobResult:
-    assert isinstance(job, TranscribeJob)
-    return JobResult(key=job.key, part=job.part, clips=job.clips, seconds=job.seconds, cached=False, failed=0)
-
-
-def carry_out(
-    store: Store,
-    todo: list[TranscribeJob] | list[Job],
-    engine: LocalEngine,
-    workers: int,
-    *,
-    watch: Callable[[Dispatcher], None] = lambda _: None,
-    callbacks: Callbacks = NO_CALLBACKS,
-) -> list[Outcome]:
-    """Do all jobs; ``watch`` is called at each look. What fails leaves no list of jobs behind either."""
-    dispatcher = Dispatcher(WorkList.post(store, todo, heartbeat_s=BEAT_S), todo, engine, Sizer())
-
-    def look() -> str | None:
-        watch(dispatcher)
-        return callbacks.should_stop()
-
-    found = list(dispatcher.run(workers, replace(callbacks, should_stop=look), patience_s=10.0))
-    dispatcher.wait(time.monotonic() + 10.0)
-    assert list(store.list("worklists")) == []
-    return found
-
-
-def phases(local: LocalEngine) -> list[str]:
-    return [state.phase for state in (local.states([*local.children]) or {}).values()]
-
-
-def errors(outcomes: list[Outcome]) -> list[BaseException]:
-    return [outcome.error for outcome in outcomes if outcome.error]
+pytestmark = pytest.mark.usefixtures("quick_and_fake")
 
 
 def test_two_processes_share_the_parts_and_the_texts_are_those_of_one(tmp_path: Path) -> None:
@@ -308,117 +230,6 @@ def test_a_run_whose_parent_is_gone_or_silent_ends(tmp_path: Path, monkeypatch: 
     assert [record for _, record in work.run("0001").since()][-1]["ended"] == "its parent has been silent for too long"
 
 
-def stopped(job: Job, step: int) -> FinetuneResult:
-    return FinetuneResult(
-        key=job.key,
-        name="n",
-        done=False,
-        why="stopped",
-        sentence="stopped",
-        step=step,
-        steps=9,
-        best_step=None,
-        dev_wer_before=None,
-        dev_wer=None,
-        version=None,
-        cached=False,
-    )
-
-
-def finished(job: Job, step: int) -> FinetuneResult:
-    return stopped(job, step).model_copy(update={"done": True, "why": "finished"})
-
-
-def test_rows_of_a_training_arrive_before_its_result_and_a_stop_reaches_it_while_the_engine_is_away(
-    tmp_path: Path,
-) -> None:
-    store, job = LocalStore(tmp_path), training()
-    rows: list[int] = []
-
-    def train(job: Job, worker: Worker) -> Result:
-        for step in range(3):
-            worker.callbacks.on_metrics({"step": step})
-        wait_until(lambda: worker.should_stop() is not None, "the order to stop", 30)
-        assert worker.should_stop() == "enough"
-        worker.callbacks.on_metrics({"step": 3})
-        return stopped(job, 3)
-
-    def noted(row: Row) -> None:
-        rows.append(row["step"])
-        local.away = row["step"] < 3
-
-    with engine(lambda: LocalStore(store.root), runner=scripted(train)) as local:
-        (outcome,) = carry_out(
-            store,
-            [job],
-            local,
-            1,
-            callbacks=Callbacks(on_metrics=noted, should_stop=lambda: "enough" if rows else None),
-        )
-    assert rows == [0, 1, 2, 3]
-    assert isinstance(outcome.result, FinetuneResult)
-    assert outcome.result.why == "stopped"
-
-
-def test_a_training_on_a_machine_that_is_taken_away_goes_on_in_the_next_run(tmp_path: Path) -> None:
-    store, marker = LocalStore(tmp_path), tmp_path / "begun"
-
-    def train(job: Job, worker: Worker) -> Result:
-        if marker.exists():
-            return finished(job, 9)
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGTERM)
-        wait_until(lambda: worker.should_stop() is not None, "the notice", 30)
-        return stopped(job, 4)
-
-    with engine(lambda: LocalStore(store.root), runner=scripted(train)) as local:
-        (outcome,) = carry_out(store, [training()], local, 1)
-    assert isinstance(outcome.result, FinetuneResult)
-    assert outcome.result.done
-    assert local.submitted == [[0], [0]]
-
-
-def test_a_training_whose_process_is_killed_goes_on_as_soon_as_that_is_known(tmp_path: Path) -> None:
-    store, marker = LocalStore(tmp_path), tmp_path / "begun"
-    lost: list[int] = []
-
-    def train(job: Job, _: Worker) -> Result:
-        with Lease(store, f"{job.key}/lease", "the training is under way"):
-            if not marker.exists():
-                marker.touch()
-                time.sleep(60)
-            return finished(job, 9)
-
-    def watch(_: Dispatcher) -> None:
-        if not lost and marker.exists():
-            lost.append(local.children["0001"])
-            os.kill(lost[0], signal.SIGKILL)
-
-    began = time.monotonic()
-    with engine(lambda: LocalStore(store.root), runner=scripted(train)) as local:
-        (outcome,) = carry_out(store, [training()], local, 1, watch=watch)
-    assert outcome.error is None
-    assert time.monotonic() - began < 30
-
-
-def test_the_lease_of_a_machine_that_is_gone_is_given_back_by_the_parent(tmp_path: Path) -> None:
-    store, job, marker = LocalStore(tmp_path), training(), tmp_path / "begun"
-
-    def train(job: Job, _: Worker) -> Result:
-        if not marker.exists():
-            marker.touch()
-            holder = {"id": "x", "host": os.uname().nodename, "pid": os.getpid(), "born": "1", "since": 0.0}
-            elsewhere = {**holder, "machine": "elsewhere", "until": 9e12}
-            store.create_exclusive(f"{job.key}/lease/000001.json", json.dumps(elsewhere).encode())
-            os.kill(os.getpid(), signal.SIGKILL)
-        with Lease(store, f"{job.key}/lease", "the training is under way"):
-            return finished(job, 9)
-
-    with engine(lambda: LocalStore(store.root), runner=scripted(train)) as local:
-        (outcome,) = carry_out(store, [job], local, 1)
-    assert outcome.error is None
-
-
 def test_a_run_that_was_given_up_and_lives_ends_and_does_no_harm(tmp_path: Path) -> None:
     store, what = planned(tmp_path)
     work = WorkList.post(store, jobs(store, what), heartbeat_s=BEAT_S)
@@ -553,24 +364,3 @@ def test_lists_of_parents_that_have_long_been_silent_are_removed(tmp_path: Path)
     path.write_text(json.dumps({"when": time.time() - worklist.ABANDONED_S - 1}))
     living = WorkList.post(store, jobs(store, what))
     assert list(store.list("worklists")) == [living.key]
-
-
-def training() -> Job:
-    from acento.models.checkpoints.checkpoint import ModelSpec
-    from acento.training.job import FinetuneJob
-    from acento.training.recipe import Recipe
-
-    return FinetuneJob(
-        name="n",
-        base=ModelSpec(id="m", revision=None, family="whisper", digest="d"),
-        dataset="d@1",
-        dataset_fingerprint="f",
-        train="t",
-        dev="d",
-        train_clips=1,
-        dev_clips=1,
-        left_out=0,
-        language=None,
-        recipe=Recipe(),
-        options=DecodeOptions(),
-    )
