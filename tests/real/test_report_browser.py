@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scored_runs import clip, heard, scored_run
@@ -54,12 +55,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Write a run's report and a comparison, of clips that were staged."""
     folder = tmp_path_factory.mktemp("report")
     store = LocalStore(folder / "store")
-    staged(store, folder / "clips")
+    scored: dict[str, Any] = {"rule": "none", "dataset_fingerprint": staged(store, folder / "clips").fingerprint}
     clips = [clip(f"c{n:02}", f"uno dos {n}", speaker=f"s{n % 2}", accent=("a", "b")[n % 2]) for n in range(6)]
     evil = "<img src=x onerror=document.title='broken'>"
     worse = heard(clips, {"c05": "uno", "c04": evil, "c03": " ".join(["palabra"] * 400)})
-    scored_run(store, "one", {"mini": worse, "owner/" + "micro" * 20: clips}, rule="none")
-    scored_run(store, "two", {"mini": clips}, after=1, rule="none")
+    scored_run(store, "one", {"mini": worse, "owner/" + "micro" * 20: clips}, **scored)
+    scored_run(store, "two", {"mini": clips}, after=1, **scored)
     written = {"run": run_report(store, "one")}
     written["comparison"] = comparison_report(store, compare_stored(store, "one", "two", RunChoice(model_a="mini")))
     for name, text in written.items():

@@ -22,7 +22,7 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_goes_on(pool, tmp_path
         first.ready(lambda: "started!" in first.output(), 120)
         going, gone = (pool.run("wait", tmp_path / name) for name in ("going", "gone"))
         for name, run in (("going", going), ("gone", gone)):
-            first.ready((tmp_path / f"{name}.began").exists, 60)
+            pool.began(run, first, tmp_path / f"{name}.began")
             pool.logged(run, "sample wait in process")
         first.kill()
     pool.modal.do(pool.modal.take_away(pool.sandbox(gone).id, out_of_memory=True))
@@ -51,8 +51,8 @@ def test_what_ends_while_the_prefect_server_is_away_is_told_when_it_is_back(
         with pool.worker() as worker:
             worker.ready(lambda: "started!" in worker.output(), 120)
             going, gone = (pool.run("wait", tmp_path / name) for name in ("going", "gone"))
-            for name in ("going", "gone"):
-                worker.ready((tmp_path / f"{name}.began").exists, 60)
+            for name, run in (("going", going), ("gone", gone)):
+                pool.began(run, worker, tmp_path / f"{name}.began")
             sandbox = pool.sandbox(gone)
             wait_until(lambda: pool.flow_run(gone)["state"]["type"] == "RUNNING", "the run to be running", 60)
             process.kill()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 from modal_service import ModalService
 from modal_service.sandboxes import Sandbox
@@ -88,6 +89,14 @@ class ModalPool:
         """Return what Prefect knows of a flow run."""
         (found,) = api(self.server, "flow_runs", flow_runs={"id": {"any_": [run]}})
         return found
+
+    def began(self, run: str, started: running, mark: Path) -> None:
+        """Wait until a flow run has left its mark; fail, showing what its sandbox printed, when that takes too long."""
+        try:
+            started.ready(mark.exists, 120)
+        except pytest.fail.Exception as error:
+            printed = b"".join(self.sandbox(run).output.values()).decode("utf-8", "replace")
+            pytest.fail(f"{error}\nIts sandbox printed:\n{printed}")
 
     def end(self, run: str, started: running) -> tuple[str, str]:
         """Wait for the end of a flow run; return its state's type and message."""
