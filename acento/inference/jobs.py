@@ -103,6 +103,8 @@ class Measurement(BaseModel, frozen=True):
     warm_up_s: float
     windows: int
     splits: list[tuple[int, int]]
+    runaways: int = 0
+    """Windows whose text at a short context had no end or repeated itself, and that were decoded at the whole one."""
     repeat: str = ""
     """The name of the repeat that was measured; empty for the decoding whose texts were kept."""
     changed: int | None = None

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
+from pydantic import Field
+
+from acento.core.later import Growing
+from acento.models.windows import Fit
 
 Audio = npt.NDArray[np.float32]
 """Samples of one channel at 16 kHz, float32 in [-1, 1], shape ``(samples,)``."""
@@ -16,8 +19,10 @@ DeviceType = Literal["cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
-class DecodeOptions(BaseModel, frozen=True):
+class DecodeOptions(Growing, frozen=True):
     """What decides, beside the model and the audio, which text comes out; part of a job's identity."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"fit", "cut_s", "beam_size", "temperatures"})
 
     language: str | None = None
     """ISO 639-1 code that the model is told; None lets a multilingual model guess for each clip."""
@@ -26,6 +31,14 @@ class DecodeOptions(BaseModel, frozen=True):
     dtype: Dtype = "float32"
     threads: int = 1
     """CPU threads inside one worker; sums are split by thread, so the last digits depend on it."""
+    fit: Fit | None = None
+    """Encode each batch in a context of its own; None: the model's whole window."""
+    cut_s: float | None = Field(None, gt=0)
+    """Cut what is longer at silence into windows of at most so many seconds; None: of the model's own length."""
+    beam_size: int = Field(1, ge=1)
+    """Texts that are followed at a time; 1: the likeliest next token is always taken."""
+    temperatures: tuple[float, ...] = ()
+    """Tried one after the other where a text fails Whisper's own checks; empty: there is no second try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,8 @@ class Transcript:
     """What a model heard in one window of audio."""
 
     text: str
+    ended: bool = True
+    """False: it was cut off where the model may write no more."""
 
 
 class Recognizer(ABC):
@@ -46,6 +61,14 @@ class Recognizer(ABC):
     @abstractmethod
     def prepare(self, windows: Sequence[Audio]) -> Any:
         """Turn audio windows, each at most ``window_s`` long, into the model's features."""
+
+    def context(self, windows: Sequence[Audio]) -> int | None:  # noqa: ARG002
+        """Return the samples of the context in which a batch is encoded; None: what the family always does."""
+        return None
+
+    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Any:  # noqa: ARG002
+        """``prepare`` for a context of so many samples; None: what the family always does."""
+        return self.prepare(windows)
 
     @abstractmethod
     def infer(self, features: Any) -> Any:

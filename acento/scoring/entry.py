@@ -39,6 +39,8 @@ class Conditions(BaseModel, frozen=True):
     batch_size: int | None
     backend: str
     placements: int
+    window: str | None = None
+    """What clips were encoded in, such as ``clip + 1 s``; None: the model's own window."""
 
 
 class Speed(BaseModel, frozen=True):

@@ -6,12 +6,13 @@ Where a default comes from stands beside it. A recipe is stored with the model t
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from acento.core.errors import InputError
+from acento.core.later import Growing
 from acento.core.text import NORMALIZERS, normalizer
 from acento.models.base import DeviceType
 from acento.models.trainable import Strategy
@@ -27,8 +28,10 @@ _FINE: Final = 40.0
 """OpenAI's advice to the Hugging Face fine-tuning event of 2022: a fortieth of the rate of pre-training."""
 
 
-class Recipe(BaseModel, frozen=True, extra="forbid"):
+class Recipe(Growing, frozen=True, extra="forbid"):
     """How a model learns. ``steps`` are optimizer steps, each of ``batch_size * accumulate`` clips."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"window", "margins", "keep_full", "keep_weight", "objective"})
 
     strategy: Strategy = "encoder"
     """What learns. An accent changes how words sound and not which there are, so the decoder may rest; it is what
@@ -82,6 +85,18 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Decay of an exponential moving average of the weights over steps; 0: off. It is what is evaluated and saved."""
     interpolate: float = Field(1.0, gt=0, le=1)
     """What is evaluated and saved: base + interpolate * (tuned - base), "WiSE-FT" (Wortsman et al. 2022)."""
+    window: Literal["full", "fit"] = "full"
+    """What a family that pads every clip to its window learns in; ``fit``: each batch as long as its longest clip and a
+    margin. :func:`acento.training.planning.recipe_of_model` takes ``auto`` too, and settles it by the clips."""
+    margins: tuple[float, float] = (0.3, 2.0)
+    """Seconds between which each step's margin is drawn."""
+    keep_full: float = Field(0.0, ge=0, le=1)
+    """With ``fit``: the share of steps that also pull the states at the full window to those at the fitted one, so that
+    a model that is used with 30 s windows elsewhere is not spoiled."""
+    keep_weight: float = Field(1.0, gt=0)
+    """What that term counts, beside a loss in nats for each token."""
+    objective: Literal["text", "distill"] = "text"
+    """``distill``: what the base says and holds at its full window is what is learned; needs no transcripts."""
     augmentation: Augmentation = Augmentation()
     seed: int = Field(0, ge=0)
     normalizer: str = "chilean-leaderboard"
@@ -93,6 +108,13 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         if not all(0 <= beta < 1 for beta in betas):
             raise ValueError("both must be at least 0 and below 1")
         return betas
+
+    @field_validator("margins")
+    @classmethod
+    def _margins_are_a_range(cls, margins: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < margins[0] <= margins[1] <= 30:
+            raise ValueError("they must rise, above 0 and to 30 s at most")
+        return margins
 
     @field_validator("normalizer")
     @classmethod

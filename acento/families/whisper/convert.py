@@ -6,9 +6,10 @@ from pathlib import Path
 
 from acento.core.errors import ModelError, first_line
 from acento.core.extras import require
-from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
+from acento.families.whisper.generation import CONVERSION
 from acento.models.checkpoints.checkpoint import Checkpoint, checkpoint_files
 from acento.models.checkpoints.references import Format, Quantization
+from acento.models.checkpoints.taught import SOURCE_CONFIG
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth")
 """Of the model, and of the optimizer that a training left beside it."""

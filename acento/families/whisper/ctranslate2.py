@@ -17,11 +17,12 @@ from torch import Tensor
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.ctranslate2_files import read_positions, read_writing
-from acento.families.whisper.generation import CONVERSION, SOURCE_CONFIG
+from acento.families.whisper.generation import CONVERSION
 from acento.families.whisper.recognizer import Prompt, load_features, read_prompt
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
 from acento.models.checkpoints.completed import json_object
 from acento.models.checkpoints.pretrained import explained
+from acento.models.checkpoints.taught import SOURCE_CONFIG
 from acento.models.log_mel import LogMel
 
 _INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}

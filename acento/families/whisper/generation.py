@@ -12,12 +12,11 @@ from typing import Any
 
 from acento.core.errors import ModelError
 from acento.models.checkpoints.completed import json_object
+from acento.models.checkpoints.taught import SOURCE_CONFIG
 
 FILE = "generation_config.json"
 CONVERSION = "conversion.json"
 """How the weights are held, under ``quantization``; and what made them so."""
-SOURCE_CONFIG = "transformers_config.json"
-"""The checkpoint's own ``config.json`` beside a model of CTranslate2, which has one of that name."""
 ENGLISH_VOCABULARY = 51864
 """Tokens of OpenAI's English-only models, whose tokenizer lists the languages too; multilingual ones have more."""
 _TEXT_TOKENS = 50257
