@@ -4,6 +4,7 @@ import pytest
 from aiohttp import ClientConnectionError
 from modal.exception import (
     AuthError,
+    ExecutionError,
     ImageBuildError,
     InternalError,
     InvalidError,
@@ -36,6 +37,8 @@ from prefect_modal_worker.errors import ModalWorkerError, SetupError, Unavailabl
         (ClientConnectionError("cut"), UnavailableError, "(cut); try again later"),
         (RuntimeError("Traceback (most recent call last):\n  x\nKeyError: 1\n"), ModalWorkerError, "KeyError: 1"),
         (InvalidError("cpu is negative"), SetupError, "the request is not valid: cpu is negative."),
+        (ExecutionError("Request failed with status 404 Not Found: "), UnavailableError, "try again later"),
+        (ExecutionError("Request failed with status 403 Forbidden: "), SetupError, "Modal refused to start a sandbox"),
         (ServiceError("unavailable"), UnavailableError, "(unavailable); try again later."),
         (ConnectionError("reset"), UnavailableError, "(reset); try again later."),
     ],

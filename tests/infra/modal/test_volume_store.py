@@ -9,7 +9,7 @@ from typing import Any
 
 import modal as client
 import pytest
-from modal.exception import ServiceError
+from modal.exception import ExecutionError, ServiceError
 from modal_service import ModalService
 
 from acento.core.errors import InputError
@@ -53,6 +53,21 @@ def test_a_claim_whose_answer_was_lost_is_still_one_s_own(url: str, monkeypatch:
     assert objects.put_new("locks/1", b"mine")
     assert times == [True, False]
     assert objects.get("locks/1") == b"mine"
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_not_there(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects, other = VolumeObjects(url), VolumeObjects(url)
+    objects.put("records/1", b"one")
+    read = volume_store.ApiFiles.read
+
+    def overtaken(*_: Any) -> bytes:
+        monkeypatch.undo()
+        other.delete(["records/1"])  # the volume has said where the file's blocks are, and then they are gone
+        raise ExecutionError("Request failed with status 404 Not Found: <unavailable>")
+
+    monkeypatch.setattr(volume_store.ApiFiles, "read", overtaken)
+    assert objects.get("records/1") is None
+    assert volume_store.ApiFiles.read is read
 
 
 def test_a_name_that_was_removed_can_be_created_again(url: str) -> None:

@@ -9,6 +9,7 @@ from grpclib.exceptions import StreamTerminatedError
 from modal.exception import (
     AuthError,
     ClientClosed,
+    ExecutionError,
     ImageBuildError,
     InternalError,
     InternalFailure,
@@ -38,6 +39,9 @@ _TRANSIENT = (
 """What may pass by itself: failures of the network, and those that Modal reports of its own service."""
 _QUOTA = re.compile(r"quota|spend|budget|billing|payment|credit|(?<!rate )limit", re.I)
 """The words of a limit that does not go away by waiting."""
+_PASSES = re.compile(r"Request failed with status (404|408|429|5\d\d)\b")
+"""How Modal's client says that a block of a volume's file could not be had: the file was removed meanwhile, or the
+server has too much to do."""
 _RAISED = re.compile(r"Traceback \(most recent call last\).*\n(?:[ \t].*\n|\n)*(\S.*)")
 """A traceback, and the line in it that names the exception."""
 
@@ -71,7 +75,7 @@ def explain(error: BaseException, action: str) -> ModalWorkerError:
         return UnavailableError(f"Modal has no room to {action} now ({line}); name other GPUs too, or try again later.")
     if isinstance(error, InvalidError | ValueError | FileNotFoundError):
         return SetupError(f"Modal could not {action}, because the request is not valid: {line}.")
-    if isinstance(error, _TRANSIENT):
+    if isinstance(error, _TRANSIENT) or (isinstance(error, ExecutionError) and _PASSES.search(line)):
         return UnavailableError(f"Modal could not {action} ({line}); try again later.")
     if isinstance(error, modal.exception.Error):  # such as a client that is too old: a retry would fail too
         return SetupError(f"Modal refused to {action} ({type(error).__name__}: {line}).")
