@@ -34,6 +34,7 @@ from acento.inference.speed import speed
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.taught import check_window, resolve_fit
 from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.runs.records import Finished, asked_normalizer, begin, entries_of, finish, utc_now, utterances_of
@@ -123,17 +124,18 @@ def plan_benchmark(
         if outcome == USED_ALL_THE_SAME:
             _log.warning("Data set %s failed validation and is used all the same.", name)
     checkpoints, left_out = find_models(request, elsewhere, known)
+    decoding = [(one, options.model_copy(update={"fit": resolve_fit(one, request.window)})) for one in checkpoints]
     transcriptions = [
         plan_transcription(
             store,
             card,
             checkpoint,
             split=request.split,
-            options=options,
+            options=own,
             batch_size=request.gpu_batch_size,
             limit=request.limit,
         )
-        for checkpoint in checkpoints  # the outer loop, so that each model is loaded once
+        for checkpoint, own in decoding  # the outer loop, so that each model is loaded once
         for card in cards
     ]
     if request.batch_check is not None:
@@ -204,6 +206,7 @@ def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None)
         checkpoint = checkpoint if named == name else resolve(named)
     if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
         raise ModelError(missing)
+    check_window(checkpoint, request.window_s)
     return checkpoint
 
 

@@ -23,6 +23,7 @@ from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import conversions
 from acento.models.checkpoints.references import parse, with_engine
 from acento.models.checkpoints.resolver import find_local, resolve
+from acento.models.checkpoints.taught import resolve_fit
 from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.runs.expected_speed import ExpectedSpeed, device_types, expected_speed
@@ -43,6 +44,8 @@ class _Asked(BaseModel, frozen=True):
     model: str
     model_hash: str | None
     family: str | None
+    window: str | None = None
+    """What it decodes in; None: its own window."""
 
 
 @options_of(BenchmarkRequest, "models", "datasets", "compute", "dry_run", "job_id")
@@ -137,6 +140,7 @@ def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, optio
         plan = make_plan(store, card, batch_size=request.gpu_batch_size or _BATCH, keep=False, **asked)
         clips, seconds, parts, done, left = plan.clips, plan.seconds, len(plan.parts), 0, plan.seconds
     else:
+        options = options.model_copy(update={"fit": resolve_fit(checkpoint, request.window)})
         what, jobs = preview_transcription(
             store, card, checkpoint, options=options, batch_size=request.gpu_batch_size, **asked
         )
@@ -158,6 +162,7 @@ def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, optio
         model=name,
         model_hash=checkpoint and checkpoint.digest,
         family=checkpoint and checkpoint.family.name,
+        window=options.window_title,
     )
 
 
@@ -202,7 +207,9 @@ def _expected(
     for one in asked:
         if one.seconds <= 0:
             continue
-        found = expected_speed(entries, prices, device, model=one.model, model_hash=one.model_hash, family=one.family)
+        found = expected_speed(
+            entries, prices, device, model=one.model, model_hash=one.model_hash, family=one.family, window=one.window
+        )
         speeds.append(found)
         busy += one.seconds / found.rtfx + workers * found.load_s if found.rtfx else 0.0
     basis = next((one for one in ("unknown", "guess") if any(speed.basis == one for speed in speeds)), "measured")

@@ -60,6 +60,7 @@ def asked_options(request: BenchmarkRequest, device: DeviceType, elsewhere: Else
         device_type=device,
         dtype=request.dtype or default_dtype(device, elsewhere),
         threads=request.threads or settings().threads,
+        cut_s=request.window_s,
     )
 
 

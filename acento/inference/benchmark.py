@@ -22,6 +22,7 @@ from acento.inference.speed import cost, speed
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import short_name
+from acento.models.checkpoints.taught import check_window
 from acento.models.languages import language_code
 from acento.scoring.entry import Entry
 from acento.scoring.score import Score, UtteranceResult
@@ -93,7 +94,7 @@ def plan_transcription(
     Raises:
         DataError: the split has no clips.
         ModelError: the model does not know the language.
-        InputError: the batch size or the limit is below 1.
+        InputError: the batch size or the limit is below 1, or the model hears less at once than the options say.
     """
     return preview_transcription(
         store, card, checkpoint, split=split, options=options, batch_size=batch_size, limit=limit, keep=True
@@ -114,6 +115,7 @@ def preview_transcription(
     """Return what :func:`plan_transcription` would, and its jobs; the store is not changed unless ``keep``."""
     spoken = language_of(store, card, [split])
     language = language_code(checkpoint, options.language or spoken)
+    check_window(checkpoint, options.cut_s)
     asked, options = options.language, options.model_copy(update={"language": language})
     if batch_size is None:
         batch_size = checkpoint.family.batch_size[options.device_type]
@@ -273,4 +275,6 @@ def make_entry(
         when=when,
         cost=cost(measured),
         family=transcription.model.family,
+        window=transcription.options.window_title,
+        runaways=sum(one.runaways for one in clock(store, transcription)),
     )

@@ -2,24 +2,26 @@
 
 Three stages in three threads: read, prepare, infer. The model's thread keeps the clock. What fails is split until the
 clip that cannot be decoded stands alone; it becomes a failed prediction, its neighbors get their texts.
+
+A recognizer may encode a batch in a context shorter than its window. A text that runs away there is decoded again in
+the whole window.
 """
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from acento.core.errors import AcentoError
-from acento.data.utterance import SAMPLE_RATE
 from acento.inference.clock import Stopwatch, Timings, common, length, prefetch, shares
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import Prediction, Segment
-from acento.models.base import Audio, Recognizer
+from acento.inference.silence import pieces
+from acento.models.base import Audio, Recognizer, Transcript
+from acento.models.runaways import is_runaway
+from acento.models.windows import check_cut
 
 _log = logging.getLogger(__name__)
 
@@ -27,13 +29,6 @@ _DEPTH = 2
 """Batches that each stage may be ahead of the next."""
 _NO_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces between words: windows are joined as they are."""
-
-_FRAME = SAMPLE_RATE // 50
-"""20 ms: the grid on which a cut may fall."""
-_SMOOTH = 15
-"""Frames (0.3 s) over which loudness is averaged: a pause between words, not a stop consonant."""
-_SEARCH = 0.5
-"""The cut is sought in this last share of the window."""
 
 Read = Callable[[PlannedClip], Audio]
 """Returns a clip's samples; raises AcentoError, or OSError, if they cannot be had."""
@@ -49,6 +44,8 @@ class Decoded:
     splits: list[tuple[int, int]]
     """For each batch that did not fit into memory: its windows, and the windows of the larger half tried next."""
     windows: int
+    runaways: int = 0
+    """Windows whose text ran away in a short context, and that were decoded again in the whole one."""
 
 
 @dataclass(slots=True)
@@ -62,6 +59,17 @@ class _Window:
 
 
 @dataclass(slots=True)
+class _Group:
+    """What the model is given at once."""
+
+    windows: list[_Window]
+    context: int | None
+    """Samples, see :meth:`Recognizer.context`; that of the whole group, also for its halves."""
+    features: Any
+    """Of the windows, or the error that making them raised."""
+
+
+@dataclass(slots=True)
 class _Batch:
     """One planned batch on its way through the stages."""
 
@@ -69,8 +77,7 @@ class _Batch:
     windows: list[_Window] = field(default_factory=list)
     failures: dict[int, tuple[str, str]] = field(default_factory=dict)
     """For each clip that failed: reason code and sentence."""
-    features: list[tuple[list[_Window], Any]] = field(default_factory=list)
-    """What the model is given at once: windows, and their features or the error that making them raised."""
+    groups: list[_Group] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -84,17 +91,32 @@ class _Run:
     features_wait: Stopwatch = field(default_factory=Stopwatch)
     model_wait: Stopwatch = field(default_factory=Stopwatch)
     splits: list[tuple[int, int]] = field(default_factory=list)
+    runaways: int = 0
     errors: list[BaseException] = field(default_factory=list)
 
 
 class Engine:
     """Decodes batches of clips with one loaded recognizer."""
 
-    def __init__(self, recognizer: Recognizer, *, batch_size: int, language: str | None = None) -> None:
-        """Take a loaded recognizer; ``batch_size`` bounds the windows that the model is given at once."""
+    def __init__(
+        self, recognizer: Recognizer, *, batch_size: int, language: str | None = None, cut_s: float | None = None
+    ) -> None:
+        """Take a loaded recognizer.
+
+        Args:
+            recognizer: what decodes.
+            batch_size: bounds the windows that the model is given at once.
+            language: what is written; it decides how windows are joined.
+            cut_s: what is longer is cut into windows of at most so many seconds; None: of the model's own length.
+
+        Raises:
+            InputError: the model takes no windows that long.
+        """
+        check_cut(cut_s, recognizer.window_s)
         self._recognizer = recognizer
         self._batch_size = batch_size
-        self._joint = "" if language in _NO_SPACES else " "
+        self._characters = language in _NO_SPACES
+        self._window_s = recognizer.window_s if cut_s is None else cut_s
 
     def decode(
         self, batches: Sequence[Sequence[PlannedClip]], read: Read, after_batch: AfterBatch = lambda _: None
@@ -115,11 +137,7 @@ class Engine:
         prepared = prefetch(self._prepare(clips, run), depth=_DEPTH, waiting=run.model_wait, name="prepare features")
         with closing(clips), closing(prepared):
             for batch in prepared:
-                texts: dict[int, list[Segment]] = {}
-                for group, features in batch.features:
-                    for window, text in self._texts(group, features, batch, run):
-                        texts.setdefault(window.clip, []).append(Segment(window.start, window.end, text))
-                predictions += self._predictions(batch, texts)
+                predictions += self._predictions(batch, self._heard(batch, run))
                 audio.append(sum(window.end - window.start for window in batch.windows))
                 windows += len(batch.windows)
                 after_batch(audio[-1])
@@ -137,7 +155,7 @@ class Engine:
             text_s=run.writing.total,
             batches=tuple(zip(audio, shares(edges, reading_waits), strict=True)),
         )
-        return Decoded(predictions, timings, run.splits, windows)
+        return Decoded(predictions, timings, run.splits, windows, run.runaways)
 
     def _read(self, batches: Sequence[Sequence[PlannedClip]], read: Read, run: _Run) -> Generator[_Batch, None, None]:
         """Read the audio of each batch and cut it into windows; runs in the first thread."""
@@ -151,26 +169,54 @@ class Engine:
                         batch.failures[number] = ("audio_unreadable", str(error))
                         continue
                     batch.windows += [
-                        _Window(number, start, end, piece)
-                        for start, end, piece in pieces(audio, self._recognizer.window_s)
+                        _Window(number, start, end, piece) for start, end, piece in pieces(audio, self._window_s)
                     ]
             yield batch
 
     def _prepare(self, batches: Iterator[_Batch], run: _Run) -> Generator[_Batch, None, None]:
         """Make the features of each batch; runs in the second thread."""
         for batch in batches:
-            for start in range(0, len(batch.windows), self._batch_size):
-                group = batch.windows[start : start + self._batch_size]
-                with run.preparing.running():
-                    try:
-                        features = self._recognizer.prepare([window.audio for window in group])
-                    except Exception as error:  # decided on in the model's thread, clip by clip
-                        features = error
-                batch.features.append((group, features))
+            windows = batch.windows
+            if self._recognizer.fit is not None:  # of similar length, so that short ones do not wait for long ones
+                windows = sorted(windows, key=lambda window: -len(window.audio))
+            for chosen in self._groups(windows):
+                context = self._recognizer.context([window.audio for window in chosen])
+                batch.groups.append(_Group(chosen, context, self._features(chosen, context, run.preparing)))
             yield batch
 
-    def _texts(self, group: list[_Window], features: Any, batch: _Batch, run: _Run) -> Iterator[tuple[_Window, str]]:
-        """Yield each window's text; what fails together is tried in halves (for memory) or one by one."""
+    def _groups(self, windows: list[_Window]) -> Iterator[list[_Window]]:
+        return (windows[start : start + self._batch_size] for start in range(0, len(windows), self._batch_size))
+
+    def _features(self, windows: list[_Window], context: int | None, watch: Stopwatch) -> Any:
+        """Return features, or the error that making them raised: it is decided on in the model's thread."""
+        with watch.running():
+            try:
+                return self._recognizer.prepare_in([window.audio for window in windows], context)
+            except Exception as error:
+                return error
+
+    def _heard(self, batch: _Batch, run: _Run) -> dict[int, list[Segment]]:
+        """Return the texts of a batch's windows by clip; those that run away in a short context are decoded again."""
+        heard: list[tuple[_Window, Transcript]] = []
+        runaways: list[_Window] = []
+        for group in batch.groups:
+            for window, transcript in self._texts(group, batch, run):
+                if group.context is not None and is_runaway(transcript, characters=self._characters):
+                    runaways.append(window)
+                else:
+                    heard.append((window, transcript))
+        run.runaways += len(runaways)
+        for chosen in self._groups(runaways):
+            again = _Group(chosen, None, self._features(chosen, None, run.inferring))
+            heard += self._texts(again, batch, run)
+        texts: dict[int, list[Segment]] = {}
+        for window, transcript in sorted(heard, key=lambda one: (one[0].clip, one[0].start)):
+            texts.setdefault(window.clip, []).append(Segment(window.start, window.end, transcript.text))
+        return texts
+
+    def _texts(self, group: _Group, batch: _Batch, run: _Run) -> Iterator[tuple[_Window, Transcript]]:
+        """Yield what each window says; what fails together is tried in halves (for memory) or one by one."""
+        windows, features, group.features = group.windows, group.features, None
         try:
             if isinstance(features, Exception):
                 raise features
@@ -181,32 +227,29 @@ class Engine:
                 transcripts = self._recognizer.finish(tokens)
         except Exception as error:
             memory = self._recognizer.is_out_of_memory(error)
-            if len(group) == 1:
+            if len(windows) == 1:
                 code = "out_of_memory" if memory else "model_error"
-                batch.failures[group[0].clip] = (code, f"{type(error).__name__}: {error}".splitlines()[0])
+                batch.failures[windows[0].clip] = (code, f"{type(error).__name__}: {error}".splitlines()[0])
                 run.errors.append(error)
                 return
             if memory:
                 self._recognizer.release_memory()
-                half = -(-len(group) // 2)
-                run.splits.append((len(group), half))
-                _log.warning("A batch of %d windows does not fit into memory; trying %d.", len(group), half)
+                half = -(-len(windows) // 2)
+                run.splits.append((len(windows), half))
+                _log.warning("A batch of %d windows does not fit into memory; trying %d.", len(windows), half)
             else:
                 half = 1
-                _log.warning("A batch of %d windows failed (%s); trying them one by one.", len(group), error)
-            halves = [group[start : start + half] for start in range(0, len(group), half)]
+                _log.warning("A batch of %d windows failed (%s); trying them one by one.", len(windows), error)
+            halves = [windows[start : start + half] for start in range(0, len(windows), half)]
         else:
-            yield from zip(group, (transcript.text for transcript in transcripts), strict=True)
+            yield from zip(windows, transcripts, strict=True)
             return
         # outside the handler, so that the failed call's frames, and the memory they hold, are gone
         del features
         for part in halves:
-            try:
-                with run.inferring.running():
-                    again = self._recognizer.prepare([window.audio for window in part])
-            except Exception as error:
-                again = error
-            yield from self._texts(part, again, batch, run)
+            # in the context of the whole group, so that a split changes no text
+            again = _Group(part, group.context, self._features(part, group.context, run.inferring))
+            yield from self._texts(again, batch, run)
 
     def _predictions(self, batch: _Batch, texts: dict[int, list[Segment]]) -> Iterator[Prediction]:
         """Yield a batch's predictions, a clip's windows joined to one text."""
@@ -216,46 +259,5 @@ class Engine:
                 yield Prediction(clip.id, None, error=failure[0], detail=failure[1])
                 continue
             segments = tuple(texts[number])
-            text = self._joint.join(segment.text for segment in segments if segment.text)
+            text = ("" if self._characters else " ").join(segment.text for segment in segments if segment.text)
             yield Prediction(clip.id, text, segments if len(segments) > 1 else ())
-
-
-def cuts(audio: Audio, window_s: float | None) -> list[int]:
-    """Return where to cut, as sample positions from 0 to the end; neighbors are at most ``window_s`` apart.
-
-    >>> cuts(np.zeros(160, np.float32), 30.0)
-    [0, 160]
-    """
-    total = len(audio)
-    if window_s is None or total <= int(window_s * SAMPLE_RATE):
-        return [0, total]
-    window = int(window_s * SAMPLE_RATE)
-    loudness = _loudness(audio)
-    found = [0]
-    while total - found[-1] > window:
-        first = (found[-1] + int(window * (1 - _SEARCH))) // _FRAME + 1
-        last = (found[-1] + window) // _FRAME
-        quiet = loudness[first : last + 1]
-        # among equally quiet places the latest, so that digital silence does not make pieces short
-        place = first + len(quiet) - 1 - int(np.argmin(quiet[::-1]))
-        found.append(place * _FRAME)
-    return [*found, total]
-
-
-def pieces(audio: Audio, window_s: float | None) -> list[tuple[float, float, Audio]]:
-    """Return ``(start, end, samples)`` of each piece, times in seconds; together they are the audio."""
-    return [
-        (start / SAMPLE_RATE, end / SAMPLE_RATE, audio[start:end]) for start, end in pairwise(cuts(audio, window_s))
-    ]
-
-
-def _loudness(audio: Audio) -> np.ndarray:
-    """Return for each border between frames the mean power around it (source: short-time energy, Rabiner 1975)."""
-    frames = -(-len(audio) // _FRAME)
-    padded = np.zeros(frames * _FRAME, dtype=np.float32)
-    padded[: len(audio)] = audio
-    power = np.square(padded.reshape(frames, _FRAME)).mean(axis=1, dtype=np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(power)])
-    borders = np.arange(frames + 1)
-    low, high = np.maximum(borders - _SMOOTH // 2, 0), np.minimum(borders + _SMOOTH // 2 + 1, frames)
-    return np.maximum((sums[high] - sums[low]) / np.maximum(high - low, 1), 1e-10)

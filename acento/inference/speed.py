@@ -84,6 +84,7 @@ def _conditions(measured: Sequence[Measurement]) -> set[Conditions]:
             batch_size=one.batch_size,
             backend=one.backend,
             placements=one.placements,
+            window=one.options.window_title,
         )
         for one in measured
     }

@@ -50,7 +50,8 @@ def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
         return job.result(cached=True, failed=0)
     recognizer, load_s, warm_up_s = runner.recognizer(job)
     worker.after_batch(0.0)
-    engine = Engine(recognizer, batch_size=job.batch_size, language=job.options.language)
+    options = job.options
+    engine = Engine(recognizer, batch_size=job.batch_size, language=options.language, cut_s=options.cut_s)
     with nullcontext() if recognizer.shareable else runner.decoding:
         decoded = engine.decode(todo, ClipReader(store), worker.after_batch)
     number = len(done) + 1
@@ -71,6 +72,7 @@ def transcribe(runner: Runner, job: TranscribeJob, worker: Worker) -> JobResult:
         warm_up_s=warm_up_s,
         windows=decoded.windows,
         splits=decoded.splits,
+        runaways=decoded.runaways,
         repeat=job.repeat,
         changed=sum(row.text != texts[row.id] for row in decoded.predictions) if again else None,
     )

@@ -18,11 +18,14 @@ from acento.inference.predictions import Prediction
 from acento.models.base import Audio, DecodeOptions, Dtype, Recognizer
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.taught import check_window, resolve_fit
 from acento.models.devices import cores, default_dtype, pick_device
 from acento.models.languages import language_code
+from acento.models.windows import WindowChoice
 
 Recording = str | PathLike[str]
 _Positive = Annotated[int, Field(ge=1)]
+_AboveZero = Annotated[float, Field(gt=0)]
 _LONGEST_S = 24 * 3600.0
 
 
@@ -72,7 +75,8 @@ class LoadedModel:
         size = checked("batch_size", _Positive | None, batch_size) or usual
         clips = [PlannedClip(path, 0.0, "", "", row) for row, path in enumerate(paths)]
         batches = [clips[start : start + size] for start in range(0, len(clips), size)]
-        engine = Engine(self._recognizer, batch_size=size, language=self.options.language)
+        options = self.options
+        engine = Engine(self._recognizer, batch_size=size, language=options.language, cut_s=options.cut_s)
         try:
             found = engine.decode(batches, _read).predictions
         except AudioError as error:
@@ -105,6 +109,8 @@ def load_model(
     device: str | None = None,
     dtype: Dtype | None = None,
     threads: int | None = None,
+    window: WindowChoice = "auto",
+    window_s: float | None = None,
 ) -> LoadedModel:
     """Load a model to transcribe recordings with it.
 
@@ -119,6 +125,9 @@ def load_model(
         device: auto, cpu, cuda or mps; the best there is.
         dtype: float32 on the CPU, half precision on a GPU.
         threads: CPU threads; every core.
+        window: what clips are encoded in: ``full``, the model's own window, such as Whisper's 30 s; ``fit``, one as
+            short as the clips; ``auto``, short where the model was taught it.
+        window_s: cut long recordings at silence into windows of at most so many seconds; None: the model's own.
 
     Raises:
         ModelError: there is no such model, or it does not know the language.
@@ -127,7 +136,17 @@ def load_model(
     checked("language", str | None, language)
     checked("dtype", Dtype | None, dtype)
     threads = checked("threads", _Positive | None, threads)
-    return load_checkpoint(resolve(name_of(name)), language=language, device=device, dtype=dtype, threads=threads)
+    checked("window", WindowChoice, window)
+    window_s = checked("window_s", _AboveZero | None, window_s)
+    return load_checkpoint(
+        resolve(name_of(name)),
+        language=language,
+        device=device,
+        dtype=dtype,
+        threads=threads,
+        window=window,
+        window_s=window_s,
+    )
 
 
 def load_checkpoint(
@@ -137,14 +156,19 @@ def load_checkpoint(
     device: str | None = None,
     dtype: Dtype | None = None,
     threads: int | None = None,
+    window: WindowChoice = "auto",
+    window_s: float | None = None,
 ) -> LoadedModel:
     """Load a checkpoint that was found; see :func:`load_model`."""
+    check_window(checkpoint, window_s)
     kind = pick_device(device)
     options = DecodeOptions(
         language=language_code(checkpoint, language),
         device_type=kind,
         dtype=dtype or default_dtype(kind),
         threads=threads or cores(),
+        fit=resolve_fit(checkpoint, window),
+        cut_s=window_s,
     )
     return LoadedModel(checkpoint, options)
 

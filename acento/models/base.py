@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from acento.core.later import Growing
+from acento.data.utterance import SAMPLE_RATE
 from acento.models.windows import Fit
 
 Audio = npt.NDArray[np.float32]
@@ -40,6 +41,18 @@ class DecodeOptions(Growing, frozen=True):
     temperatures: tuple[float, ...] = ()
     """Tried one after the other where a text fails Whisper's own checks; empty: there is no second try."""
 
+    @property
+    def window_title(self) -> str | None:
+        """What tables call the windows that clips are encoded in; None: the model's own.
+
+        >>> DecodeOptions(fit=Fit(margin_s=2), cut_s=10).window_title, DecodeOptions().window_title
+        ('clip + 2 s, cut at 10 s', None)
+        """
+        parts = ([] if self.fit is None else [self.fit.title]) + (
+            [] if self.cut_s is None else [f"cut at {self.cut_s:g} s"]
+        )
+        return ", ".join(parts) or None
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -57,14 +70,22 @@ class Recognizer(ABC):
     """Whether several threads may call the same stage at a time; where not, workers of one process take turns."""
     window_s: float | None
     """The longest audio in seconds that one call takes; None: any length."""
+    fit: Fit | None = None
+    """How short a window may be, in a family that would fill it with silence; None: what the family always does."""
 
     @abstractmethod
     def prepare(self, windows: Sequence[Audio]) -> Any:
         """Turn audio windows, each at most ``window_s`` long, into the model's features."""
 
-    def context(self, windows: Sequence[Audio]) -> int | None:  # noqa: ARG002
-        """Return the samples of the context in which a batch is encoded; None: what the family always does."""
-        return None
+    def context(self, windows: Sequence[Audio]) -> int | None:
+        """Return the samples of the context in which a batch is encoded; None: what the family always does.
+
+        It is shorter than the whole window: where a clip leaves no room for that, it is None too.
+        """
+        if self.fit is None or self.window_s is None:
+            return None
+        context = self.fit.context(max(map(len, windows)), self.window_s)
+        return context if context < int(self.window_s * SAMPLE_RATE) else None
 
     def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Any:  # noqa: ARG002
         """``prepare`` for a context of so many samples; None: what the family always does."""

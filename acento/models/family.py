@@ -84,6 +84,9 @@ class Family:
     """The highest rate of fine-tuning where the user does not say; None: by width, as Whisper's."""
     archive: str | None = None
     """Suffix of the one file that such a model is, such as ``.nemo``; None: it is a folder with a ``config.json``."""
+    window: str | None = None
+    """``module:function`` of a folder: the seconds of the window that every clip is filled up to with silence, where
+    shorter ones can be encoded too; None: clips are encoded as long as they are, or only so."""
     parts: tuple[ModelPart, ...] = ()
     """What a checkpoint needs beside weights and config; empty: it is whole in itself."""
     languages: str | None = None

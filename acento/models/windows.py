@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
+from acento.core.errors import InputError
 from acento.data.utterance import SAMPLE_RATE
 
 WindowChoice = Literal["auto", "full", "fit"]
@@ -12,6 +13,8 @@ WindowChoice = Literal["auto", "full", "fit"]
 
 GRID_S: Final = 0.5
 """Contexts are rounded up to whole steps of it, so that shapes repeat."""
+SHORTEST_CUT_S: Final = 1.0
+"""Shorter windows would cut words in two."""
 
 
 class Fit(BaseModel, frozen=True, extra="forbid"):
@@ -36,3 +39,20 @@ class Fit(BaseModel, frozen=True, extra="forbid"):
     def title(self) -> str:
         """What tables call it."""
         return f"clip + {self.margin_s:g} s"
+
+
+def check_cut(cut_s: float | None, window_s: float | None, model: str = "The model") -> None:
+    """See that a model takes windows of so many seconds, into which long recordings are to be cut.
+
+    Raises:
+        InputError: it takes shorter ones only, or they are too short for words.
+    """
+    if cut_s is None:
+        return
+    if cut_s < SHORTEST_CUT_S:
+        raise InputError(f"Windows of {cut_s:g} s would cut words in two; take at least {SHORTEST_CUT_S:g} s.")
+    if window_s is not None and cut_s > window_s:
+        raise InputError(
+            f"{model} hears {window_s:g} s at once, and recordings are to be cut into windows of {cut_s:g} s; "
+            f"take at most {window_s:g} s."
+        )

@@ -13,6 +13,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel
 
+from acento.core.arguments import checked
 from acento.core.errors import InputError
 from acento.core.plugins import CARD_PATH
 from acento.core.plugins import load as load_plugin
@@ -21,6 +22,7 @@ from acento.inference.predictions import Prediction
 from acento.inference.transcriber import LoadedModel, Recording, load_checkpoint
 from acento.models.checkpoints.checkpoint import in_artifact
 from acento.models.checkpoints.references import REGISTRY
+from acento.models.windows import WindowChoice
 from acento.scoring.counting.headline import Headline, rate_title
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
@@ -99,17 +101,21 @@ class ModelVersion:
         return Path(load_plugin(CARD_PATH)(self._kept, self)).read_text(encoding="utf-8")
 
     @overload
-    def transcribe(self, recordings: Recording) -> Prediction: ...  # type: ignore[overload-overlap]
+    def transcribe(self, recordings: Recording, *, window: WindowChoice = "auto") -> Prediction: ...  # type: ignore[overload-overlap]
 
     @overload
-    def transcribe(self, recordings: Sequence[Recording]) -> list[Prediction]: ...
+    def transcribe(self, recordings: Sequence[Recording], *, window: WindowChoice = "auto") -> list[Prediction]: ...
 
-    def transcribe(self, recordings: Recording | Sequence[Recording]) -> Prediction | list[Prediction]:
+    def transcribe(
+        self, recordings: Recording | Sequence[Recording], *, window: WindowChoice = "auto"
+    ) -> Prediction | list[Prediction]:
         """Transcribe recordings in the language that it was taught; it stays loaded for the next call.
 
-        See :meth:`acento.inference.transcriber.LoadedModel.transcribe`, and ``load_model`` for other devices.
+        See :meth:`acento.inference.transcriber.LoadedModel.transcribe`, and ``load_model`` for ``window`` and for other
+        devices.
         """
-        return _loaded(self._kept.url, self.id, self.key, self.about.language).transcribe(recordings)
+        checked("window", WindowChoice, window)
+        return _loaded(self._kept.url, self.id, self.key, self.about.language, window).transcribe(recordings)
 
     @property
     def _kept(self) -> Store:
@@ -134,8 +140,8 @@ class ModelVersion:
 
 
 @lru_cache(maxsize=1)
-def _loaded(store: str, name: str, key: str, language: str | None) -> LoadedModel:
-    return load_checkpoint(in_artifact(open_store(store), name, key), language=language)
+def _loaded(store: str, name: str, key: str, language: str | None, window: WindowChoice) -> LoadedModel:
+    return load_checkpoint(in_artifact(open_store(store), name, key), language=language, window=window)
 
 
 def export_key(version: ModelVersion, name: str) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from acento.models.windows import WindowChoice
 from acento.registry.runs.request import RunRequest
 from acento.requests.base import (
     AboveZero,
@@ -43,6 +44,14 @@ class BenchmarkRequest(Request, RunRequest):
     device: DeviceName = None
     dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
         None, description="What is computed in; default: float32 on the CPU, half precision on a GPU."
+    )
+    window: WindowChoice = Field(
+        "auto",
+        description="What clips are encoded in: full, the model's own window (Whisper's 30 s); fit, one as short as "
+        "the clips; auto, short where the model was taught it.",
+    )
+    window_s: AboveZero | None = Field(
+        None, description="Cut long recordings at silence into windows of at most so many seconds."
     )
     threads: Positive | None = Field(None, description="CPU threads of each worker.")
     compute: Compute = None

@@ -100,6 +100,15 @@ class Entry(BaseModel, frozen=True):
     """The model's family; runs of versions before 0.2 do not say it."""
     batch_check: BatchCheck | None = None
     """Whether the batch size changes texts; None when that was not asked."""
+    window: str | None = None
+    """What clips were encoded in, such as ``clip + 1 s``; None: the model's own window."""
+    runaways: int = 0
+    """Windows that were decoded again in the model's own, as their text ran away in a short one."""
+
+    @property
+    def system(self) -> tuple[str, str, str | None]:
+        """What is once on a board, where its latest run stands: the model, its content, and its windows."""
+        return self.model, self.model_hash, self.window
 
     @property
     def conditions(self) -> Conditions | None:
@@ -127,6 +136,8 @@ def origin_columns(entry: Entry) -> dict[str, Value]:
     """Return what an entry's RTFx was measured on and with (None where it was not), and where its score comes from."""
     conditions = entry.conditions.model_dump() if entry.conditions else dict.fromkeys(Conditions.model_fields)
     return conditions | {
+        "window": entry.window,
+        "runaways": entry.runaways,
         "normalizer": entry.score.normalizer,
         "headline": entry.score.rate_name,
         "revision": entry.revision,

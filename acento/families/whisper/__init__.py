@@ -10,6 +10,7 @@ FAMILIES = (
         batch_size={"cpu": 8, "cuda": 16, "mps": 8},
         trainer="acento.families.whisper.training:WhisperTrainable",
         labeler="acento.families.whisper.training:load_labeler",
+        window="acento.families.whisper.generation:window_s",
         parts=(WORDS,),  # its features follow from its config
         languages="acento.families.whisper.generation:known_languages",
         derives_config="acento.families.whisper.generation:is_derived",
@@ -24,6 +25,7 @@ FAMILIES = (
         extra="ctranslate2",
         config_keys=frozenset({"suppress_ids", "suppress_ids_begin"}),
         weights=("model.bin",),
+        window="acento.families.whisper.generation:window_s",
         repair="convert it again",
         languages="acento.families.whisper.generation:known_languages",
     ),

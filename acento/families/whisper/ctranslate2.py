@@ -18,15 +18,18 @@ from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.ctranslate2_files import read_positions, read_writing
 from acento.families.whisper.generation import CONVERSION
-from acento.families.whisper.recognizer import Prompt, load_features, read_prompt
+from acento.families.whisper.recognizer import Prompt, Written, load_features, most_tokens, read_prompt
 from acento.models.base import Audio, DecodeOptions, Recognizer, Transcript
 from acento.models.checkpoints.completed import json_object
 from acento.models.checkpoints.pretrained import explained
 from acento.models.checkpoints.taught import SOURCE_CONFIG
 from acento.models.log_mel import LogMel
+from acento.models.windows import Fit
 
 _INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
 _UNLOADING_TRIES = 500
+_FEW = 4
+"""Tokens that a model writes to warm up."""
 
 
 def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
@@ -51,7 +54,7 @@ def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
             f"CTranslate2 cannot guess the language with {folder}: its vocabulary is none of OpenAI's multilingual "
             "models; name it with --language."
         )
-    return CTranslate2Whisper(model, source, extractor, tokenizer, generation, prompt)
+    return CTranslate2Whisper(model, source, extractor, tokenizer, generation, prompt, options.fit)
 
 
 class CTranslate2Whisper(Recognizer):
@@ -60,33 +63,48 @@ class CTranslate2Whisper(Recognizer):
     shareable = True
 
     def __init__(
-        self, model: Any, source: dict[str, Any], extractor: Any, tokenizer: Any, generation: Any, prompt: Prompt
+        self,
+        model: Any,
+        source: dict[str, Any],
+        extractor: Any,
+        tokenizer: Any,
+        generation: Any,
+        prompt: Prompt,
+        fit: Fit | None = None,
     ) -> None:
-        """Take a CTranslate2 model and what its checkpoint says of itself."""
+        """Take a CTranslate2 model, what its checkpoint says of itself, and how short its windows are."""
         self._features = LogMel(extractor, source["num_mel_bins"])
         self._frames: int = source["max_source_positions"] * 2
         self.window_s: float = self._frames * self._features.hop / SAMPLE_RATE
+        self.fit = fit
         self._model, self._tokenizer, self._prompt = model, tokenizer, prompt
         self._suppress = list(generation.suppress_tokens or ())
         self._positions: int = source["max_target_positions"]
 
     def prepare(self, windows: Sequence[Audio]) -> Tensor:
         """Return log-mel features, float32, shape ``(batch, mel bins, frames)``, on the host."""
-        return self._features(windows, self._frames)
+        return self.prepare_in(windows, None)
 
-    def infer(self, features: Tensor) -> list[list[int]]:
-        """Return the token ids written for each window, without prompt and end token."""
-        return self._decode(features, self._positions)
+    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Tensor:
+        """See :meth:`Recognizer.prepare_in`; CTranslate2 encodes features of any even length as they are."""
+        return self._features(windows, self._frames if context is None else context // self._features.hop)
 
-    def finish(self, tokens: list[list[int]]) -> list[Transcript]:
+    def infer(self, features: Tensor) -> list[Written]:
+        """Return the tokens written for each window."""
+        return self._decode(features)
+
+    def finish(self, tokens: list[Written]) -> list[Transcript]:
         """See :meth:`Recognizer.finish`."""
-        return [Transcript(self._tokenizer.decode(ids, skip_special_tokens=True).strip()) for ids in tokens]
+        return [
+            Transcript(self._tokenizer.decode(one.ids, skip_special_tokens=True).strip(), one.ended) for one in tokens
+        ]
 
     def warm_up(self, batch_size: int) -> None:
         """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
         noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32) * 1e-3
         count = batch_size if self._model.device != "cpu" else 1
-        self._decode(self.prepare([noise] * count), 8)
+        windows = [noise] * count
+        self._decode(self.prepare_in(windows, self.context(windows)), _FEW)
 
     def synchronize(self) -> None:
         """See :meth:`Recognizer.synchronize`: tokens are in host memory when CTranslate2 returns."""
@@ -105,8 +123,8 @@ class CTranslate2Whisper(Recognizer):
                 return
             time.sleep(0.01)
 
-    def _decode(self, features: Tensor, positions: int) -> list[list[int]]:
-        """Write greedily until the end token, or until this many positions are taken, the prompt's among them."""
+    def _decode(self, features: Tensor, max_new_tokens: int | None = None) -> list[Written]:
+        """Write greedily until the end token, or until there are so many tokens, or all that the window allows."""
         import ctranslate2
 
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features.contiguous().numpy()))
@@ -115,16 +133,20 @@ class CTranslate2Whisper(Recognizer):
             guesses = [ranked[0][0] for ranked in self._model.detect_language(encoded)]
             languages = [self._tokenizer.convert_tokens_to_ids(guess) for guess in guesses]
         prompts = [prompt.ids(language) for language in languages]
+        most = most_tokens(self._positions - len(prompts[0]), features.shape[-1], self._frames)
+        if max_new_tokens is not None:
+            most = min(most, max_new_tokens)
         written = self._model.generate(
             encoded,
             prompts,
             beam_size=1,
             # CTranslate2 writes half of this at most, as OpenAI's Whisper keeps the other half for a longer prompt
-            max_length=2 * (positions - len(prompts[0])),
+            max_length=2 * most,
             suppress_blank=True,
             suppress_tokens=self._suppress,
         )
-        return [list(one.sequences_ids[0]) for one in written]
+        texts = (list(one.sequences_ids[0]) for one in written)
+        return [Written(ids, len(ids) < most) for ids in texts]
 
 
 def _model(folder: Path, options: DecodeOptions) -> Any:

@@ -28,6 +28,15 @@ _TASKS = ("transcribe", "translate")
 _NEVER = ("startoftranscript", "translate", "transcribe", "startoflm", "startofprev", "nospeech", "nocaptions")
 """Tokens that OpenAI's models are never let write."""
 _SPACE = "Ġ"
+_OPENAI_POSITIONS, _POSITIONS_PER_S = 1500, 50
+"""Of the encoder: those of OpenAI's models, and how many of them are a second."""
+
+
+def window_s(folder: Path) -> float:
+    """Return the seconds of a Whisper's window, by its config; of CTranslate2 by the source's, else OpenAI's 30 s."""
+    configs = (json_object(folder / name) for name in (SOURCE_CONFIG, "config.json"))
+    found = (config.get("max_source_positions") for config in configs)
+    return next((one for one in found if isinstance(one, int)), _OPENAI_POSITIONS) / _POSITIONS_PER_S
 
 
 def read_generation(folder: Path, config: Any, tokenizer: Any) -> Any:

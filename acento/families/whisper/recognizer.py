@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.decoder import GreedyDecoder
+from acento.families.whisper.encoder import encode
 from acento.families.whisper.generation import START, read_generation
-from acento.models.base import Audio, DecodeOptions
+from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_pretrained
 from acento.models.log_mel import LogMel
 
 _CACHED_FRAMES = 2400
 """Mel frames that a CPU encodes at once; the activations of more leave its cache, and it is a fifth slower."""
+_FEW_TOKENS = 16
+"""A text in a short window may have so many more tokens than the window's share of the longest."""
 
 
 def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
@@ -80,6 +84,27 @@ class Prompt:
         return [self.start, *([] if language is None else [language]), *self.rest]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a Whisper wrote for one window."""
+
+    ids: list[int]
+    """Tokens, without prompt and end token."""
+    ended: bool
+    """Whether the end token came before the most tokens that it may write."""
+
+
+def most_tokens(most: int, frames: int, window: int) -> int:
+    """Return the most tokens of a text in a window of so many mel frames; ``most`` are those of a whole window.
+
+    What is longer runs away. A whole window has room for 15 tokens a second, which nobody speaks.
+
+    >>> most_tokens(444, 3000, 3000), most_tokens(444, 300, 3000)
+    (444, 61)
+    """
+    return most if frames >= window else min(most, _FEW_TOKENS + ceil(most * frames / window))
+
+
 class WhisperRecognizer(TorchRecognizer):
     """A loaded Whisper. All that changes during a call is local to it, so threads may share the model."""
 
@@ -93,6 +118,7 @@ class WhisperRecognizer(TorchRecognizer):
         # the model's own window decides, whatever an extractor saved for another one says
         self._frames: int = model.config.max_source_positions * 2
         self.window_s: float = self._frames * self._features.hop / SAMPLE_RATE
+        self.fit = options.fit
         self._prompt = read_prompt(generation, options)
         self._languages: dict[str, int] = {}
         if self._prompt.languages:
@@ -105,18 +131,29 @@ class WhisperRecognizer(TorchRecognizer):
             begin_suppress=generation.begin_suppress_tokens or (),
         )
 
-    def log_mel(self, windows: Sequence[Audio]) -> Tensor:
-        """Return features, float32, shape ``(batch, mel bins, frames)``, on the host; always a whole window."""
-        return self._features(windows, self._frames)
+    def log_mel(self, windows: Sequence[Audio], context: int | None = None) -> Tensor:
+        """Return features, float32, shape ``(batch, mel bins, frames)``, on the host.
+
+        Of a context of so many samples; None: of a whole window.
+        """
+        return self._features(windows, self._frames if context is None else context // self._features.hop)
 
     def prepare(self, windows: Sequence[Audio]) -> Tensor:
         """Return log-mel features in the model's dtype."""
-        return self.log_mel(windows).to(self._model.dtype)
+        return self.prepare_in(windows, None)
+
+    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Tensor:
+        """See :meth:`Recognizer.prepare_in`."""
+        return self.log_mel(windows, context).to(self._model.dtype)
 
     @torch.inference_mode()
-    def infer(self, features: Tensor) -> list[list[int]]:
-        """Return the token ids written for each window, without prompt and end token."""
+    def infer(self, features: Tensor) -> list[Written]:
+        """Return the tokens written for each window."""
         return self._write(features)
+
+    def finish(self, tokens: Sequence[Written]) -> list[Transcript]:
+        """See :meth:`Recognizer.finish`."""
+        return [Transcript(self._text(one.ids).strip(), one.ended) for one in tokens]
 
     @torch.inference_mode()
     def spoken_languages(self, features: Tensor) -> list[dict[str, float]] | None:
@@ -136,17 +173,21 @@ class WhisperRecognizer(TorchRecognizer):
         del self._decoder
         super().close()
 
-    def _write(self, features: Tensor, max_new_tokens: int | None = None) -> list[list[int]]:
+    def _write(self, features: Tensor, max_new_tokens: int | None = None) -> list[Written]:
         encoded = self._encode(features)
-        return self._decoder(encoded, self._prompts(encoded), max_new_tokens)
+        prompts = self._prompts(encoded)
+        most = most_tokens(self._decoder.max_length - prompts.shape[1], features.shape[-1], self._frames)
+        if max_new_tokens is not None:
+            most = min(most, max_new_tokens)
+        return [Written(ids, len(ids) < most) for ids in self._decoder(encoded, prompts, most)]
 
     def _encode(self, features: Tensor) -> Tensor:
-        """Return encoder output, shape ``(batch, frames, d_model)``; a CPU takes a few rows at a time."""
+        """Return encoder output, shape ``(batch, positions, d_model)``; a CPU takes a few rows at a time."""
         encoder = self._model.model.encoder
         rows = len(features)
         if self._device.type == "cpu":
             rows = max(1, _CACHED_FRAMES // features.shape[-1])
-        parts = [encoder(part).last_hidden_state for part in features.to(self._device).split(rows)]
+        parts = [encode(encoder, part) for part in features.to(self._device).split(rows)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _prompts(self, encoded: Tensor) -> Tensor:

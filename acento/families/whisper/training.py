@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import WhisperConfig
 
 from acento.core.fingerprint import fingerprint
 from acento.data.utterance import SAMPLE_RATE
+from acento.families.whisper.encoder import embed
 from acento.families.whisper.recognizer import WhisperRecognizer, load_writing, read_prompt
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import load_part
@@ -67,7 +67,7 @@ class WhisperTrainable(EncoderDecoderTrainable):
         return list(self._recognizer.log_mel(windows).clone())  # made in inference mode, which no gradient may follow
 
     def _pass_prefix(self, features: Sequence[Tensor]) -> Tensor:
-        hidden = self._embed(self._stacked(features))
+        hidden = embed(self._encoder, self._stacked(features))
         for layer in self._encoder.layers[: self._frozen]:
             hidden = layer(hidden, None)
         return self._encoder.layer_norm(hidden) if self._frozen > len(self._encoder.layers) else hidden
@@ -85,13 +85,6 @@ class WhisperTrainable(EncoderDecoderTrainable):
 
     def _stacked(self, clips: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(clips)).to(self.device, non_blocking=True)
-
-    def _embed(self, features: Tensor) -> Tensor:
-        """Return what the encoder's layers are given, as ``WhisperEncoder.forward`` makes it, without dropout."""
-        encoder = self._encoder
-        hidden = functional.gelu(encoder.conv1(features))
-        hidden = functional.gelu(encoder.conv2(hidden)).permute(0, 2, 1)
-        return hidden + encoder.embed_positions.weight
 
     def _rest(self, hidden: Tensor) -> Tensor:
         """Return the encoder's output from that of its frozen prefix; the layers that learn may be dropped whole."""

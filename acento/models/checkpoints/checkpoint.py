@@ -34,6 +34,8 @@ class Checkpoint:
     digest: str
     """Names the content: the hub's id and commit, or the bytes of every file of the folder."""
     family: Family
+    full_only: bool = False
+    """Whether short windows were tried with it and failed, so that by itself it decodes in its own window."""
 
 
 class ModelSpec(BaseModel, frozen=True):

@@ -32,9 +32,10 @@ _MERGING_VERSION = 1
 def for_ctranslate2(name: str, source: Checkpoint, quantization: Quantization) -> Checkpoint:
     """Return a Whisper as CTranslate2 reads it, its weights held as the quantization says."""
     made_of = [_VERSION, source.digest, quantization]
-    return stored_checkpoint(
+    made = stored_checkpoint(
         name, source.revision, made_of, lambda folder: convert(source, folder, "ctranslate2", quantization)
     )
+    return replace(made, full_only=source.full_only)
 
 
 def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Quantization) -> None:

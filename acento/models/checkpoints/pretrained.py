@@ -130,7 +130,8 @@ class TorchRecognizer(Recognizer):
     def warm_up(self, batch_size: int) -> None:
         """See :meth:`Recognizer.warm_up`: a batch of a second of soft noise, on a CPU one clip."""
         noise = torch.randn(SAMPLE_RATE, generator=torch.Generator().manual_seed(0)).numpy() * 1e-3
-        self._try_out(self.prepare([noise] * (batch_size if self._device.type != "cpu" else 1)))
+        windows = [noise] * (batch_size if self._device.type != "cpu" else 1)
+        self._try_out(self.prepare_in(windows, self.context(windows)))
         self.synchronize()
 
     def _try_out(self, features: Any) -> None:

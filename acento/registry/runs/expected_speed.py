@@ -29,7 +29,14 @@ class ExpectedSpeed:
 
 
 def expected_speed(
-    entries: Sequence[Entry], prices: PriceTable, device: str, *, model: str, model_hash: str | None, family: str | None
+    entries: Sequence[Entry],
+    prices: PriceTable,
+    device: str,
+    *,
+    model: str,
+    model_hash: str | None,
+    family: str | None,
+    window: str | None = None,
 ) -> ExpectedSpeed:
     """Return what to expect of a model on a device.
 
@@ -44,8 +51,13 @@ def expected_speed(
         model: its name.
         model_hash: its content; None where it is not on this machine, so that the name decides.
         family: None where it is not known.
+        window: what it is to decode in, see :class:`acento.scoring.entry.Entry`; what decoded in others says nothing.
     """
-    speeds = [(entry, entry.speed, _device(entry, prices)) for entry in entries if entry.speed is not None]
+    speeds = [
+        (entry, entry.speed, _device(entry, prices))
+        for entry in entries
+        if entry.speed is not None and entry.window == window
+    ]
     own = [
         (speed, where)
         for entry, speed, where in speeds

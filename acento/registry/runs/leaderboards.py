@@ -84,7 +84,7 @@ def leaderboard(
 
 def _board(store: Store, rows: Sequence[IndexRow], *, keep: bool) -> Board:
     """Rank entries that share a board, or find that it was done before by the same code; ``keep`` it in the store."""
-    newest = {(row.entry.model, row.entry.model_hash): row for row in sorted(rows, key=lambda row: row.entry.when)}
+    newest = {row.entry.system: row for row in sorted(rows, key=lambda row: row.entry.when)}
     entries = sorted(f"{row.score} {row.entry.model_dump_json()}" for row in newest.values())
     place = f"{_PLACE}/{fingerprint(board_key(rows[0].entry))}"
     key = f"{place}/{fingerprint([_code(), entries])}"

@@ -303,6 +303,7 @@ def _times(measured: Sequence[Measurement]) -> dict[str, Any]:
         "last": max((one.when for one in measured), default=None),
         "attempts": len(measured),
         "windows": sum(one.windows for one in measured),
+        "runaways": sum(one.runaways for one in measured),
         "batches_split_for_memory": [list(split) for one in measured for split in one.splits],
         **{name: sum(getattr(one, name) for one in measured) for name in ("load_s", "warm_up_s")},
         "decode_wall_s": sum(one.wall_s for one in clocks),

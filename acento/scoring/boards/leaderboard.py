@@ -4,7 +4,7 @@ Only runs on the same clips (fingerprint, split, limit) under the same normalize
 its own: an RTFx that was measured under other conditions than the first row's is shown with a sign.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BoardKey = tuple[str, str, int | None, str]
+OWN_WINDOW = "own"
+"""What tables call the window that a model decodes in by itself."""
 _PAGE = 30
 """Rows of a breakdown that is shown without being asked for."""
 _TIED = "= not distinguishable from the first row of its rank."
@@ -88,12 +90,13 @@ class Board:
         }
         priced = any(row.entry.cost for row in self.rows)
         speed = (speed_heading(self.rows), "$/h") if priced else (speed_heading(self.rows),)
+        windows = window_columns(self.rows)
         return TextTable(
             title=self.title,
-            columns=("#", "model", *rate_columns(self.headline, level), *speed, "clips"),
-            rows=tuple(_cells(row, priced) for row in self.rows),
+            columns=("#", "model", *rate_columns(self.headline, level), *windows, *speed, "clips"),
+            rows=tuple(_cells(row, priced, bool(windows)) for row in self.rows),
             notes=tuple(note for note, holds in notes.items() if holds),
-            text=frozenset({"#", "model"}),
+            text=frozenset({"#", "model", *windows}),
         )
 
     def _tested(self, level: float) -> str:
@@ -198,7 +201,7 @@ def board_key(entry: Entry) -> BoardKey:
 
 
 def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None] | None = None) -> Leaderboard:
-    """Return the leaderboard of many runs; of the same model on the same clips the latest run stands.
+    """Return the leaderboard of many runs; of the same model in the same windows on the same clips the latest stands.
 
     Args:
         entries: in any order.
@@ -207,9 +210,9 @@ def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None
             :mod:`acento.scoring.comparing.ranks`). Without tables ranks are places in the order of the rates, and ties
             are not known.
     """
-    latest: dict[BoardKey, dict[tuple[str, str], Entry]] = {}
+    latest: dict[BoardKey, dict[tuple[str, str, str | None], Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.when, entry.run)):
-        latest.setdefault(board_key(entry), {})[entry.model, entry.model_hash] = entry
+        latest.setdefault(board_key(entry), {})[entry.system] = entry
     boards = [_board(list(found.values()), utterances) for found in latest.values()]
     return Leaderboard(
         tuple(sorted(boards, key=lambda b: (b.dataset, b.split, b.limit or 0, b.normalizer, b.dataset_fingerprint)))
@@ -218,28 +221,46 @@ def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None
 
 def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] | None) -> Board:
 
-    def order(entry: Entry) -> tuple[bool, float, str, str]:
+    def order(entry: Entry) -> tuple[bool, float, str, str, str]:
         rate = entry.score.rate.value
-        return rate is None, rate or 0.0, entry.model, entry.model_hash
+        return rate is None, rate or 0.0, entry.model, entry.model_hash, entry.window or ""
 
     ordered = sorted(entries, key=order)
-    names = [entry.model for entry in ordered]
     conditions = next((entry.conditions for entry in ordered if entry.speed is not None), None)
     defined = [entry for entry in ordered if entry.score.rate.value is not None]
     tables = [utterances(entry) if utterances is not None else None for entry in defined]
     places: list[Place | None] = [*place(tables), *[None] * (len(ordered) - len(defined))]
     rows: list[LeaderboardRow] = []
     for entry, found in zip(ordered, places, strict=True):
-        label = entry.model
-        if names.count(entry.model) > 1:
-            label += f" @{entry.revision[:8]}" if entry.revision else ""
-            label += f" ({entry.model_hash[:8]})"
+        label = _label(entry, ordered)
         comparable = conditions is not None and entry.conditions == conditions
         rank, tied, against = (None, None, None) if found is None else (found.rank, found.tied, found.against)
         rows.append(LeaderboardRow(entry, label, rank, tied, against, comparable))
     rows.sort(key=lambda row: (row.rank is None, row.rank or 0))  # those of a rank stay in the order of their rates
     best = ordered[0]
     return Board(best.dataset, best.dataset_fingerprint, best.split, best.limit, best.score.normalizer, tuple(rows))
+
+
+def _label(entry: Entry, on_board: Iterable[Entry]) -> str:
+    """Return what tells an entry from the others of its board: its model's name, and more where that is there twice."""
+    namesakes = [one for one in on_board if one.model == entry.model]
+    label = entry.model
+    if len({one.model_hash for one in namesakes}) > 1:
+        label += f" @{entry.revision[:8]}" if entry.revision else ""
+        label += f" ({entry.model_hash[:8]})"
+    if len({one.window for one in namesakes}) > 1:
+        label += f" ({window_text(entry)})"
+    return label
+
+
+def window_columns(rows: Iterable[LeaderboardRow]) -> tuple[str, ...]:
+    """Return the heading of the column of windows; none where all models decoded in their own."""
+    return ("window",) if any(row.entry.window for row in rows) else ()
+
+
+def window_text(entry: Entry) -> str:
+    """Return what clips were encoded in."""
+    return entry.window or OWN_WINDOW
 
 
 def speed_text(row: LeaderboardRow) -> str:
@@ -262,11 +283,13 @@ def speed_heading(rows: Iterable[LeaderboardRow]) -> str:
     return f"RTFx (median of {counts[-1]})" if len(counts) == 1 else f"RTFx (median of {counts[0]} to {counts[-1]})"
 
 
-def speed_notes(rows: Iterable[LeaderboardRow]) -> dict[str, bool]:
+def speed_notes(rows: Sequence[LeaderboardRow]) -> dict[str, bool]:
     """Return sentences that explain the signs beside an RTFx, and whether each is to be shown."""
     measured = [(row, row.entry.speed) for row in rows if row.entry.speed is not None]
     changed = sum(speed.changed or 0 for _, speed in measured)
+    again = ", ".join(f"{row.label} {row.entry.runaways}" for row in rows if row.entry.runaways)
     return {
+        f"Windows decoded again in the model's own, as their text ran away in a short one: {again}.": again != "",
         _OTHER_CONDITIONS: any(not row.rtfx_comparable for row, _ in measured),
         f"! decoded again for the clock, {changed} texts were others than those that were scored.": changed > 0,
     }
@@ -314,12 +337,13 @@ def _rate_cells(score: Score) -> tuple[str, ...]:
     )
 
 
-def _cells(row: LeaderboardRow, priced: bool) -> tuple[str, ...]:
+def _cells(row: LeaderboardRow, priced: bool, windowed: bool) -> tuple[str, ...]:
     score = row.entry.score.overall
     return (
         NO_VALUE if row.rank is None else f"{row.rank}{' =' if row.tied else ''}",
         row.label,
         *_rate_cells(row.entry.score),
+        *([window_text(row.entry)] if windowed else []),
         speed_text(row),
         *([cost_text(row.entry)] if priced else []),
         f"{score.scored}, {score.failed} failed *" if score.failed else str(score.scored),

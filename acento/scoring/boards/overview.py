@@ -13,6 +13,8 @@ from acento.scoring.boards.leaderboard import (
     rate_columns,
     speed_heading,
     speed_text,
+    window_columns,
+    window_text,
 )
 from acento.scoring.entry import money_columns
 from acento.scoring.table import NO_VALUE, TextTable, percent_text
@@ -33,21 +35,23 @@ def overview(board: Board) -> TextTable:
     """Return a board with its devices, cost for an hour of audio, coverage and dates."""
     rows = board.rows
     level = board.rows[0].entry.score.level
+    windows = window_columns(rows)
     return TextTable(
         title=board.title,
         columns=(
             "#",
             "model",
             *rate_columns(board.headline, level)[:2],
+            *windows,
             speed_heading(rows),
             "device",
             "$/h",
             "coverage",
             "date",
         ),
-        rows=tuple(_cells(row) for row in rows),
+        rows=tuple(_cells(row, bool(windows)) for row in rows),
         notes=board.grid().notes,
-        text=frozenset({"#", "model", "device"}),
+        text=frozenset({"#", "model", "device", *windows}),
     )
 
 
@@ -76,7 +80,7 @@ def last_if_unknown(value: float | str | None, sort: SortKey) -> tuple[bool, flo
     return value is None, ("" if sort == "model" else 0.0) if value is None else value
 
 
-def _cells(row: LeaderboardRow) -> tuple[str, ...]:
+def _cells(row: LeaderboardRow, windowed: bool) -> tuple[str, ...]:
     entry = row.entry
     score, conditions = entry.score.overall, entry.conditions
     coverage = money_columns(entry)["coverage"]
@@ -85,6 +89,7 @@ def _cells(row: LeaderboardRow) -> tuple[str, ...]:
         row.label,
         entry.score.rate.text(bounds=1),
         percent_text((score.cer if entry.score.headline == "word" else score.wer).value),
+        *([window_text(entry)] if windowed else []),
         speed_text(row),
         (device_text(conditions.device) if conditions else "several") if entry.speed else NO_VALUE,
         cost_text(entry),

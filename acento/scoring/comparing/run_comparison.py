@@ -255,7 +255,8 @@ def _labels(a: Entry, b: Entry) -> tuple[str, str]:
     """Return what each is called: the model, with what tells it from the other."""
     if a.model != b.model:
         return a.model, b.model
-    for one, other in ((a.score.normalizer, b.score.normalizer), (a.run, b.run)):
+    windows = (a.window or "own window", b.window or "own window")
+    for one, other in ((a.score.normalizer, b.score.normalizer), windows, (a.run, b.run)):
         if one != other:
             return f"{a.model} ({one})", f"{b.model} ({other})"
     return f"{a.model} ({a.model_hash[:8]})", f"{b.model} ({b.model_hash[:8]})"

@@ -21,6 +21,7 @@ from acento.inference.predictions import FILE, Prediction, read_predictions, wri
 from acento.models.base import Recognizer
 from acento.scoring.counting.counts import ErrorCounts
 from acento.scoring.counting.headline import RATE_NAMES, Headline, counter, headline_of
+from acento.scoring.errors.hallucinations import has_loop
 from acento.scoring.score import UtteranceResult, score_utterances
 from acento.scoring.statistics.bootstrap import interval
 from acento.training.data.prepared import Prepared, load_prepared
@@ -30,10 +31,6 @@ from acento.training.loop.state import Hooks
 
 Role: TypeAlias = Literal["base", "tuned"]
 
-_LONGEST_LOOP = 8
-"""Words of the longest sequence whose repetition is looked for."""
-_REPEATS = 4
-"""So many times in a row, and not so in the reference, is a loop."""
 _TOO_LONG, _SLACK = 2.0, 5
 """A hypothesis of more than twice the reference's words, and five, is longer than anybody speaks."""
 
@@ -219,26 +216,9 @@ def is_runaway(reference: str, hypothesis: str) -> bool:
     (False, True)
     """
     expected, words = reference.split(), hypothesis.split()
-    if len(words) > _TOO_LONG * len(expected) + _SLACK:
-        return True
-    return longest_loop(words) >= _REPEATS and longest_loop(words) > longest_loop(expected)
+    return len(words) > _TOO_LONG * len(expected) + _SLACK or has_loop(expected, words)
 
 
 def _spaced(text: str) -> str:
     """Return a text of a script without spaces with each character as a word of its own."""
     return " ".join("".join(text.split()))
-
-
-def longest_loop(words: list[str]) -> int:
-    """Return how many times in a row a sequence of words is repeated at most; 1 if nothing is.
-
-    >>> longest_loop("a b a b a b c".split()), longest_loop("a b c".split())
-    (3, 1)
-    """
-    most = 1
-    for size in range(1, min(_LONGEST_LOOP, len(words) // 2) + 1):
-        same = 0
-        for index in range(size, len(words)):
-            same = same + 1 if words[index] == words[index - size] else 0
-            most = max(most, same // size + 1)
-    return most

@@ -17,13 +17,14 @@ from acento.core.store import Store
 from acento.core.text import normalizer_for
 from acento.data.dataset import Card, read_clips
 from acento.inference.benchmark import Transcription, plan_transcription, predictions
-from acento.inference.engine import pieces
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import digest
+from acento.inference.silence import pieces
 from acento.inference.transcribe import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.taught import resolve_fit
 from acento.validation.doctor.findings import FINDINGS, PAGE, REPORT, DoctorReport, diagnose, findings_csv, load_report
 from acento.validation.doctor.heuristics import TranscribedClip
 from acento.validation.doctor.page import page, sounds
@@ -46,7 +47,7 @@ class Examined:
 
 
 def plan_examination(store: Store, card: Card, checkpoint: Checkpoint, options: DecodeOptions) -> list[Transcription]:
-    """Plan the transcription of every split that has clips.
+    """Plan the transcription of every split that has clips, in short windows where the model was taught them.
 
     Raises:
         DataError: no clip has a reference that a hypothesis could be compared with.
@@ -54,6 +55,7 @@ def plan_examination(store: Store, card: Card, checkpoint: Checkpoint, options: 
     if not any((clip.utterance.text or "").strip() for clip in read_clips(store, card)):
         raise DataError(f"Data set {card.title} has no reference text: there is nothing that the doctor could compare.")
     splits = [split for split, clips in card.splits.items() if clips]
+    options = options.model_copy(update={"fit": resolve_fit(checkpoint, "auto")})
     return [plan_transcription(store, card, checkpoint, split=split, options=options) for split in splits]
 
 

@@ -27,12 +27,14 @@ from acento.core.errors import ModelError
 from acento.core.store import LocalStore
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.convert import convert
-from acento.inference.engine import Engine, pieces
+from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
+from acento.inference.silence import pieces
 from acento.jobs.finetune import finetune
 from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoints.resolver import resolve
 from acento.models.trainable import Trainable
+from acento.models.windows import Fit
 from acento.registry.versions import find_version
 from acento.training.job import FinetuneJob
 from acento.training.loop.step import make_optimizer
@@ -304,6 +306,24 @@ def test_in_half_precision_it_still_writes(case: Case, models: Made) -> None:
     if case.overfitted is not None:
         assert sum(text == expected for text, expected in zip(found, TEXTS, strict=True)) >= 6
     assert any(found)
+
+
+@pytest.mark.parametrize("case", each(CASES))
+def test_short_windows_are_for_families_that_fill_theirs_and_change_nothing_in_others(
+    case: Case, models: Made, opened: Callable[[Case], Recognizer]
+) -> None:
+    short, usual = load(models(case), case, fit=Fit(margin_s=0.1, shortest_s=0.1)), opened(case)
+    clips = [clip[: SAMPLE_RATE // 4] for clip in eight_clips()]
+    try:
+        assert usual.context(clips) is None
+        if resolve(str(models(case))).family.window is not None:
+            assert short.context(clips) == SAMPLE_RATE // 2
+            return
+        assert short.context(clips) is None
+        written = short.finish(short.infer(short.prepare_in(clips, short.context(clips))))
+        assert [one.text for one in written] == texts(usual, clips)
+    finally:
+        short.close()
 
 
 @pytest.mark.parametrize("case", each(CASES))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.inference.engine import cuts, pieces
+from acento.inference.silence import cuts, pieces
 
 RATE = 16000
 

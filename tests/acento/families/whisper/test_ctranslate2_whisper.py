@@ -130,7 +130,7 @@ def test_a_text_as_long_as_the_model_can_write_is_as_long_here(tiny: dict[str, P
     (endless / "generation_config.json").write_text(json.dumps(config))
     ours = load(endless, language="es")
     theirs = load(exported(str(endless), tmp_path / "ct2"), language="es")
-    counts = [[len(one) for one in each.infer(each.prepare(noises(2)))] for each in (ours, theirs)]
+    counts = [[len(one.ids) for one in each.infer(each.prepare(noises(2)))] for each in (ours, theirs)]
     assert counts[0] == counts[1] == [36, 36], "40 positions less a prompt of 4"
 
 

@@ -10,6 +10,8 @@ from rich.console import Console
 
 from acento.core.text import normalizer
 from acento.scoring.boards.leaderboard import Board, Leaderboard, LeaderboardRow, rank
+from acento.scoring.boards.overview import overview
+from acento.scoring.boards.side_by_side import side_by_side
 from acento.scoring.entry import Conditions, Entry, Speed
 from acento.scoring.errors.summary import BatchCheck
 from acento.scoring.score import UtteranceResult, score_utterances, summarize
@@ -319,3 +321,38 @@ def test_models_of_a_script_without_spaces_are_ranked_by_their_characters() -> N
     assert breakdown.rows[0][2].startswith("10.00")
     flat = Leaderboard((board,)).to_rows()
     assert [(row["headline"], row["normalizer"]) for row in flat] == [("CER", "unicode-th-1")] * 2
+
+
+def in_windows(runs: Runs, window: str | None, model: str = "small", runaways: int = 0, **told: object) -> Entry:
+    conditions = CPU.model_copy(update={"window": window})
+    return runs.entry(model, window=window, runaways=runaways, speed=speed(conditions), **told)  # type: ignore[arg-type]
+
+
+def test_a_model_stands_once_for_each_window_and_its_latest_run_in_it_counts(runs: Runs) -> None:
+    entries = [in_windows(runs, "clip + 1 s", seed=1), in_windows(runs, None), in_windows(runs, "clip + 1 s", seed=2)]
+    rows = only(rank(entries).boards)
+    assert {row.label for row in rows} == {"small (own)", "small (clip + 1 s)"}
+    assert {row.entry.run for row in rows} == {"run-1", "run-2"}
+    assert [row.rtfx_comparable for row in rows].count(True) == 1
+    (board,) = side_by_side(rank(entries))
+    assert {row.label for row in board.rows} == {"small (own)", "small (clip + 1 s)"}
+
+
+def test_windows_are_a_column_where_one_is_short_and_runaways_a_note(runs: Runs) -> None:
+    (plain,) = rank([in_windows(runs, None)]).boards
+    for table in (plain.grid(), overview(plain)):
+        assert "window" not in table.columns
+        assert not any("ran away" in note for note in table.notes)
+    (board,) = rank([in_windows(runs, None, "large"), in_windows(runs, "clip + 1 s", runaways=3)]).boards
+    for table in (board.grid(), overview(board)):
+        place = table.columns.index("window")
+        assert {row[table.columns.index("model")]: row[place] for row in table.rows} == {
+            "large": "own",
+            "small": "clip + 1 s",
+        }
+        assert (
+            "Windows decoded again in the model's own, as their text ran away in a short one: small 3." in table.notes
+        )
+    assert {
+        (row["window"], row["runaways"]) for row in rank([in_windows(runs, "clip + 1 s", runaways=3)]).to_rows()
+    } == {("clip + 1 s", 3)}

@@ -126,3 +126,8 @@ def test_as_many_errors_in_every_clip_are_not_certain() -> None:
     assert (found.changes.equal, found.changes.other_text) == (12, 1)
     assert "1 text differs." in found.sentence
     assert "[-6.62, +6.62] points, may be chance" in found.sentence
+
+
+def test_one_model_in_two_windows_is_named_by_them() -> None:
+    found = compared(CLIPS, CLIPS, window="clip + 1 s")
+    assert (found.a.label, found.b.label) == ("mini (own window)", "mini (clip + 1 s)")

@@ -10,7 +10,7 @@ from acento.core.errors import DataError
 from acento.models.base import Audio, Transcript
 from acento.scoring.statistics.bootstrap import Interval
 from acento.training.data.prepared import Example
-from acento.training.loop.evaluate import DevScore, evaluate, longest_loop
+from acento.training.loop.evaluate import DevScore, evaluate
 
 
 class Dev:
@@ -57,11 +57,6 @@ def test_runaway_repetition_is_counted() -> None:
         ["sí po", "ya ya ya ya ya", "uno"], ["sí po sí po sí po sí po sí po", "ya ya ya ya", "a b c d e f g h"]
     )
     assert found.runaways == 2
-
-
-def test_a_loop_is_a_sequence_of_up_to_eight_words() -> None:
-    assert longest_loop(["a", "b", "c", "d", "e", "f", "g", "h"] * 4) == 4
-    assert longest_loop([]) == longest_loop(["a"]) == 1
 
 
 def test_a_clip_that_cannot_be_decoded_is_counted_and_not_scored_as_silence() -> None:
