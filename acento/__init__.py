@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from acento.api.searching import search
     from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
+    from acento.api.windows import judge_windows
     from acento.core.errors import AcentoError
     from acento.inference.transcriber import LoadedModel, load_model
     from acento.registry.model_version import ModelVersion
@@ -46,6 +47,7 @@ __all__ = [
     "compare_runs",
     "estimate",
     "finetune",
+    "judge_windows",
     "leaderboard",
     "load_dataset",
     "load_model",
@@ -72,6 +74,7 @@ __getattr__, __dir__ = lazy(
         "compare_runs": "acento.api.comparing",
         "finetune": "acento.api.training",
         "estimate": "acento.api.estimating",
+        "judge_windows": "acento.api.windows",
         "leaderboard": "acento.api.leaderboards",
         "load_dataset": "acento.api.data",
         "load_model": "acento.inference.transcriber",

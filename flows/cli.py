@@ -14,6 +14,7 @@ from flows.commands.leaderboard import leaderboard
 from flows.commands.normalize import normalize
 from flows.commands.score import score
 from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
+from flows.commands.windows import judge_windows
 from flows.runtime import interrupts
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ training = (finetune, specialize, search, learning_curve, cross_validate, tensor
 looking = (runs, results, report, compare, leaderboard, info)
 for verb in (demo, stage, validate, benchmark, score, normalize, *training, *looking):
     app.command()(verb)
+app.command()(judge_windows)
 for group in (datasets, models, store):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from typing import Any, Concatenate, Final
 
-from acento.api import specializing
+from acento.api import specializing, windows
 from acento.api.benchmarking import run_benchmark
+from acento.api.carrying import P, R
 from acento.api.data import check_dataset, stage_source
-from acento.api.specializing import P, R, Specialized, run_steps
+from acento.api.specializing import Specialized, run_steps
 from acento.api.training import finetune_model
-from acento.core.store import Store
+from acento.core.store import Store, open_store
 from acento.requests import SpecializeRequest
 from flows.benchmark import benchmark
 from flows.finetune import finetune
 from flows.runtime.request_flow import flow_of
 from flows.stage import stage
 from flows.validate import validate
-from tasks.gate import judge_candidate, plan_gate, promote_candidate, step_back
+from tasks.gate import judge_candidate, judge_windows, plan_gate, promote_candidate, step_back
 from tasks.policy import run_task
 
 STEPS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
@@ -24,6 +25,8 @@ STEPS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
     run_benchmark: lambda request: benchmark(**request.parameters()),
     finetune_model: lambda request: finetune(**request.parameters()),
     specializing.fix_question: lambda *args: run_task(plan_gate, *args),
+    windows.short_windows: lambda model: windows.short_windows(open_store(), model),
+    windows.judge_runs: lambda *args: run_task(judge_windows, *args),
     specializing.judge_run: lambda *args: run_task(judge_candidate, *args),
     specializing.step_back: lambda *args: run_task(step_back, *args),
     specializing.promote_judged: lambda *args: run_task(promote_candidate, *args),
@@ -39,5 +42,5 @@ def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.k
 
 @flow_of(SpecializeRequest, "specialize")
 def specialize(request: SpecializeRequest) -> Specialized:
-    """Stage, validate, benchmark the base, fine-tune, benchmark the tuned model, and let the gate decide."""
+    """Stage, validate, benchmark the base, fine-tune, benchmark the tuned model, and let the gates decide."""
     return run_steps(request, carry)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from acento.api.training import PlannedTraining, on_prepared, spoken_in, training_options, usable_card
 from acento.core.settings import settings
 from acento.core.store import open_store
+from acento.data.dataset import seconds_in
 from acento.experiments.cross_validation import check_splits, learned_clips, plan_folds, publish_report
 from acento.experiments.learning_curve import PICTURE, publish_curve
 from acento.models.checkpoints.resolver import resolve
@@ -43,7 +44,9 @@ def plan_cross_validation(request: FoldsRequest) -> list[PlannedTraining]:
     splits = check_splits(card, request.splits or ())
     clips, spoken = sum(card.splits[split] for split in splits), spoken_in(store, card, request, splits)
     learned = learned_clips(clips, request.folds)
-    recipe = recipe_of_model(checkpoint, learned, options.device_type, request.changes, spoken)
+    recipe = recipe_of_model(
+        checkpoint, learned, options.device_type, request.changes, spoken, lambda: seconds_in(store, card, splits)
+    )
     with progress_artifact(artifact_key("prepare", request.heading), f"Preparing {request.title}"):
         jobs = plan_folds(
             store,

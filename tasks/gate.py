@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
-from acento.api import specializing
+from acento.api import specializing, windows
 from acento.api.specializing import Judged
+from acento.api.windows import JudgedWindows
 from acento.core.store import open_store
 from acento.registry.gate.judging import Question
 from acento.registry.gate.verdict import GateVerdict
+from acento.registry.gate.windows import WINDOW_BOUND
+from acento.requests import WindowsRequest
 from tasks.artifacts import artifact_key, markdown_table, show_markdown
 from tasks.policy import log, step
 
@@ -20,9 +23,38 @@ def plan_gate(
     language: str | None,
     bound: float,
     allow_few_speakers: bool = False,
+    window_bound: float = WINDOW_BOUND,
 ) -> Question:
     """Find the test set, the guards and today's production model, before anything is trained."""
-    return specializing.fix_question(open_store(), name, base_model, test, guards, language, bound, allow_few_speakers)
+    rules = language, bound, allow_few_speakers, window_bound
+    return specializing.fix_question(open_store(), name, base_model, test, guards, *rules)
+
+
+@step("ask", run_name="fix what the windows of {request.model} will be judged by")
+def plan_windows(request: WindowsRequest) -> Question:
+    """Find a model that was taught short windows, the test set and the guards, before anything is transcribed."""
+    return windows.fix_question(open_store(), request)
+
+
+@step("gate-windows", run_name="judge the windows of {model}")
+def judge_windows(model: str, question: Question, full: str, short: str) -> JudgedWindows:
+    """Put the window gate's question to a run with full windows and one with short ones, and keep the answer."""
+    judged = windows.judge_runs(open_store(), model, question, full, short)
+    for sentence in judged.verdict.sentences:
+        log(sentence)
+    parts = [
+        f"# Short windows of {model}: {'passed' if judged.verdict.passed else 'refused'}",
+        judged.verdict.table.to_markdown(),
+        *(f"- {sentence}" for sentence in judged.verdict.sentences),
+    ]
+    show_markdown(artifact_key("gate-windows", model), "\n\n".join(parts), f"The window gate on {model}")
+    return judged
+
+
+@step("card", run_name="write the model card of {judged.model}")
+def write_card(judged: JudgedWindows, question: Question) -> JudgedWindows:
+    """Write the model card anew, with the window gate's answer in it."""
+    return windows.write_card(open_store(), judged, question)
 
 
 @step("gate", run_name="judge {candidate}")
@@ -61,6 +93,7 @@ def _show(judged: Judged, verdict: GateVerdict) -> None:
         f"# {judged.model}: {'passed' if judged.passed else 'refused'}",
         markdown_table(rows, header=["set", "role", "clips", f"{rate} of {verdict.against}", f"{rate} of it", "holds"]),
         *(f"- {sentence}" for sentence in judged.sentences),
+        "" if judged.table is None else judged.table.to_markdown(),
         f"Model card: `{judged.card}`.",
     ]
     show_markdown(artifact_key("gate", judged.model), "\n\n".join(parts), f"The gate on {judged.model}")

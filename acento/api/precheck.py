@@ -23,6 +23,7 @@ from acento.registry.gate.judging import ask
 from acento.registry.versions import registered_keys
 from acento.requests import BenchmarkRequest, SpecializeRequest, TrainingRequest
 from acento.training.planning import check_splits
+from acento.training.windows import check_fitting
 from acento.validation.verdict import require_valid
 
 T = TypeVar("T")
@@ -132,6 +133,8 @@ def check_training(store: Store, request: TrainingRequest, *, installed: bool = 
     check_splits(card)
     told_as = request.output_language or language_of(store, card, ["train"])
     check_model(store, request.base_model, installed=installed, languages=[told_as] if told_as else [])
+    if (seen := find_local(request.base_model)) is not None:
+        check_fitting(seen[1], request.changes.get("window"), request.changes.get("keep_full"))
 
 
 def card_with(store: Store, dataset: str, split: str) -> Card:

@@ -21,7 +21,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.progress import report as report_progress
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.data.dataset import load_card
+from acento.data.dataset import load_card, seconds_in
 from acento.experiments.search.outcome import SearchOutcome, TrialOutcome, write_outcome
 from acento.experiments.search.reading import default_space, parse_space
 from acento.experiments.search.run import run_study
@@ -106,7 +106,14 @@ def plan_search(store: Store, request: SearchRequest, elsewhere: Elsewhere | Non
         )
     card, checkpoint = load_card(store, request.dataset), resolve(request.base_model)
     clips, spoken = card.splits.get("train", 0), spoken_in(store, card, request)
-    recipe = recipe_of_model(checkpoint, clips, pick_device(request.device, elsewhere), request.changes, spoken)
+    recipe = recipe_of_model(
+        checkpoint,
+        clips,
+        pick_device(request.device, elsewhere),
+        request.changes,
+        spoken,
+        lambda: seconds_in(store, card, ["train"]),
+    )
     space = (
         default_space(recipe, clips, checkpoint.family) if request.space is None else parse_space(request.space, recipe)
     )

@@ -1,33 +1,35 @@
 """Specialize a model and prove it: stage, validate, benchmark, fine-tune, benchmark again, and let the gate decide."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
 from acento.api.benchmarking import run_benchmark
+from acento.api.carrying import Carry, in_process
 from acento.api.data import check_dataset, stage_source
 from acento.api.precheck import check_specialization
 from acento.api.session import options_of, session
 from acento.api.training import finetune_model
+from acento.api.windows import judge_runs, measure_both, measured_run, short_windows
 from acento.core.arguments import Named, checked, name_of
-from acento.core.errors import AcentoError, InputError
+from acento.core.errors import AcentoError
 from acento.core.store import Store
 from acento.models.checkpoints.resolver import resolve
 from acento.registry.aliases import PRODUCTION
+from acento.registry.card.before_after import before_and_after
 from acento.registry.card.card import publish_report, report_of
 from acento.registry.card.report import card_path, latest_report
 from acento.registry.gate.judging import Question, ask, judge
 from acento.registry.gate.verdict import GateVerdict
+from acento.registry.gate.windows import WINDOW_BOUND, WindowVerdict, window_verdict
 from acento.registry.interpolation import smaller_step
 from acento.registry.model_version import ModelVersion
 from acento.registry.promotion import current
 from acento.registry.promotion import promote as move_alias
 from acento.registry.versions import find_version
 from acento.requests import BenchmarkRequest, FinetuneRequest, SpecializeRequest, StageRequest, ValidateRequest
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from acento.scoring.table import TextTable
 
 STEPS_BACK = 3
 """Smaller steps that are tried at most: each is one more look at the test split, and the verdict counts them."""
@@ -49,6 +51,10 @@ class Judged(BaseModel, frozen=True):
     """The run's files."""
     verdict: GateVerdict | None = None
     """All that the gate's answer rests on; None where the candidate was production already."""
+    windows: WindowVerdict | None = None
+    """What the window gate said before; None where the candidate was not taught short windows."""
+    table: TextTable | None = None
+    """Its base and it: rates, RTFx, windows."""
 
 
 class Specialized(BaseModel, frozen=True):
@@ -63,13 +69,6 @@ class Specialized(BaseModel, frozen=True):
     def outcome(self) -> Judged:
         """The last candidate."""
         return self.judged[-1]
-
-
-class Carry(Protocol):
-    """Carries out a step, a function of this library that takes a store first: in this process, or as flow or task."""
-
-    def __call__(self, step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what the step returns; the store is not given, as whoever carries the step out knows it."""
 
 
 @options_of(SpecializeRequest, "base_model", "dataset", "compute", "max_minutes")
@@ -91,11 +90,7 @@ def specialize(base: Named, data: Named, **options: Any) -> Specialized:
     request = SpecializeRequest.of(base_model=name_of(base), dataset=name_of(data), **options)
     with session("specialize") as store:
         check_specialization(store, request)
-
-        def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-            return step(store, *args, **kwargs)
-
-        return run_steps(request, carry)
+        return run_steps(request, in_process(store))
 
 
 def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
@@ -113,30 +108,30 @@ def run_steps(request: SpecializeRequest, carry: Carry) -> Specialized:
         # from here on one version, whatever is staged meanwhile
         dataset = carry(check_dataset, ValidateRequest(dataset=dataset, model=base, language=language))
     test, guards = request.test or dataset, request.guards or []
-    rules = language, request.bound, request.allow_few_speakers
+    rules = language, request.bound, request.allow_few_speakers, request.window_bound
     asked = carry(fix_question, request.model_name, base, test, guards, *rules)
 
-    def measure(*models: str) -> str:
-        """Benchmark models on every set that the gate looks at; return the run."""
-        finished = carry(
-            run_benchmark,
-            BenchmarkRequest(
-                models=list(dict.fromkeys(models)),
-                datasets=asked.datasets,
-                num_requests=request.num_requests,
-                language=language,
-                normalizer=request.normalizer,
-                device=request.device,
-                compute=request.compute,
-                allow_invalid=request.allow_invalid,
-            ),
+    def benchmark(*models: str) -> BenchmarkRequest:
+        """Ask for models on every set that the gate looks at."""
+        return BenchmarkRequest(
+            models=list(dict.fromkeys(models)),
+            datasets=asked.datasets,
+            num_requests=request.num_requests,
+            language=language,
+            normalizer=request.normalizer,
+            device=request.device,
+            compute=request.compute,
+            allow_invalid=request.allow_invalid,
         )
-        for name, why in finished.leaderboard.left_out.items():
-            raise InputError(f"{name} could not be measured. {why}")
-        return finished.run
+
+    def measure(*models: str) -> str:
+        """Benchmark models; return the run."""
+        return measured_run(carry(run_benchmark, benchmark(*models)))
 
     def judge(model: str) -> Judged:
-        """Measure a candidate beside the base and the incumbent, and put the gate's question."""
+        """Judge a candidate's windows, measure it beside the base and the incumbent as it is used, ask the gate."""
+        if carry(short_windows, model) is not None:
+            carry(judge_runs, model, asked, *measure_both(benchmark(model), carry))
         return carry(judge_run, measure(base, asked.incumbent, model), model, asked)
 
     measure(base, asked.incumbent)
@@ -190,6 +185,7 @@ def fix_question(
     language: str | None,
     bound: float,
     allow_few_speakers: bool = False,
+    window_bound: float = WINDOW_BOUND,
 ) -> Question:
     """Find the test set, the guards and today's production model of a name, before anything is trained."""
     today = current(store, name, PRODUCTION)
@@ -205,6 +201,7 @@ def fix_question(
         language=language,
         bound=bound,
         allow_few_speakers=allow_few_speakers,
+        window_bound=window_bound,
     )
 
 
@@ -222,6 +219,7 @@ def judge_run(store: Store, run: str, candidate: str, question: Question) -> Jud
         verdict = judge(store, run, question, incumbent=resolve(question.incumbent), candidate=resolve(candidate))
         publish_report(store, version, report_of(store, version, run, question, verdict))
         sentences = list(verdict.sentences)
+    windows = window_verdict(store, version)
     return Judged(
         model=candidate,
         passed=verdict is None or verdict.passed,
@@ -232,6 +230,8 @@ def judge_run(store: Store, run: str, candidate: str, question: Question) -> Jud
         run=run,
         folder=str(store.local_folder(f"runs/{run}")),
         verdict=verdict,
+        windows=windows,
+        table=before_and_after(store, version, run, question.test, windows),
     )
 
 

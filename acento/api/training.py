@@ -14,7 +14,7 @@ from acento.core.errors import AcentoError, InputError
 from acento.core.progress import report
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.data.dataset import Card, language_of, load_card
+from acento.data.dataset import Card, language_of, load_card, seconds_in
 from acento.inference.runner import Runner
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
@@ -24,6 +24,7 @@ from acento.registry.versions import find_version
 from acento.requests import FinetuneRequest, TrainingRequest
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.planning import plan_finetune, recipe_of_model
+from acento.training.windows import warn_of_windows
 from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
 
 _log = logging.getLogger(__name__)
@@ -91,7 +92,9 @@ def plan_training(
     checkpoint = resolve(request.base_model)
     options = training_options(request, elsewhere)
     clips, spoken = card.splits.get("train", 0), spoken_in(store, card, request)
-    recipe = recipe_of_model(checkpoint, clips, options.device_type, request.changes, spoken)
+    recipe = recipe_of_model(
+        checkpoint, clips, options.device_type, request.changes, spoken, lambda: seconds_in(store, card, ["train"])
+    )
 
     def on_progress(done: int, total: int) -> None:
         if hindrance is not None:  # what is only now prepared was never learned from
@@ -110,6 +113,7 @@ def plan_training(
     )
     if isinstance(request, FinetuneRequest):
         job = job.model_copy(update={"minutes": request.max_minutes})
+    warn_of_windows(store, job, checkpoint)
     if hindrance is not None and state(store, job) is None:
         raise hindrance
     return PlannedTraining(title=request.title, compute=request.compute or settings().compute, job=job)

@@ -70,6 +70,7 @@ def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weig
         language=job.language,
         base_license=base_license(job.base),
         data_license=data_license(store, job.dataset),
+        window=trainable.teaches,
     )
 
     def fill(folder: Path) -> None:

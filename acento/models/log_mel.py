@@ -34,6 +34,17 @@ class LogMel:
         self._n_fft, self.hop = extractor.n_fft, extractor.hop_length
         """Samples of a Fourier transform, and from frame to frame."""
 
+    def frames_of(self, samples: int) -> int:
+        """Return the frames, an even number, of which a clip leaves the last one silent.
+
+        What that frame holds is what silence is beside this clip: any further frame would hold the same.
+
+        >>> from transformers import WhisperFeatureExtractor
+        >>> LogMel(WhisperFeatureExtractor(), 80).frames_of(16_000)
+        104
+        """
+        return 2 * -(-(samples + self._n_fft // 2 + self.hop) // (2 * self.hop))
+
     @torch.inference_mode()
     def __call__(self, windows: Sequence[Audio], frames: int) -> Tensor:
         """Return features, float32, shape ``(batch, bins, frames)``, for windows of 16 kHz samples.

@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel
 
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import Audio, Recognizer
+from acento.models.windows import Fit
 
 if TYPE_CHECKING:  # torch is imported by families only, when a model is loaded
     import torch
@@ -50,6 +51,20 @@ class Labeler:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class States:
+    """What an encoder-decoder holds of some clips: its last hidden states."""
+
+    encoded: "list[torch.Tensor]"
+    """Of the encoder, shape ``(frames of the clip, width)`` each: padding is left out."""
+    decoded: "list[torch.Tensor]"
+    """Of the decoder where it writes each label, shape ``(labels of the clip, width)`` each."""
+
+    def detached(self) -> Self:
+        """Return the same states, through which no gradient goes."""
+        return type(self)([one.detach() for one in self.encoded], [one.detach() for one in self.decoded])
+
+
 class Trainable(ABC):
     """One loaded model of one family, its weights in float32, that can learn."""
 
@@ -59,7 +74,14 @@ class Trainable(ABC):
     spectrogram: bool = True
     """Whether features are a log-mel spectrogram of 10 ms frames; else only the audio itself can be augmented."""
     has_frozen_prefix: bool
-    """Whether the model begins with frozen layers, whose output for a clip never changes."""
+    """Whether the model begins with frozen layers, whose output for a clip never changes, unless its context does."""
+    fits: bool = False
+    """Whether clips are heard in the context of their step, and their features are as long as they are: where the
+    recipe says so, in families that pad. Then there are :meth:`in_context`, :meth:`states` and :meth:`states_loss`."""
+    teaches: Fit | None = None
+    """What windows the model is taught, which it decodes in and the saved one says of itself; None: its own only."""
+    was_taught: Fit | None = None
+    """What windows the base model was taught, likewise."""
 
     def __init__(self, recognizer: Any, needs: Needs, folder: Path) -> None:
         """Take a recognizer, whose weights will learn in place, and the checkpoint that it was loaded from.
@@ -87,6 +109,10 @@ class Trainable(ABC):
         Of shape ``(bins, frames)`` at 10 ms a frame where ``spectrogram`` says so, which masks and warps are made for;
         else of any shape, such as ``(samples,)``. A clip's features depend on no other clip.
         """
+
+    def in_context(self, features: "Sequence[torch.Tensor]", context: int | None) -> "list[torch.Tensor]":  # noqa: ARG002
+        """Return features padded with silence to a context of so many samples; None: to the model's window."""
+        return list(features)
 
     @abstractmethod
     def frozen_prefix(self, features: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
@@ -118,15 +144,42 @@ class Trainable(ABC):
             inputs, past_prefix = self.frozen_prefix(inputs), True
         return self._loss(inputs, labels, smoothing, past_prefix=past_prefix), sum(map(len, labels))
 
+    def states(
+        self,
+        inputs: "Sequence[torch.Tensor]",
+        labels: Sequence[Sequence[int]],
+        samples: Sequence[int],
+        *,
+        past_prefix: bool = False,
+    ) -> States:
+        """Return the last hidden states of encoder and decoder for clips and their labels; only where ``fits``.
+
+        Args:
+            inputs: as :meth:`loss` takes them.
+            labels: likewise.
+            samples: of each clip: encoder frames beyond them are left out.
+            past_prefix: whether ``inputs`` have passed the frozen prefix.
+        """
+        raise NotImplementedError
+
+    def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> "torch.Tensor":
+        """Return the SUM of the losses of all label tokens, as :meth:`loss` does, from states."""
+        raise NotImplementedError
+
     @abstractmethod
     def _loss(
         self, inputs: "Sequence[torch.Tensor]", labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool
     ) -> "torch.Tensor":
         """Return the sum of the losses; where there is a frozen prefix, it has been passed."""
 
-    def recognizer(self) -> Recognizer:
-        """Return a recognizer around the very same weights; the caller sets evaluation mode."""
+    def recognizer(self, *, as_base: bool = False) -> Recognizer:
+        """Return a recognizer around the very same weights; the caller sets evaluation mode.
+
+        It decodes in the windows that the model is taught, or with ``as_base`` in those that the base was: in windows
+        that a model was never shown it says little of itself.
+        """
         recognizer: Recognizer = self._recognizer
+        recognizer.fit = self.was_taught if as_base else self.teaches
         return recognizer
 
     @abstractmethod
@@ -149,11 +202,11 @@ class Trainable(ABC):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Tell whether an error says that the batch was too large for the device."""
-        return self.recognizer().is_out_of_memory(error)
+        return bool(self._recognizer.is_out_of_memory(error))
 
     def release_memory(self) -> None:
         """Give back what the framework caches, after an error for lack of memory."""
-        self.recognizer().release_memory()
+        self._recognizer.release_memory()
 
     def learned(self) -> "dict[str, torch.nn.Parameter]":
         """Return the parameters that learn, by name, in a fixed order."""

@@ -6,7 +6,7 @@ bytes that decide what the model writes, of its recipe and of its data: the same
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, overload
@@ -22,7 +22,8 @@ from acento.inference.predictions import Prediction
 from acento.inference.transcriber import LoadedModel, Recording, load_checkpoint
 from acento.models.checkpoints.checkpoint import in_artifact
 from acento.models.checkpoints.references import REGISTRY
-from acento.models.windows import WindowChoice
+from acento.models.windows import Fit, WindowChoice
+from acento.registry.windows import full_only, window_of
 from acento.scoring.counting.headline import Headline, rate_title
 
 RECIPE, HISTORY, CURVE = "recipe.json", "history.jsonl", "curve.png"
@@ -65,6 +66,8 @@ class ModelAbout(BaseModel, frozen=True, extra="forbid"):
     """Of the rates on dev, name and version; None in a version of before it was kept: the recipe has the name."""
     headline: Headline = "word"
     """``character``: the rates on dev are CER."""
+    window: Fit | None = None
+    """What short windows it was taught; None: it was shown its own window only, or takes any length."""
 
     @property
     def dev_normalizer(self) -> str:
@@ -93,12 +96,12 @@ class ModelVersion:
     @property
     def path(self) -> Path:
         """The folder of its files on this machine, which ``transformers`` can load."""
-        return self._kept.local_folder(self.key)
+        return self.kept.local_folder(self.key)
 
     @property
     def card(self) -> str:
         """Its newest model card, Markdown."""
-        return Path(load_plugin(CARD_PATH)(self._kept, self)).read_text(encoding="utf-8")
+        return Path(load_plugin(CARD_PATH)(self.kept, self)).read_text(encoding="utf-8")
 
     @overload
     def transcribe(self, recordings: Recording, *, window: WindowChoice = "auto") -> Prediction: ...  # type: ignore[overload-overlap]
@@ -115,10 +118,17 @@ class ModelVersion:
         devices.
         """
         checked("window", WindowChoice, window)
-        return _loaded(self._kept.url, self.id, self.key, self.about.language, window).transcribe(recordings)
+        refused, about = full_only(self.kept, self), self.about
+        return _loaded(self.kept.url, self.id, self.key, about.language, window, refused).transcribe(recordings)
 
     @property
-    def _kept(self) -> Store:
+    def window(self) -> Fit | None:
+        """The short windows that it is used with, as it was taught; None where it has full ones only."""
+        return window_of(self)
+
+    @property
+    def kept(self) -> Store:
+        """The store that it is in; raise InputError while it is being made."""
         if self.store is None:
             raise InputError(f"Model {self.title} is not in a store yet.")
         return self.store
@@ -140,8 +150,11 @@ class ModelVersion:
 
 
 @lru_cache(maxsize=1)
-def _loaded(store: str, name: str, key: str, language: str | None, window: WindowChoice) -> LoadedModel:
-    return load_checkpoint(in_artifact(open_store(store), name, key), language=language, window=window)
+def _loaded(
+    store: str, name: str, key: str, language: str | None, window: WindowChoice, full_only: bool
+) -> LoadedModel:
+    checkpoint = replace(in_artifact(open_store(store), name, key), full_only=full_only)
+    return load_checkpoint(checkpoint, language=language, window=window)
 
 
 def export_key(version: ModelVersion, name: str) -> str:

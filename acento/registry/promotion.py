@@ -9,6 +9,7 @@ from acento.registry.aliases import PRODUCTION, Move, check_alias, history, poin
 from acento.registry.card.report import Published, latest_report
 from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version
+from acento.registry.windows import used_fit
 
 
 def promote(
@@ -95,6 +96,12 @@ def consent(store: Store, version: ModelVersion, today: str | None, *, allow_few
         raise InputError(
             f"The gate compared {version.title} with {found.report.incumbent}, but production is {today} now; "
             f"have it judged against that one. {force}"
+        )
+    if found.report.short != (used_fit(store, version) is not None):
+        then, now = ("short", "full") if found.report.short else ("full", "short")
+        raise InputError(
+            f"The gate judged {version.title} with {then} windows, and since the window gate's last answer it is used "
+            f"with {now} ones; specialize once more, so that it is judged as it is used. {force}"
         )
     return found
 

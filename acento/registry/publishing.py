@@ -13,6 +13,7 @@ from acento.models.checkpoints.checkpoint import ModelSpec, checkpoint_files
 from acento.models.checkpoints.completed import front_matter
 from acento.models.checkpoints.references import check_name
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.taught import taught
 from acento.registry.card.card import model_card
 from acento.registry.model_version import CARD, CURVE, HISTORY, RECIPE, ModelAbout, ModelVersion
 from acento.registry.versions import find_version, history_rows
@@ -56,6 +57,7 @@ def publish_model(store: Store, about: ModelAbout, fill: Callable[[Path], None])
                 named,
                 history_rows(history.read_bytes()) if history.is_file() else [],
                 curve=(draft.folder / CURVE).is_file(),
+                fit=taught(draft.folder),
             )
             (draft.folder / CARD).write_text(card, encoding="utf-8")
             draft.info |= about.model_dump(mode="json")

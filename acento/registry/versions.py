@@ -10,10 +10,11 @@ from acento.core.arguments import Named, name_of
 from acento.core.errors import DamagedError, ModelError
 from acento.core.settings import settings
 from acento.core.store import Artifact, Store, open_store
-from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
+from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import REGISTRY, check_name, is_name
 from acento.registry.aliases import aliases, pointed_at
 from acento.registry.model_version import HISTORY, LATEST, ModelAbout, ModelVersion, export_key, reads_as_version
+from acento.registry.windows import version_checkpoint
 
 _SHOWN = 8
 
@@ -99,14 +100,14 @@ def checkpoint(name: str) -> Checkpoint:
     reference, _, export = name.removeprefix(REGISTRY).partition(":")
     version = find_version(store, reference)
     if not export:
-        return in_artifact(store, version.id, version.key)
+        return version_checkpoint(store, version, version.id, version.key)
     key = export_key(version, export)
     if store.find(key) is None:
         there = ", ".join(one.rpartition("/")[2] for one in store.list(f"{version.folder_key}/exports")) or "none"
         raise ModelError(
             f"Model {version.title} has no whole export {export!r} (there is: {there}): acento models export."
         )
-    return in_artifact(store, f"{version.id}:{export}", key)
+    return version_checkpoint(store, version, f"{version.id}:{export}", key)
 
 
 def read_beside(store: Store, version: ModelVersion, name: str) -> bytes | None:

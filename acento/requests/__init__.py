@@ -16,6 +16,7 @@ from acento.requests.training import (
     SpecializeRequest,
     TrainingRequest,
 )
+from acento.requests.windows import WindowsRequest
 
 __all__ = [
     "BenchmarkRequest",
@@ -30,5 +31,6 @@ __all__ = [
     "StageRequest",
     "TrainingRequest",
     "ValidateRequest",
+    "WindowsRequest",
     "bare",
 ]

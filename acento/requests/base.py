@@ -145,3 +145,7 @@ Compute = Annotated[
     Field(description="Where the work is done: here (inline) or elsewhere; default: ACENTO_COMPUTE."),
 ]
 AllowInvalid = Annotated[bool, Field(description="Also use data that failed its last validation.")]
+WindowBound = Annotated[
+    float,
+    Field(ge=0, lt=1, description="The largest loss by short windows that passes, a fraction of WER or CER."),
+]

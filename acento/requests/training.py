@@ -1,11 +1,12 @@
 """What is asked of the jobs that train: a fine-tuning, a specialization, a search, a learning curve, folds."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from acento.data.source_options import SplitBy
 from acento.experiments.search.budget import Budget, PrunerName, SamplerName
+from acento.models.windows import WindowChoice
 from acento.requests.base import (
     AboveZero,
     AllowInvalid,
@@ -17,8 +18,11 @@ from acento.requests.base import (
     Option,
     Positive,
     Request,
+    WindowBound,
 )
 
+_ALSO_OPTIONS = ("window", "keep_full")
+"""Values of the recipe that are options too."""
 USUAL_TRIALS = 20
 """Trials where nobody gives a budget: TPE's eight random ones, and a dozen that know something."""
 
@@ -40,6 +44,14 @@ class TrainingRequest(Request):
         None, description="What the model is taught to write, such as es; default: the data's language."
     )
     normalizer: NormalizerName = None
+    window: WindowChoice | None = Field(
+        None,
+        description="What Whisper learns in: its full windows, or fit, as long as a batch's longest clip and a margin; "
+        "default: auto, fit where nine of ten clips are under half a window.",
+    )
+    keep_full: Annotated[float | None, Field(ge=0, le=1)] = Field(
+        None, description="With fitted windows: the share of steps that also keep what full ones are heard as; 0 to 1."
+    )
     device: DeviceName = None
     threads: Positive | None = Field(None, description="CPU threads of the training; default: every core.")
     compute: Compute = None
@@ -73,7 +85,16 @@ class TrainingRequest(Request):
     @property
     def changes(self) -> dict[str, Any]:
         """What departs from the usual recipe."""
-        return (self.recipe or {}) | ({"normalizer": self.normalizer} if self.normalizer else {})
+        own = {name: getattr(self, name) for name in ("normalizer", *_ALSO_OPTIONS)}
+        return (self.recipe or {}) | {name: value for name, value in own.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _say_each_once(self) -> Self:
+        for name in _ALSO_OPTIONS:
+            option, value = getattr(self, name), (self.recipe or {}).get(name)
+            if option is not None and value is not None and option != value:
+                raise ValueError(f"{name} is {option} and the recipe's {name} is {value}: say one of them")
+        return self
 
 
 class _OneRecipe(TrainingRequest):
@@ -116,6 +137,7 @@ class SpecializeRequest(FinetuneRequest):
     bound: float = Field(
         0.02, ge=0, lt=1, description="The largest loss on a guard that passes, a fraction of WER or CER."
     )
+    window_bound: WindowBound = 0.005
     allow_few_speakers: bool = Field(
         False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
     )

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from acento.models.checkpoints.pretrained import TorchRecognizer
+from acento.models.checkpoints.taught import mark_taught
 from acento.models.checkpoints.weights import save_as, stored_dtype
 from acento.models.trainable import Needs, Trainable
 from acento.training.data.tokenizer_files import copy_unchanged, end_token
-from acento.training.losses import sequence_loss
+from acento.training.losses import label_states, states_loss
 from acento.training.recipe import Recipe
 from acento.training.strategies import choose, frozen_layers, plain_state, train_what_learns
 
@@ -44,6 +45,7 @@ class TransformersTrainable(Trainable):
         """See :meth:`Trainable.save`; tokenizer and feature extractor are the base's own files."""
         save_as(self.model, plain_state(self.model), folder, stored_dtype(self._folder))
         copy_unchanged(self._folder, folder)
+        mark_taught(folder, self.teaches)
 
 
 class EncoderDecoderTrainable(TransformersTrainable):
@@ -63,9 +65,9 @@ class EncoderDecoderTrainable(TransformersTrainable):
         """See :meth:`Trainable.frozen_prefix`; shape ``(frames, width)`` each.
 
         On a CPU one clip at a time, so that a clip's output does not depend on which others stand beside it, and is
-        the same after a restart.
+        the same after a restart; unless it is of the step's context, and never kept.
         """
-        size = 1 if self.device.type == "cpu" else len(features)
+        size = 1 if self.device.type == "cpu" and not self.fits else len(features)
         starts = range(0, len(features), size)
         return [one.float() for start in starts for one in self._pass_prefix(features[start : start + size])]
 
@@ -87,7 +89,15 @@ class EncoderDecoderTrainable(TransformersTrainable):
     def _loss(
         self, inputs: Sequence[Tensor], labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool
     ) -> Tensor:
-        encoded, mask = self.encoded(inputs, past_prefix=past_prefix)
+        return states_loss(
+            self._decoded(labels, *self.encoded(inputs, past_prefix=past_prefix)),
+            labels,
+            self.model.proj_out,
+            smoothing,
+        )
+
+    def _decoded(self, labels: Sequence[Sequence[int]], encoded: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the decoder's output where each label is written, shape ``(labels of all clips, width)``."""
         generation = self.model.generation_config
 
         def decode(given: Tensor) -> Tensor:
@@ -99,11 +109,9 @@ class EncoderDecoderTrainable(TransformersTrainable):
             ).last_hidden_state
             return hidden
 
-        return sequence_loss(
+        return label_states(
             labels,
             decode,
-            self.model.proj_out,
-            smoothing,
             prompt=[generation.decoder_start_token_id],
             filler=end_token(generation),
             device=self.device,

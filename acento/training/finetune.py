@@ -13,11 +13,13 @@ from acento.core.store import Store
 from acento.core.store.coordination import Lease
 from acento.core.text import Normalizer
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.taught import resolve_fit
 from acento.models.trainable import Trainable
 from acento.scoring.counting.headline import RATE_NAMES, headline_of
+from acento.training.data.contexts import fit_of
 from acento.training.job import FinetuneJob, FinetuneResult, Why, state
 from acento.training.loop.checkpoints import Checkpoints, Weights
-from acento.training.loop.evaluate import Role, clips_of, decode_test
+from acento.training.loop.evaluate import JobClips, Role, clips_of, decode_test
 from acento.training.loop.loop import Loop
 from acento.training.loop.memory import plan_passes
 from acento.training.loop.state import HISTORY, Hooks, Stopped, TrainingState, write_history
@@ -67,7 +69,8 @@ def train(
 
 
 def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> FinetuneResult:
-    clips, trainable = clips_of(store, job), _load(job)
+    clips = clips_of(store, job)
+    trainable = _load(job, clips)
     checkpoints = Checkpoints(store, job.key)
     reached = checkpoints.latest() or TrainingState()
     smaller = ""
@@ -79,7 +82,7 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
 
     def measure(role: Role) -> None:
         trainable.eval()
-        decode_test(store, job, role, trainable.recognizer(), clips.test, hooks)
+        decode_test(store, job, role, trainable.recognizer(as_base=role == "base"), clips.test, hooks)
 
     def result(why: Why, sentence: str, *, done: bool = False) -> FinetuneResult:
         return FinetuneResult(
@@ -127,13 +130,16 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
     return final
 
 
-def _load(job: FinetuneJob) -> Trainable:
+def _load(job: FinetuneJob, clips: JobClips) -> Trainable:
     """Load the base model, which must still be the one that was planned."""
     torch.set_num_threads(job.options.threads)
     checkpoint = resolve(job.base.id, job.base.revision)
     if checkpoint.digest != job.base.digest:
         raise DamagedError(f"Model {job.base.id} has changed since the training was planned; start it again.")
-    return load_trainable(checkpoint.family, checkpoint.folder, job.language, job.recipe, job.options.device_type)
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, job.language, job.recipe, job.options.device_type)
+    trainable.teaches = fit_of(job.recipe, clips.train.examples, trainable.window_s)
+    trainable.was_taught = resolve_fit(checkpoint, "auto")
+    return trainable
 
 
 def _outcome(result: FinetuneResult, rule: Normalizer) -> str:

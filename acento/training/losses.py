@@ -1,10 +1,18 @@
-"""Losses summed over the tokens of all clips: of a decoder that writes one token after the other, and of CTC."""
+"""Losses summed over the tokens of all clips: of a decoder that writes one token after the other, and of CTC.
+
+And how far a model's states are from those that they are to be like, summed over clips.
+"""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from acento.models.trainable import States
+
+_LEAST_VARIANCE = 1e-6
+"""Of states that are all alike, such as those of a text of one token."""
 
 
 def sequence_loss(
@@ -31,17 +39,56 @@ def sequence_loss(
         filler: any token; what follows a clip's last.
         device: where the model is.
     """
+    states = label_states(labels, decode, prompt=prompt, filler=filler, device=device)
+    return states_loss(states, labels, project, smoothing)
+
+
+def label_states(
+    labels: Sequence[Sequence[int]],
+    decode: Callable[[Tensor], Tensor],
+    *,
+    prompt: Sequence[int],
+    filler: int,
+    device: torch.device,
+) -> Tensor:
+    """Return the decoder's output where each label is written, shape ``(labels of all clips, width)``.
+
+    The arguments are those of :func:`sequence_loss`.
+    """
     first = len(prompt) - 1
     longest = first + max(map(len, labels))
     given = torch.full((len(labels), longest), filler, dtype=torch.long)
     for row, ids in zip(given, labels, strict=True):
         row[: first + len(ids)] = torch.tensor([*prompt, *ids[:-1]])
-    wanted = torch.tensor([number for ids in labels for number in ids])
     places = torch.cat([torch.arange(len(ids)) + first + number * longest for number, ids in enumerate(labels)])
-    hidden = decode(given.to(device))
+    return decode(given.to(device)).flatten(0, 1)[places.to(device)]
+
+
+def states_loss(states: Tensor, labels: Sequence[Sequence[int]], project: nn.Module, smoothing: float) -> Tensor:
+    """Return the SUM of the losses of all labels, from the decoder's output where each is written."""
+    wanted = torch.tensor([number for ids in labels for number in ids])
     # the projection to the vocabulary is the largest product of all: padding does not take part in it
-    logits = project(hidden.flatten(0, 1)[places.to(device)]).float()
-    return functional.cross_entropy(logits, wanted.to(device), reduction="sum", label_smoothing=smoothing)
+    logits = project(states).float()
+    return functional.cross_entropy(logits, wanted.to(states.device), reduction="sum", label_smoothing=smoothing)
+
+
+def distance(states: States, targets: States) -> Tensor:
+    """Return the SUM over clips of how far their states are from others of the same clips and labels.
+
+    A clip's is the mean of its encoder's and its decoder's: the mean squared error over the variance of the targets
+    along the clip, each dimension around its own mean. That has no unit and does not depend on the size of the states:
+    0 where they are the same, 1 where the clip's mean state would do as well. So it is of the order of a loss in nats
+    for each token, and a few dimensions that are large and never change do not drown the others.
+    """
+    pairs = zip(states.encoded, targets.encoded, states.decoded, targets.decoded, strict=True)
+    return torch.stack([(_unexplained(a, b) + _unexplained(c, d)) / 2 for a, b, c, d in pairs]).sum()
+
+
+def _unexplained(states: Tensor, targets: Tensor) -> Tensor:
+    """Return the share of the targets' variance, shape ``(places, width)``, by which states miss them."""
+    targets = targets.float()
+    variance = (targets - targets.mean(0)).square().mean()
+    return (states.float() - targets).square().mean() / variance.clamp(min=_LEAST_VARIANCE)
 
 
 def ctc_loss(frames: Tensor, lengths: Sequence[int], labels: Sequence[Sequence[int]], blank: int) -> Tensor:

@@ -1,7 +1,7 @@
 """From a staged data set, a base model and a recipe to a job; what cannot be trained is refused at once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from acento.core import plugins
@@ -19,6 +19,7 @@ from acento.models.trainable import Labeler, Needs, Trainable
 from acento.training.data.prepare import PreparedRef, prepare
 from acento.training.job import FinetuneJob
 from acento.training.recipe import Recipe, recipe_for
+from acento.training.windows import check_fitting, settle_window
 
 
 def plan_finetune(
@@ -111,16 +112,19 @@ def recipe_of_model(
     device_type: DeviceType,
     overrides: Mapping[str, object],
     language: str | None = None,
+    lengths: Callable[[], Iterable[float]] = tuple,
 ) -> Recipe:
     """Return the recipe for a model and so many training clips: its family's defaults, and what was asked for.
 
     ``language`` is what is spoken in the data; it decides the normalizer where none is asked for, or one that has a
-    variant for each language. The recipe has the variant's own name.
+    variant for each language. The recipe has the variant's own name. ``lengths`` returns the seconds of each training
+    clip; they are asked for where they decide the window.
 
     Raises:
         InputError: a value is out of its range, or the family cannot learn so.
     """
     family = checkpoint.family
+    overrides = {**overrides, "window": settle_window(checkpoint, overrides.get("window"), lengths)}
     asked = overrides.get("normalizer")
     if asked is None or isinstance(asked, str):
         overrides = {**overrides, "normalizer": normalizer_for(asked, language).name}
@@ -140,7 +144,8 @@ def check_recipe(family: Family, recipe: Recipe) -> None:
     """See that a family can learn as a recipe says.
 
     Raises:
-        InputError: it has no such strategy, or no spectrogram that could be masked or warped.
+        InputError: it has no such strategy, no spectrogram that could be masked or warped, or no window that could be
+            shorter.
     """
     if recipe.strategy not in family.strategies:
         raise InputError(
@@ -152,6 +157,7 @@ def check_recipe(family: Family, recipe: Recipe) -> None:
             f"Models of the family {family.name!r} hear samples and no spectrogram: augmentation's time_masks, "
             "frequency_masks and warp must be 0; noise, speed, pitch, gain and reverb work."
         )
+    check_fitting(family, recipe.window, recipe.keep_full)
 
 
 def model_width(checkpoint: Checkpoint) -> int | None:
@@ -168,9 +174,11 @@ def load_trainable(
 
     Raises:
         ModelError: the family cannot be fine-tuned, or the checkpoint cannot do what the recipe asks.
+        InputError: the family has no window that could be fitted.
     """
     import torch
 
+    check_fitting(family, recipe.window, recipe.keep_full)
     trainer: Callable[[Recognizer, Needs, Path, Recipe], Trainable] = plugins.load(_named(family, family.trainer))
     needs = load_labeler(family, folder, language).needs
     options = DecodeOptions(

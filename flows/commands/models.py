@@ -62,7 +62,9 @@ def show(name: Which) -> None:
     """Show one version: where it comes from, its scores beside its base's, the gate's answer, its aliases."""
     from acento.registry.aliases import aliases
     from acento.registry.card.report import card_path, latest_report
+    from acento.registry.gate.windows import window_verdict, windows_said
     from acento.registry.versions import find_version, versions
+    from acento.registry.windows import taught_fit
 
     store = open_store()
     version = find_version(store, name)
@@ -77,6 +79,7 @@ def show(name: Which) -> None:
             ("strategy", about.strategy),
             ("parent", f"between it and the base: {about.parent}" if about.parent else None),
             (f"dev {about.rate_title}", f"{percent_text(about.dev_wer_before)} → {percent_text(about.dev_wer)} %"),
+            ("windows", windows_said(taught_fit(store, version), window_verdict(store, version))),
             ("made", about.created),
             ("job", about.job or None),
             *[(name, value) for name, value in about.provenance.items() if isinstance(value, str | int | float)],

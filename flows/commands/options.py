@@ -75,6 +75,22 @@ class Own:
     """Returns the field's value where the option is given."""
 
 
+def points(option: str, default: float, help: str) -> Own:
+    """Return an option in points of WER whose field is a fraction from 0 to below 1."""
+
+    def read(given: float) -> float:
+        if not 0 <= given < 100:
+            raise InputError(f"{option} must be at least 0 and less than 100 points of WER; got {given:g}.")
+        return given / 100
+
+    return Own(Annotated[float, typer.Option(option, help=help)], default, read)
+
+
+REFUSED = 3
+"""The exit code of work that a gate refused: all of it was done, and nothing was promoted."""
+WINDOW_BOUND = points("--window-bound", 0.5, "The largest loss by short windows that passes, in points of WER or CER.")
+
+
 class Verb:
     """A command whose options are a request's fields; the requests are imported when the options are first needed."""
 

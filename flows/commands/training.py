@@ -7,8 +7,9 @@ import typer
 
 from acento.core.errors import InputError
 from flows.commands import terminal
-from flows.commands.options import PLACE, RECIPE, RECIPE_FILE, Own, Values, verb
+from flows.commands.options import PLACE, RECIPE, RECIPE_FILE, REFUSED, WINDOW_BOUND, Own, Values, points, verb
 from flows.commands.session import open_store, run_flow
+from flows.commands.windows import print_windows
 
 if TYPE_CHECKING:
     from acento.api.searching import Searched
@@ -16,22 +17,11 @@ if TYPE_CHECKING:
     from acento.requests import CurveRequest, FinetuneRequest, FoldsRequest, SearchRequest, SpecializeRequest
     from tasks.evaluation import Evaluated
 
-REFUSED = 3
-"""The exit code of a specialization that the gate refused: all of it was done, and nothing was promoted."""
-
-Bound = Annotated[
-    float, typer.Option("--bound", help="The largest loss on a guard that passes, in points of WER or CER.")
-]
 Space = Annotated[
     Path | None, typer.Option("--space", help="A YAML file of what to try; default: what is usually worth trying.")
 ]
 Shares = Annotated[str, typer.Option("--shares", help="Of the training clips, in percent.")]
-
-
-def _bound(points: float) -> float:
-    if not 0 <= points < 100:
-        raise InputError(f"--bound must be at least 0 and less than 100 points of WER; got {points:g}.")
-    return points / 100
+BOUND = points("--bound", 2.0, "The largest loss on a guard that passes, in points of WER or CER.")
 
 
 def _space(path: Path) -> Values:
@@ -63,7 +53,7 @@ def finetune(request: "FinetuneRequest", chosen: Values) -> None:
     terminal.print_facts([("model", version.id), ("path", store.local_folder(version.key)), ("ended", result.sentence)])
 
 
-@verb("SpecializeRequest", **RECIPE, **PLACE, bound=Own(Bound, 2.0, _bound))
+@verb("SpecializeRequest", **RECIPE, **PLACE, bound=BOUND, window_bound=WINDOW_BOUND)
 def specialize(request: "SpecializeRequest", chosen: Values) -> None:
     """Specialize a model, and prove it: stage, validate, benchmark, fine-tune, benchmark again, gate."""
     from acento.api.precheck import check_specialization
@@ -125,13 +115,18 @@ def tensorboard(
 
 def print_specialized(done: "Specialized") -> None:
     """Print each run's leaderboard, and the gate's answer for each candidate."""
+    from acento.scoring.table import rich_table
     from flows.commands.benchmark import print_run
 
     outcome = done.outcome
     print_run(outcome.run, outcome.folder, ["accent"])
     for judged in done.judged:
+        if judged.windows is not None:
+            print_windows(judged.windows)
         verdict = "passed" if judged.passed else "refused"
         terminal.print_facts([(verdict, judged.model), *[("", sentence) for sentence in judged.sentences]])
+    if outcome.table is not None:
+        terminal.out.print(rich_table(outcome.table))
     promoted = "is production now" if outcome.promoted else "was not promoted"
     terminal.print_facts([("model", f"{outcome.model} {promoted}"), ("card", outcome.card)])
 

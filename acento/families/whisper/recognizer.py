@@ -138,6 +138,13 @@ class WhisperRecognizer(TorchRecognizer):
         """
         return self._features(windows, self._frames if context is None else context // self._features.hop)
 
+    def log_mel_of(self, audio: Audio) -> Tensor:
+        """Return one clip's features, shape ``(1, mel bins, frames)``: as long as it is, and at least a silent frame.
+
+        A clip that leaves no room for that in the window has the whole of it.
+        """
+        return self._features([audio], min(self._features.frames_of(len(audio)), self._frames))
+
     def prepare(self, windows: Sequence[Audio]) -> Tensor:
         """Return log-mel features in the model's dtype."""
         return self.prepare_in(windows, None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import WhisperConfig
 
 from acento.core.fingerprint import fingerprint
@@ -17,9 +18,10 @@ from acento.families.whisper.encoder import embed
 from acento.families.whisper.recognizer import WhisperRecognizer, load_writing, read_prompt
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import load_part
-from acento.models.trainable import Labeler, Needs
+from acento.models.trainable import Labeler, Needs, States
 from acento.training.data.tokenizer_files import decoder_labels, end_token, tokenizer_digest, untold_language
 from acento.training.encoder_decoder import EncoderDecoderTrainable
+from acento.training.losses import states_loss
 from acento.training.recipe import Recipe
 
 LABELS_VERSION = 1
@@ -61,10 +63,19 @@ class WhisperTrainable(EncoderDecoderTrainable):
         recognizer.model.model.encoder.embed_positions.requires_grad_(False)
         super().__init__(recognizer, needs, folder, recipe)
         self._language = needs.language
+        self.fits = recipe.window == "fit"
+        self.fills_window = not self.fits
 
     def features(self, windows: Sequence[Audio]) -> list[Tensor]:
-        """See :meth:`Trainable.features`; always the whole window, as Whisper was trained."""
+        """See :meth:`Trainable.features`; the whole window, or in fitted ones the clip and at least a silent frame."""
+        if self.fits:
+            return [self._recognizer.log_mel_of(window)[0].clone() for window in windows]
         return list(self._recognizer.log_mel(windows).clone())  # made in inference mode, which no gradient may follow
+
+    def in_context(self, features: Sequence[Tensor], context: int | None) -> list[Tensor]:
+        """See :meth:`Trainable.in_context`; a clip's last frame is what silence is beside it."""
+        frames = 2 * self.model.config.max_source_positions if context is None else context // _HOP
+        return [functional.pad(one, (0, frames - one.shape[-1]), value=float(one[0, -1])) for one in features]
 
     def _pass_prefix(self, features: Sequence[Tensor]) -> Tensor:
         hidden = embed(self._encoder, self._stacked(features))
@@ -75,7 +86,36 @@ class WhisperTrainable(EncoderDecoderTrainable):
     def encoded(self, inputs: Sequence[Tensor], *, past_prefix: bool) -> tuple[Tensor, None]:
         """See :meth:`EncoderDecoderTrainable.encoded`; a window has no padding."""
         batch = self._stacked(inputs)
-        return self._rest(batch) if past_prefix else self._encoder(batch).last_hidden_state, None
+        if past_prefix:
+            return self._rest(batch), None
+        if self.fits:  # the encoder's own forward takes the whole window only
+            hidden = embed(self._encoder, batch)
+            hidden = functional.dropout(hidden, self._encoder.dropout, training=self._encoder.training)
+            return self._rest(hidden), None
+        return self._encoder(batch).last_hidden_state, None
+
+    def states(
+        self,
+        inputs: Sequence[Tensor],
+        labels: Sequence[Sequence[int]],
+        samples: Sequence[int],
+        *,
+        past_prefix: bool = False,
+    ) -> States:
+        """See :meth:`Trainable.states`; an encoder frame is 20 ms."""
+        if self.has_frozen_prefix and not past_prefix:
+            inputs, past_prefix = self.frozen_prefix(inputs), True
+        encoded, _ = self.encoded(inputs, past_prefix=past_prefix)
+        decoded = self._decoded(labels, encoded, None)
+        frames = [-(-count // (2 * _HOP)) for count in samples]
+        return States(
+            [row[:count] for row, count in zip(encoded, frames, strict=True)],
+            list(decoded.split([len(ids) for ids in labels])),
+        )
+
+    def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> Tensor:
+        """See :meth:`Trainable.states_loss`."""
+        return states_loss(torch.cat(states.decoded), labels, self.model.proj_out, smoothing)
 
     def _set_generation(self, generation: Any) -> None:
         if getattr(generation, "forced_decoder_ids", None) is not None:

@@ -1,5 +1,6 @@
 """What windows a model was taught: its ``config.json`` says it, under ``acento_window``, as a :class:`Fit`."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,20 @@ def taught(folder: Path) -> Fit | None:
         return None if said is None else Fit.model_validate(said)
     except ValidationError:
         return None
+
+
+def mark_taught(folder: Path, fit: Fit | None) -> None:
+    """Say in a folder's ``config.json`` what windows its model was taught; None: its own only, so nothing is said.
+
+    A config that says this already is left as it is.
+    """
+    path = folder / "config.json"
+    config = json_object(path)
+    wanted = None if fit is None else fit.model_dump()
+    if config and config.get(CONFIG_KEY) != wanted:
+        marked = {name: value for name, value in config.items() if name != CONFIG_KEY}
+        marked |= {} if wanted is None else {CONFIG_KEY: wanted}
+        path.write_text(json.dumps(marked, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def resolve_fit(checkpoint: Checkpoint, choice: WindowChoice) -> Fit | None:

@@ -19,18 +19,22 @@ from acento.data.dataset import load_card
 from acento.data.demo.real.weights import WEIGHTS
 from acento.models.checkpoints.checkpoint import in_artifact
 from acento.models.checkpoints.references import REGISTRY, SHIPPED
+from acento.models.windows import Fit
 from acento.registry.card.report import REPORT, ComparisonRow, ModelReport, SetReport, WerDifference, latest_report
 from acento.registry.gate.evidence import Evidence, Selection, pair, split_use
 from acento.registry.gate.judging import Question, find_score
 from acento.registry.gate.verdict import GateVerdict, SetRole
-from acento.registry.model_version import CARD, CURVE, ModelVersion
+from acento.registry.gate.windows import window_verdict
+from acento.registry.model_version import CARD, CURVE, ModelAbout, ModelVersion
 from acento.registry.versions import read_beside, read_history
+from acento.registry.windows import taught_fit, used_fit
 from acento.scoring.counting.headline import RATE_NAMES
 from acento.scoring.errors.summary import errors_table, other_errors
 from acento.scoring.score import FAILED, headline_columns, headline_rate, rows_by, scored
 from acento.scoring.statistics.bootstrap import paired
 from acento.scoring.statistics.units import units_of
 from acento.scoring.table import NO_VALUE, TextTable, counted, percent, percent_text, points_text
+from acento.training.recipe import Recipe
 
 _TASK = "automatic-speech-recognition"
 
@@ -55,7 +59,8 @@ def publish_report(store: Store, version: ModelVersion, report: ModelReport) -> 
             curve = read_beside(store, version, CURVE)
             if curve is not None:
                 (draft.folder / CURVE).write_bytes(curve)
-            card = model_card(version, read_history(store, version), report, curve=curve is not None)
+            fit = taught_fit(store, version)
+            card = model_card(version, read_history(store, version), report, curve=curve is not None, fit=fit)
             (draft.folder / CARD).write_text(card, encoding="utf-8")
             draft.info |= {"model": version.id, "passed": None if report.gate is None else report.gate.passed}
         if draft.published:
@@ -110,6 +115,8 @@ def report_of(
         gate=verdict,
         uses=split_use(store, load_card(store, question.test.dataset)),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        short=used_fit(store, version) is not None,
+        windows=window_verdict(store, version),
     )
 
 
@@ -142,8 +149,12 @@ def model_card(
     report: ModelReport | None = None,
     *,
     curve: bool = False,
+    fit: Fit | None = None,
 ) -> str:
-    """Return ``README.md`` of a version; ``curve`` says whether the picture of its learning curve lies beside it."""
+    """Return ``README.md`` of a version.
+
+    ``curve`` says whether the picture of its learning curve lies beside it, ``fit`` what short windows it was taught.
+    """
     base = str(version.about.base["id"])
     return render(
         "registry/card/templates/README.md",
@@ -156,6 +167,8 @@ def model_card(
         errors=None if report is None else _other_errors(report),
         facts=_facts(version, history).to_markdown().strip(),
         curve=CURVE if curve else None,
+        fit=fit,
+        windows=None if report is None else report.windows,
         license=_base_license(version),
         shipped=base.startswith(SHIPPED),
         weights=WEIGHTS.get(base.removeprefix(SHIPPED)),
@@ -226,6 +239,8 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextT
         ("license of the data", about.data_license or "not known"),
         ("strategy", about.strategy),
     ]
+    if about.window is not None:
+        rows.append(("windows", _windows(about)))
     if about.parent is not None:
         rows.append(("weights", f"between those of the base and of {about.parent}"))
     if about.dev_wer is not None:
@@ -239,6 +254,17 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextT
         (name, str(value)) for name, value in sorted(about.provenance.items()) if isinstance(value, str | int | float)
     ]
     return TextTable("", ("what", "value"), tuple(rows), text=frozenset({"what"}))
+
+
+def _windows(about: ModelAbout) -> str:
+    """Say what short windows a version was taught, and how."""
+    assert about.window is not None
+    (low, high), share = (about.recipe.get(name, getattr(Recipe(), name)) for name in ("margins", "keep_full"))
+    kept = f"kept on {share:.0%} of the steps" if share else "not kept"
+    return (
+        f"{about.window.title}, at least {about.window.shortest_s:g} s; learned with margins of {low:g} to {high:g} s, "
+        f"the full window {kept}"
+    )
 
 
 def _base_license(version: ModelVersion) -> str | None:

@@ -12,6 +12,7 @@ from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.registry.gate.evidence import SplitUse
 from acento.registry.gate.verdict import GateVerdict, SetRole
+from acento.registry.gate.windows import WindowVerdict
 from acento.registry.model_version import CARD, ModelVersion
 from acento.scoring.counting.headline import Headline, rate_title
 from acento.scoring.errors.summary import OtherErrors
@@ -109,6 +110,10 @@ class ModelReport(BaseModel, frozen=True, extra="forbid"):
     uses: SplitUse | None
     """How often the test split had been looked at, this time included."""
     created: str
+    short: bool = False
+    """Whether the version was measured with short windows, as it was used then."""
+    windows: WindowVerdict | None = None
+    """What the window gate says of these; None where it was not asked."""
 
     @property
     def test(self) -> SetReport:

@@ -37,15 +37,16 @@ BOUND = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """What every set is judged by."""
+class Rules:
+    """What every set is judged by; :func:`decide` explains each."""
 
     bound: float
-    level: float
-    test_level: float
-    resamples: int
-    unit: Unit | None
-    allow_few_speakers: bool
+    level: float = LEVEL
+    test_level: float = LEVEL
+    """The level at this look."""
+    resamples: int = RESAMPLES
+    unit: Unit | None = None
+    allow_few_speakers: bool = False
 
     def level_of(self, role: SetRole) -> float:
         return self.test_level if role == "test" else self.level
@@ -82,15 +83,11 @@ def decide(
         InputError: the two models were measured on other clips or under another normalizer, two guards have one name,
             or the bound or level is out of its range.
     """
-    if not 0 <= bound < 1 or not 0.5 <= level < 1:
-        raise InputError(f"The gate needs a bound from 0 to 1 and a level from 0.5 to 1, not {bound} and {level}.")
-    twice = [name for name, times in Counter(guard.name for guard in guards).items() if times > 1]
-    if twice:
-        raise InputError(f"The guard {twice[0]} is named twice; name each once.")
+    check_rules(guards, bound, level)
     sets: list[tuple[SetRole, Evidence]] = [("test", test), *(("guard", guard) for guard in guards)]
     test_level = level if look is None else look.level(level)
-    rules = _Rules(bound, level, test_level, resamples, unit, allow_few_speakers)
-    judged = [_judge(evidence, role, rules) for role, evidence in sets]
+    rules = Rules(bound, level, test_level, resamples, unit, allow_few_speakers)
+    judged = [judge_set(evidence, role, rules) for role, evidence in sets]
     refusing = [one for one in judged if not one.passed]
     offer = bool(refusing) and all(one.reason in BY_NUMBERS for one in refusing)
     said = notes(judged, offer, uses, None if look is None else look.sentence(level), allow_few_speakers)
@@ -109,6 +106,15 @@ def decide(
     )
 
 
+def check_rules(guards: Sequence[Evidence], bound: float, level: float) -> None:
+    """Raise InputError if two guards have one name, or the bound or level is out of its range."""
+    if not 0 <= bound < 1 or not 0.5 <= level < 1:
+        raise InputError(f"The gate needs a bound from 0 to 1 and a level from 0.5 to 1, not {bound} and {level}.")
+    twice = [name for name, times in Counter(guard.name for guard in guards).items() if times > 1]
+    if twice:
+        raise InputError(f"The guard {twice[0]} is named twice; name each once.")
+
+
 def fewest_units(level: float, role: SetRole) -> int:
     """Return how many clips (speakers) a set needs at least to decide anything.
 
@@ -122,7 +128,7 @@ def fewest_units(level: float, role: SetRole) -> int:
     return max(2, math.ceil(math.log2(sides / (1 - level)) - 1e-9))
 
 
-def _judge(evidence: Evidence, role: SetRole, rules: _Rules) -> SetVerdict:
+def judge_set(evidence: Evidence, role: SetRole, rules: Rules) -> SetVerdict:
     """Judge a set; one of few unseen speakers is judged for these speakers, and then refused unless that was asked for.
 
     So a set that would be refused anyhow is refused for that, and not for its speakers.
@@ -137,7 +143,7 @@ def _judge(evidence: Evidence, role: SetRole, rules: _Rules) -> SetVerdict:
 
 
 def _measure(
-    evidence: Evidence, role: SetRole, rules: _Rules, pairs: Pairs, drawn: Unit, refused: GateReason | None = None
+    evidence: Evidence, role: SetRole, rules: Rules, pairs: Pairs, drawn: Unit, refused: GateReason | None = None
 ) -> SetVerdict:
     """Return the verdict on a set where these units are drawn; ``refused``: it does not pass, for this reason."""
     level = rules.level_of(role)
@@ -180,7 +186,7 @@ def _measure(
         effect = -verdict.delta if role == "test" else rules.bound - verdict.delta
         differ = math.ceil(verdict.units * verdict.fewest / verdict.differing)
         needed = max(visible.units_for(effect) if effect > 0 else 0, verdict.units + 1, differ if role == "test" else 0)
-    elif reason == "too few to tell" and not verdict.differing:
+    elif reason == "too few to tell" and not verdict.differing and rules.bound > 0:
         needed = units_to_exclude(rules.bound, np.sum(pairs.lengths) / verdict.units, level)
     verdict = verdict.model_copy(update={"reason": reason, "passed": reason == "holds", "needed": needed})
     power = f" {visible.sentence}" if visible and reason == "no gain" else ""
@@ -188,7 +194,7 @@ def _measure(
     return verdict.model_copy(update={"sentence": said + power})
 
 
-def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, rules: _Rules) -> GateReason:
+def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, rules: Rules) -> GateReason:
     """Return the first reason against the candidate: what was not measured rightly comes before what was measured."""
     if evidence.foreign:
         return "other language"
@@ -198,8 +204,9 @@ def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, rules: _Rules
         return "not scored"
     if verdict.units < verdict.fewest or verdict.high is None or verdict.upper is None or verdict.p_value is None:
         return "too few"
-    if verdict.role == "guard":
-        if verdict.upper <= rules.bound:
+    if verdict.role != "test":
+        # rounded, so that a bound that is met to the last word is not missed by the last bit
+        if round(verdict.upper - rules.bound, 12) <= 0:
             return "holds"
         return "loss" if verdict.delta > 0 else "too few to tell"
     if pairs.same_texts:

@@ -1,6 +1,9 @@
-"""The gate's question put to a finished run: is its candidate better than the incumbent, and nowhere worse?"""
+"""The gates' questions put to finished runs: is a candidate better than the incumbent, and nowhere worse? Does it lose
+by short windows?
+"""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -10,10 +13,12 @@ from acento.core.store import Store
 from acento.data.dataset import load_card, read_clips
 from acento.data.utterance import primary_language
 from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.windows import Fit
 from acento.registry.gate.evidence import Evidence, Selection, foreign_languages, select, split_use
 from acento.registry.gate.gate import BOUND, decide
 from acento.registry.gate.looks import take_look
 from acento.registry.gate.verdict import GateVerdict
+from acento.registry.gate.windows import WINDOW_BOUND, WindowVerdict, decide_windows
 from acento.registry.runs.records import entries_of, utterances_of
 from acento.scoring.entry import Entry
 
@@ -32,6 +37,8 @@ class Question(BaseModel, frozen=True):
     bound: float = BOUND
     allow_few_speakers: bool = False
     """Whether fewer than ten unseen speakers may decide, for these speakers alone."""
+    window_bound: float = WINDOW_BOUND
+    """The largest loss by short windows that is let pass, a fraction."""
 
     @property
     def datasets(self) -> list[str]:
@@ -58,6 +65,7 @@ def ask(
     language: str | None = None,
     bound: float = BOUND,
     allow_few_speakers: bool = False,
+    window_bound: float = WINDOW_BOUND,
 ) -> Question:
     """Find every set of clips that is named, and fix its version, so that a wrong name is said before a training.
 
@@ -90,6 +98,7 @@ def ask(
         language=language,
         bound=bound,
         allow_few_speakers=allow_few_speakers,
+        window_bound=window_bound,
     )
 
 
@@ -102,32 +111,72 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
         InputError: the run lacks one of them.
     """
 
-    def evidence(selection: Selection) -> Evidence:
-        tables = []
-        for model in (incumbent, candidate):
-            found = find_score(store, run, model.digest, selection)
-            if found is None:
-                raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
-            tables.append(found[1])
-        languages = _languages(store, selection)
-        tested = _languages(store, question.test)
-        written = _written(question.language, languages, tested) or _common(languages)
-        of_one = selection.column == "speaker"
-        return Evidence(
-            str(selection), tables[0], tables[1], languages=languages, written=written, of_one_speaker=of_one
-        )
-
-    test, guards = evidence(question.test), [evidence(guard) for guard in question.guards]
+    sides = (run, incumbent), (run, candidate)
     card = load_card(store, question.test.dataset)
     return decide(
-        test,
-        guards,
+        _evidence(store, question, question.test, sides),
+        [_evidence(store, question, guard, sides) for guard in question.guards],
         bound=question.bound,
         against=question.against,
         uses=split_use(store, card),
         look=take_look(store, card.name, question.test.split, candidate.id, candidate.digest),
         allow_few_speakers=question.allow_few_speakers,
     )
+
+
+def judge_windows(
+    store: Store, question: Question, fit: Fit, *, full: tuple[str, Checkpoint], short: tuple[str, Checkpoint]
+) -> WindowVerdict:
+    """Return the window gate's verdict on two runs, one with full windows and one with short ones.
+
+    Args:
+        store: where the runs are.
+        question: what sets the windows are judged on; its ``window_bound`` counts.
+        fit: the short windows.
+        full: a run with full windows, and the model that was measured in it.
+        short: a run with short windows, and the model in it, usually the same one.
+
+    Raises:
+        InputError: a run lacks one of the sets.
+    """
+    sides = full, short
+    speeds = [_score(store, run, model, question.test)[0].speed for run, model in sides]
+    measured = (entry for entry, _ in entries_of(store, f"runs/{short[0]}") if entry.model_hash == short[1].digest)
+    verdict = decide_windows(
+        _evidence(store, question, question.test, sides),
+        [_evidence(store, question, guard, sides) for guard in question.guards],
+        fit=fit,
+        bound=question.window_bound,
+        allow_few_speakers=question.allow_few_speakers,
+        full=speeds[0],
+        short=speeds[1],
+        runaways=sum(entry.runaways for entry in measured),
+    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return verdict.model_copy(update={"runs": (full[0], short[0]), "created": now})
+
+
+def _evidence(
+    store: Store, question: Question, selection: Selection, sides: Sequence[tuple[str, Checkpoint]]
+) -> Evidence:
+    """Return what two models, each in a run, wrote of the selected clips; the incumbent's first."""
+    incumbent, candidate = (_score(store, run, model, selection)[1] for run, model in sides)
+    languages, tested = _languages(store, selection), _languages(store, question.test)
+    return Evidence(
+        str(selection),
+        incumbent,
+        candidate,
+        languages=languages,
+        written=_written(question.language, languages, tested) or _common(languages),
+        of_one_speaker=selection.column == "speaker",
+    )
+
+
+def _score(store: Store, run: str, model: Checkpoint, selection: Selection) -> tuple[Entry, pa.Table]:
+    found = find_score(store, run, model.digest, selection)
+    if found is None:
+        raise InputError(f"Run {run} has no score of {model.id} on {selection}; benchmark both models on it.")
+    return found
 
 
 def _resolve(store: Store, text: str) -> Selection:

@@ -14,7 +14,8 @@ from acento.scoring.table import counted, interval_text, p_text, points_text
 
 _FEW = 30
 
-SetRole = Literal["test", "guard"]
+SetRole = Literal["test", "guard", "window"]
+"""``test``: must get better; ``guard``: must not get worse; ``window``: one model's full windows against its short."""
 Unit = Literal["clip", "speaker"]
 GateReason = Literal[
     "holds",
@@ -61,12 +62,25 @@ _REFUSALS: dict[GateReason, tuple[str, str]] = {
         "{numbers}; {speakers} cannot speak for all others: add test speakers up "
         f"to {FEW_SPEAKERS}, or let the answer hold for these alone with --allow-few-speakers.",
     ),
-    "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound:.1f} that a guard allows."),
+    "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound} that a guard allows."),
 }
 """Why a set refuses: in short for the headline, and in a sentence."""
+_WINDOW_REFUSALS: dict[GateReason, tuple[str, str]] = _REFUSALS | {
+    "not scored": (
+        "nothing scored",
+        "no clip has a reference {set.headline} and a score with both windows; the gate cannot decide.",
+    ),
+    "lost clips": (
+        "clips that only short windows failed",
+        "with short windows the model failed on {set.lost} clips that it transcribed with full ones (such as "
+        "{pairs.lost[0]}); run the same command again: only failed clips are retried.",
+    ),
+    "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound} that is allowed."),
+}
 _HOLDS: dict[SetRole, str] = {
     "test": "{numbers}; a gain.",
-    "guard": "{numbers}; {loss}, within the bound of {bound:.1f}.",
+    "guard": "{numbers}; {loss}, within the bound of {bound}.",
+    "window": "{numbers}; {loss}, within the bound of {bound}.",
 }
 
 
@@ -156,7 +170,7 @@ def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: fl
     """Return what a set says, with its numbers."""
     facts: dict[str, object] = {
         "counted": _counted(verdict),
-        "bound": 100 * bound,
+        "bound": _bound_text(bound),
         "speakers": counted(verdict.speakers, "speaker"),
         "claim": "a gain" if verdict.role == "test" else "no loss",
         "needed": _needed(verdict),
@@ -165,18 +179,33 @@ def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: fl
     if verdict.p_value is not None:
         before, after = (rate.text(digits=1, unit=" %") for rate in (verdict.incumbent, verdict.candidate))
         difference = points_text(verdict.delta) + " points" + interval_text(verdict.low, verdict.high, sign="+")
+        old, new = ("with full windows", "with short ones") if verdict.role == "window" else ("before", "after")
         facts["numbers"] = (
-            f"{RATE_NAMES[verdict.headline]} {before} before, {after} after: {difference}, "
+            f"{RATE_NAMES[verdict.headline]} {before} {old}, {after} {new}: {difference}, "
             f"{p_text(verdict.p_value, verdict.p_bounded)}, {facts['counted']}"
             + (f", normalizer {verdict.normalizer}" if verdict.normalizer else "")
         )
-        facts["loss"] = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper)} points"
-    said = _HOLDS[verdict.role] if verdict.reason == "holds" else _REFUSALS[verdict.reason][1]
+        digits = 2 if verdict.role == "window" else 1  # of windows half a point is allowed
+        facts["loss"] = f"at {100 * level:.3g} % the loss is at most {points_text(verdict.upper, digits=digits)} points"
+    said = _HOLDS[verdict.role] if verdict.reason == "holds" else _refusal(verdict)[1]
     foreign = ", ".join(evidence.foreign)
     are = "is" if verdict.units == 1 else "are"
     sentence = said.format(set=verdict, evidence=evidence, pairs=pairs, foreign=foreign, are=are, **facts)
     left_out = f" {pairs.left_out} clips are left out: one of the two failed on them." if pairs.left_out else ""
     return f"{verdict.name}: {sentence}{left_out}"
+
+
+def _refusal(verdict: SetVerdict) -> tuple[str, str]:
+    return (_WINDOW_REFUSALS if verdict.role == "window" else _REFUSALS)[verdict.reason]
+
+
+def _bound_text(bound: float) -> str:
+    """Return a bound in points with one decimal, or as many as it has.
+
+    >>> _bound_text(0.02), _bound_text(0.005), _bound_text(0.00125)
+    ('2.0', '0.5', '0.125')
+    """
+    return max(f"{100 * bound:.1f}", f"{round(100 * bound, 6):g}", key=len)
 
 
 def _needed(verdict: SetVerdict) -> str:
@@ -195,8 +224,12 @@ def headline(judged: Sequence[SetVerdict], against: str) -> str:
     if all(one.passed for one in judged):
         guards = ", and no guard lost more than the bound" if judged[1:] else ""
         return f"Passed: the candidate is better than {against}{guards}."
-    why = [f"{_REFUSALS[one.reason][0]} on {one.name}" for one in judged if not one.passed]
-    return f"Refused, compared with {against}: {', '.join(why)}."
+    return f"Refused, compared with {against}: {reasons(judged)}."
+
+
+def reasons(judged: Sequence[SetVerdict]) -> str:
+    """Return in short why sets refuse."""
+    return ", ".join(f"{_refusal(one)[0]} on {one.name}" for one in judged if not one.passed)
 
 
 def notes(
@@ -206,6 +239,17 @@ def notes(
     said = [] if look is None else [look]
     if not judged[1:]:
         said.append("No guard set was named, so forgetting was not measured.")
+    said += holding_for(judged, allow_few_speakers)
+    if offer:
+        said.append("Weights between the base's and the candidate's may keep the gain and lose less: interpolate.")
+    if uses is not None:
+        said.append(uses.sentence)
+    return said
+
+
+def holding_for(judged: Sequence[SetVerdict], allow_few_speakers: bool) -> list[str]:
+    """Return for whom the intervals of sets hold, where that is not for everybody."""
+    said = []
     by_clip = [one for one in judged if one.unit == "clip" and one.reason in ("holds", "too few to tell", *BY_NUMBERS)]
     if named := [f"{one.name} (for these {counted(one.speakers, 'speaker')})" for one in by_clip if one.seen]:
         said.append(f"Who speaks is also in the training split, so that clips are drawn: {', '.join(named)}.")
@@ -222,10 +266,6 @@ def notes(
     few = [f"{one.name} ({_counted(one)})" for one in judged if one.passed and one.units < _FEW]
     if few:
         said.append(f"With fewer than {_FEW} units intervals are approximate: {', '.join(few)}.")
-    if offer:
-        said.append("Weights between the base's and the candidate's may keep the gain and lose less: interpolate.")
-    if uses is not None:
-        said.append(uses.sentence)
     return said
 
 

@@ -2,7 +2,9 @@
 
 Without augmentation a clip's features are the same each time, and so is what frozen layers at the model's beginning
 make of them. Both are kept as long as there is room, and made again beyond it. Everything is made clip by clip, so that
-a clip's numbers depend on nothing that stands beside it: a resumed training sees the same ones.
+a clip's numbers depend on nothing that stands beside it: a resumed training sees the same ones. Where a model is taught
+fitted windows, features are as long as their clip and padded to the context of the step when a batch is put together;
+what frozen layers make of them depends on that context, and is kept for no other step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ from acento.training.augment.spectrogram import masked, warped
 from acento.training.augment.waveform import augment
 
 if TYPE_CHECKING:
+    from acento.training.data.contexts import Contexts
     from acento.training.data.prepared import Prepared
     from acento.training.data.sampling import Batches
 
@@ -41,6 +44,10 @@ class StepClips:
     labels: Sequence[Sequence[int]]
     features: dict[int, Tensor]
     """By the clip's place in the step, as the model's family makes them; none for clips whose prefix output is kept."""
+    samples: Sequence[int] = ()
+    """Of each clip, as it is heard; only in fitted windows."""
+    context: int | None = None
+    """Samples that every clip is padded to; None: the model's own window, or any length."""
 
     @property
     def tokens(self) -> int:
@@ -59,13 +66,16 @@ class Feed:
         augmentation: Augmentation,
         seed: int,
         *,
+        contexts: "Contexts | None" = None,
         prefix_bytes: int = PREFIX_BYTES,
         feature_bytes: int = FEATURE_BYTES,
     ) -> None:
-        """Take the prepared split, and which of its clips each step has."""
+        """Take the prepared split, which of its clips each step has, and how long the context of each step is."""
         self._trainable, self._train, self._batches = trainable, train, batches
         self._augmentation, self._seed = augmentation, seed
-        self._prefixes = _Kept(prefix_bytes if augmentation.is_off and trainable.has_frozen_prefix else 0)
+        self._contexts = contexts
+        keeps_prefix = augmentation.is_off and trainable.has_frozen_prefix and contexts is None
+        self._prefixes = _Kept(prefix_bytes if keeps_prefix else 0)
         self._features = _Kept(feature_bytes if augmentation.is_off else 0)
         self.waiting = Stopwatch()
         """The time in which the model waited for features."""
@@ -75,8 +85,18 @@ class Feed:
         made = (self._make(step) for step in range(first, end))
         return prefetch(made, depth=_DEPTH, waiting=self.waiting, name="make features")
 
-    def inputs(self, clips: StepClips, places: Sequence[int]) -> tuple[list[Tensor], bool]:
-        """Return the inputs of the clips at some places of a step, and whether they have passed the frozen prefix."""
+    def inputs(
+        self, clips: StepClips, places: Sequence[int], *, full_window: bool = False
+    ) -> tuple[list[Tensor], bool]:
+        """Return the inputs of the clips at some places of a step, and whether they have passed the frozen prefix.
+
+        They are padded to the step's context, or with ``full_window`` to the model's window.
+        """
+        if self._contexts is not None:
+            features = [clips.features[place] for place in places]
+            padded = self._trainable.in_context(features, None if full_window else clips.context)
+            past_prefix = self._trainable.has_frozen_prefix
+            return self._trainable.frozen_prefix(padded) if past_prefix else padded, past_prefix
         if not self._trainable.has_frozen_prefix:
             return [clips.features[place] for place in places], False
         outputs = {place: self._prefixes.tensors.get(clips.rows[place]) for place in places}
@@ -91,28 +111,34 @@ class Feed:
     def _make(self, step: int) -> StepClips:
         """Make one step's features; runs in the thread."""
         rows = self._batches.at(step)
-        features = {
+        labels = [self._train.examples[row].labels for row in rows]
+        made = {
             place: self._features_of(step, row) for place, row in enumerate(rows) if row not in self._prefixes.tensors
         }
-        return StepClips(step, rows, [self._train.examples[row].labels for row in rows], features)
+        features = {place: one for place, (one, _) in made.items()}
+        if self._contexts is None:
+            return StepClips(step, rows, labels, features)
+        samples = [count for _, count in made.values()]
+        return StepClips(step, rows, labels, features, samples, self._contexts.at(step, max(samples)))
 
-    def _features_of(self, step: int, row: int) -> Tensor:
+    def _features_of(self, step: int, row: int) -> tuple[Tensor, int]:
+        """Return a clip's features in a step, and the samples that they are of."""
         kept = self._features.tensors.get(row)
         if kept is not None:
-            return kept
+            return kept, self._train.examples[row].samples
         options, audio = self._augmentation, self._train.audio(row)
         if options.is_off:
             features = self._trainable.features([audio])[0]
             self._features.keep(row, features)
-            return features
+            return features, len(audio)
         rng = np.random.default_rng([self._seed, step, row])
         window = self._trainable.window_s
         audio, speech = augment(audio, options, rng, max_samples=None if window is None else int(window * SAMPLE_RATE))
         features = self._trainable.features([audio])[0]
         if not options.changes_features:
-            return features
+            return features, len(audio)
         changed = warped(features.detach().numpy(), options, rng)
-        return torch.from_numpy(masked(changed, speech, options, rng) if options.masks else changed)
+        return torch.from_numpy(masked(changed, speech, options, rng) if options.masks else changed), len(audio)
 
 
 class _Kept:

@@ -10,8 +10,8 @@ from contextlib import closing
 from acento.core.progress import report
 from acento.models.trainable import Trainable
 from acento.scoring.counting.headline import RATE_NAMES, headline_of
+from acento.training.data.contexts import ALIKE, Contexts, batches_of
 from acento.training.data.feed import Feed
-from acento.training.data.sampling import Batches, weights_for
 from acento.training.job import FinetuneJob, Why
 from acento.training.loop.checkpoints import Checkpoints, Weights
 from acento.training.loop.evaluate import JobClips, evaluate
@@ -42,12 +42,8 @@ class Loop:
             ModelError: the recipe's optimizer is not installed.
         """
         recipe, examples, learned = job.recipe, clips.train.examples, trainable.learned()
-        batches = Batches(
-            [1 if trainable.fills_window else example.samples for example in examples],
-            recipe.batch_size * recipe.accumulate,
-            recipe.seed,
-            weights_for(examples, recipe.balance) if recipe.balance else None,
-        )
+        unit = None if trainable.fills_window else ALIKE if trainable.fits else 1
+        batches = batches_of(recipe, examples, unit)
         self._job, self._recipe, self._trainable, self._dev = job, recipe, trainable, clips.dev
         self._checkpoints, self._hooks = checkpoints, hooks
         self._rate = RATE_NAMES[headline_of(job.normalizer)]
@@ -55,7 +51,8 @@ class Loop:
         self.total = total_steps(recipe, batches.steps_per_epoch)
         """All optimizer steps, if nothing ends the training sooner."""
         self.weights, self._optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
-        self._feed = Feed(trainable, clips.train, batches, recipe.augmentation, recipe.seed)
+        contexts = Contexts.of(recipe, trainable.window_s)
+        self._feed = Feed(trainable, clips.train, batches, recipe.augmentation, recipe.seed, contexts=contexts)
         self._step = Stepper(trainable, self._feed, recipe, self._optimizer, self.total, batches.steps_per_epoch)
 
     def restore(self, state: TrainingState) -> None:
@@ -124,7 +121,7 @@ class Loop:
         self._trainable.eval()
         with self.weights.as_saved():
             score = evaluate(
-                self._trainable.recognizer(),
+                self._trainable.recognizer(as_base=state.step == 0),
                 self._dev,
                 normalizer=self._recipe.normalizer,
                 batch_size=self._recipe.eval_batch_size,

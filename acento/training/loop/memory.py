@@ -18,6 +18,7 @@ from torch import Tensor
 from acento.core.errors import ModelError
 from acento.models.trainable import Trainable
 from acento.scoring.table import counted
+from acento.training.data.contexts import Contexts
 from acento.training.data.feed import FEATURE_BYTES, PREFIX_BYTES
 from acento.training.data.prepared import Prepared
 from acento.training.job import FinetuneJob
@@ -57,21 +58,24 @@ class Need:
 
 def need_of(trainable: Trainable, train: Prepared, recipe: Recipe, precision: AbstractContextManager[Any]) -> Need:
     """Return what a training takes beside its loaded model, which is not changed by it."""
-    kept, inputs = kept_by_a_clip(trainable, train, precision)
+    kept, inputs = kept_by_a_clip(trainable, train, recipe, precision)
     learned = sum(parameter.numel() for parameter in trainable.learned().values())
     each = _GRADIENT + (_ADAM_8BIT if recipe.optimizer == "adamw-8bit" else _ADAM)
     each += _COPY * (bool(recipe.average) + (recipe.interpolate < 1))
     fixed = learned * each
     if recipe.augmentation.is_off:
-        most = PREFIX_BYTES if trainable.has_frozen_prefix else FEATURE_BYTES
+        most = PREFIX_BYTES if trainable.has_frozen_prefix and not trainable.fits else FEATURE_BYTES
         fixed += min(most, inputs * len(train.examples))  # what the feed keeps from one epoch to the next
     return Need(fixed, round(FACTOR * kept))
 
 
-def kept_by_a_clip(trainable: Trainable, train: Prepared, precision: AbstractContextManager[Any]) -> tuple[int, int]:
+def kept_by_a_clip(
+    trainable: Trainable, train: Prepared, recipe: Recipe, precision: AbstractContextManager[Any]
+) -> tuple[int, int]:
     """Return the bytes that autograd keeps of a forward pass of the longest clip with the most labels.
 
-    The second number is the bytes of the clip's input.
+    In fitted windows that is in the longest context that the clip may get; in the whole window where some steps have a
+    pass through that too. The second number is the bytes of the clip's input, as the feed keeps it.
     """
     longest = max(range(len(train.examples)), key=lambda row: train.examples[row].samples)
     labels = max((example.labels for example in train.examples), key=len)
@@ -89,12 +93,16 @@ def kept_by_a_clip(trainable: Trainable, train: Prepared, precision: AbstractCon
     trainable.train()
     try:
         with precision:
-            inputs = trainable.features([train.audio(longest)])
+            audio = train.audio(longest)
+            features = trainable.features([audio])
+            contexts = Contexts.of(recipe, trainable.window_s)
+            context = None if contexts is None or recipe.keep_full else contexts.most(len(audio))
+            inputs = trainable.in_context(features, context)
             if trainable.has_frozen_prefix:
                 inputs = trainable.frozen_prefix(inputs)
             with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
                 loss, _ = trainable.loss(inputs, [labels], 0.0, past_prefix=trainable.has_frozen_prefix)
-        size = sum(tensor.nbytes for tensor in inputs)
+        size = sum(tensor.nbytes for tensor in (features if trainable.fits else inputs))
         del loss, inputs
     finally:
         with torch.no_grad():

@@ -14,10 +14,13 @@ from torch import nn
 
 from acento.core.errors import ModelError
 from acento.core.extras import require
-from acento.models.trainable import Trainable
+from acento.data.utterance import SAMPLE_RATE
+from acento.models.trainable import States, Trainable
+from acento.training.data.contexts import keeps_full
 from acento.training.data.feed import Feed, StepClips
 from acento.training.loop.schedule import rate_at
 from acento.training.loop.state import Row, TrainingState
+from acento.training.losses import distance
 from acento.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
@@ -45,17 +48,21 @@ class Stepper:
         """Make the step that follows ``state.step``; return its row of the history.
 
         ``loss`` is in nats for each token, ``grad_norm`` before clipping, ``seconds`` are wall time. Where memory made
-        forward passes smaller, ``forward_size`` says how many clips they have.
+        forward passes smaller, ``forward_size`` says how many clips they have. In fitted windows ``context_s`` is how
+        long the step's was; in steps that also keep the full window ``keep_loss`` is how far its states were from the
+        fitted one's, for each clip and before its weight (see :func:`acento.training.losses.distance`), and
+        ``keep_seconds`` is what that took.
 
         Raises:
             Diverged: the loss or a gradient is not finite.
             ModelError: not even one clip fits into memory.
         """
         began = perf_counter()
-        loss = self.gradients(clips, state)
+        losses = self.gradients(clips, state)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.max_grad_norm).item()
-        if not math.isfinite(loss):
-            raise Diverged(f"The loss became {loss}")
+        for loss in (losses["loss"], losses.get("keep_loss", 0.0)):
+            if not math.isfinite(loss):
+                raise Diverged(f"The loss became {loss}")
         if not math.isfinite(norm):
             raise Diverged(f"The gradients' norm became {norm}")
         rate = rate_at(clips.step, self._total, self._recipe)
@@ -66,15 +73,17 @@ class Stepper:
         row = {
             "step": step,
             "epoch": round(step / self._steps_per_epoch, 6),
-            "loss": loss,
             "learning_rate": rate,
             "grad_norm": norm,
             "seconds": round(perf_counter() - began, 6),
+            **losses,
         }
+        if clips.context is not None:
+            row["context_s"] = clips.context / SAMPLE_RATE
         return row if state.forward_size is None else row | {"forward_size": state.forward_size}
 
-    def gradients(self, clips: StepClips, state: TrainingState) -> float:
-        """Set the gradients of the mean loss over all tokens of the step; return that loss.
+    def gradients(self, clips: StepClips, state: TrainingState) -> Row:
+        """Set the gradients of the mean loss over all tokens of the step; return ``loss``, and what was lost beside it.
 
         Each forward pass adds the gradients of its own tokens' sum, divided by the tokens of the whole step, so that
         how the clips are dealt out to passes does not matter. When memory runs out, the step is begun anew with passes
@@ -95,20 +104,49 @@ class Stepper:
             state.forward_size = -(-min(size, len(clips.rows)) // 2)
             _log.warning("%d clips do not fit into memory; taking %d in a forward pass.", size, state.forward_size)
 
-    def _passes(self, clips: StepClips, size: int) -> float:
+    def _passes(self, clips: StepClips, size: int) -> Row:
         seed = np.random.SeedSequence([self._recipe.seed, clips.step]).generate_state(1, np.uint64)[0]
         torch.manual_seed(int(seed))  # dropout depends on the step alone
         self._optimizer.zero_grad(set_to_none=True)
         total: Any = 0.0
+        kept: Any = 0.0
+        keeps, seconds = keeps_full(self._recipe, clips.step), 0.0
         for start in range(0, len(clips.rows), size):
             places = range(start, min(start + size, len(clips.rows)))
+            labels = [clips.labels[place] for place in places]
             with autocast(self._recipe, self._device):
-                inputs, past_prefix = self._feed.inputs(clips, places)
-                labels = [clips.labels[place] for place in places]
-                loss, _ = self._trainable.loss(inputs, labels, self._recipe.label_smoothing, past_prefix=past_prefix)
+                if keeps:
+                    states = self._states(clips, places)
+                    loss = self._trainable.states_loss(states, labels, self._recipe.label_smoothing)
+                else:
+                    inputs, past_prefix = self._feed.inputs(clips, places)
+                    loss, _ = self._trainable.loss(
+                        inputs, labels, self._recipe.label_smoothing, past_prefix=past_prefix
+                    )
             (loss / clips.tokens).backward()
             total = total + loss.detach()
-        return float(total) / clips.tokens
+            if keeps:
+                began = perf_counter()
+                kept = kept + self._keep_full(clips, places, states.detached())
+                seconds += perf_counter() - began
+        row = {"loss": float(total) / clips.tokens}
+        return row | ({"keep_loss": float(kept) / len(clips.rows), "keep_seconds": round(seconds, 6)} if keeps else {})
+
+    def _keep_full(self, clips: StepClips, places: range, targets: States) -> Any:
+        """Add the gradients that pull the states at the full window to those at the fitted one.
+
+        Return how far they are, summed over the clips. The step's term is the mean over all its clips, times the
+        recipe's weight.
+        """
+        with autocast(self._recipe, self._device):
+            far = distance(self._states(clips, places, full_window=True), targets)
+        (self._recipe.keep_weight * far / len(clips.rows)).backward()
+        return far.detach()
+
+    def _states(self, clips: StepClips, places: range, *, full_window: bool = False) -> States:
+        inputs, past_prefix = self._feed.inputs(clips, places, full_window=full_window)
+        labels, samples = [clips.labels[place] for place in places], [clips.samples[place] for place in places]
+        return self._trainable.states(inputs, labels, samples, past_prefix=past_prefix)
 
 
 def autocast(recipe: Recipe, device: str) -> AbstractContextManager[Any]:

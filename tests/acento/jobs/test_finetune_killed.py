@@ -57,6 +57,7 @@ def outcome(root: Path, job: FinetuneJob) -> object:
     rows = read_history(store.local_path(version.key, HISTORY))
     for row in rows:
         row.pop("seconds", None)
+        row.pop("keep_seconds", None)
     return files, rows, result, Checkpoints(store, job.key).steps(), len(versions(store))
 
 
@@ -92,11 +93,13 @@ finetune(LocalStore(Path(sys.argv[1])), job, callbacks=callbacks)
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_is_taken_over_by_the_next_one(tmp_path: Path, training: Made) -> None:
+@pytest.mark.parametrize("windows", [{}, {"window": "fit", "keep_full": 0.3}], ids=["full", "fit"])
+def test_a_process_that_is_killed_is_taken_over_by_the_next_one(
+    tmp_path: Path, training: Made, windows: dict[str, object]
+) -> None:
     short, make_root, _ = training
-    job = short.model_copy(
-        update={"recipe": short.recipe.with_values(max_steps=60, checkpoint_every=5, epochs=40, eval_every=10)}
-    )
+    recipe = short.recipe.with_values(max_steps=60, checkpoint_every=5, epochs=40, eval_every=10, **windows)
+    job = short.model_copy(update={"recipe": recipe})
     straight, killed = make_root(), make_root()
     finetune(LocalStore(straight), job)
     (tmp_path / "job.json").write_text(job.model_dump_json())

@@ -23,33 +23,38 @@ OPTIONS = {
     "benchmark": (
         "--allow-invalid --batch-check --budget --by --compute --dataset --device --dry-run --dtype --engine "
         "--gpu-batch-size --gpu-type --job-id --json --language --limit --model --model-language --normalizer "
-        "--num-requests --quantization --repeats --shards --split --threads --verbose --work-pool -d -m -v"
+        "--num-requests --quantization --repeats --shards --split --threads --verbose --window --window-s --work-pool "
+        "-d -m -v"
     ),
     "finetune": (
         "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
-        "--language --learning-rate --max-minutes --model-language --name --normalizer --recipe --seed --set "
-        "--strategy --threads --verbose --work-pool -b -d -v"
+        "--keep-full --language --learning-rate --max-minutes --model-language --name --normalizer --recipe --seed "
+        "--set --strategy --threads --verbose --window --work-pool -b -d -v"
     ),
     "specialize": (
         "--allow-few-speakers --allow-invalid --balance --base-model --batch-size --bound --compute --dataset "
-        "--device --epochs --gpu-type --guard --interpolate --language --learning-rate --max-minutes --model-language "
-        "--name --normalizer --no-interpolate --no-promote --num-requests --promote --recipe --seed --set --shards "
-        "--source --strategy --test --threads --verbose --work-pool -b -d -v"
+        "--device --epochs --gpu-type --guard --interpolate --keep-full --language --learning-rate --max-minutes "
+        "--model-language --name --no-interpolate --no-promote --normalizer --num-requests --promote --recipe --seed "
+        "--set --shards --source --strategy --test --threads --verbose --window --window-bound --work-pool -b -d -v"
+    ),
+    "judge-windows": (
+        "--allow-few-speakers --allow-invalid --compute --device --gpu-type --guard --language --model-language "
+        "--normalizer --num-requests --shards --test --verbose --window-bound --work-pool -v MODEL"
     ),
     "search": (
-        "--allow-invalid --base-model --compute --dataset --device --dollars --gpu-type --language --minutes "
-        "--model-language --name --normalizer --parallel --price-per-hour --pruner --recipe --sampler --seed --set "
-        "--space --threads --trials --verbose --work-pool -b -d -v"
+        "--allow-invalid --base-model --compute --dataset --device --dollars --gpu-type --keep-full --language "
+        "--minutes --model-language --name --normalizer --parallel --price-per-hour --pruner --recipe --sampler "
+        "--seed --set --space --threads --trials --verbose --window --work-pool -b -d -v"
     ),
     "learning-curve": (
         "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
-        "--language --learning-rate --model-language --name --normalizer --recipe --seed --set --shares --strategy "
-        "--threads --verbose --work-pool -b -d -v"
+        "--keep-full --language --learning-rate --model-language --name --normalizer --recipe --seed --set --shares "
+        "--strategy --threads --verbose --window --work-pool -b -d -v"
     ),
     "cross-validate": (
-        "--allow-invalid --balance --base-model --batch-size --by --compute --dataset --device --epochs "
-        "--folds --gpu-type --language --learning-rate --model-language --name --normalizer --recipe --seed --set "
-        "--split --strategy --threads --verbose --work-pool -b -d -k -v"
+        "--allow-invalid --balance --base-model --batch-size --by --compute --dataset --device --epochs --folds "
+        "--gpu-type --keep-full --language --learning-rate --model-language --name --normalizer --recipe --seed --set "
+        "--split --strategy --threads --verbose --window --work-pool -b -d -k -v"
     ),
 }
 PARAMETERS = {
@@ -59,26 +64,33 @@ PARAMETERS = {
     ),
     "validate": ("dataset! doctor language model suite"),
     "benchmark": (
-        "allow_invalid batch_check budget compute datasets! device dry_run dtype engine gpu_batch_size job_id language "
-        "limit models! normalizer num_requests quantization repeats split threads"
+        "allow_invalid batch_check budget compute datasets! device dry_run dtype engine gpu_batch_size job_id "
+        "language limit models! normalizer num_requests quantization repeats split threads window window_s"
     ),
     "finetune": (
-        "allow_invalid base_model! compute dataset! device language max_minutes name normalizer recipe strategy threads"
+        "allow_invalid base_model! compute dataset! device keep_full language max_minutes name normalizer recipe "
+        "strategy threads window"
     ),
     "specialize": (
-        "allow_few_speakers allow_invalid base_model! bound compute dataset! device guards interpolate language "
-        "max_minutes model_language name normalizer num_requests promote recipe source strategy test threads"
+        "allow_few_speakers allow_invalid base_model! bound compute dataset! device guards interpolate keep_full "
+        "language max_minutes model_language name normalizer num_requests promote recipe source strategy test threads "
+        "window window_bound"
+    ),
+    "judge-windows": (
+        "allow_few_speakers allow_invalid compute device guards language model! normalizer num_requests test "
+        "window_bound"
     ),
     "search": (
-        "allow_invalid base_model! compute dataset! device dollars language minutes name normalizer parallel "
-        "price_per_hour pruner recipe sampler seed space threads trials"
+        "allow_invalid base_model! compute dataset! device dollars keep_full language minutes name normalizer "
+        "parallel price_per_hour pruner recipe sampler seed space threads trials window"
     ),
     "learning-curve": (
-        "allow_invalid base_model! compute dataset! device language name normalizer recipe shares strategy threads"
+        "allow_invalid base_model! compute dataset! device keep_full language name normalizer recipe shares strategy "
+        "threads window"
     ),
     "cross-validate": (
-        "allow_invalid base_model! by compute dataset! device folds language name normalizer recipe splits "
-        "strategy threads"
+        "allow_invalid base_model! by compute dataset! device folds keep_full language name normalizer recipe splits "
+        "strategy threads window"
     ),
 }
 """With ``!`` those that must be given."""
@@ -88,6 +100,7 @@ REQUESTS = {
     "benchmark": requests.BenchmarkRequest,
     "finetune": requests.FinetuneRequest,
     "specialize": requests.SpecializeRequest,
+    "judge-windows": requests.WindowsRequest,
     "search": requests.SearchRequest,
     "learning-curve": requests.CurveRequest,
     "cross-validate": requests.FoldsRequest,
@@ -129,6 +142,7 @@ def test_what_a_run_writes_down_of_its_request_has_the_keys_that_it_always_had()
     assert set(request.model_dump(exclude={"job_id", "budget", "dry_run"})) == {
         *("models", "datasets", "split", "num_requests", "gpu_batch_size", "limit", "language", "normalizer", "device"),
         *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid", "repeats", "batch_check"),
+        *("window", "window_s"),
     }
 
 
@@ -153,6 +167,11 @@ def test_what_is_wrong_with_a_request_is_one_sentence_for_all_fields() -> None:
         ("search -d d -b b --minutes -1", "--minutes must be more than 0; got -1.0."),
         ("finetune -d d -b b --strategy hope", "--strategy must be 'encoder', 'full', 'decoder', 'lora' or 'last-n'; "),
         ("specialize -d d -b b --bound 150", "--bound must be at least 0 and less than 100 points of WER; got 150."),
+        (
+            "specialize -d d -b b --window-bound -1",
+            "--window-bound must be at least 0 and less than 100 points of WER; got -1.",
+        ),
+        ("judge-windows m --window-bound 100", "--window-bound must be at least 0 and less than 100 points of WER; "),
         ("benchmark -m m -d d --model-language=", "--model-language must not be empty."),
         ("stage x --name=", "--name must not be empty."),
         ("stage x --name n --channel 7", "--channel must be '0', '1', 'split' or 'mix'; got '7'."),

@@ -129,7 +129,8 @@ def _owner(name: str, wholes: set[str]) -> str | None:
 
 _PUBLISHED = {"datasets", "parts", "validations", "measures", "doctor", "runs", "plans", "scores", "prepared"}
 _PUBLISHED |= {"converted", "curves", "crossvalidations", "indexes"}
-_SMALL = {("jobs", "lease"), ("models", "aliases")}
+_SMALL = {("jobs", 2, "lease"), ("models", 2, "aliases"), ("models", 3, "windows")}
+"""By kind, where in a key a folder of small files stands, and its name."""
 
 
 def _of_an_artifact(name: str) -> bool:
@@ -137,4 +138,5 @@ def _of_an_artifact(name: str) -> bool:
     parts = name.split("/")
     if parts[-1] == MARKER or parts[0] in _PUBLISHED:
         return True
-    return parts[0] in ("jobs", "models") and len(parts) > 3 and (parts[0], parts[2]) not in _SMALL
+    small = any(parts[0] == kind and parts[place : place + 1] == [name] for kind, place, name in _SMALL)
+    return parts[0] in ("jobs", "models") and len(parts) > 3 and not small

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from counted import drawn
+from evidence_tables import WORDS, evidence, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,37 +19,6 @@ from acento.registry.gate.verdict import GateVerdict
 from acento.scoring.score import UtteranceResult, score_utterances
 from acento.scoring.statistics.bootstrap import paired
 from acento.scoring.statistics.units import SPEAKER_SEEN
-
-NONE = normalizer("none")
-WORDS = 10
-
-
-def table(errors: Sequence[int | None], speakers: int = 0, words: int = WORDS) -> pa.Table:
-    """Return a score in which each clip of ``words`` words has so many errors; None: the model failed on it."""
-    return score_utterances(
-        [
-            UtteranceResult(
-                id=f"c{place:03d}",
-                reference=" ".join(["sí"] * words),
-                hypothesis=None if count is None else " ".join(["sí"] * words + ["no"] * count),
-                error="out_of_memory: no room" if count is None else None,
-                split="test",
-                speaker=f"s{place % speakers}" if speakers else None,
-                accent="chilean",
-                duration_s=2.0,
-            )
-            for place, count in enumerate(errors)
-        ],
-        NONE,
-    )
-
-
-def evidence(
-    before: Sequence[int | None], after: Sequence[int | None], name: str = "demo", **facts: object
-) -> Evidence:
-    speakers = int(facts.pop("speakers", 0))  # type: ignore[call-overload]
-    return Evidence(name, table(before, speakers), table(after, speakers), **facts)  # type: ignore[arg-type]
-
 
 GAIN = evidence([3, 4, 2, 5] * 10, [1, 2, 1, 2] * 10)
 HELD = evidence([1, 0, 2, 0] * 10, [1, 0, 2, 0] * 10, "demo[accent=neutral]")

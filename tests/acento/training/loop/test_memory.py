@@ -90,6 +90,16 @@ def test_what_learns_less_needs_less(planned: Callable[..., FinetuneJob], tmp_pa
     assert need(planned, tmp_path, strategy="lora", lora_rank=1).fixed < encoder.fixed
 
 
+def test_fitted_windows_need_less_unless_the_full_one_is_kept_too(
+    planned: Callable[..., FinetuneJob], tmp_path: Path
+) -> None:
+    full, kept = need(planned, tmp_path), need(planned, tmp_path, window="fit", keep_full=0.1)
+    shorter, longer = (need(planned, tmp_path, window="fit", margins=(0.1, most)) for most in (0.1, 0.8))
+    assert shorter.clip < longer.clip < full.clip
+    assert kept.clip == pytest.approx(full.clip, rel=0.05), "of two passes, one after the other, the larger counts"
+    assert shorter.fixed < full.fixed, "features are as long as their clips"
+
+
 def test_the_estimate_changes_nothing_of_the_model(planned: Callable[..., FinetuneJob], tmp_path: Path) -> None:
     trainable, train, recipe = loaded(planned, tmp_path, strategy="full")
     before = {name: tensor.clone() for name, tensor in trainable.model.state_dict().items()}

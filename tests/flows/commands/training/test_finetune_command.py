@@ -135,6 +135,30 @@ def test_a_model_that_got_no_better_is_refused_with_numbers(prefect_server: Pref
     store = LocalStore(folder / "store")
     (version,) = versions(store, "base-small")
     assert list((folder / "store" / version.folder_key / "reports" / "0001").glob("README.md"))
+    # its clips are short beside its window, so that it was taught short ones, and these were judged first
+    assert "windows refused  Refused, the full window stays: " in done.stdout
+    table = done.stdout.partition("Before and after on small@1")[2]
+    assert [line.split()[1] for line in table.splitlines() if line.startswith((" base", " registry:"))] == [
+        *("full", "full", "clip")
+    ]
+    run = newest_run(prefect_server, "specialize")
+    artifacts = {a["key"]: a for a in api(prefect_server, "artifacts", flow_runs={"id": {"any_": [run["id"]]}})}
+    (key,) = [key for key in artifacts if key.startswith("gate-windows-registry-base-small")]
+    assert "| only-tests@1 |" in artifacts[key]["data"]
+
+    again = acento(
+        prefect_server, folder, "judge-windows", "base-small", "--guard", "only-tests", "--window-bound", "99"
+    )
+    assert again.returncode in (0, 3), again.stderr
+    assert ("windows passed" if again.returncode == 0 else "windows refused") in again.stdout
+    assert f"Short windows of {version.id}: " in next(
+        a["data"]
+        for a in api(prefect_server, "artifacts", sort="CREATED_DESC")
+        if a["key"].startswith("gate-windows-registry-base-small")
+    )
+    show = acento(prefect_server, folder, "models", "show", "base-small")
+    assert "windows" in show.stdout
+    assert "as it was taught" in show.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""What is asked of the window gate by hand."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from acento.requests.base import (
+    AllowInvalid,
+    Compute,
+    DeviceName,
+    Language,
+    NonEmpty,
+    NormalizerName,
+    Option,
+    Positive,
+    Request,
+    WindowBound,
+)
+
+
+class WindowsRequest(Request):
+    """A tuned model whose short windows are to be judged against its full ones."""
+
+    heading_format = "judge the windows of {0.model}"
+
+    model: Annotated[NonEmpty, Option(argument=True)] = Field(
+        description="A tuned model that was taught short windows: NAME, NAME@VERSION or an alias."
+    )
+    test: NonEmpty | None = Field(
+        None, description="What it is judged on, such as santiago[accent=chilean]; default: the data it was tuned on."
+    )
+    guards: Annotated[list[NonEmpty] | None, Option("--guard")] = Field(
+        None, description="What must not get worse either: a staged data set, or SET[accent=NAME]. Repeatable."
+    )
+    window_bound: WindowBound = 0.005
+    allow_few_speakers: bool = Field(
+        False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
+    )
+    language: Language = None
+    normalizer: NormalizerName = None
+    num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
+        None, description="Workers that share the work; default: one on a GPU, else one a core."
+    )
+    device: DeviceName = None
+    compute: Compute = None
+    allow_invalid: AllowInvalid = False
