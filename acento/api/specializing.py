@@ -211,15 +211,16 @@ def judge_run(store: Store, run: str, candidate: str, question: Question) -> Jud
     A candidate that is production already is not judged anew.
     """
     version, verdict = find_version(store, candidate), None
+    windows = window_verdict(store, version)
     if candidate == question.incumbent:
         found = latest_report(store, version)
         gate = None if found is None else found.report.gate
         sentences = ["It is production already.", *(() if gate is None else gate.sentences)]
     else:
-        verdict = judge(store, run, question, incumbent=resolve(question.incumbent), candidate=resolve(candidate))
+        models = {"incumbent": resolve(question.incumbent), "candidate": resolve(candidate)}
+        verdict = judge(store, run, question, **models, windows=1 if windows is None else 2)
         publish_report(store, version, report_of(store, version, run, question, verdict))
         sentences = list(verdict.sentences)
-    windows = window_verdict(store, version)
     return Judged(
         model=candidate,
         passed=verdict is None or verdict.passed,

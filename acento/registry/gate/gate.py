@@ -208,7 +208,8 @@ def _reason(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, rules: Rules)
         # rounded, so that a bound that is met to the last word is not missed by the last bit
         if round(verdict.upper - rules.bound, 12) <= 0:
             return "holds"
-        return "loss" if verdict.delta > 0 else "too few to tell"
+        allowed = rules.bound if verdict.role == "window" else 0.0
+        return "loss" if verdict.delta > allowed else "too few to tell"
     if pairs.same_texts:
         return "same texts"
     if verdict.delta >= 0:

@@ -102,10 +102,13 @@ def ask(
     )
 
 
-def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, candidate: Checkpoint) -> GateVerdict:
+def judge(
+    store: Store, run: str, question: Question, *, incumbent: Checkpoint, candidate: Checkpoint, windows: int = 1
+) -> GateVerdict:
     """Return the gate's verdict on a run in which both models were benchmarked on every set of the question.
 
-    That the candidate was judged on the test split is written down, and counts as a look where it is a new one.
+    That the candidate was judged on the test split is written down, and counts as a look where it is a new one;
+    ``windows`` are those that it was measured in there before one of them was chosen.
 
     Raises:
         InputError: the run lacks one of them.
@@ -113,13 +116,14 @@ def judge(store: Store, run: str, question: Question, *, incumbent: Checkpoint, 
 
     sides = (run, incumbent), (run, candidate)
     card = load_card(store, question.test.dataset)
+    look = take_look(store, card.name, question.test.split, candidate.id, candidate.digest)
     return decide(
         _evidence(store, question, question.test, sides),
         [_evidence(store, question, guard, sides) for guard in question.guards],
         bound=question.bound,
         against=question.against,
         uses=split_use(store, card),
-        look=take_look(store, card.name, question.test.split, candidate.id, candidate.digest),
+        look=look.model_copy(update={"windows": windows}),
         allow_few_speakers=question.allow_few_speakers,
     )
 

@@ -2,7 +2,9 @@
 
 Alpha spending (Lan & DeMets, Biometrika 70(3), 1983), for a number of looks that nobody knows before: look k spends
 alpha / (k (k + 1)) of the chance that a candidate no better than the incumbent is promoted. The parts add up to
-alpha k / (k + 1), which never reaches alpha = 1 - level, however many candidates come. As only a gain promotes, a
+alpha k / (k + 1), which never reaches alpha = 1 - level, however many candidates come. A candidate whose windows were
+chosen on the same clips is one look, at which either of two systems could have been judged: each spends half of it
+(Bonferroni). As only a gain promotes, a
 two-sided interval spends half of what it leaves out: the first look takes the whole 95 % interval, as a single test
 does, the second 98.3 %, the fourth 99.5 %, the tenth 99.91 %.
 """
@@ -29,24 +31,31 @@ class Look(BaseModel, frozen=True):
     split: str
     number: int
     """From 1."""
+    windows: int = 1
+    """In how many windows the candidate was measured on the split before the window gate chose one of them."""
 
     def level(self, level: float = LEVEL) -> float:
         """Return the level of the two-sided interval that this look takes, where a single test takes ``level``.
 
         >>> [round(Look(dataset="demo", split="test", number=k).level(), 4) for k in (1, 2, 4, 10)]
         [0.95, 0.9833, 0.995, 0.9991]
+        >>> round(Look(dataset="demo", split="test", number=1, windows=2).level(), 4)
+        0.975
         """
-        return level if self.number == 1 else 1 - 2 * (1 - level) / (self.number * (self.number + 1))
+        own = level if self.number == 1 else 1 - 2 * (1 - level) / (self.number * (self.number + 1))
+        return 1 - (1 - own) / self.windows
 
     def sentence(self, level: float = LEVEL) -> str | None:
         """Return what a person should know of it; None for a first look, which is like any single test."""
-        if self.number == 1:
+        if self.level(level) == level:
             return None
         usual, own, chance = (percent_level(one) for one in (level, self.level(level), 1 - level))
+        where = f"the {self.split} split of {self.dataset}"
+        chosen = ", and its windows were chosen on the same clips" if self.windows > 1 else ""
         return (
-            f"This is candidate {self.number} that the gate judges on the {self.split} split of {self.dataset}: its "
-            f"gain must hold at {own} instead of {usual}, so that the chance of a promotion without a gain is at most "
-            f"{chance} for all candidates together."
+            f"This is candidate {self.number} that the gate judges on {where}{chosen}: its gain must hold at {own} "
+            f"instead of {usual}, so that the chance of a promotion without a gain is at most {chance} for all "
+            "candidates together."
         )
 
 

@@ -77,6 +77,8 @@ _WINDOW_REFUSALS: dict[GateReason, tuple[str, str]] = _REFUSALS | {
     ),
     "loss": ("a loss beyond the bound", "{numbers}; {loss}, more than the {bound} that is allowed."),
 }
+_CLAIMS: dict[SetRole, str] = {"test": "a gain", "guard": "no loss", "window": "no loss beyond the bound"}
+"""What a set is too small to show."""
 _HOLDS: dict[SetRole, str] = {
     "test": "{numbers}; a gain.",
     "guard": "{numbers}; {loss}, within the bound of {bound}.",
@@ -172,7 +174,7 @@ def sentence_of(verdict: SetVerdict, evidence: Evidence, pairs: Pairs, bound: fl
         "counted": _counted(verdict),
         "bound": _bound_text(bound),
         "speakers": counted(verdict.speakers, "speaker"),
-        "claim": "a gain" if verdict.role == "test" else "no loss",
+        "claim": _CLAIMS[verdict.role],
         "needed": _needed(verdict),
         "name": RATE_NAMES[verdict.headline],
     }

@@ -5,9 +5,10 @@ guard the one-sided upper bound of the loss must be within the bound: a test of 
 its own level (see :mod:`acento.registry.gate.gate`). What cannot be told keeps the full window: too few clips, fewer
 than ten unseen speakers, clips that only short windows failed on.
 
-It is no look at the test split (:mod:`acento.registry.gate.looks`): nothing is promoted by it, and no candidate is
-chosen among others. The window is chosen on clips on which the candidate is judged afterwards; how often that promotes
-a model that is no better, ``benchmarks/gate.py`` measures.
+It is no look at the test split of its own (:mod:`acento.registry.gate.looks`): a model is compared with itself, and
+nothing is promoted. But it chooses the window on clips on which the candidate is judged afterwards, and the better of
+two windows looks better than it is: at its look the candidate has to show its gain at half the chance of an error.
+``benchmarks/gate.py`` measures what that choice does.
 """
 
 from collections.abc import Sequence

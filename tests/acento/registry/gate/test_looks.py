@@ -40,6 +40,19 @@ def test_a_look_that_cannot_be_read_stops_the_gate_rather_than_loosening_it(stor
         take_look(store, "demo", "test", "registry:m@b", "b")
 
 
+def test_a_candidate_whose_windows_were_chosen_on_the_same_clips_has_half_the_chance() -> None:
+    for number in (1, 2, 7):
+        one, two = (Look(dataset="demo", split="test", number=number, windows=windows) for windows in (1, 2))
+        assert 1 - two.level() == pytest.approx((1 - one.level()) / 2)
+    said = Look(dataset="demo", split="test", number=1, windows=2).sentence()
+    assert said is not None
+    assert said.startswith(
+        "This is candidate 1 that the gate judges on the test split of demo, and its windows were chosen on the same "
+        "clips: its gain must hold at 97.5 % instead of 95 %"
+    )
+    assert Look(dataset="demo", split="test", number=1).sentence() is None
+
+
 def report(store: LocalStore, key: str, text: str) -> None:
     with store.publish(f"models/{key}") as draft:
         (draft.folder / "report.json").write_text(text)

@@ -70,6 +70,15 @@ def test_a_loss_on_the_test_set_refuses_with_its_numbers() -> None:
     assert "more than the 0.5 that is allowed" in verdict.test.sentence
 
 
+def test_a_loss_within_the_bound_that_is_not_sure_is_too_few_clips_and_no_loss() -> None:
+    full, short = [0, 10] * 10, [2, 8] * 9 + [2, 9] * 1
+    unsure = quick(evidence(full, short), bound=0.01)
+    assert unsure.test.delta == pytest.approx(0.005)
+    assert unsure.test.reason == "too few to tell"
+    assert "no loss beyond the bound, but 20 clips are too few to tell: about" in unsure.test.sentence
+    assert quick(evidence(full, short), bound=0.004).test.reason == "loss"
+
+
 def test_a_guard_that_loses_refuses_what_the_test_set_would_let_pass() -> None:
     verdict = quick(BETTER, WORSE)
     assert not verdict.passed
