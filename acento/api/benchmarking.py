@@ -206,6 +206,7 @@ def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None)
         checkpoint = checkpoint if named == name else resolve(named)
     if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
         raise ModelError(missing)
+    checkpoint.family.check(asked_options(request, pick_device(request.device, elsewhere), elsewhere))
     check_window(checkpoint, request.window_s)
     return checkpoint
 

@@ -46,6 +46,8 @@ class _Asked(BaseModel, frozen=True):
     family: str | None
     window: str | None = None
     """What it decodes in; None: its own window."""
+    decoding: str | None = None
+    """How it decodes; None: greedily."""
 
 
 @options_of(BenchmarkRequest, "models", "datasets", "compute", "dry_run", "job_id")
@@ -163,6 +165,7 @@ def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, optio
         model_hash=checkpoint and checkpoint.digest,
         family=checkpoint and checkpoint.family.name,
         window=options.window_title,
+        decoding=options.decoding_title,
     )
 
 
@@ -208,7 +211,14 @@ def _expected(
         if one.seconds <= 0:
             continue
         found = expected_speed(
-            entries, prices, device, model=one.model, model_hash=one.model_hash, family=one.family, window=one.window
+            entries,
+            prices,
+            device,
+            model=one.model,
+            model_hash=one.model_hash,
+            family=one.family,
+            window=one.window,
+            decoding=one.decoding,
         )
         speeds.append(found)
         busy += one.seconds / found.rtfx + workers * found.load_s if found.rtfx else 0.0

@@ -18,6 +18,7 @@ from acento.models.checkpoints.references import SHIPPED, with_engine
 from acento.models.checkpoints.resolver import find_local
 from acento.models.devices import Elsewhere, default_dtype
 from acento.models.languages import language_code
+from acento.models.search import temperatures_of
 from acento.registry.gate.evidence import Selection
 from acento.registry.gate.judging import ask
 from acento.registry.versions import registered_keys
@@ -48,9 +49,12 @@ def unusable(store: Store, request: BenchmarkRequest, *, installed: bool = True)
         languages.add(request.language or language_of(store, card, [request.split]) or "")
 
     usable(request.datasets, check_data, left_out)
-    usable(
-        request.models, lambda name: check_model(store, name, installed=installed, languages=languages - {""}), left_out
-    )
+    options = asked_options(request, "cpu")  # on which device is not known yet
+
+    def check(name: str) -> None:
+        check_model(store, name, installed=installed, languages=languages - {""}, options=options)
+
+    usable(request.models, check, left_out)
     return left_out
 
 
@@ -62,6 +66,8 @@ def asked_options(request: BenchmarkRequest, device: DeviceType, elsewhere: Else
         dtype=request.dtype or default_dtype(device, elsewhere),
         threads=request.threads or settings().threads,
         cut_s=request.window_s,
+        beam_size=request.beam_size,
+        temperatures=temperatures_of(request.temperatures),
     )
 
 
@@ -89,13 +95,20 @@ def usable(names: Iterable[str], use: Callable[[str], T], left_out: dict[str, st
     return found
 
 
-def check_model(store: Store, name: str, *, installed: bool = True, languages: Iterable[str] = ()) -> None:
-    """See that a model is there, and knows one of the languages, as far as that can be told without the network.
+def check_model(
+    store: Store,
+    name: str,
+    *,
+    installed: bool = True,
+    languages: Iterable[str] = (),
+    options: DecodeOptions | None = None,
+) -> None:
+    """See that a model is there, and can be told one of the languages and decode so, as far as that can be told now.
 
     With ``installed`` it is also seen whether what its family needs is installed on this machine.
 
     Raises:
-        ModelError: it is not there, not whole, of no known family, or cannot be told any of the languages.
+        ModelError: it is not there, not whole, of no known family, or knows none of the languages, or cannot decode so.
     """
     if registered_keys(store, name):
         return
@@ -104,6 +117,8 @@ def check_model(store: Store, name: str, *, installed: bool = True, languages: I
     folder, family = seen
     if installed and (missing := family.missing()) is not None:
         raise ModelError(missing)
+    if options is not None:
+        family.check(options)
     checkpoint = Checkpoint(name, None, folder.absolute(), "", family)  # its content is not looked at
     check_parts(checkpoint)
     usable(sorted(set(languages)), lambda language: language_code(checkpoint, language), {})  # one of them is enough

@@ -276,5 +276,6 @@ def make_entry(
         cost=cost(measured),
         family=transcription.model.family,
         window=transcription.options.window_title,
+        decoding=transcription.options.decoding_title,
         runaways=sum(one.runaways for one in clock(store, transcription)),
     )

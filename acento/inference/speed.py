@@ -85,6 +85,7 @@ def _conditions(measured: Sequence[Measurement]) -> set[Conditions]:
             backend=one.backend,
             placements=one.placements,
             window=one.options.window_title,
+            decoding=one.options.decoding_title,
         )
         for one in measured
     }

@@ -21,6 +21,7 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.taught import check_window, resolve_fit
 from acento.models.devices import cores, default_dtype, pick_device
 from acento.models.languages import language_code
+from acento.models.search import BeamSize, check_search, temperatures_of
 from acento.models.windows import WindowChoice
 
 Recording = str | PathLike[str]
@@ -111,6 +112,8 @@ def load_model(
     threads: int | None = None,
     window: WindowChoice = "auto",
     window_s: float | None = None,
+    beam_size: int = 1,
+    temperatures: str | Sequence[float] | None = None,
 ) -> LoadedModel:
     """Load a model to transcribe recordings with it.
 
@@ -123,11 +126,14 @@ def load_model(
             ``finetune`` returned.
         language: what the model is told to write, such as ``es``; None: a multilingual model guesses.
         device: auto, cpu, cuda or mps; the best there is.
-        dtype: float32 on the CPU, half precision on a GPU.
+        dtype: float32 on the CPU, half precision on a GPU; int8 is for Whisper on the CPU.
         threads: CPU threads; every core.
         window: what clips are encoded in: ``full``, the model's own window, such as Whisper's 30 s; ``fit``, one as
             short as the clips; ``auto``, short where the model was taught it.
         window_s: cut long recordings at silence into windows of at most so many seconds; None: the model's own.
+        beam_size: texts that a Whisper follows at a time; 1: the likeliest next token is always taken.
+        temperatures: rising from 0, such as ``(0, 0.2, 0.4, 0.6, 0.8, 1)``: where a Whisper's text repeats itself or is
+            unlikely, it is drawn again at the next one; None: it is kept as it is.
 
     Raises:
         ModelError: there is no such model, or it does not know the language.
@@ -138,6 +144,9 @@ def load_model(
     threads = checked("threads", _Positive | None, threads)
     checked("window", WindowChoice, window)
     window_s = checked("window_s", _AboveZero | None, window_s)
+    beam_size = checked("beam_size", BeamSize, beam_size)
+    tried = temperatures_of(temperatures)
+    check_search(beam_size, tried)
     return load_checkpoint(
         resolve(name_of(name)),
         language=language,
@@ -146,6 +155,8 @@ def load_model(
         threads=threads,
         window=window,
         window_s=window_s,
+        beam_size=beam_size,
+        temperatures=tried,
     )
 
 
@@ -158,6 +169,8 @@ def load_checkpoint(
     threads: int | None = None,
     window: WindowChoice = "auto",
     window_s: float | None = None,
+    beam_size: int = 1,
+    temperatures: tuple[float, ...] = (),
 ) -> LoadedModel:
     """Load a checkpoint that was found; see :func:`load_model`."""
     check_window(checkpoint, window_s)
@@ -169,6 +182,8 @@ def load_checkpoint(
         threads=threads or cores(),
         fit=resolve_fit(checkpoint, window),
         cut_s=window_s,
+        beam_size=beam_size,
+        temperatures=temperatures,
     )
     return LoadedModel(checkpoint, options)
 

@@ -17,7 +17,8 @@ Audio = npt.NDArray[np.float32]
 """Samples of one channel at 16 kHz, float32 in [-1, 1], shape ``(samples,)``."""
 
 DeviceType = Literal["cpu", "cuda", "mps"]
-Dtype = Literal["float32", "bfloat16", "float16"]
+Dtype = Literal["float32", "bfloat16", "float16", "int8"]
+"""What is computed in; ``int8``: products of matrices in 8 bits, all else in float32."""
 
 
 class DecodeOptions(Growing, frozen=True):
@@ -40,6 +41,23 @@ class DecodeOptions(Growing, frozen=True):
     """Texts that are followed at a time; 1: the likeliest next token is always taken."""
     temperatures: tuple[float, ...] = ()
     """Tried one after the other where a text fails Whisper's own checks; empty: there is no second try."""
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest next token is always taken, and the text kept whatever it is."""
+        return self.beam_size == 1 and not self.temperatures
+
+    @property
+    def decoding_title(self) -> str | None:
+        """What tables add to a model's name where it does not decode greedily in the precision of its device.
+
+        >>> DecodeOptions(beam_size=5, temperatures=(0, 0.2, 1)).decoding_title, DecodeOptions().decoding_title
+        ('5 beams, temperatures to 1', None)
+        """
+        parts = ["int8"] if self.dtype == "int8" else []
+        parts += [] if self.beam_size == 1 else [f"{self.beam_size} beams"]
+        parts += [f"temperatures to {self.temperatures[-1]:g}"] if self.temperatures else []
+        return ", ".join(parts) or None
 
     @property
     def window_title(self) -> str | None:

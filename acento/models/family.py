@@ -104,6 +104,11 @@ class Family:
     extra: extras.Extra | None = None
     """The extra that must be installed beside Acento itself."""
 
+    searches: bool = False
+    """Whether it knows beam search and second tries at higher temperatures."""
+    int8: frozenset[DeviceType] = frozenset()
+    """The devices on which its weights are rounded to 8 bits where that is asked for."""
+
     def missing(self) -> str | None:
         """Say what is not installed and how to install it; None: nothing is missing."""
         return None if self.extra is None else extras.missing(self.extra, f"The family {self.name!r}")
@@ -111,8 +116,23 @@ class Family:
     def load(self, folder: Path, options: DecodeOptions) -> Recognizer:
         """Load the checkpoint in a folder onto the device of the options; raise ModelError if it is not whole."""
         self.require()
+        self.check(options)
         load: Loader = load_plugin(self.loader)
         return load(folder, options)
+
+    def check(self, options: DecodeOptions) -> None:
+        """Raise ModelError if the family does not decode so."""
+        if not options.greedy and not self.searches:
+            raise ModelError(
+                "Only a Whisper searches by beams and tries again at higher temperatures, and this model is of the "
+                f"family {self.name!r}: leave out the beam size and the temperatures."
+            )
+        if options.dtype == "int8" and options.device_type not in self.int8:
+            where = f" on {options.device_type}" if self.int8 else ""
+            raise ModelError(
+                f"The family {self.name!r} does not compute in int8{where}, as Whisper does on the CPU: choose "
+                "float32, bfloat16 or float16."
+            )
 
     def require(self) -> None:
         """Raise ModelError if what the family needs is not installed."""

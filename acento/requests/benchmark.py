@@ -1,9 +1,12 @@
 """What is asked of a benchmark."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from acento.core.errors import InputError
+from acento.models.base import Dtype
+from acento.models.search import BeamSize, Temperatures, check_search, temperatures_of
 from acento.models.windows import WindowChoice
 from acento.registry.runs.request import RunRequest
 from acento.requests.base import (
@@ -42,8 +45,16 @@ class BenchmarkRequest(Request, RunRequest):
     language: Language = None
     normalizer: NormalizerName = None
     device: DeviceName = None
-    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
-        None, description="What is computed in; default: float32 on the CPU, half precision on a GPU."
+    dtype: Dtype | None = Field(
+        None,
+        description="What is computed in; int8 for Whisper on the CPU; default: float32 on the CPU, half precision on "
+        "a GPU.",
+    )
+    beam_size: BeamSize = Field(1, description="Texts that a Whisper follows at a time; 1: the likeliest next token.")
+    temperatures: Temperatures = Field(
+        None,
+        description="Rising from 0, such as 0,0.2,0.4,0.6,0.8,1.0: where a Whisper's text repeats itself or is "
+        "unlikely, it is drawn again at the next one.",
     )
     window: WindowChoice = Field(
         "auto",
@@ -68,6 +79,14 @@ class BenchmarkRequest(Request, RunRequest):
     batch_check: Positive | None = Field(
         None, description="Transcribe so many clips again, one at a time, and count the texts that the batch changed."
     )
+
+    @model_validator(mode="after")
+    def _beams_are_of_use(self) -> Self:
+        try:
+            check_search(self.beam_size, temperatures_of(self.temperatures))
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     @property
     def heading(self) -> str:

@@ -41,6 +41,8 @@ class Conditions(BaseModel, frozen=True):
     placements: int
     window: str | None = None
     """What clips were encoded in, such as ``clip + 1 s``; None: the model's own window."""
+    decoding: str | None = None
+    """How it decoded, such as ``5 beams``; None: greedily."""
 
 
 class Speed(BaseModel, frozen=True):
@@ -102,13 +104,15 @@ class Entry(BaseModel, frozen=True):
     """Whether the batch size changes texts; None when that was not asked."""
     window: str | None = None
     """What clips were encoded in, such as ``clip + 1 s``; None: the model's own window."""
+    decoding: str | None = None
+    """How it decoded, such as ``int8, 5 beams``; None: greedily, in the usual precision of its device."""
     runaways: int = 0
     """Windows that were decoded again in the model's own, as their text ran away in a short one."""
 
     @property
-    def system(self) -> tuple[str, str, str | None]:
-        """What is once on a board, where its latest run stands: the model, its content, and its windows."""
-        return self.model, self.model_hash, self.window
+    def system(self) -> tuple[str, str, str | None, str | None]:
+        """What is once on a board, where its latest run stands: the model, its content, its windows, its decoding."""
+        return self.model, self.model_hash, self.window, self.decoding
 
     @property
     def conditions(self) -> Conditions | None:
@@ -137,6 +141,7 @@ def origin_columns(entry: Entry) -> dict[str, Value]:
     conditions = entry.conditions.model_dump() if entry.conditions else dict.fromkeys(Conditions.model_fields)
     return conditions | {
         "window": entry.window,
+        "decoding": entry.decoding,
         "runaways": entry.runaways,
         "normalizer": entry.score.normalizer,
         "headline": entry.score.rate_name,

@@ -16,6 +16,8 @@ FAMILIES = (
         derives_config="acento.families.whisper.generation:is_derived",
         file_readers={".pt": "acento.families.whisper.openai:from_file"},
         converter="acento.families.whisper.convert:convert",
+        searches=True,
+        int8=frozenset({"cpu"}),
     ),
     Family(
         name="whisper-ctranslate2",
@@ -27,6 +29,8 @@ FAMILIES = (
         weights=("model.bin",),
         window="acento.families.whisper.generation:window_s",
         repair="convert it again",
+        searches=True,
+        int8=frozenset({"cpu", "cuda"}),
         languages="acento.families.whisper.generation:known_languages",
     ),
 )

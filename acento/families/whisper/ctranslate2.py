@@ -26,7 +26,7 @@ from acento.models.checkpoints.taught import SOURCE_CONFIG
 from acento.models.log_mel import LogMel
 from acento.models.windows import Fit
 
-_INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
+_INT8 = {"float32": "int8_float32", "float16": "int8_float16", "bfloat16": "int8_bfloat16", "int8": "int8_float32"}
 _UNLOADING_TRIES = 500
 _FEW = 4
 """Tokens that a model writes to warm up."""
@@ -54,7 +54,12 @@ def load(folder: Path, options: DecodeOptions) -> "CTranslate2Whisper":
             f"CTranslate2 cannot guess the language with {folder}: its vocabulary is none of OpenAI's multilingual "
             "models; name it with --language."
         )
-    return CTranslate2Whisper(model, source, extractor, tokenizer, generation, prompt, options.fit)
+    loaded = (model, source, extractor, tokenizer, generation, prompt, options.fit)
+    if not options.greedy:
+        from acento.families.whisper.ctranslate2_search import SearchingCTranslate2
+
+        return SearchingCTranslate2(*loaded, options=options)
+    return CTranslate2Whisper(*loaded)
 
 
 class CTranslate2Whisper(Recognizer):
@@ -95,9 +100,7 @@ class CTranslate2Whisper(Recognizer):
 
     def finish(self, tokens: list[Written]) -> list[Transcript]:
         """See :meth:`Recognizer.finish`."""
-        return [
-            Transcript(self._tokenizer.decode(one.ids, skip_special_tokens=True).strip(), one.ended) for one in tokens
-        ]
+        return [Transcript(self._text(one.ids), one.ended) for one in tokens]
 
     def warm_up(self, batch_size: int) -> None:
         """See :meth:`Recognizer.warm_up`: a batch of soft noise, a few tokens long."""
@@ -124,10 +127,8 @@ class CTranslate2Whisper(Recognizer):
             time.sleep(0.01)
 
     def _decode(self, features: Tensor, max_new_tokens: int | None = None) -> list[Written]:
-        """Write greedily until the end token, or until there are so many tokens, or all that the window allows."""
-        import ctranslate2
-
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(features.contiguous().numpy()))
+        """Write until the end token, or until there are so many tokens, or all that the window allows."""
+        encoded = self._encode(features)
         prompt, languages = self._prompt, [self._prompt.language] * len(features)
         if prompt.language is None and prompt.languages:
             guesses = [ranked[0][0] for ranked in self._model.detect_language(encoded)]
@@ -136,17 +137,32 @@ class CTranslate2Whisper(Recognizer):
         most = most_tokens(self._positions - len(prompts[0]), features.shape[-1], self._frames)
         if max_new_tokens is not None:
             most = min(most, max_new_tokens)
-        written = self._model.generate(
+        return self._texts(encoded, features, prompts, most)
+
+    def _encode(self, features: Tensor) -> Any:
+        import ctranslate2
+
+        return self._model.encode(ctranslate2.StorageView.from_array(features.contiguous().numpy()))
+
+    def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Written]:  # noqa: ARG002
+        """Return what is written for each row of at most so many tokens; always the likeliest next one."""
+        texts = (list(one.sequences_ids[0]) for one in self._generate(encoded, prompts, most, beam_size=1))
+        return [Written(ids, len(ids) < most) for ids in texts]
+
+    def _generate(self, encoded: Any, prompts: list[list[int]], most: int, **search: Any) -> list[Any]:
+        found: list[Any] = self._model.generate(
             encoded,
             prompts,
-            beam_size=1,
             # CTranslate2 writes half of this at most, as OpenAI's Whisper keeps the other half for a longer prompt
             max_length=2 * most,
             suppress_blank=True,
             suppress_tokens=self._suppress,
+            **search,
         )
-        texts = (list(one.sequences_ids[0]) for one in written)
-        return [Written(ids, len(ids) < most) for ids in texts]
+        return found
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True)).strip()
 
 
 def _model(folder: Path, options: DecodeOptions) -> Any:
@@ -180,10 +196,10 @@ def _source(folder: Path, model: Any) -> dict[str, Any]:
 
 
 def _compute_type(held: str, options: DecodeOptions) -> str:
-    """Return what CTranslate2 computes in: the precision that was asked for, products in int8 where weights are."""
+    """Return what CTranslate2 computes in: the precision that was asked for, products in int8 where weights are so."""
     import ctranslate2
 
-    wanted = _INT8[options.dtype] if held.startswith("int8") else options.dtype
+    wanted = _INT8[options.dtype] if "int8" in (held[:4], options.dtype) else options.dtype
     able = ctranslate2.get_supported_compute_types(options.device_type)
     if wanted not in able:
         raise ModelError(

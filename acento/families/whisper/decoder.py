@@ -36,9 +36,10 @@ class GreedyDecoder:
         self._scaling: float = attention.scaling
         self._eos = eos
         self.max_length: int = model.config.max_target_positions
+        # the head of a model in int8 has no weight to be asked
+        vocabulary, device = model.config.vocab_size, self._decoder.embed_tokens.weight.device
         # one query a row: on a CPU two products of matrices are a fifth faster than fused attention
-        self._by_hand = self._head.weight.device.type == "cpu"
-        vocabulary, device = model.config.vocab_size, self._head.weight.device
+        self._by_hand = device.type == "cpu"
         self._never = _mask(suppress, vocabulary, device)
         self._never_first = self._never | _mask(begin_suppress, vocabulary, device)
 
@@ -53,7 +54,7 @@ class GreedyDecoder:
         """
         batch, length = prompts.shape
         limit = self.max_length if max_new_tokens is None else min(self.max_length, length + max_new_tokens)
-        state = _State(self, encoded, limit)
+        state = DecoderState(self, encoded, limit)
         logits = self._forward(prompts, state)[:, -1]
         token = logits.masked_fill(self._never_first, float("-inf")).argmax(-1)
         written: list[list[int]] = [[] for _ in range(batch)]
@@ -77,9 +78,9 @@ class GreedyDecoder:
     @torch.inference_mode()
     def next_logits(self, encoded: Tensor, prompts: Tensor) -> Tensor:
         """Return the logits of what follows each row's prompt, float32, shape ``(batch, vocabulary)``."""
-        return self._forward(prompts, _State(self, encoded, prompts.shape[1]))[:, -1]
+        return self._forward(prompts, DecoderState(self, encoded, prompts.shape[1]))[:, -1]
 
-    def _forward(self, tokens: Tensor, state: "_State") -> Tensor:
+    def _forward(self, tokens: Tensor, state: "DecoderState") -> Tensor:
         """Append tokens, shape ``(batch, n)``, to the state; return logits, shape ``(batch, n, vocabulary)``."""
         decoder, start, count = self._decoder, state.position, tokens.shape[1]
         positions = decoder.embed_positions.weight[start : start + count]
@@ -112,7 +113,7 @@ class GreedyDecoder:
         return projected.unflatten(-1, (self._heads, self._width)).transpose(1, 2)
 
 
-class _State:
+class DecoderState:
     """Keys and values of a batch while it is written."""
 
     def __init__(self, decoder: GreedyDecoder, encoded: Tensor, limit: int) -> None:

@@ -98,6 +98,15 @@ def language_tokens(known: Mapping[str, int]) -> dict[str, int]:
     )
 
 
+def no_speech_token(known: Mapping[str, int]) -> int | None:
+    """Return the token that says that nobody speaks; its name has changed between releases of OpenAI's.
+
+    >>> no_speech_token({"<|nocaptions|>": 50362})
+    50362
+    """
+    return next((known[token] for token in ("<|nospeech|>", "<|nocaptions|>") if token in known), None)
+
+
 def is_derived(folder: Path) -> bool:
     """Tell whether what a Whisper is told or may write follows from its vocabulary, as no file says it."""
     generation = json_object(folder / FILE)

@@ -18,6 +18,7 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.decoder import GreedyDecoder
 from acento.families.whisper.encoder import encode
 from acento.families.whisper.generation import START, read_generation
+from acento.families.whisper.int8 import in_int8
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_pretrained
@@ -33,9 +34,18 @@ def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
     """Load a Whisper checkpoint from the files that ``save_pretrained`` writes; see :meth:`Family.load`."""
     tokenizer, generation = load_writing(folder, load_part("Whisper", WhisperConfig.from_pretrained, folder))
     read_prompt(generation, options)  # what the model cannot be told is said before its weights are loaded
-    model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
+    if options.dtype == "int8":
+        as_float = options.model_copy(update={"dtype": "float32"})
+        model = in_int8(load_pretrained("Whisper", WhisperForConditionalGeneration, folder, as_float))
+    else:
+        model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
     model.generation_config = generation
-    return WhisperRecognizer(model, load_features(folder, model.config.num_mel_bins), tokenizer, options)
+    features = load_features(folder, model.config.num_mel_bins)
+    if not options.greedy:
+        from acento.families.whisper.search_recognizer import SearchingWhisper
+
+        return SearchingWhisper(model, features, tokenizer, options)
+    return WhisperRecognizer(model, features, tokenizer, options)
 
 
 def load_writing(folder: Path, config: Any) -> tuple[Any, Any]:
@@ -84,6 +94,16 @@ class Prompt:
         return [self.start, *([] if language is None else [language]), *self.rest]
 
 
+def written_tokens(generation: Any) -> dict[str, Any]:
+    """Return which token ends a text, which are never written, and which not first, as decoders take them."""
+    eos = generation.eos_token_id
+    return {
+        "eos": eos[0] if isinstance(eos, list) else eos,
+        "suppress": generation.suppress_tokens or (),
+        "begin_suppress": generation.begin_suppress_tokens or (),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What a Whisper wrote for one window."""
@@ -123,13 +143,7 @@ class WhisperRecognizer(TorchRecognizer):
         self._languages: dict[str, int] = {}
         if self._prompt.languages:
             self._languages = {token.strip("<|>"): number for token, number in generation.lang_to_id.items()}
-        eos = generation.eos_token_id
-        self._decoder = GreedyDecoder(
-            model,
-            eos=eos[0] if isinstance(eos, list) else eos,
-            suppress=generation.suppress_tokens or (),
-            begin_suppress=generation.begin_suppress_tokens or (),
-        )
+        self._decoder = self._make_decoder(model)
 
     def log_mel(self, windows: Sequence[Audio], context: int | None = None) -> Tensor:
         """Return features, float32, shape ``(batch, mel bins, frames)``, on the host.
@@ -171,6 +185,9 @@ class WhisperRecognizer(TorchRecognizer):
         likely = self._language_logits(encoded, list(self._languages.values())).float().softmax(-1).tolist()
         return [dict(zip(self._languages, row, strict=True)) for row in likely]
 
+    def _make_decoder(self, model: Any) -> GreedyDecoder:
+        return GreedyDecoder(model, **written_tokens(model.generation_config))
+
     @torch.inference_mode()
     def _try_out(self, features: Tensor) -> None:
         self._write(features, max_new_tokens=4)
@@ -183,10 +200,13 @@ class WhisperRecognizer(TorchRecognizer):
     def _write(self, features: Tensor, max_new_tokens: int | None = None) -> list[Written]:
         encoded = self._encode(features)
         prompts = self._prompts(encoded)
-        most = most_tokens(self._decoder.max_length - prompts.shape[1], features.shape[-1], self._frames)
-        if max_new_tokens is not None:
-            most = min(most, max_new_tokens)
+        most = self._most(features, prompts, max_new_tokens)
         return [Written(ids, len(ids) < most) for ids in self._decoder(encoded, prompts, most)]
+
+    def _most(self, features: Tensor, prompts: Tensor, bound: int | None) -> int:
+        """Return the most tokens of a text in such windows behind such prompts, and at most a bound."""
+        most = most_tokens(self._decoder.max_length - prompts.shape[1], features.shape[-1], self._frames)
+        return most if bound is None else min(most, bound)
 
     def _encode(self, features: Tensor) -> Tensor:
         """Return encoder output, shape ``(batch, positions, d_model)``; a CPU takes a few rows at a time."""

@@ -125,6 +125,7 @@ def _facts(entry: Entry, origin: Origin) -> dict[str, Any]:
         "backend": ", ".join(backends) or decoding.get("backend"),
         "workers": ", ".join(map(str, clock.get("placements", ()))) or decoding.get("placements"),
         "window": entry.window,
+        "decoding": entry.decoding,
         "windows": clock.get("windows"),
         "decoded again in the whole window": clock.get("runaways") or None,
         "attempts": clock.get("attempts"),

@@ -37,6 +37,7 @@ def expected_speed(
     model_hash: str | None,
     family: str | None,
     window: str | None = None,
+    decoding: str | None = None,
 ) -> ExpectedSpeed:
     """Return what to expect of a model on a device.
 
@@ -52,11 +53,12 @@ def expected_speed(
         model_hash: its content; None where it is not on this machine, so that the name decides.
         family: None where it is not known.
         window: what it is to decode in, see :class:`acento.scoring.entry.Entry`; what decoded in others says nothing.
+        decoding: how it is to decode, likewise.
     """
     speeds = [
         (entry, entry.speed, _device(entry, prices))
         for entry in entries
-        if entry.speed is not None and entry.window == window
+        if entry.speed is not None and (entry.window, entry.decoding) == (window, decoding)
     ]
     own = [
         (speed, where)

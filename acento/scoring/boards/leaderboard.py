@@ -210,7 +210,7 @@ def rank(entries: Iterable[Entry], utterances: Callable[[Entry], pa.Table | None
             :mod:`acento.scoring.comparing.ranks`). Without tables ranks are places in the order of the rates, and ties
             are not known.
     """
-    latest: dict[BoardKey, dict[tuple[str, str, str | None], Entry]] = {}
+    latest: dict[BoardKey, dict[tuple[str, str, str | None, str | None], Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.when, entry.run)):
         latest.setdefault(board_key(entry), {})[entry.system] = entry
     boards = [_board(list(found.values()), utterances) for found in latest.values()]
@@ -223,7 +223,7 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
 
     def order(entry: Entry) -> tuple[bool, float, str, str, str]:
         rate = entry.score.rate.value
-        return rate is None, rate or 0.0, entry.model, entry.model_hash, entry.window or ""
+        return rate is None, rate or 0.0, entry.model, entry.model_hash, f"{entry.window} {entry.decoding}"
 
     ordered = sorted(entries, key=order)
     conditions = next((entry.conditions for entry in ordered if entry.speed is not None), None)
@@ -250,6 +250,8 @@ def _label(entry: Entry, on_board: Iterable[Entry]) -> str:
         label += f" ({entry.model_hash[:8]})"
     if len({one.window for one in namesakes}) > 1:
         label += f" ({window_text(entry)})"
+    if entry.decoding:
+        label += f" ({entry.decoding})"
     return label
 
 

@@ -107,18 +107,19 @@ def side_by_side(leaderboard: Leaderboard, sort: SortKey = "wer") -> tuple[SideB
 
 
 def _side_by_side(boards: Sequence[Board], sort: SortKey) -> SideBySide:
-    by_model: defaultdict[tuple[str, str, str | None], dict[int, LeaderboardRow]] = defaultdict(dict)
+    by_model: defaultdict[tuple[str, str, str | None, str | None], dict[int, LeaderboardRow]] = defaultdict(dict)
     for number, board in enumerate(boards):
         for row in board.rows:
             by_model[row.entry.system][number] = row
     contents, windows = defaultdict[str, set[str]](set), defaultdict[str, set[str | None]](set)
-    for model, model_hash, window in by_model:
+    for model, model_hash, window, _ in by_model:
         contents[model].add(model_hash)
         windows[model].add(window)
     found = []
-    for (model, model_hash, window), on in by_model.items():
+    for (model, model_hash, window, decoding), on in by_model.items():
         label = f"{model} ({model_hash[:8]})" if len(contents[model]) > 1 else model
         label += f" ({window or OWN_WINDOW})" if len(windows[model]) > 1 else ""
+        label += f" ({decoding})" if decoding else ""
         found.append(_row(label, tuple(on.get(number) for number in range(len(boards)))))
     means = sorted(row.rate for row in found if row.rate is not None)
     ranked = [row if row.rate is None else replace(row, rank=means.index(row.rate) + 1) for row in found]

@@ -13,6 +13,8 @@ from transformers import WhisperFeatureExtractor
 
 from acento.core.errors import ModelError
 from acento.families.whisper.recognizer import WhisperRecognizer
+from acento.inference.engine import Engine
+from acento.inference.plan import PlannedClip
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.models.log_mel import LogMel
@@ -87,6 +89,17 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(folders: dict[st
     recognizer = load(folders["128 mel bins"], language="es")
     lengths = {len(one.ids) for one in recognizer.infer(recognizer.prepare(clips()))}
     assert len(lengths) > 2, "rows must end at different steps for this to be tested"
+
+
+def test_a_batch_has_no_rows_of_padding(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer = load(folders["multilingual"], language="es")
+    rows: list[int] = []
+    encode = recognizer._encode
+    monkeypatch.setattr(recognizer, "_encode", lambda features: rows.append(len(features)) or encode(features))
+    planned = [PlannedClip(str(row), 1.0, "", "", row) for row in range(6)]
+    decoded = Engine(recognizer, batch_size=4).decode([planned[:5], planned[5:]], lambda clip: clips()[clip.row])
+    assert rows == [4, 1, 1]
+    assert [one.text for one in decoded.predictions] == texts(recognizer, clips()[:6])
 
 
 def test_without_a_language_it_guesses_one_as_transformers_does(folders: dict[str, Path]) -> None:

@@ -1,0 +1,58 @@
+"""Whisper on CTranslate2 with its own beam search, or with second tries at higher temperatures, or with both.
+
+Its beam search is close to OpenAI's: beams of the highest sum of log probabilities, patience 1, the winner by the sum a
+token, the end token not counted. Its draws come from generators of its own, one in each of its threads, that cannot be
+set for a clip: a text that failed at temperature 0 may be another when it is decoded again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from acento.families.whisper.ctranslate2 import CTranslate2Whisper
+from acento.families.whisper.fallback import Attempt, with_fallback
+from acento.families.whisper.recognizer import Written
+from acento.models.base import DecodeOptions
+
+_SEED = 0
+"""Of threads that begin to draw after the model is loaded."""
+
+
+class SearchingCTranslate2(CTranslate2Whisper):
+    """A loaded Whisper that looks for likelier texts than the greedy one."""
+
+    def __init__(self, *loaded: Any, options: DecodeOptions) -> None:
+        """See :meth:`CTranslate2Whisper.__init__`."""
+        import ctranslate2
+
+        super().__init__(*loaded)
+        self._beam_size, self._temperatures = options.beam_size, options.temperatures
+        ctranslate2.set_random_seed(_SEED)
+
+    def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Written]:
+        def write(rows: Sequence[int], temperature: float) -> list[Attempt]:
+            some = encoded if len(rows) == len(prompts) else self._encode(features[list(rows)])
+            drawing = {"sampling_topk": 0, "sampling_temperature": temperature}
+            found = self._generate(
+                some,
+                [prompts[row] for row in rows],
+                most,
+                return_scores=True,
+                return_no_speech_prob=True,
+                **({"beam_size": 1} | drawing if temperature > 0 else {"beam_size": self._beam_size}),
+            )
+            return [_attempt(one, most) for one in found]
+
+        if self._temperatures:
+            short = features.shape[-1] < self._frames
+            attempts = with_fallback(write, self._text, self._temperatures, len(prompts), short=short)
+        else:
+            attempts = write(range(len(prompts)), 0.0)
+        return [Written(one.ids, one.ended) for one in attempts]
+
+
+def _attempt(result: Any, most: int) -> Attempt:
+    """Return what CTranslate2 found; its score is a mean that does not count the end token."""
+    ids = list(result.sequences_ids[0])
+    return Attempt(ids, result.scores[0] * max(len(ids), 1), result.no_speech_prob, len(ids) < most)
