@@ -22,7 +22,7 @@ from acento.inference.speed import cost, speed
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint, ModelSpec
 from acento.models.checkpoints.references import short_name
-from acento.models.checkpoints.taught import check_window
+from acento.models.checkpoints.taught import check_window, taught
 from acento.models.languages import language_code
 from acento.scoring.entry import Entry
 from acento.scoring.score import Score, UtteranceResult
@@ -57,6 +57,8 @@ class Transcription(BaseModel, frozen=True):
     """Such a sample of this transcription, to see whether the batch size changes texts."""
     language: str | None = None
     """What is spoken, as the data set says it, else what the model is told: it decides the normalizer, no text."""
+    taught: bool = True
+    """False: it decodes in short windows, and its model was not taught them."""
 
     @property
     def title(self) -> str:
@@ -133,6 +135,7 @@ def preview_transcription(
         clips=plan.clips,
         seconds=plan.seconds,
         language=spoken or asked,
+        taught=options.fit is None or taught(checkpoint.folder) is not None,
     )
     return transcription, _jobs(transcription, plan)
 
@@ -276,6 +279,7 @@ def make_entry(
         cost=cost(measured),
         family=transcription.model.family,
         window=transcription.options.window_title,
+        taught=transcription.taught,
         decoding=transcription.options.decoding_title,
         runaways=sum(one.runaways for one in clock(store, transcription)),
     )

@@ -27,6 +27,7 @@ from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.weights import BESIDE, NEMO_SUFFIX, SAFETENSORS
 from acento.registry.model_version import RECIPE, ModelVersion
 from acento.registry.publishing import publish_model
+from acento.registry.windows import used_fit
 from acento.scoring.counting.counts import ErrorCounts
 from acento.training.data.prepare import prepare
 from acento.training.data.prepared import load_prepared
@@ -242,7 +243,8 @@ def _scores(store: Store, version: ModelVersion, base: Checkpoint, tuned: Checkp
     card = load_card(store, about.dataset)
     prepared = prepare(store, card, "dev", labeler.needs, labeler.labels, lambda _done, _total: None)
     normalizer = about.dev_normalizer
-    options = DecodeOptions(language=about.language, threads=int(about.provenance.get("threads", 1)))
+    threads = int(about.provenance.get("threads", 1))
+    options = DecodeOptions(language=about.language, threads=threads, fit=used_fit(store, version))
     asked = [base.digest, prepared.key, normalizer, options.model_dump(mode="json"), RATIOS, SCORING_VERSION]
     key = f"{version.folder_key}/steps/{fingerprint(asked)}"
     if store.find(key) is None:

@@ -4,7 +4,7 @@ The gate's answers are kept beside the version, ``models/NAME/VERSION/windows/00
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from acento.core.errors import DamagedError
 from acento.core.store import Store
@@ -13,18 +13,31 @@ from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
 from acento.models.checkpoints.taught import SOURCE_CONFIG, taught
 from acento.models.windows import Fit
 
-if TYPE_CHECKING:
-    from acento.registry.model_version import ModelVersion
-
 CONFIG = "config.json"
 
 
-def verdicts(store: Store, version: "ModelVersion") -> Records:
+class Version(Protocol):
+    """A model version, as far as it is needed here."""
+
+    @property
+    def key(self) -> str:
+        """The artifact that holds its files."""
+
+    @property
+    def folder_key(self) -> str:
+        """The folder of all that belongs to it."""
+
+    @property
+    def kept(self) -> Store:
+        """The store that it is in."""
+
+
+def verdicts(store: Store, version: Version) -> Records:
     """Return the records of the window gate's answers on a version."""
     return Records(store, f"{version.folder_key}/windows/")
 
 
-def window_of(version: "ModelVersion") -> Fit | None:
+def window_of(version: Version) -> Fit | None:
     """Return the short windows that a version is used with: those it was taught; None where it has full ones only.
 
     A version that the window gate has not judged yet is used as it was taught.
@@ -35,12 +48,12 @@ def window_of(version: "ModelVersion") -> Fit | None:
     return used_fit(version.kept, version)
 
 
-def used_fit(store: Store, version: "ModelVersion") -> Fit | None:
+def used_fit(store: Store, version: Version) -> Fit | None:
     """Return the short windows that a version in a store is used with, see :func:`window_of`."""
     return None if full_only(store, version) else taught_fit(store, version)
 
 
-def taught_fit(store: Store, version: "ModelVersion") -> Fit | None:
+def taught_fit(store: Store, version: Version) -> Fit | None:
     """Return the short windows that a version was taught, as its config says; None where it was taught none."""
     artifact = store.find(version.key)
     there = [] if artifact is None else [name for name in (SOURCE_CONFIG, CONFIG) if name in artifact.files]
@@ -48,7 +61,7 @@ def taught_fit(store: Store, version: "ModelVersion") -> Fit | None:
     return taught(paths[0].parent) if paths else None
 
 
-def full_only(store: Store, version: "ModelVersion") -> bool:
+def full_only(store: Store, version: Version) -> bool:
     """Tell whether the window gate refused a version's short windows.
 
     Raises:
@@ -67,6 +80,6 @@ def unreadable(store: Store, key: str) -> DamagedError:
     return DamagedError(f"{key} in {store.url} cannot be read; remove it to go back to the one before.")
 
 
-def version_checkpoint(store: Store, version: "ModelVersion", name: str, key: str) -> Checkpoint:
+def version_checkpoint(store: Store, version: Version, name: str, key: str) -> Checkpoint:
     """Describe the checkpoint in an artifact of a version, its own files or an export, under a name."""
     return replace(in_artifact(store, name, key), full_only=full_only(store, version))

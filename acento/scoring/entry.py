@@ -104,6 +104,8 @@ class Entry(BaseModel, frozen=True):
     """Whether the batch size changes texts; None when that was not asked."""
     window: str | None = None
     """What clips were encoded in, such as ``clip + 1 s``; None: the model's own window."""
+    taught: bool = True
+    """False: the window is short, and the model was not taught such."""
     decoding: str | None = None
     """How it decoded, such as ``int8, 5 beams``; None: greedily, in the usual precision of its device."""
     runaways: int = 0

@@ -1,29 +1,54 @@
-"""A Whisper whose matrices are held and multiplied in 8 bits, on the CPU, by torch's dynamic quantization."""
+"""A Whisper whose matrices are held and multiplied in 8 bits, on the CPU.
 
-import warnings
+A weight is rounded once, by a scale for each of its rows; what it is multiplied with is rounded as it comes, by a scale
+for each frame or token. One scale for all of them, as torch's dynamic quantization has, changes nearly every text: a
+few states of a Whisper are many times larger than the others. Products are summed exactly, in 32 bits.
+"""
+
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from acento.core.errors import ModelError
+_LARGEST = 127
+_TINY = 1e-12
+"""Keeps a row of zeros from being divided by zero."""
+
+
+class Int8Linear(nn.Module):  # type: ignore[misc]
+    """A linear layer in 8 bits; what it takes and returns is float32."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        """Round the weights of a layer."""
+        super().__init__()
+        weight, bias = linear.weight.detach().float(), linear.bias
+        scale = _scale(weight)
+        self.register_buffer(
+            "rounded", (weight / scale).round().to(torch.int8).t().clone(memory_format=torch.contiguous_format)
+        )
+        self.register_buffer("scale", scale[:, 0].clone())
+        self.register_buffer("bias", torch.zeros(len(weight)) if bias is None else bias.detach().float())
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the layer's output, shape ``(…, out)``."""
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        scale = _scale(rows)
+        sums = torch._int_mm((rows / scale).round_().to(torch.int8), self.rounded)
+        return torch.addcmul(self.bias, sums.float().mul_(scale), self.scale).view(*inputs.shape[:-1], -1)
 
 
 def in_int8(model: Any) -> Any:
-    """Round the weights of a model's linear layers to 8 bits, in place; return the model.
+    """Round every linear layer of a model, in place, and return the model; all else stays as it is."""
+    found = [(parent, name) for parent in model.modules() for name, one in parent.named_children() if _is_plain(one)]
+    for parent, name in found:
+        setattr(parent, name, Int8Linear(getattr(parent, name)))
+    return model
 
-    Each row of a matrix has a scale of its own. What it is multiplied with is rounded as it comes, by its own range.
-    Convolutions, norms and attention stay in float32.
 
-    Raises:
-        ModelError: this build of torch has no dynamic quantization.
-    """
-    try:
-        from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
-    except ImportError as error:
-        raise ModelError(
-            "This build of torch has no dynamic quantization: choose float32, or CTranslate2 (--engine ctranslate2 "
-            "--quantization int8)."
-        ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch wants it to be called elsewhere one day
-        return quantize_dynamic(model, {nn.Linear: per_channel_dynamic_qconfig}, inplace=True)
+def _is_plain(module: nn.Module) -> bool:
+    return type(module) is nn.Linear
+
+
+def _scale(rows: Tensor) -> Tensor:
+    """Return for each row what its largest number is divided by to be the largest of 8 bits, shape ``(rows, 1)``."""
+    return rows.abs().amax(1, keepdim=True).clamp_(min=_TINY) / _LARGEST

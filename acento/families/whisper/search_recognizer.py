@@ -33,11 +33,11 @@ class SearchingWhisper(WhisperRecognizer):
         super().__init__(model, extractor, tokenizer, options)
         self._beam_size, self._temperatures = options.beam_size, options.temperatures
 
-    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Heard:  # type: ignore[override]
+    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Heard:
         """Return log-mel features in the model's dtype, and seeds."""
         return Heard(super().prepare_in(windows, context), [seed_of(window) for window in windows])
 
-    def spoken_languages(self, features: Heard) -> list[dict[str, float]] | None:  # type: ignore[override]
+    def spoken_languages(self, features: Heard) -> list[dict[str, float]] | None:
         """See :meth:`Recognizer.spoken_languages`."""
         return super().spoken_languages(features.features)
 
@@ -48,7 +48,7 @@ class SearchingWhisper(WhisperRecognizer):
             no_speech=no_speech_token(self._tokenizer.get_vocab()),
         )
 
-    def _write(self, features: Heard, max_new_tokens: int | None = None) -> list[Written]:  # type: ignore[override]
+    def _write(self, features: Heard, max_new_tokens: int | None = None) -> list[Written]:
         encoded = self._encode(features.features)
         prompts = self._prompts(encoded)
         most = self._most(features.features, prompts, max_new_tokens)

@@ -290,7 +290,9 @@ def speed_notes(rows: Sequence[LeaderboardRow]) -> dict[str, bool]:
     measured = [(row, row.entry.speed) for row in rows if row.entry.speed is not None]
     changed = sum(speed.changed or 0 for _, speed in measured)
     again = ", ".join(f"{row.label} {row.entry.runaways}" for row in rows if row.entry.runaways)
+    untaught = ", ".join(row.label for row in rows if not row.entry.taught)
     return {
+        f"Not taught short windows, so that more errors are to be expected in them: {untaught}.": untaught != "",
         f"Windows decoded again in the model's own, as their text ran away in a short one: {again}.": again != "",
         _OTHER_CONDITIONS: any(not row.rtfx_comparable for row, _ in measured),
         f"! decoded again for the clock, {changed} texts were others than those that were scored.": changed > 0,

@@ -28,6 +28,7 @@ FUNCTIONS = (
     "promote",
     "search",
     "specialize",
+    "judge_windows",
 )
 """In an order in which each finds what those before it made."""
 
@@ -84,7 +85,9 @@ def test_a_name_that_is_not_there_is_said_as_python_says_it() -> None:
         _ = acento.teleport  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["benchmark", "finetune", "search", "specialize", "stage", "validate"])
+@pytest.mark.parametrize(
+    "name", ["benchmark", "finetune", "judge_windows", "search", "specialize", "stage", "validate"]
+)
 def test_every_parameter_is_in_the_signature_and_described(name: str) -> None:
     function = getattr(acento, name)
     parameters = inspect.signature(function).parameters

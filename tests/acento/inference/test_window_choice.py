@@ -96,6 +96,7 @@ def test_a_model_in_both_windows_is_on_the_board_twice_and_speeds_are_not_compar
     assert [row.rtfx_comparable for row in board.rows].count(True) == 1
     assert {row.label for row in board.rows} == {f"{taught} (own)", f"{taught} (clip + 0.5 s)"}
     assert "window" in board.grid().columns
+    assert not any("Not taught" in note for note in board.grid().notes)
     assert [row["window"] for row in short.leaderboard.to_rows()] == ["clip + 0.5 s"]
     assert (store.root / short.artifact.key / "report.html").read_text().count("clip + 0.5 s") >= 2
     result = json.loads((store.root / short.artifact.key / "run.json").read_text())["results"][0]
@@ -114,6 +115,8 @@ def test_runaways_are_counted_in_the_record_and_said_under_the_board(
     assert row.entry.runaways == 6
     note = f"Windows decoded again in the model's own, as their text ran away in a short one: {whisper} 6."
     assert note in board.grid().notes
+    untaught = f"Not taught short windows, so that more errors are to be expected in them: {whisper}."
+    assert untaught in board.grid().notes
     assert note in (store.root / finished.artifact.key / "report.html").read_text().replace("&#39;", "'")
     result = json.loads((store.root / finished.artifact.key / "run.json").read_text())["results"][0]
     assert result["measured"]["runaways"] == 6

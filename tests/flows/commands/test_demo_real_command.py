@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shown(prefect_server: PrefectServer, folder: Path, cache: Path) -> str:
-    done = acento(prefect_server, folder, "demo", "--real", timeout=120, ACENTO_CACHE=str(cache))
+    done = acento(prefect_server, folder, "demo", "--real", timeout=300, ACENTO_CACHE=str(cache))
     assert done.returncode == 0, done.stderr
     assert "This downloads 350 MB once" in done.stderr
     return str(done.stdout)
@@ -61,6 +61,15 @@ def test_the_gate_has_its_say_with_the_other_language_as_the_guard(shown: str) -
     assert "registry:whisper-base-fillets-nl@" in shown
     assert any(words in shown for words in ("Passed: ", "Refused, compared with the base model"))
     assert "fillets-cs@1: WER" in shown
+
+
+def test_short_windows_are_judged_and_both_models_stand_in_one_table(shown: str) -> None:
+    assert any(
+        words in shown for words in ("windows passed  Passed: ", "windows refused  Refused, the full window stays: ")
+    )
+    table = shown.rpartition("Before and after on fillets-nl@1")[2]
+    rows = [line.split()[:2] for line in table.splitlines() if line.startswith((" demo:whisper-base", " registry:"))]
+    assert [window for _, window in rows] == ["full", "full", "clip"]
 
 
 def test_licenses_and_places_are_named(shown: str, cache: Path) -> None:

@@ -237,3 +237,15 @@ def test_states_that_are_the_same_are_no_distance_apart_and_their_mean_is_one() 
         States([1000 * one for one in both.encoded], [1000 * one for one in both.decoded]) for both in (means, targets)
     ]
     assert distance(*scaled).item() == pytest.approx(distance(means, targets).item(), rel=1e-4)
+
+
+def test_an_english_only_model_with_128_bins_learns_so_too(tmp_path: Path) -> None:
+    folder = make_whisper(tmp_path / "m", window_s=2, mel_bins=128, multilingual=False)
+    checkpoint, recipe = resolve(str(folder)), Recipe(window="fit", strategy="full")
+    trainable = load_trainable(checkpoint.family, checkpoint.folder, "en", recipe, "cpu")
+    audio = np.random.default_rng(1).standard_normal(8000).astype(np.float32) * 0.1
+    inputs = trainable.in_context(trainable.features([audio]), 12_800)
+    assert inputs[0].shape == (128, 80)
+    loss, _ = trainable.loss(inputs, [load_labeler(folder, "en").labels("bad")], 0.0)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in trainable.learned().values())
