@@ -454,7 +454,7 @@ def nemos_own(
     from acento.families.nemo.recognizer import quiet
 
     with quiet():
-        model = ASRModel.restore_from(str(next(folder.glob("*.nemo"))), map_location="cpu").eval()
+        model = ASRModel.restore_from(str(next(folder.glob("*.nemo"))), map_location=options.device).eval()
     paths = {}
     for number, (_, audio) in enumerate(clips):
         paths[id(audio)] = str(temporary / f"{number}.wav")

@@ -1,36 +1,69 @@
-"""Acento's decode engine beside the Hugging Face ``pipeline``, on the same weights, clips and cores, in one run.
+"""Acento's decode engine beside the Hugging Face ``pipeline`` and faster-whisper: same weights, clips, cores, and run.
 
-    python benchmarks/inference.py [--model demo:whisper-mini] [--clips 120] [--batch-size 16] [--rounds 5] [--cores N]
+    python benchmarks/inference.py [--model demo:whisper-mini] [--clips 240] [--batch-size 16] [--rounds 5] [--cores N]
 
 The pipeline is used as batch evaluations use it: clips in the order they arrive, a fixed batch size, greedy, audio
 decoded before the clock starts; it computes on as many threads as there are cores. Acento has a worker of one thread
-for each core, as ``acento benchmark`` does by default. The two take turns, so that a machine whose speed drifts slows
-both. Prints each RTFx, ``ratio: N`` (the median over rounds), the share of equal texts, and where Acento's time went.
+for each core, as ``acento benchmark`` does by default. The sides take turns, so that a machine whose speed drifts slows
+all of them. Prints each RTFx, ``ratio: N`` (the median over rounds), the share of equal texts, and what bounds it.
 
-    python benchmarks/inference.py --real [--clips 24] [--batch-size 8] [--rounds 2]
+    python benchmarks/inference.py --real [--model TAUGHT] [--clips 48] [--batch-size 8] [--rounds 2]
 
-takes whisper-base and Dutch test clips, which are downloaded, and also lets Acento run CTranslate2 in int8 beside
-faster-whisper (``pip install '.[benchmarks]'``) on the same weights in int8: a file at a time, greedy, without
-timestamps, as many workers of one thread as there are cores.
+takes Dutch test clips of 2 to 8 s, which are downloaded. Without a model it is whisper-base as published, at full
+windows; with one, a Whisper that was taught short windows (``acento finetune --window fit``, a folder or
+``registry:NAME@VERSION``), at the windows it was taught; the pipeline and faster-whisper always pad to 30 s. Beside
+faster-whisper (``pip install '.[benchmarks]'``) both sides have the same weights in int8: clip by clip, as many workers
+of one thread as there are cores; and batched, all clips in one call. ``--engine-auto`` also lets Acento choose the
+engine, as ``acento benchmark --engine auto`` does, by measuring on the dev clips. ``--untaught-too`` puts the published
+model in the same run.
 """
 
 import argparse
 import os
 import random
-import statistics
-import time
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from decoding_sides import (
+    STAGES,
+    Acento,
+    Clips,
+    FasterWhisper,
+    FasterWhisperBatched,
+    Pipeline,
+    Side,
+    Timed,
+    encoder_share,
+    in_turns,
+    ratio,
+    word_errors,
+)
+
+DEFAULTS = {"model": "demo:whisper-mini", "clips": 240, "batch_size": 16, "rounds": 5}
+REAL_DEFAULTS = {"clips": 48, "batch_size": 8, "rounds": 2}
+PUBLISHED = "demo:whisper-base"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one side has to be, measured by another."""
+
+    ours: str
+    theirs: str
+    times: float
 
 
 def main() -> None:
     """Read the options and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--real", action="store_true", help="published weights, human speech, and faster-whisper")
-    parser.add_argument("--model", default="demo:whisper-mini")
+    parser.add_argument("--real", action="store_true", help="whisper-base's weights, human speech, faster-whisper")
+    parser.add_argument("--model", help="demo:NAME; with --real a Whisper that was taught short windows")
+    parser.add_argument("--untaught-too", action="store_true", help="with --real and a model: whisper-base beside it")
+    parser.add_argument("--engine-auto", action="store_true", help="with --real: let Acento choose the engine, too")
+    parser.add_argument("--auto-clips", type=int, default=60, help="dev clips that --engine-auto measures on")
     parser.add_argument("--clips", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--rounds", type=int)
@@ -38,10 +71,11 @@ def main() -> None:
     options = parser.parse_args()
     for name, default in (REAL_DEFAULTS if options.real else DEFAULTS).items():
         setattr(options, name, getattr(options, name) or default)
-    if options.real:
-        compare_real(options)
-        return
+    (compare_real if options.real else compare_demo)(options)
 
+
+def compare_demo(options: argparse.Namespace) -> None:
+    """Print Acento beside the pipeline on a model and clips that come with Acento."""
     from acento.models.base import DecodeOptions
     from acento.models.checkpoints.resolver import resolve
     from acento.models.devices import device_name
@@ -50,86 +84,149 @@ def main() -> None:
     ours = Acento(checkpoint, DecodeOptions(language="es"), options.batch_size, options.cores)
     theirs = Pipeline(checkpoint.folder, options.batch_size, options.cores, "es")
     clips = speak(options.clips, ours.window_s)
-    total = sum(len(audio) for audio in clips.values()) / 16000
     lengths = sorted(len(audio) / 16000 for audio in clips.values())
     print(f"{device_name('cpu')}, {options.cores} core(s), float32, batch {options.batch_size}, {options.model}")
-    print(f"{len(clips)} clips of {lengths[0]:.1f} to {lengths[-1]:.1f} s, {total:.0f} s in all")
-
-    few = dict(list(clips.items())[: 2 * options.batch_size])
-    ours(few)
-    theirs(few)
-    rows = []
-    for _ in range(options.rounds):
-        our_texts, our_seconds, timings = ours(clips)
-        their_texts, their_seconds = theirs(clips)
-        rows.append((total / our_seconds, total / their_seconds))
-        print(
-            f"  Acento RTFx {rows[-1][0]:7.1f}   pipeline RTFx {rows[-1][1]:7.1f}   {their_seconds / our_seconds:.2f}x"
-        )
-    equal = sum(our_texts[name] == their_texts[name] for name in clips) / len(clips)
-    print(f"Acento RTFx: {statistics.median(a for a, _ in rows):.1f}")
-    print(f"pipeline RTFx: {statistics.median(b for _, b in rows):.1f}")
-    print(f"ratio: {statistics.median(a / b for a, b in rows):.2f}")
-    print(f"equal texts: {100 * equal:.1f} %")
-    inference = sum(one.inference_s for one in timings)
-    shares = {name: sum(getattr(one, f"{name}_s") for one in timings) / inference for name in STAGES}
-    print("of Acento's inference time: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items()))
+    print(f"{len(clips)} clips of {lengths[0]:.1f} to {lengths[-1]:.1f} s, {sum(lengths):.0f} s in all")
+    found = in_turns({"Acento": ours, "pipeline": theirs}, clips, options.rounds, warm_up=2 * options.batch_size)
+    a, b = found["Acento"], found["pipeline"]
+    for mine, other in zip(a.wall, b.wall, strict=True):
+        print(f"  Acento RTFx {a.audio_s / mine:7.1f}   pipeline RTFx {a.audio_s / other:7.1f}   {other / mine:.2f}x")
+    print(f"Acento RTFx: {a.rtfx:.1f}\npipeline RTFx: {b.rtfx:.1f}\nratio: {ratio(a, b):.2f}")
+    print(f"equal texts: {100 * equal(a, b):.1f} %")
+    print("of Acento's inference time: " + ", ".join(f"{name} {100 * a.heard.shares[name]:.0f} %" for name in STAGES))
     print("(features are made in a thread of their own, beside the model, so shares may add up to more than 100 %)")
-    print(f"what bounds it now: {max(shares, key=lambda name: shares[name])}")
-
-
-DEFAULTS = {"clips": 240, "batch_size": 16, "rounds": 5}
-REAL_DEFAULTS = {"clips": 24, "batch_size": 8, "rounds": 2}
-STAGES = ("features", "model", "text")
+    print(f"what bounds it now: {bound(ours, clips, options.batch_size, a)}")
 
 
 def compare_real(options: argparse.Namespace) -> None:
-    """Print a table of all sides on published weights and human speech."""
-    from acento.core.text import normalizer
-    from acento.data.demo.real import fetch_weights
-    from acento.data.demo.real.speech import read_demo
-    from acento.data.demo.real.weights import CT2, HF
+    """Print a table of all sides on published weights and human speech, and which goals are reached."""
+    from dutch import dutch
+
+    from acento.models.devices import device_name
+
+    read = dutch("test", options.clips)
+    clips, references = {clip.id: clip.audio for clip in read}, {clip.id: clip.text for clip in read}
+    sides: dict[str, Side] = {}
+    goals: list[Goal] = []
+    if options.model:
+        taught_sides(options, sides, goals)
+    if options.untaught_too or not options.model:
+        published_sides(options, sides, goals)
+    total = sum(map(len, clips.values())) / 16000
+    print(f"{device_name('cpu')}, {options.cores} core(s), batch {options.batch_size}")
+    print(f"{len(clips)} Dutch clips of 2 to 8 s, {total:.0f} s in all; {options.rounds} rounds, their median")
+    found = in_turns(sides, clips, options.rounds)
+    width = max(map(len, sides)) + 2
+    print(f"{'':{width}}{'RTFx':>7}{'audio s / CPU s':>17}{'WER %':>8}  RTFx of each round")
+    for name, one in found.items():
+        errors, words = word_errors(references, one.heard)
+        each = ", ".join(f"{one.audio_s / wall:.2f}" for wall in one.wall)
+        wer = 100 * sum(errors) / sum(words)
+        again = f"; {one.heard.runaways} runaways decoded again" if one.heard.runaways else ""
+        print(f"{name:{width}}{one.rtfx:7.2f}{one.by_cpu:17.2f}{wer:8.1f}  {each}{again}")
+    for goal in goals:
+        a, b = found[goal.ours], found[goal.theirs]
+        times, by_cpu = ratio(a, b), a.by_cpu / b.by_cpu
+        print(
+            f"{goal.ours} is {times:.2f} times as fast as {goal.theirs} ({by_cpu:.2f} by CPU seconds; goal: "
+            f"{goal.times:g}, {'reached' if times >= goal.times else 'NOT reached'}); equal texts: "
+            f"{100 * equal(a, b):.0f} %"
+        )
+    for name, side in sides.items():
+        if isinstance(side, Acento):
+            print(f"what bounds {name}: {bound(side, clips, options.batch_size, found[name])}")
+
+
+def taught_sides(options: argparse.Namespace, sides: dict[str, Side], goals: list[Goal]) -> None:
+    """Add what decodes with a model that was taught short windows."""
     from acento.models.base import DecodeOptions
     from acento.models.checkpoints.resolver import resolve
-    from acento.models.devices import device_name
-    from acento.scoring.counting.counts import ErrorCounts, count_words
+    from acento.models.checkpoints.taught import taught
 
-    read = read_demo("nl", "test", options.clips)
-    clips = {clip.id: clip.audio for clip in read}
-    total = sum(len(audio) for audio in clips.values()) / 16000
-    folder, asked = fetch_weights("whisper-base"), DecodeOptions(language="nl")
-    sides: dict[str, Any] = {
-        "Acento, transformers, float32": Acento(resolve("demo:whisper-base"), asked, options.batch_size, options.cores),
-        "Hugging Face pipeline, float32": Pipeline(folder / HF, options.batch_size, options.cores, "nl"),
-        "Acento, CTranslate2, int8": Acento(
-            resolve("demo:whisper-base:ctranslate2-int8"), asked, options.batch_size, options.cores
-        ),
-    }
+    checkpoint = resolve(options.model)
+    held = resolve(f"{checkpoint.folder}:ctranslate2-int8")  # also of a version that was never exported
+    fit = taught(checkpoint.folder)
+    if fit is None:
+        raise SystemExit(
+            f"{options.model} was not taught short windows: train it with acento finetune --window fit, or leave "
+            "--model out."
+        )
+    asked = DecodeOptions(language="nl", fit=fit)
+    ours, int8 = f"taught, transformers float32, {fit.title}", f"taught, CTranslate2 int8, {fit.title}"
+    sides[ours] = Acento(checkpoint, asked, options.batch_size, options.cores)
+    sides["taught, pipeline float32"] = Pipeline(checkpoint.folder, options.batch_size, options.cores, "nl")
+    sides[int8] = Acento(held, asked, options.batch_size, options.cores)
+    goals.append(Goal(ours, "taught, pipeline float32", 6))
+    goals += [Goal(int8, name, 6) for name in faster_whisper(sides, "taught", held.folder, options)]
+    if options.engine_auto:
+        sides["taught, --engine auto"] = chosen(options.model, asked, options)
+        goals.append(Goal("taught, --engine auto", "taught, pipeline float32", 6))
+
+
+def published_sides(options: argparse.Namespace, sides: dict[str, Side], goals: list[Goal]) -> None:
+    """Add what decodes with whisper-base as it was published, at full windows."""
+    from acento.models.base import DecodeOptions
+    from acento.models.checkpoints.resolver import resolve
+
+    checkpoint, held = resolve(PUBLISHED), resolve(f"{PUBLISHED}:ctranslate2-int8")
+    asked = DecodeOptions(language="nl")
+    sides["published, transformers float32"] = Acento(checkpoint, asked, options.batch_size, options.cores)
+    sides["published, pipeline float32"] = Pipeline(checkpoint.folder, options.batch_size, options.cores, "nl")
+    sides["published, CTranslate2 int8"] = Acento(held, asked, options.batch_size, options.cores)
+    goals.append(Goal("published, transformers float32", "published, pipeline float32", 1))
+    theirs = faster_whisper(sides, "published", held.folder, options)
+    goals += [Goal("published, CTranslate2 int8", name, 1) for name in theirs]
+    if options.engine_auto:
+        sides["published, --engine auto"] = chosen(PUBLISHED, asked, options)
+        goals.append(Goal("published, --engine auto", "published, pipeline float32", 1.5))
+
+
+def faster_whisper(sides: dict[str, Side], which: str, folder: Any, options: argparse.Namespace) -> list[str]:
+    """Add faster-whisper on a model's weights in int8, if it is installed; return the sides' names."""
+    one, batched = f"{which}, faster-whisper int8", f"{which}, faster-whisper int8, batched"
     try:
-        sides["faster-whisper, int8"] = FasterWhisper(folder / CT2, options.cores, "nl")
+        sides[one] = FasterWhisper(folder, options.cores, "nl")
+        sides[batched] = FasterWhisperBatched(folder, options.cores, "nl", options.batch_size)
     except ImportError:
         print("faster-whisper is not installed: pip install '.[benchmarks]' -c constraints.txt")
-    print(f"{device_name('cpu')}, {options.cores} core(s), batch {options.batch_size}, demo:whisper-base")
-    print(f"{len(clips)} Dutch clips, {total:.0f} s in all, windows of 30 s, {options.rounds} rounds, their median")
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    texts: dict[str, dict[str, str]] = {}
-    for side in sides.values():
-        side(dict(list(clips.items())[:2]))
-    for turn in range(options.rounds):
-        for name in sorted(sides, reverse=bool(turn % 2)):
-            texts[name], took, *_ = sides[name](clips)
-            seconds[name].append(took)
-    rule = normalizer("chilean-leaderboard")
-    print(f"{'':32}{'RTFx':>7}{'WER %':>8}  of all rounds")
-    for name, found in texts.items():
-        pairs = ((rule(clip.text), rule(found[clip.id] or "")) for clip in read)
-        wer = sum((count_words(*pair) for pair in pairs), ErrorCounts()).rate
-        rounds = ", ".join(f"{total / took:.2f}" for took in seconds[name])
-        print(f"{name:32}{total / statistics.median(seconds[name]):7.2f}{100 * (wer or 0):8.1f}  {rounds}")
-    for ours, theirs in (list(sides)[:2], list(sides)[2:]) if len(sides) == 4 else (list(sides)[:2],):
-        ratio = statistics.median(b / a for a, b in zip(seconds[ours], seconds[theirs], strict=True))
-        equal = sum(texts[ours][name] == texts[theirs][name] for name in clips) / len(clips)
-        print(f"{ours} is {ratio:.2f} times as fast as {theirs}; equal texts: {100 * equal:.0f} %")
+        return []
+    return [one, batched]
+
+
+def chosen(model: str, asked: Any, options: argparse.Namespace) -> Side:
+    """Return what ``--engine auto`` runs a model on, measured on dev clips as a benchmark measures it."""
+    from dutch import stage_dutch
+
+    from acento.core.store import LocalStore
+    from acento.inference.tuning.settle import Asked, is_tuned, settle_batches, settle_engine
+    from acento.models.checkpoints.resolver import resolve
+
+    with tempfile.TemporaryDirectory(prefix="acento-benchmark-") as folder:
+        store = LocalStore(Path(folder) / "store")
+        card = stage_dutch(store, Path(folder), "dev", count=options.auto_clips)
+        request = Asked(split="dev", bound=0.02)
+        found = settle_engine(store, card, resolve(model), asked, request)
+        if is_tuned(found, request):
+            found = settle_batches(store, card, found, request)
+    print(f"--engine auto, {model}: {found.why}")
+    return Acento(found.checkpoint, found.options, found.batch_size, options.cores)
+
+
+def equal(a: Timed, b: Timed) -> float:
+    """Return the share of clips of which two sides wrote the same."""
+    return sum(a.heard.texts[name] == text for name, text in b.heard.texts.items()) / len(b.heard.texts)
+
+
+def bound(side: Acento, clips: Clips, batch_size: int, timed: Timed) -> str:
+    """Say what takes the time of Acento's engine."""
+    shares = timed.heard.shares
+    largest = max(shares, key=lambda name: shares[name])
+    said = f"{largest} ({100 * shares[largest]:.0f} % of the inference time)"
+    longest = sorted(clips.values(), key=len, reverse=True)
+    batches = [longest[start : start + batch_size] for start in range(0, min(len(longest), 2 * batch_size), batch_size)]
+    recognizer = side.recognizer
+    encoder = encoder_share(recognizer, [recognizer.prepare_in(one, recognizer.context(one)) for one in batches])
+    return said if encoder is None else f"{said}, of which the encoder {100 * encoder:.0f} %, the decoder the rest"
 
 
 def speak(count: int, window_s: float) -> dict[str, Any]:
@@ -153,96 +250,6 @@ def speak(count: int, window_s: float) -> dict[str, Any]:
         if parts:
             found[f"clip{len(found):04d}"] = np.concatenate(parts)
     return found
-
-
-class Acento:
-    """The engine as inline workers run it: a loaded model, a thread for each core, batches as a plan makes them."""
-
-    def __init__(self, checkpoint: Any, options: Any, batch_size: int, cores: int) -> None:
-        from acento.inference.engine import Engine
-
-        recognizer = checkpoint.family.load(checkpoint.folder, options)
-        recognizer.warm_up(batch_size)
-        self._engine = Engine(recognizer, batch_size=batch_size, language=options.language)
-        self._batch_size, self._cores = batch_size, cores
-        self.window_s = recognizer.window_s
-
-    def __call__(self, clips: dict[str, Any]) -> tuple[dict[str, str | None], float, list[Any]]:
-        """Return texts, seconds, and the timings of each worker."""
-        import torch
-
-        from acento.inference.plan import PlannedClip
-
-        torch.set_num_threads(1)
-        planned = [PlannedClip(name, len(audio) / 16000, name, "memory", 0) for name, audio in clips.items()]
-        planned.sort(key=lambda clip: (-clip.duration_s, clip.id))
-        batches = [planned[i : i + self._batch_size] for i in range(0, len(planned), self._batch_size)]
-        shares = [batches[core :: self._cores] for core in range(self._cores)]
-        started = time.perf_counter()
-        with ThreadPoolExecutor(self._cores) as workers:
-            decoded = list(workers.map(lambda share: self._engine.decode(share, lambda clip: clips[clip.id]), shares))
-        seconds = time.perf_counter() - started
-        texts = {row.id: row.text for part in decoded for row in part.predictions}
-        return texts, seconds, [part.timings for part in decoded]
-
-
-class Pipeline:
-    """The Hugging Face pipeline, as a batch evaluation calls it."""
-
-    def __init__(self, folder: Path, batch_size: int, cores: int, language: str) -> None:
-        import torch
-        from transformers import pipeline
-        from transformers.utils.logging import disable_progress_bar, set_verbosity_error
-
-        self._cores, self._language = cores, language
-        set_verbosity_error()
-        disable_progress_bar()
-        self._pipeline = pipeline(
-            "automatic-speech-recognition", model=str(folder), dtype=torch.float32, device="cpu", batch_size=batch_size
-        )
-
-    def __call__(self, clips: dict[str, Any]) -> tuple[dict[str, str], float]:
-        """Return texts and seconds."""
-        import torch
-
-        torch.set_num_threads(self._cores)
-        rows = ({"raw": audio, "sampling_rate": 16000} for audio in clips.values())
-        started = time.perf_counter()
-        asked = {"language": self._language, "task": "transcribe", "num_beams": 1}
-        heard = list(self._pipeline(rows, generate_kwargs=asked))
-        seconds = time.perf_counter() - started
-        return {name: one["text"].strip() for name, one in zip(clips, heard, strict=True)}, seconds
-
-
-class FasterWhisper:
-    """faster-whisper, as a batch evaluation calls it: a file at a time on each worker, greedy, no timestamps."""
-
-    def __init__(self, folder: Path, cores: int, language: str) -> None:
-        from faster_whisper import WhisperModel
-
-        self._cores, self._language = cores, language
-        self._model = WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=cores, local_files_only=True
-        )
-
-    def __call__(self, clips: dict[str, Any]) -> tuple[dict[str, str], float]:
-        """Return texts and seconds."""
-
-        def transcribe(audio: Any) -> str:
-            segments, _ = self._model.transcribe(
-                audio,
-                language=self._language,
-                beam_size=1,
-                temperature=0.0,
-                without_timestamps=True,
-                condition_on_previous_text=False,
-            )
-            return "".join(segment.text for segment in segments).strip()
-
-        started = time.perf_counter()
-        with ThreadPoolExecutor(self._cores) as workers:
-            heard = list(workers.map(transcribe, clips.values()))
-        return dict(zip(clips, heard, strict=True)), time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 from collections import Counter
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-RATE = 1e-4
 BETAS = (0.9, 0.98)
 GROUPS = {
     "matrix products": ("mm", "linear", "matmul"),
@@ -53,6 +53,7 @@ def acento(setting: dict[str, Any]) -> None:
     from torch.profiler import ProfilerActivity, profile
 
     from acento.models.families import FAMILIES
+    from acento.training.data.contexts import Contexts, fit_of
     from acento.training.data.feed import Feed
     from acento.training.data.prepared import Example, Prepared
     from acento.training.data.sampling import Batches
@@ -66,22 +67,27 @@ def acento(setting: dict[str, Any]) -> None:
     torch.set_num_threads(setting["threads"])
     recipe = Recipe(
         strategy=setting["strategy"],
-        learning_rate=RATE,
+        learning_rate=setting["rate"],
         betas=BETAS,
         warmup=0.0,
         epochs=setting["epochs"],
         batch_size=setting["batch_size"],
+        window=setting["window"],
     )
-    trainable = load_trainable(FAMILIES["whisper"], Path(setting["model"]), setting["language"], recipe, "cpu")
+    trainable = load_trainable(
+        FAMILIES["whisper"], Path(setting["model"]), setting["language"], recipe, setting["device"]
+    )
     examples = [
         Example(str(at), "", tuple(labels), None, None, setting["language"], length)
         for at, (labels, length) in enumerate(zip(setting["labels"], setting["lengths"], strict=True))
     ]
-    batches = Batches(setting["lengths"], recipe.batch_size, recipe.seed)
+    trainable.teaches = fit_of(recipe, examples, trainable.window_s)
+    batches = Batches(setting["units"], recipe.batch_size, recipe.seed)
     learned, total, epoch = trainable.learned(), len(setting["order"]), batches.steps_per_epoch
     weights, optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
     prepared = Prepared(examples, [], Path(setting["folder"]) / "audio.i2")
-    feed = Feed(trainable, prepared, batches, recipe.augmentation, recipe.seed)
+    contexts = Contexts.of(recipe, trainable.window_s)
+    feed = Feed(trainable, prepared, batches, recipe.augmentation, recipe.seed, contexts=contexts)
     stepper, state = Stepper(trainable, feed, recipe, optimizer, total, epoch), TrainingState()
     trainable.train()
     began = time.perf_counter()
@@ -99,8 +105,12 @@ def acento(setting: dict[str, Any]) -> None:
     turns.wait()
     while state.step < total:
         train(state.step + epoch)
-        turns.wait(turns.took())
-    answer = {"losses": [row["loss"] for row in state.history], "peak": peak() / 1e6, "prepared_s": prepared_s}
+        took = turns.took()
+        if setting.get("save"):
+            with weights.as_saved():
+                trainable.save(emptied(saved(setting, "acento")))
+        turns.wait(took)
+    answer = {"losses": [row["loss"] for row in state.history], "prepared_s": prepared_s} | memory()
     state.step = 0
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         train(min(epoch, 6))
@@ -153,20 +163,30 @@ def recipe(setting: dict[str, Any]) -> None:
 
     epoch = len(setting["order"]) // setting["epochs"]
 
+    def ended() -> None:
+        took = turns.took()
+        if setting.get("save"):
+            folder = emptied(saved(setting, "recipe"))
+            shutil.copytree(setting["model"], folder, dirs_exist_ok=True)  # tokenizer and features
+            model.save_pretrained(folder)
+        turns.wait(took)
+
     class InTurns(TrainerCallback):
         def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            if state.global_step % epoch == 0:
-                turns.wait(turns.took() if state.global_step else "ready")
+            if state.global_step == 0:
+                turns.wait("ready")
+            elif state.global_step % epoch == 0:
+                ended()
 
         def on_train_end(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
-            turns.wait(turns.took())
+            ended()
 
     arguments = Seq2SeqTrainingArguments(
         output_dir=str(Path(setting["folder"]) / "recipe"),
         per_device_train_batch_size=setting["batch_size"],
         max_steps=len(setting["order"]),
         train_sampling_strategy="sequential",  # the order of the places above, which is Acento's
-        learning_rate=RATE,
+        learning_rate=setting["rate"],
         adam_beta1=BETAS[0],
         adam_beta2=BETAS[1],
         weight_decay=0.01,
@@ -178,14 +198,27 @@ def recipe(setting: dict[str, Any]) -> None:
         logging_steps=1,
         report_to="none",
         disable_tqdm=True,
-        use_cpu=True,
+        use_cpu=setting["device"] == "cpu",
+        bf16=setting["device"] == "cuda",
         remove_unused_columns=False,
     )
     trainer = Seq2SeqTrainer(
         model=model, args=arguments, train_dataset=data, data_collator=collate, callbacks=[InTurns()]
     )
     trainer.train()
-    turns.say({"losses": [row["loss"] for row in trainer.state.log_history if "loss" in row], "peak": peak() / 1e6})
+    turns.say({"losses": [row["loss"] for row in trainer.state.log_history if "loss" in row]} | memory())
+
+
+def saved(setting: dict[str, Any], side: str) -> Path:
+    """Return the folder of a side's model after its last epoch."""
+    return Path(setting["folder"]) / f"saved-{side}-{setting['strategy']}"
+
+
+def emptied(folder: Path) -> Path:
+    """Return a folder that is new and empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 class Rows:
@@ -210,6 +243,13 @@ def bound(profiled: Any) -> str:
         spent[group] += event.self_cpu_time_total
     total = sum(spent.values())
     return ", ".join(f"{group} {100 * time / total:.0f} %" for group, time in spent.most_common())
+
+
+def memory() -> dict[str, float]:
+    """Return the most memory that this process had, of the host and of the GPU, in megabytes."""
+    import torch
+
+    return {"peak": peak() / 1e6, "gpu_peak": torch.cuda.max_memory_allocated() / 1e6}
 
 
 def peak() -> int:

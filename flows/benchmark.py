@@ -21,7 +21,9 @@ def benchmark(request: BenchmarkRequest) -> Finished:
     with shared_compute():
         scored, left_out = measure(
             planned,
-            lambda one: run_task(transcribe, one, planned.workers, planned.compute, planned.run, planned.repeats),
+            lambda one: run_task(
+                transcribe, one, one.workers or planned.workers, planned.compute, planned.run, planned.repeats
+            ),
             lambda one, transcribed: run_task(score, one, transcribed, planned.normalizer),
         )
     return run_task(publish_run, planned.run, scored, left_out)

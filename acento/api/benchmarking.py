@@ -11,12 +11,14 @@ from pydantic import BaseModel
 from acento.api.estimating import check_budget
 from acento.api.precheck import asked_cards, asked_options, unusable, usable
 from acento.api.session import options_of, session
+from acento.api.tuned import settled
 from acento.core.arguments import Named, checked, name_of, names_of
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, ModelError, StoreError, may_pass, name_and_line
 from acento.core.progress import audio_meter
 from acento.core.settings import settings
 from acento.core.store import Store
+from acento.data.dataset import Card
 from acento.inference.batch_check import with_batch_check
 from acento.inference.benchmark import (
     Scored,
@@ -31,6 +33,7 @@ from acento.inference.benchmark import (
 from acento.inference.jobs import TranscribeJob
 from acento.inference.runner import Runner, Worker
 from acento.inference.speed import speed
+from acento.inference.tuning.settle import Settled
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
@@ -39,6 +42,7 @@ from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.models.family import WHISPER
 from acento.registry.runs.records import Finished, asked_normalizer, begin, entries_of, finish, utc_now, utterances_of
 from acento.requests import BenchmarkRequest
+from acento.requests.benchmark import AUTO
 from acento.scoring.boards.leaderboard import Leaderboard
 from acento.scoring.comparing.compare import GroupedComparison, compare_groups
 from acento.validation.verdict import USED_ALL_THE_SAME, require_valid
@@ -126,15 +130,7 @@ def plan_benchmark(
     checkpoints, left_out = find_models(request, elsewhere, known)
     decoding = [(one, options.model_copy(update={"fit": resolve_fit(one, request.window)})) for one in checkpoints]
     transcriptions = [
-        plan_transcription(
-            store,
-            card,
-            checkpoint,
-            split=request.split,
-            options=own,
-            batch_size=request.gpu_batch_size,
-            limit=request.limit,
-        )
+        _planned(store, request, card, settled(store, request, card, checkpoint, own, elsewhere))
         for checkpoint, own in decoding  # the outer loop, so that each model is loaded once
         for card in cards
     ]
@@ -154,6 +150,20 @@ def plan_benchmark(
         repeats=request.repeats,
         left_out=left_out,
     )
+
+
+def _planned(store: Store, request: BenchmarkRequest, card: Card, found: Settled) -> Transcription:
+    """Plan what was settled."""
+    what = plan_transcription(
+        store,
+        card,
+        found.checkpoint,
+        split=request.split,
+        options=found.options,
+        batch_size=found.batch_size,
+        limit=request.limit,
+    )
+    return what.model_copy(update={"workers": found.workers, "chosen": found.why})
 
 
 def measure(
@@ -190,7 +200,7 @@ def find_models(
     sentence of the machine that lacks it. If not one model can be run, the error of the first is raised.
     """
     if request.quantization is not None and request.engine is None:
-        raise InputError("A quantization is for CTranslate2: add --engine ctranslate2.")
+        raise InputError("A quantization is for CTranslate2: add --engine ctranslate2, or auto.")
     reasons = dict(left_out or {})
     checkpoints = usable(request.models, lambda name: _resolved(name, request, elsewhere), reasons)
     for name, why in reasons.items():
@@ -201,7 +211,7 @@ def find_models(
 def _resolved(name: str, request: BenchmarkRequest, elsewhere: Elsewhere | None) -> Checkpoint:
     """Return a model, with the engine that was asked for where its family knows it."""
     checkpoint = resolve(name)
-    if request.engine is not None and checkpoint.family.name == WHISPER:
+    if request.engine not in (None, AUTO) and checkpoint.family.name == WHISPER:
         named = with_engine(name, request.engine, request.quantization)
         checkpoint = checkpoint if named == name else resolve(named)
     if elsewhere is None and (missing := checkpoint.family.missing()) is not None:
@@ -231,8 +241,9 @@ def _transcribe(store: Store, runner: Runner, transcription: Transcription, plan
     """Decode in this process, in threads that share the loaded model, every part that is not in the store."""
     for todo in rounds(store, transcription, planned.run, planned.repeats):
         meter = audio_meter(f"transcribe {transcription.title}", sum(job.seconds for job in todo))
-        worker = Worker(count=planned.workers, callbacks=Callbacks(on_progress=meter))
-        pool = ThreadPoolExecutor(planned.workers, thread_name_prefix="transcribe")
+        workers = transcription.workers or planned.workers
+        worker = Worker(count=workers, callbacks=Callbacks(on_progress=meter))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
         try:
             for future in as_completed([pool.submit(runner.execute, job, worker) for job in todo]):
                 future.result()

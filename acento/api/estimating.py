@@ -9,6 +9,7 @@ from acento.api.estimate import Estimate, Expected, Work
 from acento.api.precheck import asked_cards, asked_options, unusable
 from acento.api.pricing import device_asked
 from acento.api.session import options_of
+from acento.api.tuned import settled
 from acento.core.arguments import Named, names_of
 from acento.core.errors import InputError, ModelError, StoreError
 from acento.core.prices import PriceTable, dollars, load_prices
@@ -29,6 +30,7 @@ from acento.models.family import WHISPER
 from acento.registry.runs.expected_speed import ExpectedSpeed, device_types, expected_speed
 from acento.registry.runs.index import index
 from acento.requests import BenchmarkRequest
+from acento.requests.benchmark import AUTO
 from acento.scoring.entry import Entry
 
 _BATCH = 16
@@ -89,7 +91,7 @@ def estimate_benchmark(store: Store, request: BenchmarkRequest, elsewhere: Elsew
     device = pick_device(request.device, elsewhere)
     options = asked_options(request, device, elsewhere)
     asked = [
-        _asked(store, request, card, name, options)
+        _asked(store, request, card, name, options, elsewhere)
         for name in dict.fromkeys(request.models)
         if name not in left_out
         for card in cards
@@ -134,7 +136,14 @@ def _said(expected: Expected) -> str:
     return f"a guess: {expected.why}" if expected.basis == "guess" else expected.why
 
 
-def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, options: DecodeOptions) -> _Asked:
+def _asked(
+    store: Store,
+    request: BenchmarkRequest,
+    card: Card,
+    name: str,
+    options: DecodeOptions,
+    elsewhere: Elsewhere | None,
+) -> _Asked:
     checkpoint = _looked_up(store, request, name)
     asked: dict[str, Any] = {"split": request.split, "limit": request.limit}
     todo: list[TranscribeJob] = []
@@ -143,8 +152,10 @@ def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, optio
         clips, seconds, parts, done, left = plan.clips, plan.seconds, len(plan.parts), 0, plan.seconds
     else:
         options = options.model_copy(update={"fit": resolve_fit(checkpoint, request.window)})
+        found = settled(store, request, card, checkpoint, options, elsewhere, measure=False)
+        checkpoint, options = found.checkpoint, found.options
         what, jobs = preview_transcription(
-            store, card, checkpoint, options=options, batch_size=request.gpu_batch_size, **asked
+            store, card, checkpoint, options=options, batch_size=found.batch_size, **asked
         )
         todo = unfinished(store, jobs)
         clips, seconds, parts, done = what.clips, what.seconds, len(jobs), len(jobs) - len(todo)
@@ -172,7 +183,7 @@ def _asked(store: Store, request: BenchmarkRequest, card: Card, name: str, optio
 def _looked_up(store: Store, request: BenchmarkRequest, name: str) -> Checkpoint | None:
     """Return a model if it can be had without a download and without a conversion; else None."""
     seen = find_local(name)
-    if request.engine is not None and (seen is None or seen[1].name == WHISPER):
+    if request.engine not in (None, AUTO) and (seen is None or seen[1].name == WHISPER):
         name = with_engine(name, request.engine, request.quantization)
     base = parse(name).base
     if parse(name).quantization is not None and not conversions(store, name):

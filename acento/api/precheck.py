@@ -14,7 +14,7 @@ from acento.data.dataset import Card, language_of, load_card, read_clips
 from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.completed import check_parts
-from acento.models.checkpoints.references import SHIPPED, with_engine
+from acento.models.checkpoints.references import CTRANSLATE2, SHIPPED, check_format, with_engine
 from acento.models.checkpoints.resolver import find_local
 from acento.models.devices import Elsewhere, default_dtype
 from acento.models.languages import language_code
@@ -23,6 +23,7 @@ from acento.registry.gate.evidence import Selection
 from acento.registry.gate.judging import ask
 from acento.registry.versions import registered_keys
 from acento.requests import BenchmarkRequest, SpecializeRequest, TrainingRequest
+from acento.requests.benchmark import AUTO
 from acento.training.planning import check_splits
 from acento.training.windows import check_fitting
 from acento.validation.verdict import require_valid
@@ -38,7 +39,9 @@ def unusable(store: Store, request: BenchmarkRequest, *, installed: bool = True)
     Raises:
         InputError: nothing is left to transcribe, or nothing to transcribe it with.
     """
-    if request.engine is not None:
+    if request.engine == AUTO:
+        check_format(CTRANSLATE2, request.quantization)
+    elif request.engine is not None:
         with_engine(f"{SHIPPED}any", request.engine, request.quantization)
     left_out: dict[str, str] = {}
     languages: set[str] = set()

@@ -57,6 +57,10 @@ class Transcription(BaseModel, frozen=True):
     """Such a sample of this transcription, to see whether the batch size changes texts."""
     language: str | None = None
     """What is spoken, as the data set says it, else what the model is told: it decides the normalizer, no text."""
+    workers: int | None = None
+    """How many share the work where that was measured for this model; None: as many as the run says."""
+    chosen: str = ""
+    """What of engine, threads and batch size was chosen by measuring, and why, in a sentence; empty: nothing was."""
     taught: bool = True
     """False: it decodes in short windows, and its model was not taught them."""
 

@@ -1,6 +1,6 @@
 """What is asked of a benchmark."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -20,6 +20,9 @@ from acento.requests.base import (
     Positive,
     Request,
 )
+
+AUTO: Final = "auto"
+"""The engine that is found by measuring."""
 
 
 class BenchmarkRequest(Request, RunRequest):
@@ -66,8 +69,16 @@ class BenchmarkRequest(Request, RunRequest):
     )
     threads: Positive | None = Field(None, description="CPU threads of each worker.")
     compute: Compute = None
-    engine: Literal["transformers", "ctranslate2"] | None = Field(
-        None, description="What runs the Whispers, unless a name says it (openai/whisper-tiny:ctranslate2-int8)."
+    engine: Literal["auto", "transformers", "ctranslate2"] | None = Field(
+        None,
+        description="What runs the Whispers, unless a name says it (openai/whisper-tiny:ctranslate2-int8); auto: what "
+        "is fastest on this machine within --engine-bound, measured once.",
+    )
+    engine_bound: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="With engine auto: by how much the WER may be higher than the default engine's, a fraction.",
     )
     quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = Field(
         None, description="How ctranslate2 holds weights; default: int8."

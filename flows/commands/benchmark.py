@@ -9,7 +9,7 @@ import typer
 from acento.core.errors import InputError
 from flows.commands import terminal
 from flows.commands.dry_run import Json, print_estimate
-from flows.commands.options import PLACE, By, Values, verb
+from flows.commands.options import PLACE, By, Own, Values, verb
 from flows.commands.session import open_store, run_flow, session
 
 if TYPE_CHECKING:
@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from flows.demo import Demonstrated
 
 
-@verb("BenchmarkRequest", **PLACE, by=By, json=Json)
+EngineBound = Annotated[
+    float, typer.Option("--engine-bound", help="With --engine auto: the largest loss that passes, in points of WER.")
+]
+
+
+def _engine_bound(points: float) -> float:
+    if not 0 <= points < 100:
+        raise InputError(f"--engine-bound must be at least 0 and less than 100 points of WER; got {points:g}.")
+    return points / 100
+
+
+@verb("BenchmarkRequest", **PLACE, by=By, json=Json, engine_bound=Own(EngineBound, 2.0, _engine_bound))
 def benchmark(request: "BenchmarkRequest", chosen: Values) -> None:
     """Transcribe a split with each model, score it, and print the leaderboard."""
     if request.dry_run:
@@ -170,13 +181,14 @@ def print_left_out(left_out: "Mapping[str, str]") -> None:
 
 def print_run(run: str, folder: "Path | str", by: list[str]) -> None:
     """Print a run's leaderboard and where its files are."""
-    from acento.registry.runs.records import run_leaderboard, validation_of
+    from acento.registry.runs.records import chosen_in, run_leaderboard, validation_of
 
     store = open_store()
     _print_board(run_leaderboard(store, run), by)
     said = validation_of(store, run)
     failed = [("validation", f"{name}: {outcome}") for name, outcome in said.items() if outcome.startswith("failed")]
-    terminal.print_facts([("run", run), ("path", folder), *failed])
+    chosen = [("chosen", sentence) for sentence in chosen_in(store, run)]
+    terminal.print_facts([("run", run), ("path", folder), *chosen, *failed])
 
 
 def _print_board(board: "Leaderboard", by: list[str]) -> None:

@@ -19,7 +19,7 @@ OTHERS = {
     *("--type", "--pool", "--watch", "--job-variable", "--limit", "--host", "--name", "--base-job-template", "--gpus"),
     *("--build-arg", "--filter", "--runtime", "--prefect-file", "--no-prompt", "--all", "--json", "--strict", "--rm"),
     *("--clips", "--rounds", "--real", "--moto", "--cores", "--features", "--strategies", "--python-version", "--user"),
-    "--workers",
+    *("--workers", "--to-equal-wer", "--engine-auto"),
 }
 """Options of other tools that the text names."""
 

@@ -215,6 +215,12 @@ def find_run(store: Store, run: str) -> Artifact:
     return found
 
 
+def chosen_in(store: Store, run: str) -> list[str]:
+    """Return what of engines, threads and batch sizes was chosen by measuring in a finished run, a sentence each."""
+    results = json.loads(store.read_bytes(f"runs/{run}", RUN))["results"]
+    return [f"{one['model']['id']}: {one['chosen']}" for one in results if one.get("chosen")]
+
+
 def run_leaderboard(store: Store, run: str) -> Leaderboard:
     """Return the leaderboard of one finished run."""
     return _rank(store, list(entries_of(store, f"runs/{run}")))
@@ -273,6 +279,7 @@ def _provenance(store: Store, run: str, what: Transcription, score: Scored, entr
             "audio_s": what.seconds,
         },
         "decoding": _decoding(what),
+        "chosen": what.chosen,
         "batch_check": what.batch_check and {"decoding": _decoding(what.batch_check), "model": what.model.model_dump()},
         "normalizer": load_score(store, score.key).normalizer,
         "language": what.language,

@@ -21,10 +21,10 @@ OPTIONS = {
         "--columns --doctor --language --model --model-language --suite --verbose --write-suite -m -v DATASET"
     ),
     "benchmark": (
-        "--allow-invalid --batch-check --budget --by --compute --dataset --device --dry-run --dtype --engine "
-        "--gpu-batch-size --gpu-type --job-id --json --language --limit --model --model-language --normalizer "
-        "--num-requests --quantization --repeats --shards --split --threads --verbose --window --window-s --work-pool "
-        "-d -m -v"
+        "--allow-invalid --batch-check --beam-size --budget --by --compute --dataset --device --dry-run --dtype "
+        "--engine --engine-bound --gpu-batch-size --gpu-type --job-id --json --language --limit --model "
+        "--model-language --normalizer --num-requests --quantization --repeats --shards --split --temperatures "
+        "--threads --verbose --window --window-s --work-pool -d -m -v"
     ),
     "finetune": (
         "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
@@ -64,8 +64,9 @@ PARAMETERS = {
     ),
     "validate": ("dataset! doctor language model suite"),
     "benchmark": (
-        "allow_invalid batch_check budget compute datasets! device dry_run dtype engine gpu_batch_size job_id "
-        "language limit models! normalizer num_requests quantization repeats split threads window window_s"
+        "allow_invalid batch_check beam_size budget compute datasets! device dry_run dtype engine engine_bound "
+        "gpu_batch_size job_id language limit models! normalizer num_requests quantization repeats split temperatures "
+        "threads window window_s"
     ),
     "finetune": (
         "allow_invalid base_model! compute dataset! device keep_full language max_minutes name normalizer recipe "
@@ -142,7 +143,7 @@ def test_what_a_run_writes_down_of_its_request_has_the_keys_that_it_always_had()
     assert set(request.model_dump(exclude={"job_id", "budget", "dry_run"})) == {
         *("models", "datasets", "split", "num_requests", "gpu_batch_size", "limit", "language", "normalizer", "device"),
         *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid", "repeats", "batch_check"),
-        *("window", "window_s"),
+        *("window", "window_s", "engine_bound", "beam_size", "temperatures"),
     }
 
 

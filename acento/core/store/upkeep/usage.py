@@ -27,6 +27,7 @@ KINDS = {
     "curves": "learning curves",
     "crossvalidations": "cross-validations",
     "indexes": "indexes of runs",
+    "tuning": "what engines, threads and batches were measured",
     "worklists": "jobs shared by workers",
     "boards": "jobs shared by workers of versions before 0.2",
     "logs": "logs of trainings",
