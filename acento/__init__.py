@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from acento.api.leaderboards import leaderboard
     from acento.api.scoring import score
     from acento.api.searching import search
+    from acento.api.shortening import shorten
     from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
     from acento.api.windows import judge_windows
@@ -56,6 +57,7 @@ __all__ = [
     "score",
     "scoring",
     "search",
+    "shorten",
     "specialize",
     "stage",
     "validate",
@@ -83,6 +85,7 @@ __getattr__, __dir__ = lazy(
         "score": "acento.api.scoring",
         "scoring": "acento.scoring",
         "search": "acento.api.searching",
+        "shorten": "acento.api.shortening",
         "specialize": "acento.api.specializing",
         "stage": "acento.api.data",
         "validate": "acento.api.data",

@@ -13,6 +13,7 @@ from flows.commands.info import info
 from flows.commands.leaderboard import leaderboard
 from flows.commands.normalize import normalize
 from flows.commands.score import score
+from flows.commands.shorten import shorten
 from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
 from flows.commands.windows import judge_windows
 from flows.runtime import interrupts
@@ -43,7 +44,7 @@ def acento(
     """Specialize speech recognition to an accent, a dialect or a speaker, and prove what it gained."""
 
 
-training = (finetune, specialize, search, learning_curve, cross_validate, tensorboard)
+training = (finetune, specialize, shorten, search, learning_curve, cross_validate, tensorboard)
 looking = (runs, results, report, compare, leaderboard, info)
 for verb in (demo, stage, validate, benchmark, score, normalize, *training, *looking):
     app.command()(verb)

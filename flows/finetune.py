@@ -17,10 +17,8 @@ def train_to_the_end(planned: PlannedTraining) -> FinetuneResult:
     return result
 
 
-@flow_of(FinetuneRequest, "finetune")
-def finetune(request: FinetuneRequest) -> FinetuneResult:
-    """Fine-tune a base model on a data set's train split, its dev split steering; killed, it goes on where it was."""
-    planned = run_task(plan_training, request)
+def train_in_sittings(planned: PlannedTraining) -> FinetuneResult:
+    """Train to the end in as many sittings as it takes, or until the next one is a run of its own."""
     before = -1
     while True:
         result = run_task(finetune_model, planned)
@@ -28,9 +26,15 @@ def finetune(request: FinetuneRequest) -> FinetuneResult:
             return result
         if result.step <= before:
             raise AcentoError(
-                f"The training {planned.title} got no further than step {result.step} in {request.max_minutes:g} "
+                f"The training {planned.title} got no further than step {result.step} in {planned.job.minutes:g} "
                 "minutes; give it more with --max-minutes."
             )
         if run_task(continue_later, planned.title):
             return result
         before = result.step
+
+
+@flow_of(FinetuneRequest, "finetune")
+def finetune(request: FinetuneRequest) -> FinetuneResult:
+    """Fine-tune a base model on a data set's train split, its dev split steering; killed, it goes on where it was."""
+    return train_in_sittings(run_task(plan_training, request))

@@ -32,16 +32,21 @@ def plan_training(request: TrainingRequest) -> PlannedTraining:
     elsewhere, hindrance = asked_compute(request.compute)
     with progress_artifact(artifact_key("prepare", request.title), f"Preparing {request.title}"):
         planned = training.plan_training(store, request, elsewhere, hindrance)
-    job = planned.job
-    log(f"{request.title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
+    show_plan(store, planned)
+    return planned
+
+
+def show_plan(store: Store, planned: PlannedTraining) -> None:
+    """Log how many clips are learned from, and show the recipe."""
+    job, title = planned.job, planned.title
+    log(f"{title}: {job.train_clips} clips to learn from, {job.dev_clips} for dev, {job.left_out} left out.")
     balanced = _shares(store, job)
     rows = sorted(job.recipe.model_dump(mode="json").items())
     show_markdown(
-        artifact_key("recipe", request.title),
-        f"# Recipe of {request.title}\n\n" + markdown_table(rows, header=["what", "value"]) + balanced,
-        f"Recipe of {request.title}",
+        artifact_key("recipe", title),
+        f"# Recipe of {title}\n\n" + markdown_table(rows, header=["what", "value"]) + balanced,
+        f"Recipe of {title}",
     )
-    return planned
 
 
 def _shares(store: Store, job: FinetuneJob) -> str:

@@ -104,7 +104,7 @@ def run_benchmark(store: Store, request: BenchmarkRequest) -> Finished:
     with closing(Runner(store)) as runner:
         scored, left_out = measure(
             planned,
-            lambda one: _transcribe(store, runner, one, planned),
+            lambda one: transcribe_here(store, runner, one, planned.workers, planned.run, planned.repeats),
             lambda one, _: score_transcription(store, one, planned.normalizer),
         )
     return finish(store, planned.run, scored, utc_now(), left_out)
@@ -237,11 +237,13 @@ def rounds(store: Store, transcription: Transcription, run: str, repeats: int) -
         yield unfinished(store, repeat_jobs(store, transcription, run, repeats + 1))
 
 
-def _transcribe(store: Store, runner: Runner, transcription: Transcription, planned: PlannedRun) -> None:
+def transcribe_here(
+    store: Store, runner: Runner, transcription: Transcription, workers: int, run: str = "", repeats: int = 1
+) -> None:
     """Decode in this process, in threads that share the loaded model, every part that is not in the store."""
-    for todo in rounds(store, transcription, planned.run, planned.repeats):
+    for todo in rounds(store, transcription, run, repeats):
         meter = audio_meter(f"transcribe {transcription.title}", sum(job.seconds for job in todo))
-        workers = transcription.workers or planned.workers
+        workers = transcription.workers or workers
         worker = Worker(count=workers, callbacks=Callbacks(on_progress=meter))
         pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
         try:

@@ -13,16 +13,18 @@ from acento.core.store import Store
 from acento.data.dataset import Card, language_of, load_card, read_clips
 from acento.models.base import DecodeOptions, DeviceType
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.models.checkpoints.completed import check_parts
-from acento.models.checkpoints.references import CTRANSLATE2, SHIPPED, check_format, with_engine
-from acento.models.checkpoints.resolver import find_local
+from acento.models.checkpoints.completed import check_parts, json_object
+from acento.models.checkpoints.references import CTRANSLATE2, SHIPPED, check_format, parse, with_engine
+from acento.models.checkpoints.resolver import find_local, resolve
+from acento.models.checkpoints.taught import SOURCE_CONFIG, taught
+from acento.models.checkpoints.weights import CTRANSLATE2 as CTRANSLATE2_WEIGHTS
 from acento.models.devices import Elsewhere, default_dtype
 from acento.models.languages import language_code
 from acento.models.search import temperatures_of
 from acento.registry.gate.evidence import Selection
 from acento.registry.gate.judging import ask
 from acento.registry.versions import registered_keys
-from acento.requests import BenchmarkRequest, SpecializeRequest, TrainingRequest
+from acento.requests import BenchmarkRequest, ShortenRequest, SpecializeRequest, TrainingRequest
 from acento.requests.benchmark import AUTO
 from acento.training.planning import check_splits
 from acento.training.windows import check_fitting
@@ -153,6 +155,67 @@ def check_training(store: Store, request: TrainingRequest, *, installed: bool = 
     check_model(store, request.base_model, installed=installed, languages=[told_as] if told_as else [])
     if (seen := find_local(request.base_model)) is not None:
         check_fitting(seen[1], request.changes.get("window"), request.changes.get("keep_full"))
+
+
+def check_shortening(store: Store, request: ShortenRequest, *, installed: bool = True) -> None:
+    """See that a data set has clips to learn from, and that the base model is there and can be taught short windows."""
+    name = request.base_model
+    if registered_keys(store, name):
+        check_shortens(resolve(name), request)
+    elif (seen := find_local(name)) is not None:
+        folder, family = seen
+        check_shortens(Checkpoint(name, None, folder.absolute(), "", family), request)
+    check_training(store, request, installed=installed)
+    sets = [*([] if request.test is None else [request.test]), *(request.guards or [])]
+    if sets:
+        ask(store, sets[0], sets[1:], incumbent=name, against="its full windows", language=request.language)
+
+
+def has_references(store: Store, dataset: str) -> bool:
+    """Tell whether a test clip of a data set has a transcript."""
+    card = load_card(store, dataset)
+    return bool(card.splits.get("test")) and any(row.utterance.text for row in read_clips(store, card, "test"))
+
+
+def check_shortens(checkpoint: Checkpoint, request: ShortenRequest) -> None:
+    """See that a model can be taught short windows, and was not, and that the recipe is one for it.
+
+    Raises:
+        InputError: it cannot be; the sentence says what to do instead.
+    """
+    family, name = checkpoint.family, checkpoint.id
+    if family.weights == CTRANSLATE2_WEIGHTS or parse(name).quantization is not None:
+        source = _made_from(checkpoint)
+        raise InputError(
+            f"Model {name} is one of CTranslate2, which cannot be trained: shorten the model that it was made from"
+            f"{'' if source is None else f', {source},'} and export that."
+        )
+    if family.window is None:
+        raise InputError(
+            f"Model {name} is of the family {family.name!r}, which takes clips of any length already, or nothing but "
+            "its own window: there is nothing to shorten."
+        )
+    fit = taught(checkpoint.folder)
+    if fit is not None and not request.again:
+        raise InputError(
+            f"Model {name} was taught short windows already ({fit.title}): use it as it is, or add --again to teach it "
+            "once more on this data."
+        )
+    for key, wanted in {"objective": "distill", "window": "fit"}.items():
+        if request.changes[key] != wanted:
+            raise InputError(
+                f"A shortening has {key}={wanted} in its recipe, not {request.changes[key]!r}: leave it out, or "
+                "learn from transcripts with acento finetune."
+            )
+
+
+def _made_from(checkpoint: Checkpoint) -> str | None:
+    """Return what a model of CTranslate2 was made from, as its name or its files say; None where they do not."""
+    source, _, reader = checkpoint.id.rpartition(":")
+    if source and reader.startswith("ctranslate2"):
+        return source
+    named = json_object(checkpoint.folder / SOURCE_CONFIG).get("_name_or_path")
+    return named if isinstance(named, str) and named else None
 
 
 def card_with(store: Store, dataset: str, split: str) -> Card:

@@ -1,7 +1,7 @@
 """Fine-tune a model on a data set."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,6 +22,7 @@ from acento.models.devices import Elsewhere, default_workers, pick_device
 from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version
 from acento.requests import FinetuneRequest, TrainingRequest
+from acento.training.data.teacher import TeacherTexts
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.planning import plan_finetune, recipe_of_model
 from acento.training.windows import warn_of_windows
@@ -81,17 +82,23 @@ def train_here(store: Store, planned: PlannedTraining) -> FinetuneResult:
 
 
 def plan_training(
-    store: Store, request: TrainingRequest, elsewhere: Elsewhere | None = None, hindrance: InputError | None = None
+    store: Store,
+    request: TrainingRequest,
+    elsewhere: Elsewhere | None = None,
+    hindrance: InputError | None = None,
+    texts: Mapping[str, TeacherTexts] | None = None,
 ) -> PlannedTraining:
     """Find the model and the data, settle the recipe, and prepare both splits, so that no GPU waits for it.
 
     ``elsewhere`` is what is known of the machines that will do the work, None where this process does it; ``hindrance``
-    why they could not begin now, raised if anything is left to do.
+    why they could not begin now, raised if anything is left to do; ``texts`` by split what a teacher wrote, where that
+    is to be learned.
     """
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
     options = training_options(request, elsewhere)
-    clips, spoken = card.splits.get("train", 0), spoken_in(store, card, request)
+    clips = len(texts["train"].predictions) if texts else card.splits.get("train", 0)
+    spoken = spoken_in(store, card, request)
     recipe = recipe_of_model(
         checkpoint, clips, options.device_type, request.changes, spoken, lambda: seconds_in(store, card, ["train"])
     )
@@ -109,6 +116,7 @@ def plan_training(
         name=request.model_name,
         options=options,
         language=request.language,
+        texts=texts,
         on_progress=on_progress,
     )
     if isinstance(request, FinetuneRequest):

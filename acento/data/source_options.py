@@ -25,4 +25,7 @@ class SourceOptions(BaseModel, frozen=True, extra="forbid"):
     into_split: Literal["train", "dev", "test"] | None = Field(
         None, description="Split of all clips for which the source names none."
     )
+    untranscribed: bool = Field(
+        False, description="Also take recordings without a transcript, of folders, tables, manifests and hub data sets."
+    )
     allow_pipes: bool = Field(False, description="Run the commands in a Kaldi wav.scp; without it they are refused.")

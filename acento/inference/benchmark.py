@@ -52,7 +52,7 @@ class Transcription(BaseModel, frozen=True):
     clips: int
     seconds: float
     sample: int | None = None
-    """How many clips of the split were drawn to be transcribed one at a time; None: all of them, in batches."""
+    """How many clips of the split were drawn, such as to be transcribed one at a time; None: all of them."""
     batch_check: "Transcription | None" = None
     """Such a sample of this transcription, to see whether the batch size changes texts."""
     language: str | None = None
@@ -67,7 +67,8 @@ class Transcription(BaseModel, frozen=True):
     @property
     def title(self) -> str:
         """What a person calls it, such as ``whisper-mini on santiago v2/test``."""
-        sampled = "" if self.sample is None else ", one clip at a time"
+        drawn = f", {self.sample} clips" if self.batch_size > 1 else ", one clip at a time"
+        sampled = "" if self.sample is None else drawn
         return f"{short_name(self.model.id)} on {self.dataset_title}/{self.split}{sampled}"
 
     @property

@@ -8,10 +8,13 @@ from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.provenance import code_version, library_versions, machine
 from acento.core.store import Store
 from acento.inference.runner import Runner, Worker
+from acento.models.checkpoints.checkpoint import ModelSpec
+from acento.models.checkpoints.references import REGISTRY
 from acento.models.devices import device_name
 from acento.models.trainable import Trainable
 from acento.registry.model_version import CURVE, HISTORY, RECIPE, ModelAbout
 from acento.registry.publishing import base_license, data_license, publish_model
+from acento.registry.versions import find_version
 from acento.scoring.counting.headline import headline_of
 from acento.training.finetune import train
 from acento.training.job import FinetuneJob, FinetuneResult
@@ -67,7 +70,7 @@ def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weig
         dev_wer=where.best_wer,
         normalizer=job.normalizer.identity,
         headline=headline_of(job.normalizer),
-        language=job.language,
+        language=job.language if job.recipe.objective == "text" else _language_of(store, job.base),
         base_license=base_license(job.base),
         data_license=data_license(store, job.dataset),
         window=trainable.teaches,
@@ -83,3 +86,8 @@ def _publish(store: Store, job: FinetuneJob, trainable: Trainable, weights: Weig
         draw(where.history, folder / CURVE, title=f"{job.name}: {job.base.id} on {job.dataset}")
 
     return publish_model(store, about, fill).version
+
+
+def _language_of(store: Store, base: ModelSpec) -> str | None:
+    """Return what a base is told to write, where it is of the registry; a shortening leaves that as it is."""
+    return find_version(store, base.id).about.language if base.id.startswith(REGISTRY) else None

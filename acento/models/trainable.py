@@ -162,6 +162,10 @@ class Trainable(ABC):
         """
         raise NotImplementedError
 
+    def logits(self, states: States) -> "torch.Tensor":
+        """Return the logits of every label, shape ``(labels of all clips, vocabulary)``, from states."""
+        raise NotImplementedError
+
     def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> "torch.Tensor":
         """Return the SUM of the losses of all label tokens, as :meth:`loss` does, from states."""
         raise NotImplementedError

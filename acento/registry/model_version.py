@@ -70,6 +70,11 @@ class ModelAbout(BaseModel, frozen=True, extra="forbid"):
     """What short windows it was taught; None: it was shown its own window only, or takes any length."""
 
     @property
+    def shortened(self) -> bool:
+        """Whether it was taught short windows by itself alone, and the rates on dev are against its base's texts."""
+        return self.recipe.get("objective") == "distill"
+
+    @property
     def dev_normalizer(self) -> str:
         """The normalizer of the rates on dev, by its name."""
         return str(self.recipe.get("normalizer", "chilean-leaderboard"))

@@ -13,6 +13,7 @@ from acento.requests.training import (
     FinetuneRequest,
     FoldsRequest,
     SearchRequest,
+    ShortenRequest,
     SpecializeRequest,
     TrainingRequest,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Request",
     "ScoreRequest",
     "SearchRequest",
+    "ShortenRequest",
     "SpecializeRequest",
     "StageRequest",
     "TrainingRequest",

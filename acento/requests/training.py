@@ -1,6 +1,6 @@
 """What is asked of the jobs that train: a fine-tuning, a specialization, a search, a learning curve, folds."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ from acento.requests.base import (
 
 _ALSO_OPTIONS = ("window", "keep_full")
 """Values of the recipe that are options too."""
+SHORTENING: dict[str, Any] = {"objective": "distill", "window": "fit", "epochs": 4.0}
+"""What the recipe of a shortening has where nothing else is asked for: there is less to learn than a new accent."""
 USUAL_TRIALS = 20
 """Trials where nobody gives a budget: TPE's eight random ones, and a dozen that know something."""
 
@@ -159,6 +161,58 @@ class SpecializeRequest(FinetuneRequest):
     def output_language(self) -> str | None:
         """What the models are told to write; None: what each data set says."""
         return self.model_language or self.language
+
+
+class ShortenRequest(FinetuneRequest):
+    """A model to be taught short windows by what it writes at its full one, on audio that needs no transcripts."""
+
+    heading_format = "shorten {0.title}"
+    window: ClassVar[None] = None  # type: ignore[misc]  # so that it is no field
+    """It is ``fit``, and no choice."""
+
+    base_model: Annotated[NonEmpty, Option(argument=True)] = Field(
+        description="A folder, a Hugging Face id (owner/name@revision), demo:NAME or registry:NAME@VERSION."
+    )
+    name: NonEmpty | None = Field(None, description="The new model's name in the registry; default: BASE-short.")
+    language: Annotated[NonEmpty | None, Option("--model-language", "--language")] = Field(
+        None, description="What is spoken, such as es; default: the data's language."
+    )
+    limit: Positive | None = Field(
+        None, description="Learn from at most so many clips of train, and of dev, drawn by chance; default: all."
+    )
+    test: NonEmpty | None = Field(
+        None, description="What short windows are judged on: a staged data set with transcripts; default: the data."
+    )
+    guards: Annotated[list[NonEmpty] | None, Option("--guard")] = Field(
+        None, description="What must not get worse by them either: a data set, or SET[accent=NAME]. Repeatable."
+    )
+    window_bound: WindowBound = 0.005
+    allow_few_speakers: bool = Field(
+        False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
+    )
+    num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
+        None, description="Workers that share the transcriptions; default: one on a GPU, else one a core."
+    )
+    again: bool = Field(False, description="Also teach a model that was taught short windows before.")
+
+    @property
+    def model_name(self) -> str:
+        """The new model's name, such as ``whisper-small-short``.
+
+        >>> ShortenRequest(dataset="calls@2", base_model="openai/whisper-small").model_name
+        'whisper-small-short'
+        >>> ShortenRequest(dataset="calls", base_model="registry:mini-short@1a2b").model_name
+        'mini-short'
+        """
+        if self.name is not None:
+            return self.name
+        base = self.base_model.rpartition(":")[2].rstrip("/").rpartition("/")[2].partition("@")[0]
+        return base if base.endswith("-short") else f"{base}-short"
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What departs from the usual recipe, with what makes it a shortening."""
+        return SHORTENING | super().changes
 
 
 class CurveRequest(_OneRecipe):

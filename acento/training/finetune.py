@@ -11,7 +11,6 @@ from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.core.store.coordination import Lease
-from acento.core.text import Normalizer
 from acento.models.checkpoints.resolver import resolve
 from acento.models.checkpoints.taught import resolve_fit
 from acento.models.trainable import Trainable
@@ -119,9 +118,7 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
     final = result(why, sentence, done=True)
     if job.publish:
         version = publish(store, job, trainable, loop.weights, reached)
-        final = final.model_copy(
-            update={"version": version, "sentence": f"{sentence} {_outcome(final, job.normalizer)}"}
-        )
+        final = final.model_copy(update={"version": version, "sentence": f"{sentence} {_outcome(final, job)}"})
     with store.publish(job.result_key) as draft:
         write_history(reached.history, draft.folder / HISTORY)
         draft.info["result"] = final.model_dump(mode="json")
@@ -142,15 +139,16 @@ def _load(job: FinetuneJob, clips: JobClips) -> Trainable:
     return trainable
 
 
-def _outcome(result: FinetuneResult, rule: Normalizer) -> str:
+def _outcome(result: FinetuneResult, job: FinetuneJob) -> str:
     before, after = result.dev_wer_before, result.dev_wer
     if before is None or after is None:
         return ""
+    rule = job.normalizer
+    rate, where = RATE_NAMES[headline_of(rule)], f"(step {result.best_step}, normalizer {rule.identity})"
+    if job.recipe.objective == "distill":
+        return f"On dev, short windows differ from full ones by a {rate} of {after:.1%} {where}; before, {before:.1%}."
     if after < before:
-        return (
-            f"Dev {RATE_NAMES[headline_of(rule)]} went from {before:.1%} to {after:.1%} (step {result.best_step}, "
-            f"normalizer {rule.identity})."
-        )
+        return f"Dev {rate} went from {before:.1%} to {after:.1%} {where}."
     return (
         f"Nothing was better on dev than the base model's {before:.1%}: the best, {after:.1%} at step "
         f"{result.best_step}, is published all the same, and a gate will not promote it on these numbers."

@@ -72,6 +72,15 @@ def states_loss(states: Tensor, labels: Sequence[Sequence[int]], project: nn.Mod
     return functional.cross_entropy(logits, wanted.to(states.device), reduction="sum", label_smoothing=smoothing)
 
 
+def divergence(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Return the SUM over labels of the Kullback-Leibler divergence from a teacher's distributions, in nats.
+
+    At temperature 1, as texts are written (Hinton et al. 2015). Both are logits, shape ``(labels, vocabulary)``.
+    """
+    logs = functional.log_softmax(logits.float(), -1), functional.log_softmax(wanted.float(), -1)
+    return functional.kl_div(*logs, reduction="sum", log_target=True)
+
+
 def distance(states: States, targets: States) -> Tensor:
     """Return the SUM over clips of how far their states are from others of the same clips and labels.
 

@@ -17,6 +17,7 @@ from acento.models.family import Family
 from acento.models.languages import language_code
 from acento.models.trainable import Labeler, Needs, Trainable
 from acento.training.data.prepare import PreparedRef, prepare
+from acento.training.data.teacher import TeacherTexts
 from acento.training.job import FinetuneJob
 from acento.training.recipe import Recipe, recipe_for
 from acento.training.windows import check_fitting, settle_window
@@ -31,6 +32,7 @@ def plan_finetune(
     name: str,
     options: DecodeOptions,
     language: str | None = None,
+    texts: Mapping[str, TeacherTexts] | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FinetuneJob:
     """Prepare train and dev, unless the store has them already, and return the job; loads no weights.
@@ -43,6 +45,7 @@ def plan_finetune(
         name: the tuned model's name in the registry.
         options: device and threads; language and dtype are set here.
         language: ISO 639-1; by default the one that all training clips have.
+        texts: by split, what a teacher wrote, where that is to be learned in place of the clips' own texts.
         on_progress: called with the clips prepared and all clips, for each split.
 
     Raises:
@@ -56,7 +59,10 @@ def plan_finetune(
     check_splits(card)
     language = language_code(checkpoint, language or language_of(store, card, ["train"]))
     labeler = load_labeler(checkpoint.family, checkpoint.folder, language)
-    train, dev = (prepare(store, card, split, labeler.needs, labeler.labels, on_progress) for split in ("train", "dev"))
+    train, dev = (
+        prepare(store, card, split, labeler.needs, labeler.labels, on_progress, (texts or {}).get(split))
+        for split in ("train", "dev")
+    )
     return job_of(card, checkpoint, recipe, name, options, language, train, dev)
 
 
@@ -158,6 +164,11 @@ def check_recipe(family: Family, recipe: Recipe) -> None:
             "frequency_masks and warp must be 0; noise, speed, pitch, gain and reverb work."
         )
     check_fitting(family, recipe.window, recipe.keep_full)
+    if recipe.objective == "distill" and recipe.window == "full":
+        raise InputError(
+            "objective=distill learns in fitted windows what the model does in its full one, and this training has "
+            "full windows only: ask for window=fit."
+        )
 
 
 def model_width(checkpoint: Checkpoint) -> int | None:

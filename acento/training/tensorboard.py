@@ -15,6 +15,8 @@ from acento.training.loop.state import Row
 
 TAGS = {
     "loss": "train/loss",
+    "state_loss": "train/state_loss",
+    "keep_loss": "train/keep_loss",
     "learning_rate": "train/learning_rate",
     "grad_norm": "train/grad_norm",
     "seconds": "train/seconds",

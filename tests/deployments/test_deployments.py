@@ -86,6 +86,7 @@ def test_the_deployments_say_what_they_are(deployed: PrefectServer) -> None:
         "benchmark",
         "finetune",
         "specialize",
+        "shorten",
         "search",
         "learning-curve",
         "cross-validate",

@@ -51,6 +51,7 @@ class SourceItem:
     id: str
     path: Path
     text: str
+    """Empty where there is no transcript and the option ``untranscribed`` allows that."""
     origin: str
     split: str | None = None
     language: str | None = None

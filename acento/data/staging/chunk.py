@@ -58,7 +58,7 @@ class Candidate:
     def digest(self) -> str:
         """What this utterance is, apart from its split; see ``Known.content``."""
         item = self.item
-        facts = (item.text, self.language, item.speaker, item.accent)
+        facts = (item.text or None, self.language, item.speaker, item.accent)
         return fingerprint([item.id, self.file.sha256, stretch_of(item.origin), *facts])
 
 
@@ -274,7 +274,7 @@ def _staged(
             "id": item.id,
             "audio": {"bytes": encode_flac(samples), "path": None},
             "duration_s": len(samples) / SAMPLE_RATE,
-            "text": item.text,
+            "text": item.text or None,
             "split": candidate.split,
             "language": candidate.language,
             "speaker": item.speaker,

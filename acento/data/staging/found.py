@@ -187,7 +187,9 @@ def _usable(entry: SourceItem | Rejection, source: Source) -> SourceItem | Rejec
             detail = "A name or text of it is not UTF-8, or holds a NUL: rename the file or correct its row."
             return Rejection(in_utf8(entry.id), in_utf8(entry.origin), RejectReason.BAD_ROW, detail)
     if not entry.text.strip():
-        return Rejection(entry.id, entry.origin, RejectReason.NO_TRANSCRIPT, "Its transcript is blank.")
+        if not source.options.untranscribed:
+            return Rejection(entry.id, entry.origin, RejectReason.NO_TRANSCRIPT, "Its transcript is blank.")
+        entry = replace(entry, text="")
     if not entry.id.strip():
         return Rejection(entry.origin, entry.origin, RejectReason.BAD_ROW, "It has no id.")
     if len(lines := entry.text.splitlines()) > 1:

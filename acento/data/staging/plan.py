@@ -55,7 +55,7 @@ def decide(
         kept_in_test += bool(there and there.split == "test" and (item.split or into_split) == "train")
         if split is None:
             try:
-                group = group_of(item.speaker, item.text, options["split_by"])
+                group = _group(item, options["split_by"])
             except DataError as error:
                 raise DataError(f"{item.origin}: {error}") from None
             split = split_of(group, options["seed"])
@@ -93,6 +93,11 @@ def decide(
         else:
             work.rejections.append(row)
     return work
+
+
+def _group(item: SourceItem, split_by: SplitBy) -> str:
+    """Return what must not be parted; of a clip without a transcript and a known speaker that is the clip alone."""
+    return group_of(item.speaker, item.text or item.id, split_by)
 
 
 def _decided_split(item: SourceItem, there: str | None, into_split: str | None) -> str | None:
@@ -134,7 +139,7 @@ def best_split_by(found: Found, options: dict[str, Any], into_split: str | None)
     named = {item.split or into_split for item in found.kept} - {None}
 
     def splits(by: SplitBy) -> int:
-        return len(named | {split_of(group_of(item.speaker, item.text, by), options["seed"]) for item in open_items})
+        return len(named | {split_of(_group(item, by), options["seed"]) for item in open_items})
 
     return "prompt" if not named and splits("auto") < len(SPLITS) and splits("prompt") > splits("auto") else "auto"
 

@@ -62,7 +62,8 @@ class WhisperTrainable(EncoderDecoderTrainable):
         # sinusoids, fixed by design; from_pretrained of transformers 5 forgets that they are
         recognizer.model.model.encoder.embed_positions.requires_grad_(False)
         super().__init__(recognizer, needs, folder, recipe)
-        self._language = needs.language
+        # who learns short windows from itself is as free to write other languages as before
+        self._language = needs.language if recipe.objective == "text" else None
         self.fits = recipe.window == "fit"
         self.fills_window = not self.fits
 
@@ -112,6 +113,11 @@ class WhisperTrainable(EncoderDecoderTrainable):
             [row[:count] for row, count in zip(encoded, frames, strict=True)],
             list(decoded.split([len(ids) for ids in labels])),
         )
+
+    def logits(self, states: States) -> Tensor:
+        """See :meth:`Trainable.logits`."""
+        logits: Tensor = self.model.proj_out(torch.cat(states.decoded))
+        return logits
 
     def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> Tensor:
         """See :meth:`Trainable.states_loss`."""

@@ -245,7 +245,8 @@ def _facts(version: ModelVersion, history: Sequence[Mapping[str, Any]]) -> TextT
         rows.append(("weights", f"between those of the base and of {about.parent}"))
     if about.dev_wer is not None:
         before, after = percent_text(about.dev_wer_before, unit=" %"), percent_text(about.dev_wer, unit=" %")
-        rows.append((f"dev {about.rate_title}", f"{before} before, {after} after"))
+        against = " of short windows against the base's full one" if about.shortened else ""
+        rows.append((f"dev {about.rate_title}{against}", f"{before} before, {after} after"))
     steps = [row["step"] for row in history if isinstance(row.get("step"), int)]
     if steps:
         rows.append(("steps taken", str(max(steps))))

@@ -36,6 +36,7 @@ from acento.training.data.prepared import (
     LeftOut,
     LeftOutReason,
 )
+from acento.training.data.teacher import TeacherTexts
 
 PREPARING_VERSION = 1
 """Raised by hand whenever the same clips would become other training data."""
@@ -49,6 +50,8 @@ _SENTENCES = {
     LeftOutReason.LABEL_TOO_LONG: "text longer than the model can write",
     LeftOutReason.AUDIO_TOO_SHORT: "audio too short for its text",
     LeftOutReason.UNWRITABLE: "text that the model's vocabulary cannot write",
+    LeftOutReason.FAILED: "no text by the teacher",
+    LeftOutReason.RUNAWAY: "a text by the teacher that repeats itself",
 }
 
 
@@ -72,6 +75,7 @@ def prepare(
     needs: Needs,
     labels: Callable[[str], list[int]],
     on_progress: Callable[[int, int], None],
+    texts: TeacherTexts | None = None,
 ) -> PreparedRef:
     """Prepare one split, unless the store has it already; memory grows with the index, not with the audio.
 
@@ -82,6 +86,8 @@ def prepare(
         needs: what the model decides.
         labels: turns a text into label ids, as ``needs.labels`` names them; raises DataError where it cannot.
         on_progress: called with the clips that are done and all clips to do.
+        texts: what a model wrote, to be learned in place of the clips' own texts; of clips that it was not asked for
+            nothing is learned. None: the clips' own texts.
 
     Raises:
         DataError: the data set has no such split, or nothing in it can be learned from.
@@ -89,11 +95,12 @@ def prepare(
     """
     if needs.sample_rate != SAMPLE_RATE:
         raise DataError(f"The model hears {needs.sample_rate} Hz; staged clips have {SAMPLE_RATE} Hz and no more.")
-    key = f"prepared/{fingerprint([PREPARING_VERSION, card.fingerprint, split, needs.model_dump()])}"
+    taught = [] if texts is None else [texts.digest]
+    key = f"prepared/{fingerprint([PREPARING_VERSION, card.fingerprint, split, needs.model_dump(), *taught])}"
     if (artifact := store.find(key, verify=True)) is not None:
         return PreparedRef(key=key, split=split, cached=True, **artifact.info)
     clips = chain.from_iterable(read_clips(store, card, name) for name in split.split("+"))
-    chosen, left_out = _choose(clips, needs, labels)
+    chosen, left_out = _choose(clips, needs, labels, texts)
     if not chosen:
         counts = Counter(out.reason for out in left_out).most_common()
         why = "; ".join(f"{count} with {_SENTENCES[reason]}" for reason, count in counts)
@@ -117,13 +124,17 @@ def prepare(
 
 
 def _choose(
-    rows: Iterator[ClipRow], needs: Needs, labels: Callable[[str], list[int]]
+    rows: Iterator[ClipRow], needs: Needs, labels: Callable[[str], list[int]], texts: TeacherTexts | None
 ) -> tuple[list[tuple[Example, ClipRow]], list[LeftOut]]:
     """Return the clips to learn from, each with its row in the data set, and the others; both by id."""
     chosen, left_out = list[tuple[Example, ClipRow]](), list[LeftOut]()
     for row in rows:
-        clip = row.utterance
-        found = _labels_of(clip, needs, labels)
+        clip, refused = row.utterance, None
+        if texts is not None:
+            if clip.id not in texts.predictions:
+                continue
+            clip, refused = texts.given(clip)
+        found = refused or _labels_of(clip, needs, labels)
         if isinstance(found, LeftOut):
             left_out.append(found)
             continue

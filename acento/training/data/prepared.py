@@ -45,6 +45,8 @@ class LeftOutReason(StrEnum):
     LABEL_TOO_LONG = "label_too_long"
     AUDIO_TOO_SHORT = "audio_too_short"
     UNWRITABLE = "unwritable"
+    FAILED = "failed"
+    RUNAWAY = "runaway"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from acento.training.loop.evaluate import JobClips, evaluate
 from acento.training.loop.schedule import evaluation_steps, total_steps
 from acento.training.loop.state import Hooks, Stopped, TrainingState
 from acento.training.loop.step import Diverged, Stepper, make_optimizer
+from acento.training.loop.teacher import Teacher
 
 
 def note(loss: float, state: TrainingState, rate: str = "WER") -> str:
@@ -53,7 +54,10 @@ class Loop:
         self.weights, self._optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
         contexts = Contexts.of(recipe, trainable.window_s)
         self._feed = Feed(trainable, clips.train, batches, recipe.augmentation, recipe.seed, contexts=contexts)
-        self._step = Stepper(trainable, self._feed, recipe, self._optimizer, self.total, batches.steps_per_epoch)
+        teacher = Teacher(trainable, recipe) if recipe.objective == "distill" else None
+        self._step = Stepper(
+            trainable, self._feed, recipe, self._optimizer, self.total, batches.steps_per_epoch, teacher
+        )
 
     def restore(self, state: TrainingState) -> None:
         """Set weights and optimizer to the checkpoint that a state is of; a training that has not begun has none."""
@@ -121,7 +125,8 @@ class Loop:
         self._trainable.eval()
         with self.weights.as_saved():
             score = evaluate(
-                self._trainable.recognizer(as_base=state.step == 0),
+                # a teacher's texts are the references: the first rate says how far it strays from them in short windows
+                self._trainable.recognizer(as_base=state.step == 0 and self._recipe.objective == "text"),
                 self._dev,
                 normalizer=self._recipe.normalizer,
                 batch_size=self._recipe.eval_batch_size,
@@ -141,7 +146,8 @@ class Loop:
             "headline": score.headline,
             "normalizer": score.normalizer,
         }
-        state.record_evaluation(row)
+        # who does in short windows what it does in full ones has nothing to learn
+        state.record_evaluation(row, base_counts=self._recipe.objective == "distill")
         self._hooks.callbacks.on_metrics(row)
         return True
 

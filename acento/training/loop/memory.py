@@ -23,6 +23,7 @@ from acento.training.data.feed import FEATURE_BYTES, PREFIX_BYTES
 from acento.training.data.prepared import Prepared
 from acento.training.job import FinetuneJob
 from acento.training.loop.step import SMALLER, autocast
+from acento.training.loop.teacher import teacher_bytes
 from acento.training.recipe import Recipe
 
 FACTOR = 1.5
@@ -66,6 +67,8 @@ def need_of(trainable: Trainable, train: Prepared, recipe: Recipe, precision: Ab
     if recipe.augmentation.is_off:
         most = PREFIX_BYTES if trainable.has_frozen_prefix and not trainable.fits else FEATURE_BYTES
         fixed += min(most, inputs * len(train.examples))  # what the feed keeps from one epoch to the next
+    if recipe.objective == "distill":
+        fixed += teacher_bytes(trainable, train.examples, recipe)
     return Need(fixed, round(FACTOR * kept))
 
 

@@ -43,13 +43,18 @@ class TrainingState:
     """Why there is nothing left to train."""
     history: list[Row] = field(default_factory=list)
 
-    def record_evaluation(self, row: Row) -> None:
-        """Add an evaluation's row to the history, and compare it with the best; the first one is that of the base."""
+    def record_evaluation(self, row: Row, *, base_counts: bool = False) -> None:
+        """Add an evaluation's row to the history, and compare it with the best; the first one is that of the base.
+
+        That is no candidate for the best, unless ``base_counts``.
+        """
         self.evaluated = self.step
         self.history.append(row)
         if self.step == 0:
             self.base_wer = row["dev_wer"]
-        elif self.best_wer is None or row["dev_wer"] < self.best_wer:
+        if self.step == 0 and not base_counts:
+            return
+        if self.best_wer is None or row["dev_wer"] < self.best_wer:
             self.best_step, self.best_wer, self.worse = self.step, row["dev_wer"], 0
         else:
             self.worse += 1

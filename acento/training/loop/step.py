@@ -20,6 +20,7 @@ from acento.training.data.contexts import keeps_full
 from acento.training.data.feed import Feed, StepClips
 from acento.training.loop.schedule import rate_at
 from acento.training.loop.state import Row, TrainingState
+from acento.training.loop.teacher import Teacher
 from acento.training.losses import distance
 from acento.training.recipe import Recipe
 
@@ -36,9 +37,17 @@ class Stepper:
     """Makes optimizer steps."""
 
     def __init__(
-        self, trainable: Trainable, feed: Feed, recipe: Recipe, optimizer: Any, total: int, steps_per_epoch: int
+        self,
+        trainable: Trainable,
+        feed: Feed,
+        recipe: Recipe,
+        optimizer: Any,
+        total: int,
+        steps_per_epoch: int,
+        teacher: Teacher | None = None,
     ) -> None:
-        """Take what learns, what it learns from, and how."""
+        """Take what learns, what it learns from, and how; with a teacher, to be like it instead of to write labels."""
+        self._teacher = teacher
         self._trainable, self._feed, self._recipe, self._optimizer = trainable, feed, recipe, optimizer
         self._total, self._steps_per_epoch = total, steps_per_epoch
         self._parameters = list(trainable.learned().values())
@@ -51,7 +60,8 @@ class Stepper:
         forward passes smaller, ``forward_size`` says how many clips they have. In fitted windows ``context_s`` is how
         long the step's was; in steps that also keep the full window ``keep_loss`` is how far its states were from the
         fitted one's, for each clip and before its weight (see :func:`acento.training.losses.distance`), and
-        ``keep_seconds`` is what that took.
+        ``keep_seconds`` is what that took. With a teacher ``loss`` is the divergence from what it would write, and
+        ``state_loss`` how far the states at the fitted window were from its own.
 
         Raises:
             Diverged: the loss or a gradient is not finite.
@@ -60,7 +70,7 @@ class Stepper:
         began = perf_counter()
         losses = self.gradients(clips, state)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.max_grad_norm).item()
-        for loss in (losses["loss"], losses.get("keep_loss", 0.0)):
+        for loss in (losses["loss"], losses.get("keep_loss", 0.0), losses.get("state_loss", 0.0)):
             if not math.isfinite(loss):
                 raise Diverged(f"The loss became {loss}")
         if not math.isfinite(norm):
@@ -110,12 +120,18 @@ class Stepper:
         self._optimizer.zero_grad(set_to_none=True)
         total: Any = 0.0
         kept: Any = 0.0
+        strayed: Any = 0.0
         keeps, seconds = keeps_full(self._recipe, clips.step), 0.0
         for start in range(0, len(clips.rows), size):
             places = range(start, min(start + size, len(clips.rows)))
             labels = [clips.labels[place] for place in places]
+            targets = far = None
             with autocast(self._recipe, self._device):
-                if keeps:
+                if self._teacher is not None:
+                    states, targets = self._states(clips, places), self._teacher.states(clips, places)
+                    loss, far = self._teacher.loss(self._trainable, states, targets), distance(states, targets)
+                    strayed = strayed + far.detach()
+                elif keeps:
                     states = self._states(clips, places)
                     loss = self._trainable.states_loss(states, labels, self._recipe.label_smoothing)
                 else:
@@ -123,17 +139,20 @@ class Stepper:
                     loss, _ = self._trainable.loss(
                         inputs, labels, self._recipe.label_smoothing, past_prefix=past_prefix
                     )
-            (loss / clips.tokens).backward()
+            term = loss / clips.tokens
+            (term if far is None else term + self._recipe.keep_weight * far / len(clips.rows)).backward()
             total = total + loss.detach()
             if keeps:
                 began = perf_counter()
-                kept = kept + self._keep_full(clips, places, states.detached())
+                kept = kept + self._keep_full(clips, places, targets or states.detached())
                 seconds += perf_counter() - began
         row = {"loss": float(total) / clips.tokens}
+        if self._teacher is not None:
+            row["state_loss"] = float(strayed) / len(clips.rows)
         return row | ({"keep_loss": float(kept) / len(clips.rows), "keep_seconds": round(seconds, 6)} if keeps else {})
 
     def _keep_full(self, clips: StepClips, places: range, targets: States) -> Any:
-        """Add the gradients that pull the states at the full window to those at the fitted one.
+        """Add the gradients that pull the states at the full window to those at the fitted one, or to the teacher's.
 
         Return how far they are, summed over the clips. The step's term is the mean over all its clips, times the
         recipe's weight.

@@ -29,6 +29,7 @@ FUNCTIONS = (
     "search",
     "specialize",
     "judge_windows",
+    "shorten",
 )
 """In an order in which each finds what those before it made."""
 
@@ -86,7 +87,7 @@ def test_a_name_that_is_not_there_is_said_as_python_says_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["benchmark", "finetune", "judge_windows", "search", "specialize", "stage", "validate"]
+    "name", ["benchmark", "finetune", "judge_windows", "search", "shorten", "specialize", "stage", "validate"]
 )
 def test_every_parameter_is_in_the_signature_and_described(name: str) -> None:
     function = getattr(acento, name)

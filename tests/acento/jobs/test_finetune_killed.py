@@ -93,7 +93,11 @@ finetune(LocalStore(Path(sys.argv[1])), job, callbacks=callbacks)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("windows", [{}, {"window": "fit", "keep_full": 0.3}], ids=["full", "fit"])
+@pytest.mark.parametrize(
+    "windows",
+    [{}, {"window": "fit", "keep_full": 0.3}, {"window": "fit", "keep_full": 0.3, "objective": "distill"}],
+    ids=["full", "fit", "distill"],
+)
 def test_a_process_that_is_killed_is_taken_over_by_the_next_one(
     tmp_path: Path, training: Made, windows: dict[str, object]
 ) -> None:

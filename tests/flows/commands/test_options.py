@@ -15,7 +15,8 @@ from flows.search import search
 OPTIONS = {
     "stage": (
         "--allow-pipes --audio-column --channel --config --encoding --into-split --language --max-duration "
-        "--name --revision --seed --source-split --split-by --text-column --verbose --write-splits -v SOURCE"
+        "--name --revision --seed --source-split --split-by --text-column --untranscribed --verbose --write-splits -v "
+        "SOURCE"
     ),
     "validate": (
         "--columns --doctor --language --model --model-language --suite --verbose --write-suite -m -v DATASET"
@@ -41,6 +42,12 @@ OPTIONS = {
         "--allow-few-speakers --allow-invalid --compute --device --gpu-type --guard --language --model-language "
         "--normalizer --num-requests --shards --test --verbose --window-bound --work-pool -v MODEL"
     ),
+    "shorten": (
+        "--again --allow-few-speakers --allow-invalid --balance --batch-size --compute --dataset --device --epochs "
+        "--gpu-type --guard --keep-full --language --learning-rate --limit --max-minutes --model-language --name "
+        "--normalizer --num-requests --recipe --seed --set --shards --strategy --test --threads --verbose "
+        "--window-bound --work-pool -d -v BASE_MODEL"
+    ),
     "search": (
         "--allow-invalid --base-model --compute --dataset --device --dollars --gpu-type --keep-full --language "
         "--minutes --model-language --name --normalizer --parallel --price-per-hour --pruner --recipe --sampler "
@@ -60,7 +67,7 @@ OPTIONS = {
 PARAMETERS = {
     "stage": (
         "allow_pipes audio_column channel config encoding into_split language max_duration name! revision "
-        "seed source! source_split split_by text_column write_splits"
+        "seed source! source_split split_by text_column untranscribed write_splits"
     ),
     "validate": ("dataset! doctor language model suite"),
     "benchmark": (
@@ -80,6 +87,10 @@ PARAMETERS = {
     "judge-windows": (
         "allow_few_speakers allow_invalid compute device guards language model! normalizer num_requests test "
         "window_bound"
+    ),
+    "shorten": (
+        "again allow_few_speakers allow_invalid base_model! compute dataset! device guards keep_full language limit "
+        "max_minutes name normalizer num_requests recipe strategy test threads window_bound"
     ),
     "search": (
         "allow_invalid base_model! compute dataset! device dollars keep_full language minutes name normalizer "
@@ -102,6 +113,7 @@ REQUESTS = {
     "finetune": requests.FinetuneRequest,
     "specialize": requests.SpecializeRequest,
     "judge-windows": requests.WindowsRequest,
+    "shorten": requests.ShortenRequest,
     "search": requests.SearchRequest,
     "learning-curve": requests.CurveRequest,
     "cross-validate": requests.FoldsRequest,

@@ -3,9 +3,10 @@
 A clip's id is its path in the folder without the suffix (``anna/0001``). ``train_files.csv``, ``dev_files.csv`` and
 ``test_files.csv`` in the folder itself (``uid,file_name,text``) decide the splits and texts of the recordings they
 name; a row without a text takes that of ``<UID>.txt``. A recording that no CSV names is taken with its own
-``<UID>.txt`` or ``<UID>.wav.txt``, and is rejected if it has none. With ``channel`` split, ``<UID>-ch0.txt`` and
-``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Every other file is rejected as no audio; hidden
-files, and what describes a folder (README, LICENSE, .md, .json, …), are no inputs.
+``<UID>.txt`` or ``<UID>.wav.txt``. One that has no text is rejected, unless the option ``untranscribed`` takes it too.
+With ``channel`` split, ``<UID>-ch0.txt`` and ``<UID>-ch1.txt`` are the texts of the channels of ``<UID>.wav``. Every
+other file is rejected as no audio; hidden files, and what describes a folder (README, LICENSE, .md, .json, …), are no
+inputs.
 """
 
 import os
@@ -150,14 +151,15 @@ class AudioFolder(Source):
             if isinstance(entry, Rejection):
                 return entry
             text = entry.text
-        return to_item(uid, Path(self._place(name)), text, name, row, number, is_id=True)
+        place, without = Path(self._place(name)), self.options.untranscribed
+        return to_item(uid, place, text, name, row, number, is_id=True, untranscribed=without)
 
     def _item(self, uid: str, name: str, text_file: str | None, wanted: str) -> Entry:
         """Return a recording with the text of a file, or why it has none."""
         text = self._text(text_file) if text_file else ""
         if isinstance(text, tuple):
             return Rejection(uid, name, *text)
-        if not text:
+        if not text and not self.options.untranscribed:
             return Rejection(uid, name, RejectReason.NO_TRANSCRIPT, f"There is no transcript in {wanted}.")
         return SourceItem(uid, Path(self._place(name)), text, name)
 

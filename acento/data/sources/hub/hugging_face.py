@@ -156,7 +156,7 @@ class HuggingFace(Source):
         if data is None and path is None:
             detail = f"Row {number} has nothing in its column {columns.audio}."
             return ids, Rejection(uid, origin, RejectReason.NO_AUDIO, detail)
-        if text is None:
+        if text is None and not self.options.untranscribed:
             detail = f"Row {number} has nothing in its column {columns.text}."
             if path is not None:
                 recordings.used.add(path)
@@ -166,7 +166,7 @@ class HuggingFace(Source):
             return ids, Rejection(uid, origin, RejectReason.NO_AUDIO, file)
         split = split_in(named_split) or split  # a split of another name than ours says nothing here
         facts["split_by_name"] = split is None and (split := split_of_folders(path or "")) is not None
-        return ids, SourceItem(uid, file, text, origin + part, **{**facts, "split": split})
+        return ids, SourceItem(uid, file, text or "", origin + part, **{**facts, "split": split})
 
 
 def _stem(path: str | None) -> str | None:

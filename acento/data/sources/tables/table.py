@@ -75,8 +75,11 @@ class Table(ListFile):
         wanted = self.options.source_split
         with TableFile(self._path, self.location, encoding=self.options.encoding) as table:
             audio = table.column(AUDIO, self.options.audio_column, "the recordings' paths", "audio_column")
-            text = table.column(TEXT, self.options.text_column, "the texts", "text_column")
-            table.text = text
+            if self.options.untranscribed and self.options.text_column is None and not {*TEXT} & {*table.columns}:
+                text = ""
+            else:
+                text = table.column(TEXT, self.options.text_column, "the texts", "text_column")
+            table.text = text or None
             if wanted is not None:
                 table.column(NAMES["split"], None, f"the split, of which {wanted!r} was asked for", "")
             self.notes = unknown_columns(table.columns, {audio, text}, f"the table {self._path.name}")
@@ -100,7 +103,10 @@ class Table(ListFile):
         if found is None:
             detail = f"There is no file {name}, which row {number} names."
             return Rejection(uid, place, RejectReason.NO_AUDIO, detail)
-        return to_item(uid, found, text, place, row, number, named=self._named, is_id=bool(given))
+        without = self.options.untranscribed
+        return to_item(
+            uid, found, text, place, row, number, named=self._named, is_id=bool(given), untranscribed=without
+        )
 
 
 def stem_of(place: str) -> str:
@@ -118,11 +124,12 @@ def to_item(
     *,
     named: str | None = None,
     is_id: bool = False,
+    untranscribed: bool = False,
 ) -> Entry:
     """Return a row, whose recording is there, as an item with the facts that its usual columns give.
 
     ``named`` is the split that the list's name names, for rows that name none; unless ``is_id``, the id is only the
-    recording's path, which a stretch or channel of it is added to.
+    recording's path, which a stretch or channel of it is added to; with ``untranscribed`` a row needs no text.
     """
     try:
         facts = facts_in(row, NAMES)
@@ -131,7 +138,9 @@ def to_item(
         return Rejection(uid, origin, RejectReason.BAD_ROW, detail)
     part = stretch(facts["start_s"], facts["length_s"], facts["channel"])
     uid, origin = uid if is_id else uid + part, origin + part
-    if not text or text in NO_TEXT:
+    if untranscribed and text in {"", *NO_TEXT}:
+        text = ""
+    elif not text or text in NO_TEXT:
         detail = f"Row {number} has no text."
         if text:
             written = "as programs write a missing value; write it otherwise if it is said"
@@ -202,9 +211,9 @@ class NemoManifest(ListFile):
         if found is None:
             detail = f"There is no file {name}, which line {number} names."
             return Rejection(uid, origin, RejectReason.NO_AUDIO, detail)
-        if not text:
+        if not text and not self.options.untranscribed:
             return Rejection(uid, origin, RejectReason.NO_TRANSCRIPT, f"Line {number} has no text.")
-        return SourceItem(uid, found, text, origin, **by_name(facts, self._named))
+        return SourceItem(uid, found, text or "", origin, **by_name(facts, self._named))
 
 
 def _of_array(path: Path, encoding: str) -> list[bytes]:
