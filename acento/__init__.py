@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from acento.api.comparing import compare_runs
     from acento.api.data import StagedDataset, load_dataset, stage, validate
     from acento.api.estimating import estimate
+    from acento.api.exporting import export
     from acento.api.leaderboards import leaderboard
     from acento.api.scoring import score
     from acento.api.searching import search
@@ -47,6 +48,7 @@ __all__ = [
     "compare",
     "compare_runs",
     "estimate",
+    "export",
     "finetune",
     "judge_windows",
     "leaderboard",
@@ -76,6 +78,7 @@ __getattr__, __dir__ = lazy(
         "compare_runs": "acento.api.comparing",
         "finetune": "acento.api.training",
         "estimate": "acento.api.estimating",
+        "export": "acento.api.exporting",
         "judge_windows": "acento.api.windows",
         "leaderboard": "acento.api.leaderboards",
         "load_dataset": "acento.api.data",

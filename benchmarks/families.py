@@ -55,11 +55,11 @@ LIBRARIES = (
     "ctranslate2",
     "acento.inference.engine",
     "acento.families.canary.recognizer",
-    "acento.families.whisper.ctranslate2",
+    "acento.families.whisper.ctranslate2_loading",
     "acento.families.moonshine.recognizer",
     "acento.families.parakeet.recognizer",
     "acento.families.voxtral.recognizer",
-    "acento.families.whisper.recognizer",
+    "acento.families.whisper.loading",
     "acento.scoring.counting.counts",
 )
 """What every row needs; loaded once."""

@@ -23,6 +23,7 @@ from acento.registry.model_version import ModelVersion
 from acento.registry.versions import find_version
 from acento.requests import FinetuneRequest, TrainingRequest
 from acento.training.data.teacher import TeacherTexts
+from acento.training.devices import check_devices
 from acento.training.job import FinetuneJob, FinetuneResult, state
 from acento.training.planning import plan_finetune, recipe_of_model
 from acento.training.windows import warn_of_windows
@@ -97,6 +98,9 @@ def plan_training(
     card = usable_card(store, request)
     checkpoint = resolve(request.base_model)
     options = training_options(request, elsewhere)
+    devices = request.devices if isinstance(request, FinetuneRequest) else 1
+    if elsewhere is None:
+        check_devices(options.device_type, devices)
     clips = len(texts["train"].predictions) if texts else card.splits.get("train", 0)
     spoken = spoken_in(store, card, request)
     recipe = recipe_of_model(
@@ -120,7 +124,7 @@ def plan_training(
         on_progress=on_progress,
     )
     if isinstance(request, FinetuneRequest):
-        job = job.model_copy(update={"minutes": request.max_minutes})
+        job = job.model_copy(update={"minutes": request.max_minutes, "devices": devices})
     warn_of_windows(store, job, checkpoint)
     if hindrance is not None and state(store, job) is None:
         raise hindrance

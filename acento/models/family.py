@@ -101,6 +101,8 @@ class Family:
     """``module:function`` by the suffix of a single file that is made into a checkpoint of this family."""
     converter: str | None = None
     """``module:function`` that writes a checkpoint in another format."""
+    rereader: str | None = None
+    """``module:function`` that reads what the converter wrote for engines that are not Acento's."""
     extra: extras.Extra | None = None
     """The extra that must be installed beside Acento itself."""
 

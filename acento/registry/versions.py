@@ -11,7 +11,7 @@ from acento.core.errors import DamagedError, ModelError
 from acento.core.settings import settings
 from acento.core.store import Artifact, Store, open_store
 from acento.models.checkpoints.checkpoint import Checkpoint
-from acento.models.checkpoints.references import REGISTRY, check_name, is_name
+from acento.models.checkpoints.references import REGISTRY, UNREAD, check_name, is_name
 from acento.registry.aliases import aliases, pointed_at
 from acento.registry.model_version import HISTORY, LATEST, ModelAbout, ModelVersion, export_key, reads_as_version
 from acento.registry.windows import version_checkpoint
@@ -102,6 +102,8 @@ def checkpoint(name: str) -> Checkpoint:
     if not export:
         return version_checkpoint(store, version, version.id, version.key)
     key = export_key(version, export)
+    if export.partition("-")[0] in UNREAD:
+        raise ModelError(f"No engine of Acento runs {name}: it is for another program; name {version.id} itself.")
     if store.find(key) is None:
         there = ", ".join(one.rpartition("/")[2] for one in store.list(f"{version.folder_key}/exports")) or "none"
         raise ModelError(

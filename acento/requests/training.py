@@ -117,6 +117,9 @@ class FinetuneRequest(_OneRecipe):
 
     heading_format = "finetune {0.title}"
 
+    devices: Positive = Field(
+        1, description="GPUs of one machine that share each step, or processes on its CPU; part of what a training is."
+    )
     max_minutes: AboveZero | None = Field(
         None, description="Of one sitting: then a checkpoint is left, and the next begins."
     )

@@ -16,11 +16,13 @@ from acento.models.checkpoints.taught import resolve_fit
 from acento.models.trainable import Trainable
 from acento.scoring.counting.headline import RATE_NAMES, headline_of
 from acento.training.data.contexts import fit_of
+from acento.training.devices import Join, ranks_of, threads_of
 from acento.training.job import FinetuneJob, FinetuneResult, Why, state
 from acento.training.loop.checkpoints import Checkpoints, Weights
 from acento.training.loop.evaluate import JobClips, Role, clips_of, decode_test
 from acento.training.loop.loop import Loop
 from acento.training.loop.memory import plan_passes
+from acento.training.loop.ranks import Ranks
 from acento.training.loop.state import HISTORY, Hooks, Stopped, TrainingState, write_history
 from acento.training.planning import load_trainable
 
@@ -52,7 +54,7 @@ def train(
     Raises:
         ModelError: the base model cannot be loaded, or what the recipe asks for is not installed.
         DataError: no clip of dev has a word to score.
-        TransientError: another process is training this job.
+        TransientError: another process is training this job, or one of several that share it was killed.
         StoreError: the store cannot be written; the last whole checkpoint is kept.
     """
     done = state(store, job)
@@ -68,8 +70,15 @@ def train(
 
 
 def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> FinetuneResult:
+    with ranks_of(store, job) as (ranks, join):
+        return _train_with(store, job, publish, hooks, ranks, join)
+
+
+def _train_with(
+    store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks, ranks: Ranks, join: Join
+) -> FinetuneResult:
     clips = clips_of(store, job)
-    trainable = _load(job, clips)
+    trainable = load_base(job, clips)
     checkpoints = Checkpoints(store, job.key)
     reached = checkpoints.latest() or TrainingState()
     smaller = ""
@@ -77,7 +86,7 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
         reached.forward_size, smaller = plan_passes(trainable, clips.train, job)
         if smaller:
             _log.warning("%s", smaller)
-    loop = Loop(job, trainable, clips, checkpoints, hooks)
+    loop = Loop(job, trainable, clips, checkpoints, hooks, ranks)
 
     def measure(role: Role) -> None:
         trainable.eval()
@@ -103,7 +112,8 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
         if job.part is not None:
             measure("base")  # before anything is restored
         loop.restore(reached)
-        why, sentence = loop.run(reached)
+        with join(reached):
+            why, sentence = loop.run(reached)
         sentence = f"{sentence} {smaller}".rstrip()
         if reached.ended is None:
             return result(why, sentence, done=why == "diverged")
@@ -127,9 +137,9 @@ def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> Fi
     return final
 
 
-def _load(job: FinetuneJob, clips: JobClips) -> Trainable:
+def load_base(job: FinetuneJob, clips: JobClips) -> Trainable:
     """Load the base model, which must still be the one that was planned."""
-    torch.set_num_threads(job.options.threads)
+    torch.set_num_threads(threads_of(job))
     checkpoint = resolve(job.base.id, job.base.revision)
     if checkpoint.digest != job.base.digest:
         raise DamagedError(f"Model {job.base.id} has changed since the training was planned; start it again.")

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
@@ -50,6 +50,9 @@ class FinetuneJob(BaseModel, frozen=True):
     part: Subset | None = None
     """Use only some of the prepared clips; then the texts of the part's test clips, by the base and the tuned model,
     are what the training leaves, and no checkpoint. None: all."""
+    devices: int = Field(1, ge=1)
+    """GPUs of one machine that share each step, or processes on its CPU; sums of other numbers of them differ in the
+    last digits, so it is part of what the job is, as threads are."""
     publish: bool = True
     """Whether the best weights become a model version. A search's trial leaves only its checkpoints and its dev WER;
     the same job with ``publish`` finds the training done, and publishes."""
@@ -71,7 +74,8 @@ class FinetuneJob(BaseModel, frozen=True):
         The registry's name is not part of it, nor whether there will be a version: under another name the same
         training is found, and not done again.
         """
-        part = {} if self.part is None else {"part": self.part.model_dump()}
+        part: dict[str, Any] = {} if self.part is None else {"part": self.part.model_dump()}
+        part |= {} if self.devices == 1 else {"devices": self.devices}
         return fingerprint(
             part
             | {

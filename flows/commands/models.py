@@ -146,39 +146,41 @@ def rollback(
 
 @app.command()
 def export(
-    name: Which,
-    to: Annotated[Path | None, typer.Option("--to", help="Also copy it into this folder, new or empty.")] = None,
-    format: Annotated[str, typer.Option("--format", help="safetensors or ctranslate2.")] = "safetensors",
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME[@V]", help="A version; or any model: a folder, a .pt file, a Hugging Face id."),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Also copy it into this folder, new or empty; only a version needs none."),
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="safetensors, ctranslate2, or ggml (whisper.cpp).")
+    ] = "safetensors",
     quantization: Annotated[
-        str | None, typer.Option("--quantization", help="int8, float16, float32 or int8_float16, as the format can.")
+        str | None,
+        typer.Option(
+            "--quantization", help="float32, float16, int8, int8_float16, q8_0, q5_1 or q5_0, as the format can."
+        ),
     ] = None,
     bound: Annotated[
         float, typer.Option("--bound", min=0, max=100, help="Points of WER or CER by which it may differ on dev.")
     ] = 0.5,
 ) -> None:
-    """Write a version in another format, if it does as well on the dev clips of its training."""
-    from acento.models.checkpoints.references import check_format
-    from acento.registry.export.exporting import dev_scorer, export_model, hand_out
-    from acento.registry.versions import find_version
+    """Write a model in another format; a version only if it does as well on the dev clips of its training."""
+    from acento.api.exporting import run_export
 
-    store = open_store()
-    version = find_version(store, name)
-    check_format(format, quantization)
-    with terminal.progress_bars(f"export {version.title}"):
-        done = export_model(store, version, format, quantization, dev_scorer(store, version), bound / 100)
-        folder = None if to is None else hand_out(store, version, done, to)
-    terminal.print_facts(
-        [
-            ("exported", f"{done.id} (there already)" if done.cached else done.id),
-            ("size", f"{done.size / 1e6:.1f} MB"),
-            (
-                f"dev {version.about.rate_title}",
-                f"{percent_text(done.wer)} %, the model's own {percent_text(done.wer_before)} %",
-            ),
-            ("difference", done.sentence),
-            ("path", folder or store.local_folder(done.key)),
-        ]
-    )
+    with terminal.progress_bars(f"export {name}"):
+        done = run_export(open_store(), name, format, quantization, to, bound)
+    scored = done.scored
+    facts: list[tuple[str, object]] = [("exported", f"{done.model} in {done.format}, {done.quantization}")]
+    if scored is not None:
+        facts[0] = ("exported", f"{scored.id} (there already)" if scored.cached else scored.id)
+    facts.append(("size", f"{done.size / 1e6:.1f} MB"))
+    if scored is not None:
+        rates = f"{percent_text(scored.wer)} %, the model's own {percent_text(scored.wer_before)} %"
+        facts += [(f"dev {done.rate_title}", rates), ("difference", scored.sentence)]
+    terminal.print_facts([*facts, *(("note", one) for one in done.notes), ("path", done.folder)])
 
 
 @app.command()

@@ -23,7 +23,8 @@ from acento.data.staging import stage
 from acento.jobs.finetune import finetune
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.export.exporting import dev_scorer, export_model
+from acento.registry.export.dev_wer import dev_scorer
+from acento.registry.export.exporting import export_model
 from acento.registry.versions import find_version
 from acento.scoring.counting.counts import ErrorCounts, count_words
 from acento.training.loop.state import HISTORY, read_history

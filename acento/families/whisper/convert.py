@@ -19,6 +19,10 @@ def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Qu
     """Write a checkpoint into an empty folder in another format; raise ModelError where it cannot be converted."""
     if name == "ctranslate2":
         _to_ctranslate2(checkpoint, folder, quantization)
+    elif name == "ggml":
+        from acento.families.whisper.ggml.writing import write_ggml
+
+        write_ggml(checkpoint, folder, quantization)
     else:
         _to_safetensors(checkpoint, folder, quantization)
 

@@ -1,6 +1,5 @@
 """OpenAI's own Whisper checkpoints (``.pt``), made into transformers' files once; only their tensors are read."""
 
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from acento.core.errors import AcentoError, ModelError
 from acento.core.fingerprint import sha256_file
 from acento.families.whisper.generation import ENGLISH_VOCABULARY, FILE, derived_values
+from acento.families.whisper.names import transformers_name
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import stored_checkpoint
 from acento.models.checkpoints.places import find_small_files
@@ -17,26 +17,6 @@ from acento.models.family import BESIDE_TOKENIZER, WORDS
 
 _VERSION = 1
 """Raised by hand whenever the same file would be converted to another checkpoint."""
-_NAMES = (
-    (r"^(encoder|decoder)\.blocks", r"\1.layers"),
-    (r"\.mlp\.0\.", ".fc1."),
-    (r"\.mlp\.2\.", ".fc2."),
-    (r"\.mlp_ln\.", ".final_layer_norm."),
-    (r"\.cross_attn_ln\.", ".encoder_attn_layer_norm."),
-    (r"\.cross_attn\.", ".encoder_attn."),
-    (r"\.attn_ln\.", ".self_attn_layer_norm."),
-    (r"\.attn\.", ".self_attn."),
-    (r"\.query\.", ".q_proj."),
-    (r"\.key\.", ".k_proj."),
-    (r"\.value\.", ".v_proj."),
-    (r"_attn\.out\.", "_attn.out_proj."),
-    (r"^encoder\.positional_embedding$", "encoder.embed_positions.weight"),
-    (r"^decoder\.positional_embedding$", "decoder.embed_positions.weight"),
-    (r"^decoder\.token_embedding\.", "decoder.embed_tokens."),
-    (r"^encoder\.ln_post\.", "encoder.layer_norm."),
-    (r"^decoder\.ln\.", "decoder.layer_norm."),
-)
-"""What transformers calls the parts of the same network."""
 _SIZES = {384: "tiny", 512: "base", 768: "small", 1024: "medium", 1280: "large"}
 
 
@@ -140,7 +120,7 @@ def _write(dims: Mapping[str, int], state: Mapping[str, Any], out: Path) -> None
         max_target_positions=dims["n_text_ctx"],
         **{name: ids[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")},
     )
-    tensors = {f"model.{_renamed(key)}": value for key, value in state.items()}
+    tensors = {f"model.{transformers_name(key)}": value for key, value in state.items()}
     with torch.device("meta"):
         model = WhisperForConditionalGeneration(config)
     wanted = {key for key in model.state_dict() if key != "proj_out.weight"}  # tied to the embedding
@@ -154,14 +134,3 @@ def _write(dims: Mapping[str, int], state: Mapping[str, Any], out: Path) -> None
     (out / FILE).unlink()  # of transformers' defaults; what is right follows from the vocabulary, or was there
     if held is not None:
         (out / FILE).write_bytes(held)
-
-
-def _renamed(name: str) -> str:
-    """Return transformers' name of a weight.
-
-    >>> _renamed("decoder.blocks.0.cross_attn.out.weight"), _renamed("encoder.blocks.3.mlp_ln.bias")
-    ('decoder.layers.0.encoder_attn.out_proj.weight', 'encoder.layers.3.final_layer_norm.bias')
-    """
-    for pattern, new in _NAMES:
-        name = re.sub(pattern, new, name)
-    return name

@@ -8,9 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import WhisperConfig
 from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
-from transformers.models.whisper.modeling_whisper import WhisperForConditionalGeneration
 from transformers.models.whisper.tokenization_whisper import WhisperTokenizer
 
 from acento.core.errors import ModelError
@@ -18,9 +16,8 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.decoder import GreedyDecoder
 from acento.families.whisper.encoder import encode
 from acento.families.whisper.generation import START, read_generation
-from acento.families.whisper.int8 import in_int8
 from acento.models.base import Audio, DecodeOptions, Transcript
-from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part
 from acento.models.checkpoints.self_check import check_pretrained
 from acento.models.log_mel import LogMel
 
@@ -28,24 +25,6 @@ _CACHED_FRAMES = 2400
 """Mel frames that a CPU encodes at once; the activations of more leave its cache, and it is a fifth slower."""
 _FEW_TOKENS = 16
 """A text in a short window may have so many more tokens than the window's share of the longest."""
-
-
-def load(folder: Path, options: DecodeOptions) -> "WhisperRecognizer":
-    """Load a Whisper checkpoint from the files that ``save_pretrained`` writes; see :meth:`Family.load`."""
-    tokenizer, generation = load_writing(folder, load_part("Whisper", WhisperConfig.from_pretrained, folder))
-    read_prompt(generation, options)  # what the model cannot be told is said before its weights are loaded
-    if options.dtype == "int8":
-        as_float = options.model_copy(update={"dtype": "float32"})
-        model = in_int8(load_pretrained("Whisper", WhisperForConditionalGeneration, folder, as_float))
-    else:
-        model = load_pretrained("Whisper", WhisperForConditionalGeneration, folder, options)
-    model.generation_config = generation
-    features = load_features(folder, model.config.num_mel_bins)
-    if not options.greedy:
-        from acento.families.whisper.search_recognizer import SearchingWhisper
-
-        return SearchingWhisper(model, features, tokenizer, options)
-    return WhisperRecognizer(model, features, tokenizer, options)
 
 
 def load_writing(folder: Path, config: Any) -> tuple[Any, Any]:

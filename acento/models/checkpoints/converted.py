@@ -50,6 +50,17 @@ def convert(checkpoint: Checkpoint, folder: Path, name: Format, quantization: Qu
     plugins.load(converter)(checkpoint, folder, name, quantization)
 
 
+def reread(checkpoint: Checkpoint, folder: Path, out: Path) -> Path:
+    """Read an export of a checkpoint, in a format that no engine here runs, into an empty folder; return that folder.
+
+    What is there then is a checkpoint with the weights as the export holds them. Raises ModelError if it is not whole.
+    """
+    if checkpoint.family.rereader is None:
+        raise ModelError(f"Exports of the family {checkpoint.family.name!r} cannot be read back.")
+    plugins.load(checkpoint.family.rereader)(checkpoint, folder, out)
+    return out
+
+
 def unpickled(name: str, revision: str | None, folder: Path, digest: str) -> Checkpoint:
     """Return a checkpoint that has pickled weights only, with the same weights as safetensors.
 

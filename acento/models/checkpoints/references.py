@@ -10,14 +10,17 @@ from acento.core.errors import InputError, ModelError
 from acento.core.store.base import check_key
 from acento.models.families import FAMILIES
 
-Format = Literal["safetensors", "ctranslate2"]
-Quantization = Literal["float32", "float16", "int8", "int8_float16"]
+Format = Literal["safetensors", "ctranslate2", "ggml"]
+Quantization = Literal["float32", "float16", "int8", "int8_float16", "q8_0", "q5_1", "q5_0"]
 
 QUANTIZATIONS: Final[Mapping[Format, tuple[Quantization, ...]]] = {
     "safetensors": ("float32", "float16"),
     "ctranslate2": ("int8", "int8_float16", "float16", "float32"),
+    "ggml": ("float16", "q8_0", "q5_1", "q5_0"),  # whisper.cpp stops at convolutions in float32
 }
 """What each format can hold weights in; the first is taken where none is asked for."""
+UNREAD: Final[frozenset[Format]] = frozenset({"ggml"})
+"""Formats that no engine of Acento runs."""
 
 SHIPPED = "demo:"
 """Prefix of the models that come with Acento, such as ``demo:whisper-mini``."""

@@ -34,9 +34,10 @@ def taught(folder: Path) -> Fit | None:
 def mark_taught(folder: Path, fit: Fit | None) -> None:
     """Say in a folder's ``config.json`` what windows its model was taught; None: its own only, so nothing is said.
 
-    A config that says this already is left as it is.
+    In a folder of CTranslate2 it is said in the source's config. A config that says this already is left as it is.
     """
-    path = folder / "config.json"
+    source = folder / SOURCE_CONFIG
+    path = source if source.is_file() else folder / "config.json"
     config = json_object(path)
     wanted = None if fit is None else fit.model_dump()
     if config and config.get(CONFIG_KEY) != wanted:

@@ -1,101 +1,19 @@
-"""Export a version: convert it, score it again on dev, keep it in the store if its WER stayed, hand out a copy."""
+"""Export a version: convert it, score it again on dev, keep it in the store if its WER stayed."""
 
-import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from acento.core.callbacks import Callbacks
-from acento.core.errors import DamagedError, DataError, InputError, ModelError
-from acento.core.progress import report
+from acento.core.errors import InputError
 from acento.core.store import Store
-from acento.data.dataset import load_card, versions
-from acento.inference.benchmark import jobs, load_score, plan_transcription, score_transcription, unfinished
-from acento.inference.runner import Runner, Worker
-from acento.models.base import DecodeOptions
-from acento.models.checkpoints.checkpoint import Checkpoint, in_artifact
-from acento.models.checkpoints.converted import convert
-from acento.models.checkpoints.references import Format, Quantization, check_format
+from acento.models.checkpoints.checkpoint import Checkpoint
+from acento.models.checkpoints.converted import convert, reread
+from acento.models.checkpoints.references import UNREAD, Format, Quantization, check_format
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.card.report import card_path
-from acento.registry.model_version import CARD, ModelVersion, export_key
-from acento.registry.runs.records import utterances_of
-from acento.scoring.score import headline_columns, scored
-from acento.scoring.statistics.bootstrap import difference_interval
-from acento.scoring.table import interval_text, percent_text, points_text
-
-BOUND = 0.005
-"""How far the dev WER may move, a fraction: half a point."""
-
-
-@dataclass(frozen=True, slots=True)
-class DevErrors:
-    """Word errors on the dev clips that have a reference: one number for each, in the order of their ids."""
-
-    errors: tuple[int, ...]
-    words: tuple[int, ...]
-    """Of the reference."""
-
-    @property
-    def wer(self) -> float | None:
-        """The word error rate, a fraction; None where there are no words."""
-        return sum(self.errors) / sum(self.words) if sum(self.words) else None
-
-
-Scorer = Callable[[Checkpoint], DevErrors]
-"""Returns the word errors of a checkpoint on the dev clips, always decoded the same way."""
-
-
-@dataclass(frozen=True, slots=True)
-class WerShift:
-    """How far an export's dev WER is from that of its version, fractions; stored with the export."""
-
-    wer_before: float
-    wer: float
-    low: float
-    """The 95 % interval of the difference, paired, drawn over clips; the difference itself where there is none."""
-    high: float
-    clips: int | None
-    """None for an export of before intervals were kept."""
-
-    @classmethod
-    def between(cls, before: DevErrors, after: DevErrors) -> "WerShift | None":
-        """Return the shift, clips drawn in pairs, as the two models are one but for rounding; None without words."""
-        if before.wer is None or after.wer is None:
-            return None
-        excess = [errors - base for errors, base in zip(after.errors, before.errors, strict=True)]
-        found = difference_interval(excess, before.words)
-        if found is None:  # of one clip: a word more or less says nothing
-            word, delta = 1 / sum(before.words), after.wer - before.wer
-            return cls(before.wer, after.wer, delta - word, delta + word, 1)
-        return cls(before.wer, after.wer, found.low, found.high, len(before.words))
-
-    @property
-    def interval(self) -> str:
-        """The interval as a sentence has it, in points."""
-        return interval_text(self.low, self.high, 2, sign="+").strip()
-
-    def check(self, export: str, bound: float) -> None:
-        """Raise a ModelError if the whole interval lies beyond the bound, up or down."""
-        # rounded, so that a bound that is met to the last word is not missed by the last bit
-        if round(self.low - bound, 12) > 0 or round(-self.high - bound, 12) > 0:
-            raise ModelError(
-                f"The export of {export} is refused: on dev its WER is {percent_text(self.wer)} %, the model's own "
-                f"{percent_text(self.wer_before)} %, which is {points_text(self.wer - self.wer_before, digits=2)} "
-                f"points, with a 95 % interval of {self.interval}, all of it more than the {100 * bound:.2f} allowed; "
-                "choose a finer quantization, or allow more with --bound."
-            )
-
-    def sentence(self, bound: float) -> str:
-        """Return what the dev clips say of the difference."""
-        if self.clips is None:
-            return "The export was judged by its dev WER alone, before intervals were kept."
-        said = f"On {self.clips} dev clips the difference is within {self.interval} points (95 %)"
-        if round(max(self.high, -self.low) - bound, 12) <= 0:
-            return f"{said}, and no more than the {100 * bound:.2f} allowed."
-        return f"{said}: so few clips cannot tell whether it is more than the {100 * bound:.2f} allowed."
+from acento.registry.export.dev_wer import BOUND, DevErrors, Scorer, WerShift
+from acento.registry.export.notes import notes_on
+from acento.registry.model_version import ModelVersion, export_key
+from acento.registry.windows import version_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +35,8 @@ class ExportedModel:
     """What the dev clips say of the difference."""
     cached: bool
     """It was there already."""
+    notes: tuple[str, ...]
+    """Sentences: what was checked and what was not, and what windows the model was taught, so how to run it."""
 
 
 def export_model(
@@ -124,9 +44,10 @@ def export_model(
 ) -> ExportedModel:
     """Return a version in another format, made once, or refuse it where its dev WER moved.
 
-    ``score`` is asked about the version and about the export. ``bound`` is how far the dev WER may move, up or down, a
-    fraction: the export is refused where the whole interval of the difference lies beyond it, as a word more or less on
-    a few clips is no difference. Without a quantization weights are held as the format does it first.
+    ``score`` is asked about the version and about the export; a file that no engine here runs (``ggml``) is read back,
+    and its weights are scored. ``bound`` is how far the dev WER may move, up or down, a fraction: the export is refused
+    where the whole interval of the difference lies beyond it, as a word more or less on a few clips is no difference.
+    Without a quantization weights are held as the format does it first.
 
     Raises:
         InputError: there is no such format, or the bound is below 0.
@@ -137,13 +58,13 @@ def export_model(
         raise InputError(f"An export's WER cannot stay within {bound}; give a bound of 0 or more.")
     name, held = check_format(format, quantization)
     key = export_key(version, f"{name}-{held}")
+    original = version_checkpoint(store, version, version.id, version.key)
     cached = store.find(key, verify=True) is not None
     if not cached:
-        original = in_artifact(store, version.id, version.key)
         before = score(original)
         with store.publish(key) as draft:
             convert(original, draft.folder, name, held)
-            made = WerShift.between(before, score(resolve(str(draft.folder))))
+            made = WerShift.between(before, _score_export(original, draft.folder, name, score))
             if made is None:
                 raise InputError(f"{version.id} cannot be scored: the dev clips have no reference words.")
             made.check(f"{version.title} ({name} in {held})", bound)
@@ -164,94 +85,15 @@ def export_model(
         wer=shift.wer,
         sentence=shift.sentence(bound),
         cached=cached,
+        notes=notes_on(original, name, scored=True),
     )
     shift.check(f"{version.title} ({exported.id})", bound)
     return exported
 
 
-def hand_out(store: Store, version: ModelVersion, exported: ExportedModel, folder: Path) -> Path:
-    """Copy an export, with the version's newest model card, into a folder that is new or empty; return its path.
-
-    The folder appears whole or not at all.
-
-    Raises:
-        InputError: something is in the folder already, or it cannot be written.
-        DamagedError: the export is not what was published.
-    """
-    artifact = store.find(exported.key)
-    if artifact is None:
-        raise DamagedError(f"{exported.id} in {store.url} is damaged or was removed; export it again.")
-    folder = folder.expanduser().absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is there and not empty; name a new folder.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-            copy = Path(scratch) / folder.name
-            copy.mkdir()
-            for name in sorted(artifact.files):
-                shutil.copyfile(store.local_path(exported.key, name), copy / name)
-            card = Path(card_path(store, version)).read_text(encoding="utf-8")
-            if exported.format == "ctranslate2":
-                card = card.replace("library_name: transformers", "library_name: ctranslate2", 1)
-            (copy / CARD).write_text(f"{card.rstrip()}\n\n## This export\n\n{_about(exported)}\n", encoding="utf-8")
-            copy.rename(folder)
-    except OSError as error:
-        raise InputError(f"The export cannot be written to {folder} ({error.strerror or error}).") from error
-    return folder
-
-
-def _about(exported: ExportedModel) -> str:
-    return (
-        f"The weights are held in {exported.quantization}, in the format {exported.format}. On the dev clips the WER "
-        f"of this export is {percent_text(exported.wer)} %, that of the model it was made from "
-        f"{percent_text(exported.wer_before)} %, both decoded alike."
-    )
-
-
-def dev_scorer(store: Store, version: ModelVersion, options: DecodeOptions | None = None) -> Scorer:
-    """Return what decodes the dev split of a version's own data and counts word errors, in this process.
-
-    What was decoded before is not decoded again. ``options`` are device, precision and threads, by default one thread
-    of the processor in float32.
-
-    Raises:
-        DataError: the data set of the training is not in the store.
-    """
-    about = version.about
-    name = about.dataset.partition("@")[0]
-    cards = (load_card(store, f"{name}@{number}") for number in reversed(versions(store, name)))
-    card = next((card for card in cards if card.fingerprint == about.dataset_fingerprint), None)
-    if card is None:
-        raise DataError(
-            f"{version.title} was tuned on {about.dataset} ({about.dataset_fingerprint[:12]}), which is not in "
-            f"{store.url}; stage or import it again: an export is scored on its dev clips."
-        )
-    chosen = (options or DecodeOptions()).model_copy(update={"language": about.language})
-
-    def score(checkpoint: Checkpoint) -> DevErrors:
-        # by its folder, so that whoever executes the job needs no registry to find it
-        placed = replace(checkpoint, id=str(checkpoint.folder))
-        what = plan_transcription(store, card, placed, split="dev", options=chosen)
-        done = 0.0
-
-        def on_audio(seconds: float) -> None:
-            nonlocal done
-            done += seconds
-            report(f"decode dev with {checkpoint.family.name}", done, what.seconds, "s of audio")
-
-        with closing(Runner(store)) as runner:
-            for job in unfinished(store, jobs(store, what)):
-                runner.execute(job, Worker(callbacks=Callbacks(on_progress=on_audio)))
-        key = score_transcription(store, what, about.dev_normalizer).key
-        found = load_score(store, key).overall
-        if found.failed:
-            raise ModelError(
-                f"{checkpoint.id} failed on {found.failed} of {found.utterances} dev clips of {card.title}, so that "
-                "its WER cannot be compared; run the same command again to retry them."
-            )
-        rows = scored(utterances_of(store, key)).sort_by("id")
-        errors, words = (column.tolist() for column in headline_columns(rows))
-        return DevErrors(tuple(errors), tuple(words))
-
-    return score
+def _score_export(original: Checkpoint, folder: Path, format: Format, score: Scorer) -> DevErrors:
+    if format not in UNREAD:
+        return score(resolve(str(folder)))
+    with tempfile.TemporaryDirectory(prefix="acento-export-") as scratch:
+        reread(original, folder, Path(scratch))
+        return score(resolve(scratch))

@@ -1,13 +1,17 @@
 """Push a model version to the Hugging Face hub: the checkpoint's files, its recipe, and its model card."""
 
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from acento.core.errors import AcentoError, InputError, ModelError, TransientError
 from acento.core.hub import causes, hub_token
 from acento.core.store import Store
+from acento.models.checkpoints.taught import mark_taught
 from acento.registry.card.report import card_path
 from acento.registry.model_version import CARD, ModelVersion
+from acento.registry.windows import full_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,12 @@ def push(store: Store, version: ModelVersion, repo: str, *, private: bool = Fals
         raise ModelError(f"{version.title} in {store.url} is damaged or was removed; train it again.")
     paths = {name: store.local_path(version.key, name) for name in sorted(artifact.files)}
     paths[CARD] = Path(card_path(store, version))
+    files: dict[str, str | bytes] = {name: str(path) for name, path in paths.items()}
+    if full_only(store, version):  # others know nothing of the window gate
+        with tempfile.TemporaryDirectory() as scratch:
+            config = Path(shutil.copy(paths["config.json"], scratch))
+            mark_taught(config.parent, None)
+            files["config.json"] = config.read_bytes()
     api = huggingface_hub.HfApi(token=token)
     try:
         try:
@@ -58,7 +68,7 @@ def push(store: Store, version: ModelVersion, repo: str, *, private: bool = Fals
                 ) from None
         commit = api.create_commit(
             repo,
-            [huggingface_hub.CommitOperationAdd(name, str(path)) for name, path in paths.items()],
+            [huggingface_hub.CommitOperationAdd(name, content) for name, content in files.items()],
             commit_message=f"{version.title}, fine-tuned with Acento",
         )
     except AcentoError:
@@ -68,7 +78,7 @@ def push(store: Store, version: ModelVersion, repo: str, *, private: bool = Fals
         if plain is None:
             raise
         raise plain from error
-    return Pushed(str(commit.repo_url), commit.oid, len(paths))
+    return Pushed(str(commit.repo_url), commit.oid, len(files))
 
 
 def _push_error(error: BaseException, repo: str) -> AcentoError | None:

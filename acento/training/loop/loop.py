@@ -15,6 +15,7 @@ from acento.training.data.feed import Feed
 from acento.training.job import FinetuneJob, Why
 from acento.training.loop.checkpoints import Checkpoints, Weights
 from acento.training.loop.evaluate import JobClips, evaluate
+from acento.training.loop.ranks import Ranks
 from acento.training.loop.schedule import evaluation_steps, total_steps
 from acento.training.loop.state import Hooks, Stopped, TrainingState
 from acento.training.loop.step import Diverged, Stepper, make_optimizer
@@ -35,9 +36,15 @@ class Loop:
     """A training from wherever its state is to its end."""
 
     def __init__(
-        self, job: FinetuneJob, trainable: Trainable, clips: JobClips, checkpoints: Checkpoints, hooks: Hooks
+        self,
+        job: FinetuneJob,
+        trainable: Trainable,
+        clips: JobClips,
+        checkpoints: Checkpoints,
+        hooks: Hooks,
+        ranks: Ranks | None = None,
     ) -> None:
-        """Take what learns, as the base model has it, and what it learns from.
+        """Take what learns, as the base model has it, what it learns from, and who shares the steps.
 
         Raises:
             ModelError: the recipe's optimizer is not installed.
@@ -55,9 +62,8 @@ class Loop:
         contexts = Contexts.of(recipe, trainable.window_s)
         self._feed = Feed(trainable, clips.train, batches, recipe.augmentation, recipe.seed, contexts=contexts)
         teacher = Teacher(trainable, recipe) if recipe.objective == "distill" else None
-        self._step = Stepper(
-            trainable, self._feed, recipe, self._optimizer, self.total, batches.steps_per_epoch, teacher
-        )
+        steps = self.total, batches.steps_per_epoch
+        self._step = Stepper(trainable, self._feed, recipe, self._optimizer, *steps, teacher, ranks)
 
     def restore(self, state: TrainingState) -> None:
         """Set weights and optimizer to the checkpoint that a state is of; a training that has not begun has none."""
@@ -83,6 +89,14 @@ class Loop:
                 f"Dev {self._rate} was no better than {state.best_wer:.1%} for {state.worse} evaluations in a row."
             )
         return "finished", f"All {self.total} steps are done."
+
+    def follow(self, state: TrainingState) -> None:
+        """Share the steps after a state with rank 0, which decodes dev, writes the checkpoints, and ends it."""
+        self._trainable.train()
+        with closing(self._feed.steps(state.step, self.total)) as steps:  # type: ignore[type-var]
+            for clips in steps:
+                self._step(clips, state)
+                state.step += 1
 
     def _train(self, state: TrainingState) -> None:
         due = evaluation_steps(self._recipe, self._steps_per_epoch)

@@ -18,6 +18,7 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.models.trainable import States, Trainable
 from acento.training.data.contexts import keeps_full
 from acento.training.data.feed import Feed, StepClips
+from acento.training.loop.ranks import Ranks
 from acento.training.loop.schedule import rate_at
 from acento.training.loop.state import Row, TrainingState
 from acento.training.loop.teacher import Teacher
@@ -45,13 +46,18 @@ class Stepper:
         total: int,
         steps_per_epoch: int,
         teacher: Teacher | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        """Take what learns, what it learns from, and how; with a teacher, to be like it instead of to write labels."""
+        """Take what learns, what it learns from, how, and who shares the steps.
+
+        With a teacher it learns to be like that instead of to write labels.
+        """
         self._teacher = teacher
         self._trainable, self._feed, self._recipe, self._optimizer = trainable, feed, recipe, optimizer
         self._total, self._steps_per_epoch = total, steps_per_epoch
         self._parameters = list(trainable.learned().values())
         self._device = self._parameters[0].device.type
+        self._ranks = ranks or Ranks()
 
     def __call__(self, clips: StepClips, state: TrainingState) -> Row:
         """Make the step that follows ``state.step``; return its row of the history.
@@ -96,34 +102,47 @@ class Stepper:
         """Set the gradients of the mean loss over all tokens of the step; return ``loss``, and what was lost beside it.
 
         Each forward pass adds the gradients of its own tokens' sum, divided by the tokens of the whole step, so that
-        how the clips are dealt out to passes does not matter. When memory runs out, the step is begun anew with passes
-        of half as many clips, and so are all that follow.
+        how the clips are dealt out to passes, and to processes, does not matter. When memory runs out, of one process,
+        the step is begun anew with passes of half as many clips, and so are all that follow.
         """
         while True:
             size = state.forward_size or self._recipe.batch_size
-            try:
-                return self._passes(clips, size)
-            except Exception as error:
-                if not self._trainable.is_out_of_memory(error):
-                    raise
-                if size == 1:
-                    raise ModelError(f"Not even one clip at a time fits into memory; {SMALLER}.") from error
+            lost = self._passes_if_they_fit(clips, size)
+            (unfit,) = self._ranks.add([float(lost is None)])
+            if lost is not None and not unfit:
+                self._ranks.add_gradients(self._parameters)
+                shared = [name for name in lost if name != "keep_seconds"]
+                return lost | dict(zip(shared, self._ranks.add([lost[name] for name in shared]), strict=True))
             # outside the handler, so that the failed call's frames, and the memory they hold, are gone
             self._optimizer.zero_grad(set_to_none=True)
             self._trainable.release_memory()
-            state.forward_size = -(-min(size, len(clips.rows)) // 2)
+            most = -(-len(clips.rows) // self._ranks.count)
+            state.forward_size = -(-min(size, most) // 2)
             _log.warning("%d clips do not fit into memory; taking %d in a forward pass.", size, state.forward_size)
 
+    def _passes_if_they_fit(self, clips: StepClips, size: int) -> Row | None:
+        """Make the passes of this process; None where memory ran out."""
+        try:
+            return self._passes(clips, size)
+        except Exception as error:
+            if not self._trainable.is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise ModelError(f"Not even one clip at a time fits into memory; {SMALLER}.") from error
+        return None
+
     def _passes(self, clips: StepClips, size: int) -> Row:
-        seed = np.random.SeedSequence([self._recipe.seed, clips.step]).generate_state(1, np.uint64)[0]
+        shared = [self._ranks.rank] if self._ranks.count > 1 else []
+        seed = np.random.SeedSequence([self._recipe.seed, clips.step, *shared]).generate_state(1, np.uint64)[0]
         torch.manual_seed(int(seed))  # dropout depends on the step alone
         self._optimizer.zero_grad(set_to_none=True)
         total: Any = 0.0
         kept: Any = 0.0
         strayed: Any = 0.0
         keeps, seconds = keeps_full(self._recipe, clips.step), 0.0
-        for start in range(0, len(clips.rows), size):
-            places = range(start, min(start + size, len(clips.rows)))
+        own = self._ranks.share(len(clips.rows))
+        for start in range(0, len(own), size):
+            places = own[start : start + size]
             labels = [clips.labels[place] for place in places]
             targets = far = None
             with autocast(self._recipe, self._device):

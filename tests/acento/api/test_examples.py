@@ -23,6 +23,7 @@ FUNCTIONS = (
     "compare",
     "compare_runs",
     "load_model",
+    "export",
     "validate",
     "finetune",
     "promote",

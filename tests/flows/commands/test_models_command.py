@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hub import Hub, serving
 from judged import World, made_world
+from openai_whisper import make_openai_whisper
 from typer.testing import CliRunner, Result
 
 from acento.models.checkpoints.resolver import resolve
@@ -123,6 +124,19 @@ def test_rollback_is_one_command_even_when_what_is_there_is_damaged(world: World
 def test_a_wrong_name_is_one_sentence(world: World, arguments: list[str]) -> None:
     refused(call(*arguments))
     assert world.store.find(world.version.key) is not None
+
+
+def test_a_model_of_no_registry_is_exported_into_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(terminal.out, "width", 400)
+    model = make_openai_whisper(tmp_path / "m")
+    shown = call("export", str(model), "--format", "ggml", "--quantization", "q8_0", "--to", str(tmp_path / "out"))
+    assert facts(shown)["exported"] == f"{model} in ggml, q8_0"
+    assert "note      It was not scored" in shown.stdout
+    assert (tmp_path / "out" / "ggml-model.bin").is_file()
+    assert "add a folder, as --to DIR" in refused(call("export", str(model), "--format", "ggml"))
+    assert "is there and not empty" in refused(call("export", str(model), "--to", str(tmp_path / "out")))
+    assert "There is no model 'nobody'" in refused(call("export", "nobody"))
 
 
 def test_an_export_is_scored_kept_and_copied(world: World, tmp_path: Path) -> None:

@@ -28,15 +28,16 @@ OPTIONS = {
         "--threads --verbose --window --window-s --work-pool -d -m -v"
     ),
     "finetune": (
-        "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --epochs --gpu-type "
-        "--keep-full --language --learning-rate --max-minutes --model-language --name --normalizer --recipe --seed "
-        "--set --strategy --threads --verbose --window --work-pool -b -d -v"
+        "--allow-invalid --balance --base-model --batch-size --compute --dataset --device --devices --epochs "
+        "--gpu-type --keep-full --language --learning-rate --max-minutes --model-language --name --normalizer --recipe "
+        "--seed --set --strategy --threads --verbose --window --work-pool -b -d -v"
     ),
     "specialize": (
         "--allow-few-speakers --allow-invalid --balance --base-model --batch-size --bound --compute --dataset "
-        "--device --epochs --gpu-type --guard --interpolate --keep-full --language --learning-rate --max-minutes "
-        "--model-language --name --no-interpolate --no-promote --normalizer --num-requests --promote --recipe --seed "
-        "--set --shards --source --strategy --test --threads --verbose --window --window-bound --work-pool -b -d -v"
+        "--device --devices --epochs --gpu-type --guard --interpolate --keep-full --language --learning-rate "
+        "--max-minutes --model-language --name --no-interpolate --no-promote --normalizer --num-requests --promote "
+        "--recipe --seed --set --shards --source --strategy --test --threads --verbose --window --window-bound "
+        "--work-pool -b -d -v"
     ),
     "judge-windows": (
         "--allow-few-speakers --allow-invalid --compute --device --gpu-type --guard --language --model-language "
@@ -76,13 +77,13 @@ PARAMETERS = {
         "threads window window_s"
     ),
     "finetune": (
-        "allow_invalid base_model! compute dataset! device keep_full language max_minutes name normalizer recipe "
-        "strategy threads window"
+        "allow_invalid base_model! compute dataset! device devices keep_full language max_minutes name normalizer "
+        "recipe strategy threads window"
     ),
     "specialize": (
-        "allow_few_speakers allow_invalid base_model! bound compute dataset! device guards interpolate keep_full "
-        "language max_minutes model_language name normalizer num_requests promote recipe source strategy test threads "
-        "window window_bound"
+        "allow_few_speakers allow_invalid base_model! bound compute dataset! device devices guards interpolate "
+        "keep_full language max_minutes model_language name normalizer num_requests promote recipe source strategy "
+        "test threads window window_bound"
     ),
     "judge-windows": (
         "allow_few_speakers allow_invalid compute device guards language model! normalizer num_requests test "

@@ -1,24 +1,34 @@
 """Exports: made once, scored again on dev, refused where the WER moved, and found again by a benchmark."""
 
+import errno
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from faults import killed_at_every_write
+from openai_whisper import make_openai_whisper
 from registered import registered
 from safetensors.torch import load_file
 from tiny_whisper import make_whisper
 from training_set import training_set
 
-from acento.core.errors import DamagedError, DataError, InputError, ModelError
+from acento.core.errors import DamagedError, DataError, InputError, ModelError, StoreError
 from acento.core.store import LocalStore
+from acento.families.whisper.ggml import layout
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.converted import convert
 from acento.models.checkpoints.resolver import resolve
-from acento.registry.export.exporting import DevErrors, ExportedModel, Scorer, dev_scorer, export_model, hand_out
+from acento.models.checkpoints.taught import mark_taught, taught
+from acento.models.windows import Fit
+from acento.registry.export.dev_wer import DevErrors, Scorer, dev_scorer
+from acento.registry.export.exporting import ExportedModel, export_model
+from acento.registry.export.handing import export_checkpoint, hand_out
 from acento.registry.model_version import ModelVersion
+from acento.registry.windows import verdicts
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +123,8 @@ def test_two_clips_that_both_lost_most_words_are_a_reason_to_refuse(store: Local
 @pytest.mark.parametrize(
     ("format", "quantization", "said"),
     [
-        ("onnx", None, "no export format 'onnx'; there is safetensors, ctranslate2"),
+        ("onnx", None, "no export format 'onnx'; there is safetensors, ctranslate2, ggml"),
+        ("ggml", "int8", "ggml cannot hold weights in 'int8'; it can in float16, q8_0, q5_1, q5_0"),
         ("safetensors", "int8", "safetensors cannot hold weights in 'int8'; it can in float32, float16"),
     ],
 )
@@ -213,6 +224,105 @@ def test_an_export_is_no_source_of_exports(store: LocalStore, version: ModelVers
         convert(resolve(done.id), tmp_path, "safetensors", "float32")
 
 
+@pytest.fixture(scope="module")
+def openai(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_openai_whisper(tmp_path_factory.mktemp("openai") / "m")
+
+
+def test_what_no_engine_here_runs_is_read_back_and_scored(store: LocalStore, openai: Path, tmp_path: Path) -> None:
+    version, asked = registered(store, openai), list[Checkpoint]()
+    read: list[dict[str, torch.Tensor]] = []
+
+    def score(checkpoint: Checkpoint) -> DevErrors:
+        read.append(load_file(checkpoint.folder / "model.safetensors"))
+        return errors(200, 203, asked)(checkpoint)
+
+    done = export_model(store, version, "ggml", "q8_0", score)
+    assert [one.family.name for one in asked] == ["whisper", "whisper"]
+    assert (done.id, done.wer_before, done.wer) == (f"{version.id}:ggml-q8_0", 0.2, 0.203)
+    before, after = (one["model.decoder.layers.0.fc1.weight"] for one in read)
+    assert not torch.equal(before, after), "what is scored are the weights as the file holds them"
+    torch.testing.assert_close(before, after, atol=0.01, rtol=0)
+    assert not asked[1].folder.exists()
+    assert done.notes == (
+        "The file was read back, and its weights decoded the dev clips in Acento's engine; whisper.cpp itself was not "
+        "run.",
+        "Run whisper.cpp with -nt and without -ac: the model was not taught shorter windows than 30 s.",
+    )
+    with pytest.raises(ModelError, match=f"No engine of Acento runs {done.id}: .* name {version.id} itself"):
+        resolve(done.id)
+    folder = hand_out(store, version, done, tmp_path / "out")
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "ggml-model.bin", "whisper-cpp.json"]
+    card = (folder / "README.md").read_text()
+    assert "library_name: whisper.cpp" in card
+    assert all(note in card for note in done.notes)
+
+
+def test_a_taught_window_goes_along_with_every_format(store: LocalStore, openai: Path, tmp_path: Path) -> None:
+    shutil.copytree(openai, tmp_path / "taught")
+    config = tmp_path / "taught" / "config.json"
+    window = {"margin_s": 1.0, "shortest_s": 2.0}
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"acento_window": window}))
+    version = registered(store, tmp_path / "taught")
+    for format in ("safetensors", "ctranslate2"):
+        done = export_model(store, version, format, "float16", errors(200, 200))
+        assert taught(store.root / done.key) == Fit(**window)
+        assert done.notes[0].startswith("The model was taught windows of clip + 1 s, which Acento reads from its files")
+    done = export_model(store, version, "ggml", None, errors(200, 200))
+    assert "with -ac 150 for clips up to 2 s, 250 up to 4 s, 450 up to 8 s, 800 up to 15 s" in done.notes[1]
+    verdicts(store, version).append({"passed": False})
+    for format in ("safetensors", "ctranslate2", "ggml"):
+        done = export_model(store, version, format, "float16", errors(0, 0))
+        assert not [note for note in done.notes if "was taught windows" in note]
+        folder = hand_out(store, version, done, tmp_path / format)
+        assert taught(folder) is None
+        if format == "ggml":
+            assert json.loads((folder / "whisper-cpp.json").read_text())["audio_ctx"] is None
+
+
+def test_a_vocabulary_that_whisper_cpp_does_not_know_is_refused(store: LocalStore, version: ModelVersion) -> None:
+    with pytest.raises(ModelError, match=r"cannot be written for whisper\.cpp: it has a vocabulary of 266 tokens"):
+        export_model(store, version, "ggml", None, errors(200, 200))
+    assert not list(store.list(f"{version.folder_key}/exports"))
+
+
+@pytest.mark.parametrize("format", ["safetensors", "ctranslate2", "ggml"])
+def test_a_model_of_no_registry_is_written_into_a_folder(openai: Path, tmp_path: Path, format: str) -> None:
+    folder, name, held, notes = export_checkpoint(resolve(str(openai)), format, None, tmp_path / "out")
+    assert (folder, name) == (tmp_path / "out", format)
+    assert notes[-1] == "It was not scored: only a version of the registry has dev clips of its own."
+    assert held in (folder / "README.md").read_text()
+    if format != "ggml":
+        resolve(str(folder)).family.load(folder, DecodeOptions(language="es"))
+    with pytest.raises(InputError, match="is there and not empty"):
+        export_checkpoint(resolve(str(openai)), format, None, tmp_path / "out")
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    store: LocalStore, openai: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from acento.families.whisper.ggml import writing
+
+    written = 0
+
+    def write_weight(*arguments: Any) -> None:
+        nonlocal written
+        written += 1
+        if written > 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        layout.write_weight(*arguments)
+
+    monkeypatch.setattr(writing, "write_weight", write_weight)
+    with pytest.raises(InputError, match=r"cannot be written to .*out \(No space left on device\)"):
+        export_checkpoint(resolve(str(openai)), "ggml", None, tmp_path / "out")
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+    written, version = 0, registered(store, openai)
+    with pytest.raises(StoreError, match="No space left on device"):
+        export_model(store, version, "ggml", None, errors(200, 200))
+    assert not list(store.list(f"{version.folder_key}/exports"))
+    assert not list((store.root / "tmp").iterdir())
+
+
 @pytest.fixture
 def tuned_on_lessons(store: LocalStore, model: Path, tmp_path: Path) -> ModelVersion:
     card = training_set(store, tmp_path / "lessons", train=2, dev=4)
@@ -237,6 +347,33 @@ def test_dev_is_decoded_and_scored_for_the_version_and_its_export(
     assert len(list(store.list("jobs"))) == 2, "the very same bytes are not decoded again"
     dev_scorer(store, tuned_on_lessons, DecodeOptions(dtype="bfloat16"))(resolve(tuned_on_lessons.id))
     assert len(list(store.list("jobs"))) == 3
+
+
+def test_a_version_and_its_export_are_scored_in_the_windows_that_it_is_used_with(
+    store: LocalStore, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(model, tmp_path / "taught")
+    mark_taught(tmp_path / "taught", Fit(margin_s=0.5))
+    card = training_set(store, tmp_path / "lessons", train=2, dev=4)
+    version = registered(
+        store,
+        tmp_path / "taught",
+        dataset=f"{card.name}@{card.version}",
+        dataset_fingerprint=card.fingerprint,
+        recipe={},
+    )
+    asked: list[Fit | None] = []
+
+    def plan(*_: Any, options: DecodeOptions, **__: Any) -> None:
+        asked.append(options.fit)
+        raise InputError("planned")
+
+    monkeypatch.setattr("acento.registry.export.dev_wer.plan_transcription", plan)
+    for _ in range(2):
+        with pytest.raises(InputError, match="planned"):
+            dev_scorer(store, version)(resolve(str(model)))
+        verdicts(store, version).append({"passed": False})
+    assert asked == [Fit(margin_s=0.5), None]
 
 
 def test_without_the_data_set_of_the_training_nothing_is_exported(store: LocalStore, version: ModelVersion) -> None:

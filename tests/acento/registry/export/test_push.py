@@ -1,5 +1,6 @@
 """Push to the hub: the real ``huggingface_hub`` against the stand-in of its HTTP API."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from acento.core.errors import InputError, TransientError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.models.checkpoints.resolver import resolve
+from acento.models.checkpoints.taught import mark_taught, taught
+from acento.models.windows import Fit
 from acento.registry.export.push import push
 from acento.registry.model_version import CARD, ModelVersion
+from acento.registry.windows import verdicts, window_of
 
 REPO = "ana/mini-santiago"
 
@@ -64,6 +68,19 @@ def test_what_was_pushed_is_the_model_and_can_be_loaded_from_there(
     assert version.title in repo.title
     found = resolve(REPO)
     assert (found.revision, found.family.name) == (pushed.commit, "whisper")
+
+
+def test_a_window_that_the_gate_refused_is_not_pushed(hub: Hub, store: LocalStore, model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / "taught")
+    mark_taught(tmp_path / "taught", Fit())
+    version = registered(store, tmp_path / "taught")
+    push(store, version, REPO)
+    assert hub.repos[REPO].title
+    assert taught(resolve(REPO).folder) == Fit()
+    verdicts(store, version).append({"passed": False})
+    push(store, version, REPO, update=True)
+    assert taught(resolve(REPO).folder) is None
+    assert window_of(version) is None
 
 
 def test_the_front_matter_is_what_the_hub_reads(hub: Hub, store: LocalStore, version: ModelVersion) -> None:
