@@ -27,7 +27,7 @@ _FINDINGS = 15
 def stage(request: "StageRequest", _: Values) -> None:
     """Turn a source of recordings into a staged data set, or add what is new to one."""
 
-    staged: StagedDataset = run_flow("stage", request, request.name)
+    staged: StagedDataset = run_flow("stage", request, request.name, check=_check_source)
     left_out = ", ".join(f"{reason} {count}" for reason, count in staged.rejected.items())
     terminal.print_facts(
         [
@@ -43,6 +43,14 @@ def stage(request: "StageRequest", _: Values) -> None:
             ("path", f"{staged.store}/{staged.key}"),
         ]
     )
+
+
+def _check_source(_: "Store", request: "StageRequest", *, installed: bool) -> None:  # noqa: ARG001
+    """Say in the first second that nothing is at a path; what is there is looked at by the flow."""
+    from acento.data import sources
+
+    if not sources.exists(request.source):
+        sources.open_source(request.source, request)
 
 
 def _print_columns(wanted: bool) -> None:

@@ -21,7 +21,16 @@ def acento(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder, in which its store is."""
     environment = {**server.environment, "ACENTO_STORE": str(folder / "store"), **variables}
-    return _forks(tuple(sorted(server.environment.items()))).run(arguments, folder, environment, timeout)
+    return _forks(tuple(sorted(server.environment.items()))).run(["acento", *arguments], folder, environment, timeout)
+
+
+def prefect(
+    server: PrefectServer, *arguments: str, cwd: Path | None = None, timeout: float = 300, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command of Prefect beside the server."""
+    environment = {**server.environment, **variables}
+    forks = _forks(tuple(sorted(server.environment.items())))
+    return forks.run(["prefect", *arguments], cwd or server.home, environment, timeout)
 
 
 def command(server: PrefectServer, folder: Path, *arguments: str) -> dict[str, Any]:
@@ -55,17 +64,17 @@ class _Forks:
             env=environment,
             text=True,
         )
-        atexit.register(self._end)
+        atexit.register(self._process.kill)
         if self._said() != "ready":
             raise RuntimeError("the process that forks for each command did not start; its output says why")
 
     def run(
-        self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], timeout: float
+        self, command: list[str], folder: Path, environment: dict[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; kill it when it takes too long."""
         with tempfile.TemporaryDirectory(prefix="acento-tests-") as scratch:
             out, err = Path(scratch) / "out", Path(scratch) / "err"
-            asked = {"arguments": arguments, "cwd": str(folder), "env": environment, "out": str(out), "err": str(err)}
+            asked = {"command": command, "cwd": str(folder), "env": environment, "out": str(out), "err": str(err)}
             assert self._process.stdin is not None
             print(json.dumps(asked), file=self._process.stdin, flush=True)
             child = int(self._said())
@@ -76,15 +85,11 @@ class _Forks:
             finally:
                 late.cancel()
             said = [path.read_text(encoding="utf-8") if path.exists() else "" for path in (out, err)]
-        return subprocess.CompletedProcess(["acento", *arguments], code, *said)
+        return subprocess.CompletedProcess(command, code, *said)
 
     def _said(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
-
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 @cache

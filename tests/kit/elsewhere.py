@@ -10,7 +10,8 @@ from servers import PrefectServer, running
 
 _KIT = Path(__file__).resolve().parent
 _CUSTOMIZE = """\
-import sys
+import gc, sys
+gc.set_threshold(20_000, 20, 20)
 sys.path.append({kit!r})
 if any("prefect" in argument or "flows.cli" in argument for argument in sys.orig_argv):
     from acento.models.families import FAMILIES

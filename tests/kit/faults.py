@@ -9,6 +9,7 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from forked import Work, ended, fork
@@ -33,7 +34,7 @@ def killed_at_every_write(action: Action, make_root: Callable[[], Path]) -> Iter
     for n, half in [*points, (len(names), False)]:
         root = make_root()
         _killed(action, root, n, half)
-        _unharmed(action, root)
+        assert ended(fork(_unsynced(partial(action, root)))) == 0, "the action fails when it is run again after a kill"
         name = names[n] if n < len(names) else "the end"
         yield f"{'in the middle of' if half else 'before'} write {n}: {name}", root
 
@@ -81,11 +82,6 @@ def _killed(action: Action, root: Path, at: int, half: bool) -> None:
 
     status = ended(fork(_unsynced(lambda: (_watch(perhaps), action(root), os.kill(os.getpid(), signal.SIGKILL)))))
     assert status == -signal.SIGKILL, f"the action ended by itself, with {status}, before write {at}"
-
-
-def _unharmed(action: Action, root: Path) -> None:
-    """Run the action in a child without faults."""
-    assert ended(fork(_unsynced(lambda: action(root)))) == 0, "the action fails when it is run again after a kill"
 
 
 def _unsynced(work: Work) -> Work:

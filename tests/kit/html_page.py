@@ -9,7 +9,6 @@ class HtmlPage(HTMLParser):
     """The elements of a page with their attributes, its text, and whether every tag is closed."""
 
     def __init__(self, text: str) -> None:
-        """Read a page."""
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
@@ -19,13 +18,11 @@ class HtmlPage(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element."""
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element of a drawing that closes itself."""
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
@@ -34,7 +31,6 @@ class HtmlPage(HTMLParser):
             self.mistakes.append(f"</{tag}> at {self.getpos()}")
 
     def handle_data(self, data: str) -> None:
-        """Take text."""
         if not self.open or self.open[-1] != "style":
             self.words.append(data)
 

@@ -5,7 +5,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -130,13 +129,9 @@ def _publish(store: Store, run: str, entries: Sequence[tuple[Entry, pa.Table]], 
         key = f"scores/{run}-{number}"
         with store.publish(key) as draft:
             pq.write_table(table, draft.folder / UTTERANCES)
-            _write(draft.folder / "score.json", entry.score.model_dump(mode="json"))
+            (draft.folder / "score.json").write_text(entry.score.model_dump_json())
         listed.append({"entry": entry.model_dump(mode="json"), "score": key})
     with store.publish(f"runs/{run}") as draft:
-        _write(draft.folder / "entries.json", listed)
+        (draft.folder / "entries.json").write_text(json.dumps(listed))
         if body is not None:
-            _write(draft.folder / "run.json", body)
-
-
-def _write(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value), encoding="utf-8")
+            (draft.folder / "run.json").write_text(json.dumps(body))

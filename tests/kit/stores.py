@@ -1,5 +1,6 @@
 """A place for a store, of each kind that there is: what the tests of the store's protocol are run on."""
 
+import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -60,24 +61,19 @@ class LocalPlace(Place):
     """A folder."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder."""
         self.root = root
 
     @property
     def url(self) -> str:
-        """The folder's path."""
         return str(self.root)
 
     def names(self) -> list[str]:
-        """See :meth:`Place.names`."""
         return [found.key for found in LocalStore(self.root).walk()]
 
     def write(self, name: str, data: bytes) -> None:
-        """See :meth:`Place.write`."""
         (self.root / name).write_bytes(data)
 
     def delete(self, name: str) -> None:
-        """See :meth:`Place.delete`."""
         (self.root / name).unlink()
 
 
@@ -85,25 +81,20 @@ class S3Place(Place):
     """A prefix of a bucket of its own."""
 
     def __init__(self, server: S3Server) -> None:
-        """Make the bucket."""
         self.bucket, self._client = server.bucket(), server.client()
 
     @property
     def url(self) -> str:
-        """``s3://…``."""
         return f"s3://{self.bucket}/some/prefix"
 
     def names(self) -> list[str]:
-        """See :meth:`Place.names`."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return [each["Key"].removeprefix("some/prefix/") for page in pages for each in page.get("Contents", ())]
 
     def write(self, name: str, data: bytes) -> None:
-        """See :meth:`Place.write`."""
         self._client.put_object(Bucket=self.bucket, Key=f"some/prefix/{name}", Body=data)
 
     def delete(self, name: str) -> None:
-        """See :meth:`Place.delete`."""
         self._client.delete_object(Bucket=self.bucket, Key=f"some/prefix/{name}")
 
 
@@ -117,7 +108,5 @@ def put(store: Store, key: str = "jobs/a", text: str = "hello", **info: Any) -> 
 
 def forget_copies(store: Store) -> None:
     """Empty the folder with this machine's copies, where the store has one."""
-    import shutil
-
     if isinstance(store, ObjectStore):
         shutil.rmtree(store.copies.folder, ignore_errors=True)

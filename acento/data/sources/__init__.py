@@ -62,9 +62,14 @@ def open_source(location: str, options: SourceOptions | None = None) -> Source:
             if kind.fits(location, options or SourceOptions()):
                 break
     else:
-        exists = False
-        with suppress(*_NO_PATH):
-            exists = Path(location).expanduser().exists()
-        what = f"{location!r} is not a source that is known here." if exists else f"There is nothing at {location!r}."
+        known = "is not a source that is known here"
+        what = f"{location!r} {known}." if exists(location) else f"There is nothing at {location!r}."
         raise DataError(f"{what} {_KNOWN}")
     return kind(location, options)
+
+
+def exists(location: str) -> bool:
+    """Tell whether a location is the path of something on this machine."""
+    with suppress(*_NO_PATH):
+        return Path(location).expanduser().exists()
+    return False

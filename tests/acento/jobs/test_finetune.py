@@ -30,6 +30,7 @@ from acento.training.loop.evaluate import DevScore
 from acento.training.loop.state import HISTORY, Row, read_history
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,6 @@ def test_a_version_that_was_removed_is_published_again(store: LocalStore, planne
     assert find_version(store, "tuned").version == first.version
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

@@ -190,9 +190,10 @@ def test_staging_ends_with_counts_and_the_path(source: Path, prefect_home: Path,
 
 @pytest.mark.server
 def test_what_a_task_says_reaches_the_person_as_one_sentence(prefect_home: Path, tmp_path: Path) -> None:
-    shown = acento_command("stage", str(tmp_path / "nowhere"), "--name", "x", home=prefect_home)
+    (tmp_path / "silent").mkdir()
+    shown = acento_command("stage", str(tmp_path / "silent"), "--name", "x", home=prefect_home)
     assert (shown.returncode, shown.stdout) == (1, "")
-    assert re.fullmatch(r"Error: [^\n]*nowhere[^\n]*\n", shown.stderr)
+    assert re.fullmatch(r"Error: [^\n]*silent[^\n]*holds no recordings[^\n]*\n", shown.stderr)
 
 
 @pytest.mark.server

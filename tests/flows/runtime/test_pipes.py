@@ -1,5 +1,6 @@
 """``acento … | head -1``: the reader goes away, and the command ends without a word."""
 
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +29,27 @@ VERBS = {
 }
 
 
+_EACH = """
+import json, os, sys
+import acento.registry.runs.records, acento.requests
+from flows.cli import main
+
+for place, (arguments, number) in enumerate(json.loads(sys.argv[1])):
+    reading, writing = os.pipe()
+    os.close(reading)
+    child = os.fork()
+    if child == 0:
+        os.dup2(writing, number)
+        os.dup2(os.open(f"{sys.argv[2]}/{place}", os.O_WRONLY | os.O_CREAT), 3 - number)
+        sys.argv = ["acento", *arguments]
+        main()
+        sys.exit()
+    os.close(writing)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""Runs each command in a process that has imported it before, an output without a reader; prints its exit code."""
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a store with a data set."""
@@ -36,30 +58,29 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "store"
 
 
-def piped(store: Path, *arguments: str, errors: bool = False) -> tuple[int, str]:
-    """Run the command with an output whose reader is gone already; return its exit code and the other stream."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    streams = (
-        {"stdout": subprocess.PIPE, "stderr": writing} if errors else {"stdout": writing, "stderr": subprocess.PIPE}
+@pytest.fixture(scope="module")
+def ended(store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+    """Run every verb with an output whose reader is gone already; return its exit code and what else it said."""
+    folder = tmp_path_factory.mktemp("said")
+    commands = {verb: ([*verb.split(), *arguments], 1) for verb, arguments in VERBS.items()}
+    commands["errors"] = (["results"], 2)
+    done = subprocess.run(
+        [sys.executable, "-c", _EACH, json.dumps(list(commands.values())), str(folder)],
+        env={**os.environ, "ACENTO_STORE": str(store)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments],
-            env={**os.environ, "ACENTO_STORE": str(store)},
-            text=True,
-            timeout=120,
-            check=False,
-            **streams,  # type: ignore[call-overload]
-        )
-    finally:
-        os.close(writing)
-    return done.returncode, (done.stdout if errors else done.stderr) or ""
+    said = [(folder / str(place)).read_text(encoding="utf-8") for place in range(len(commands))]
+    return dict(zip(commands, zip(map(int, done.stdout.split()), said, strict=True), strict=True))
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_output_that_nobody_reads_ends_the_command_without_a_word(store: Path, verb: str) -> None:
-    code, said = piped(store, *verb.split(), *VERBS[verb])
+def test_an_output_that_nobody_reads_ends_the_command_without_a_word(
+    ended: dict[str, tuple[int, str]], verb: str
+) -> None:
+    code, said = ended[verb]
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
     if verb in ("stage", "results", "specialize"):  # what they say, they say on the other stream
@@ -68,8 +89,8 @@ def test_an_output_that_nobody_reads_ends_the_command_without_a_word(store: Path
         assert (code, said) == (CLOSED, "")
 
 
-def test_errors_that_nobody_reads_end_the_command_without_a_word(store: Path) -> None:
-    assert piped(store, "results", errors=True) == (CLOSED, "")
+def test_errors_that_nobody_reads_end_the_command_without_a_word(ended: dict[str, tuple[int, str]]) -> None:
+    assert ended["errors"] == (CLOSED, "")
 
 
 def test_a_reader_that_takes_the_first_line_gets_it(store: Path) -> None:

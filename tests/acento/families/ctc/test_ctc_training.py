@@ -29,6 +29,7 @@ from tests.acento.families.overfitted import overfit, texts
 from tests.acento.families.tiny_parakeet import make_parakeet
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
 STRATEGIES = ("encoder", "full", "decoder", "lora", "last-n")
 MODELS = ("wav2vec2", "wav2vec2-bert", "parakeet")
 WORDS = ("mañana", "llama", "qué")
@@ -117,7 +118,6 @@ def test_padding_changes_no_loss(root: Path, kind: str) -> None:
     assert together == pytest.approx(alone, rel=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_type_learns_with_every_strategy(root: Path, kind: str) -> None:
     folder = made(root, kind)
@@ -269,7 +269,7 @@ def test_a_text_too_long_for_its_audio_has_no_loss_and_what_is_no_number_stays_n
     assert math.isnan(trainable.loss(features, endless, 0.0)[0].item())
 
 
-@pytest.mark.parametrize("name", ["wav2vec2", *(pytest.param(name, marks=pytest.mark.slow) for name in MODELS[1:])])
+@pytest.mark.parametrize("name", MODELS)
 def test_it_learns_eight_clips_by_heart_and_saved_it_writes_them(root: Path, tmp_path: Path, name: str) -> None:
     overfit(made(root, name), tmp_path / "m", learning_rate=3e-3)
     assert heard(tmp_path / "m", list(eight_clips())) == list(TEXTS)

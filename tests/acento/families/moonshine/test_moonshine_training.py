@@ -21,6 +21,7 @@ from tests.acento.families.overfitted import overfit, texts
 from tests.acento.families.tiny_moonshine import make_moonshine
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
 STRATEGIES = ("encoder", "full", "decoder", "lora", "last-n")
 
 

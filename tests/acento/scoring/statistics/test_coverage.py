@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.coverage import World, false_findings, rate_coverage
 
+pytestmark = pytest.mark.slow
 FEW = {"trials": 250, "resamples": 400}
 FLOOR = 0.90
 """For 95 % in 250 trials: further below than chance goes in one of a thousand. The old percentiles had 0.57 to 0.91."""

@@ -81,6 +81,7 @@ def test_what_cannot_fit_is_refused_with_what_would_help() -> None:
         fitting_size(Need(GB, GB), int(1.9 * GB), Recipe(batch_size=8), "the training of x")
 
 
+@pytest.mark.slow
 def test_what_learns_less_needs_less(planned: Callable[..., FinetuneJob], tmp_path: Path) -> None:
     full, encoder = (need(planned, tmp_path, strategy=one) for one in ("full", "encoder"))
     assert full.fixed > encoder.fixed
@@ -127,6 +128,7 @@ def test_running_statistics_of_a_norm_are_as_before() -> None:
     assert all(torch.equal(buffer, before[name]) for name, buffer in trainable.model.named_buffers())
 
 
+@pytest.mark.slow
 def test_with_little_memory_passes_are_smaller_and_the_weights_the_same(
     planned: Callable[..., FinetuneJob], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
