@@ -15,8 +15,12 @@ from tiny_whisper import make_whisper
 from acento.families.whisper.fallback import Attempt, seed_of
 from acento.families.whisper.recognizer import WhisperRecognizer
 from acento.families.whisper.search_recognizer import SearchingWhisper
+from acento.inference.engine import Engine
+from acento.inference.plan import PlannedClip
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.resolver import resolve
+from acento.models.runaways import is_runaway
+from acento.models.windows import Fit
 
 MOST = 24
 TEMPERATURES = (0.0, 0.4, 0.8)
@@ -98,10 +102,10 @@ def plain_beam_search(
     return list(best), finished[best]
 
 
-@pytest.mark.parametrize("size", [2, 5])
-def test_beam_search_is_openais_in_batches(folders: list[Path], size: int) -> None:
+@pytest.mark.parametrize(("size", "models"), [(2, 3), (5, 1)])
+def test_beam_search_is_openais_in_batches(folders: list[Path], size: int, models: int) -> None:
     lengths = set()
-    for folder in folders:
+    for folder in folders[:models]:
         recognizer = load(folder, beam_size=size)
         states, prompts = encoded(recognizer, clips())
         found = recognizer._decoder.search(states, prompts, size, MOST)
@@ -209,6 +213,23 @@ def test_a_text_that_fails_is_drawn_again_and_one_that_passes_is_not(
     assert [new == old for new, old in zip(found, greedy, strict=True)].count(True) >= 3
     assert found != greedy
     assert [texts(recognizer, [clip])[0] for clip in clips()] == found
+
+
+@pytest.mark.parametrize("options", [{"beam_size": 3}, {"temperatures": TEMPERATURES}])
+def test_it_searches_in_short_windows_too(folders: list[Path], options: dict[str, Any]) -> None:
+    recognizer = load(folders[0], fit=Fit(margin_s=0.2, shortest_s=0.5), **options)
+    audio = clips()[:3]
+    context = recognizer.context(audio)
+    assert context is not None
+    short = recognizer.finish(recognizer.infer(recognizer.prepare_in(audio, context)))
+    assert len(short) == 3
+    planned = [PlannedClip(str(row), 1.0, "", "", row) for row in range(3)]
+    decoded = Engine(recognizer, batch_size=3).decode([planned], lambda clip: audio[clip.row])
+    whole = texts(recognizer, audio)
+    expected = [
+        again if is_runaway(heard) else heard.text for heard, again in zip(short, whole, strict=True)
+    ]  # the engine's own second try
+    assert [one.text for one in decoded.predictions] == expected
 
 
 def test_languages_are_guessed_and_spoken_languages_told(folders: list[Path]) -> None:
