@@ -55,7 +55,7 @@ def model(folder: Path) -> Iterator[acento.LoadedModel]:
         (lambda: acento.promote(None), "None names nothing"),  # type: ignore[arg-type]
         (lambda: acento.load_model(None), "None names nothing"),  # type: ignore[arg-type]
         (lambda: acento.load_model(MICRO, language=5), "language must be text; got 5."),  # type: ignore[arg-type]
-        (lambda: acento.load_model(MICRO, dtype="int8"), "dtype must be 'float32', 'bfloat16' or 'float16'"),  # type: ignore[arg-type]
+        (lambda: acento.load_model(MICRO, dtype="int3"), "dtype must be 'float32', 'bfloat16', 'float16' or 'int8'"),  # type: ignore[arg-type]
         (lambda: acento.load_model(MICRO, threads=0), "threads must be at least 1; got 0."),
         (lambda: acento.load_model(MICRO, threads=-3), "threads must be at least 1; got -3."),
         (lambda: acento.compare(MICRO, MICRO, "mine", draw="x"), "draw must be 'clips' or 'speakers'; got 'x'."),  # type: ignore[arg-type]

@@ -44,9 +44,9 @@ OPTIONS = {
         "--normalizer --num-requests --shards --test --verbose --window-bound --work-pool -v MODEL"
     ),
     "shorten": (
-        "--again --allow-few-speakers --allow-invalid --balance --batch-size --compute --dataset --device --epochs "
-        "--gpu-type --guard --keep-full --language --learning-rate --limit --max-minutes --model-language --name "
-        "--normalizer --num-requests --recipe --seed --set --shards --strategy --test --threads --verbose "
+        "--again --allow-few-speakers --allow-invalid --balance --batch-size --compute --dataset --device --devices "
+        "--epochs --gpu-type --guard --keep-full --language --learning-rate --limit --max-minutes --model-language "
+        "--name --normalizer --num-requests --recipe --seed --set --shards --strategy --test --threads --verbose "
         "--window-bound --work-pool -d -v BASE_MODEL"
     ),
     "search": (
@@ -90,8 +90,8 @@ PARAMETERS = {
         "window_bound"
     ),
     "shorten": (
-        "again allow_few_speakers allow_invalid base_model! compute dataset! device guards keep_full language limit "
-        "max_minutes name normalizer num_requests recipe strategy test threads window_bound"
+        "again allow_few_speakers allow_invalid base_model! compute dataset! device devices guards keep_full language "
+        "limit max_minutes name normalizer num_requests recipe strategy test threads window_bound"
     ),
     "search": (
         "allow_invalid base_model! compute dataset! device dollars keep_full language minutes name normalizer "
