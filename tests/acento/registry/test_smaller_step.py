@@ -18,6 +18,8 @@ from acento.registry.interpolation import RATIOS, smaller_step
 from acento.registry.model_version import ModelVersion
 from acento.training.loop.evaluate import DevScore
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:

@@ -20,6 +20,7 @@ from acento.training.recipe import Recipe
 from tests.acento.families.tiny_voxtral import make_voxtral
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
 STRATEGIES = ("lora", "encoder")
 
 

@@ -409,6 +409,7 @@ def judged(tables: list[pa.Table], look: int = 1) -> GateVerdict:
     return quick(Evidence("demo", *tables), look=Look(dataset="demo", split="test", number=look))
 
 
+@pytest.mark.slow
 def test_four_candidates_that_are_equal_to_the_base_are_promoted_in_at_most_5_percent_of_trials() -> None:
     promoted = 0
     for trial in range(120):

@@ -146,6 +146,7 @@ def test_a_run_where_nothing_is_scored_is_shown(store: LocalStore) -> None:
     assert "broken 1 b" in shown.text
 
 
+@pytest.mark.slow
 def test_a_huge_run_stays_small(store: LocalStore) -> None:
     many = [
         clip(f"c{n:04}", f"w{n} uno dos", hypothesis=f"v{n} uno {'x ' * (n % 7)}", speaker=f"s{n:04}", accent=f"a{n}")
@@ -162,6 +163,7 @@ def test_a_huge_run_stays_small(store: LocalStore) -> None:
     assert "And 190 more." in shown.text
 
 
+@pytest.mark.slow
 def test_many_models_are_listed_to_a_bound(store: LocalStore) -> None:
     shown = page(store, {f"model-{n:02}": heard(clips(3), {"c01": "uno"}) for n in range(32)})
     assert "2 more models are in leaderboard.md." in shown.text
