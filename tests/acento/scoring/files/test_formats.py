@@ -16,7 +16,8 @@ from acento.scoring.files.transcript import Columns
 
 SAID = {"ana-01": "hola po", "ana-02": "el perro come pan", "beto-01": "¿cachái?", "beto-02": "sí"}
 _WORDS = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters="\ufeff"), min_size=1, max_size=6)
-_TEXTS = st.lists(_WORDS, min_size=1, max_size=5).map(" ".join)
+# "NaN" is what pandas writes where there is none
+_TEXTS = st.lists(_WORDS, min_size=1, max_size=5).map(" ".join).filter(lambda text: text != "NaN")
 _IDS = st.text(string.ascii_letters + string.digits + "_-./", min_size=1, max_size=8)
 _BY_TIME = ("stm", "ctm")
 
