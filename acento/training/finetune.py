@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 
 import torch
@@ -48,7 +49,7 @@ def train(
         store: where data, checkpoints and models are.
         job: what :func:`plan_finetune` returned.
         publish: makes a model version of the weights that the model holds now, and returns the version's digits.
-        minutes: after so many minutes of this call it ends with a checkpoint.
+        minutes: so many minutes after the model is loaded it ends with a checkpoint.
         callbacks: ``should_stop`` is called between steps and between batches of dev.
 
     Raises:
@@ -61,21 +62,16 @@ def train(
     if done is not None:
         return done
     store.check_writable()
-    deadline = math.inf if minutes is None else monotonic() + 60 * minutes
     with Lease(store, f"{job.key}/lease", f"{job.base.id} on {job.dataset} is being trained") as lease:
         done = state(store, job)  # whoever had the lease may have finished
         if done is not None:
             return done
-        return _train(store, job, publish, Hooks(callbacks, lease.check, deadline))
+        with ranks_of(store, job) as (ranks, join):
+            return _train(store, job, publish, Hooks(callbacks, lease.check), minutes, ranks, join)
 
 
-def _train(store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks) -> FinetuneResult:
-    with ranks_of(store, job) as (ranks, join):
-        return _train_with(store, job, publish, hooks, ranks, join)
-
-
-def _train_with(
-    store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks, ranks: Ranks, join: Join
+def _train(
+    store: Store, job: FinetuneJob, publish: Publish, hooks: Hooks, minutes: float | None, ranks: Ranks, join: Join
 ) -> FinetuneResult:
     clips = clips_of(store, job)
     trainable = load_base(job, clips)
@@ -86,6 +82,8 @@ def _train_with(
         reached.forward_size, smaller = plan_passes(trainable, clips.train, job)
         if smaller:
             _log.warning("%s", smaller)
+    # from here on, or a short limit would be spent on loading each time, and the training never get on
+    hooks = replace(hooks, deadline=math.inf if minutes is None else monotonic() + 60 * minutes)
     loop = Loop(job, trainable, clips, checkpoints, hooks, ranks)
 
     def measure(role: Role) -> None:

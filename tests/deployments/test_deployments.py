@@ -303,7 +303,7 @@ def test_a_time_limit_makes_the_deployment_submit_its_own_continuation(
 ) -> None:
     staged_splits(LocalStore(store), tmp_path / "clips", name="long")
     model = make_whisper(tmp_path / "student", window_s=2)
-    recipe = '{"epochs": 300, "eval_every": 300, "checkpoint_every": 12, "learning_rate": 0.001}'
+    recipe = '{"epochs": 300, "eval_every": 300, "checkpoint_every": 12, "learning_rate": 0.001, "window": "full"}'
     asked = ("-p", "dataset=long", "-p", f"base_model={model}", "-p", f"recipe={recipe}", "-p", "max_minutes=0.03")
     run = prefect(worker, "deployment", "run", "finetune/local", "--watch", *asked, timeout=400)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -14,7 +14,7 @@ from typing import Any
 
 _MODULES = """
     prefect.main prefect.flow_engine prefect.utilities.visualization fastapi.security anyio._backends._asyncio
-    flows.cli flows.benchmark flows.validate flows.specialize flows.search flows.learning_curve flows.cross_validate
+    flows.benchmark flows.validate flows.specialize flows.search flows.learning_curve flows.cross_validate
     great_expectations pyarrow.dataset matplotlib.backends.backend_svg torch peft
     transformers.models.whisper.modeling_whisper transformers.models.whisper.tokenization_whisper
     acento.families.whisper.recognizer acento.families.whisper.training acento.training.finetune

@@ -348,11 +348,11 @@ def test_a_batch_too_large_for_memory_is_split_and_gets_the_same_texts(
 ) -> None:
     recognizer = opened(case)
     expected = texts(recognizer, eight_clips())
-    prepare, infer = recognizer.prepare, recognizer.infer
+    prepare, infer = recognizer.prepare_in, recognizer.infer
     prepared: list[tuple[Any, int]] = []
 
-    def counted(windows: Sequence[Audio]) -> Any:
-        features = prepare(windows)
+    def counted(windows: Sequence[Audio], context: int | None) -> Any:
+        features = prepare(windows, context)
         prepared.append((features, len(windows)))
         return features
 
@@ -361,7 +361,7 @@ def test_a_batch_too_large_for_memory_is_split_and_gets_the_same_texts(
             raise error
         return infer(features)
 
-    monkeypatch.setattr(recognizer, "prepare", counted)
+    monkeypatch.setattr(recognizer, "prepare_in", counted)
     monkeypatch.setattr(recognizer, "infer", bounded)
     decoded = Engine(recognizer, batch_size=8, language=case.language).decode(*work(eight_clips(), batch=8))
     assert [prediction.text for prediction in decoded.predictions] == expected

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,15 @@ from acento.training.loop.ranks import Ranks
 from acento.training.loop.state import HISTORY, Row, read_history
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _every_core() -> Iterator[None]:
+    """Let a test have every core: beside other tests its process has a share of them, and a device is a core."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield
+    os.sched_setaffinity(0, own)
 
 
 @pytest.fixture
