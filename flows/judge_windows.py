@@ -1,16 +1,14 @@
 """The flow ``judge-windows``: a tuned model with short windows and with full ones, and the window gate's answer."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate, Final
+from typing import Any, Final
 
 from acento.api import windows
 from acento.api.benchmarking import run_benchmark
-from acento.api.carrying import P, R
 from acento.api.windows import JudgedWindows, run_steps
-from acento.core.store import Store
 from acento.requests import WindowsRequest
 from flows.benchmark import benchmark
-from flows.runtime.request_flow import flow_of
+from flows.runtime.request_flow import carried_by, flow_of
 from tasks.gate import judge_windows as judge_runs
 from tasks.gate import plan_windows, write_card
 from tasks.policy import run_task
@@ -24,13 +22,7 @@ STEPS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
 """The flow or task that carries out each step."""
 
 
-def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Carry a step out as a flow or a task."""
-    result: R = STEPS[step](*args, **kwargs)
-    return result
-
-
 @flow_of(WindowsRequest, "judge-windows")
 def judge_windows(request: WindowsRequest) -> JudgedWindows:
     """Benchmark a tuned model with full windows and with short ones, and let the window gate decide which it keeps."""
-    return run_steps(request, carry)
+    return run_steps(request, carried_by(STEPS))

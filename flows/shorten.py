@@ -1,17 +1,16 @@
 """The flow ``shorten``: teach a model short windows by itself, on recordings that need no transcripts."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate, Final
+from typing import Any, Final
 
 from acento.api import shortening
-from acento.api.carrying import P, R
 from acento.api.shortening import PlannedTeacher, Shortened, run_steps
 from acento.api.training import train_here
-from acento.core.store import Store, open_store
+from acento.core.store import open_store
 from acento.requests import ShortenRequest
 from flows.finetune import train_in_sittings
 from flows.judge_windows import judge_windows
-from flows.runtime.request_flow import flow_of
+from flows.runtime.request_flow import carried_by, flow_of
 from tasks.benchmark import transcribe
 from tasks.compute import shared_compute
 from tasks.policy import run_task
@@ -37,13 +36,7 @@ STEPS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
 """The flow or task that carries out each step of a shortening."""
 
 
-def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Carry a step out as a flow or a task."""
-    result: R = STEPS[step](*args, **kwargs)
-    return result
-
-
 @flow_of(ShortenRequest, "shorten")
 def shorten(request: ShortenRequest) -> Shortened:
     """Transcribe train and dev at the full window, learn to write and hold the same in short ones, ask the gate."""
-    return run_steps(request, carry)
+    return run_steps(request, carried_by(STEPS))

@@ -1,19 +1,18 @@
 """The flow ``specialize``: from recordings to a better model with its proof, in one chain that the gate closes."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate, Final
+from typing import Any, Final
 
 from acento.api import specializing, windows
 from acento.api.benchmarking import run_benchmark
-from acento.api.carrying import P, R
 from acento.api.data import check_dataset, stage_source
 from acento.api.specializing import Specialized, run_steps
 from acento.api.training import finetune_model
-from acento.core.store import Store, open_store
+from acento.core.store import open_store
 from acento.requests import SpecializeRequest
 from flows.benchmark import benchmark
 from flows.finetune import finetune
-from flows.runtime.request_flow import flow_of
+from flows.runtime.request_flow import carried_by, flow_of
 from flows.stage import stage
 from flows.validate import validate
 from tasks.gate import judge_candidate, judge_windows, plan_gate, promote_candidate, step_back
@@ -34,13 +33,7 @@ STEPS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
 """The flow or task that carries out each step of a specialization."""
 
 
-def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Carry a step out as a flow or a task."""
-    result: R = STEPS[step](*args, **kwargs)
-    return result
-
-
 @flow_of(SpecializeRequest, "specialize")
 def specialize(request: SpecializeRequest) -> Specialized:
     """Stage, validate, benchmark the base, fine-tune, benchmark the tuned model, and let the gates decide."""
-    return run_steps(request, carry)
+    return run_steps(request, carried_by(STEPS))

@@ -11,21 +11,19 @@ from pydantic import BaseModel
 from acento.api.estimating import check_budget
 from acento.api.precheck import asked_cards, asked_options, unusable, usable
 from acento.api.session import options_of, session
-from acento.api.tuned import settled
+from acento.api.tuned import planned_with, settled
 from acento.core.arguments import Named, checked, name_of, names_of
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError, InputError, ModelError, StoreError, may_pass, name_and_line
 from acento.core.progress import audio_meter
 from acento.core.settings import settings
 from acento.core.store import Store
-from acento.data.dataset import Card
 from acento.inference.batch_check import with_batch_check
 from acento.inference.benchmark import (
     Scored,
     Transcription,
     clocks,
     jobs,
-    plan_transcription,
     repeat_jobs,
     score_transcription,
     unfinished,
@@ -33,7 +31,6 @@ from acento.inference.benchmark import (
 from acento.inference.jobs import TranscribeJob
 from acento.inference.runner import Runner, Worker
 from acento.inference.speed import speed
-from acento.inference.tuning.settle import Settled
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
 from acento.models.checkpoints.resolver import resolve
@@ -130,7 +127,7 @@ def plan_benchmark(
     checkpoints, left_out = find_models(request, elsewhere, known)
     decoding = [(one, options.model_copy(update={"fit": resolve_fit(one, request.window)})) for one in checkpoints]
     transcriptions = [
-        _planned(store, request, card, settled(store, request, card, checkpoint, own, elsewhere))
+        planned_with(store, request, card, settled(store, request, card, checkpoint, own, elsewhere), keep=True)[0]
         for checkpoint, own in decoding  # the outer loop, so that each model is loaded once
         for card in cards
     ]
@@ -150,20 +147,6 @@ def plan_benchmark(
         repeats=request.repeats,
         left_out=left_out,
     )
-
-
-def _planned(store: Store, request: BenchmarkRequest, card: Card, found: Settled) -> Transcription:
-    """Plan what was settled."""
-    what = plan_transcription(
-        store,
-        card,
-        found.checkpoint,
-        split=request.split,
-        options=found.options,
-        batch_size=found.batch_size,
-        limit=request.limit,
-    )
-    return what.model_copy(update={"workers": found.workers, "chosen": found.why})
 
 
 def measure(

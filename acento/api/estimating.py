@@ -9,13 +9,13 @@ from acento.api.estimate import Estimate, Expected, Work
 from acento.api.precheck import asked_cards, asked_options, unusable
 from acento.api.pricing import device_asked
 from acento.api.session import options_of
-from acento.api.tuned import settled
+from acento.api.tuned import planned_with, settled
 from acento.core.arguments import Named, names_of
 from acento.core.errors import InputError, ModelError, StoreError
 from acento.core.prices import PriceTable, dollars, load_prices
 from acento.core.store import Store, open_store
 from acento.data.dataset import Card
-from acento.inference.benchmark import preview_transcription, unfinished
+from acento.inference.benchmark import unfinished
 from acento.inference.jobs import TranscribeJob
 from acento.inference.plan import make_plan
 from acento.models.base import DecodeOptions
@@ -145,18 +145,16 @@ def _asked(
     elsewhere: Elsewhere | None,
 ) -> _Asked:
     checkpoint = _looked_up(store, request, name)
-    asked: dict[str, Any] = {"split": request.split, "limit": request.limit}
     todo: list[TranscribeJob] = []
     if checkpoint is None:
-        plan = make_plan(store, card, batch_size=request.gpu_batch_size or _BATCH, keep=False, **asked)
+        size = request.gpu_batch_size or _BATCH
+        plan = make_plan(store, card, split=request.split, batch_size=size, limit=request.limit, keep=False)
         clips, seconds, parts, done, left = plan.clips, plan.seconds, len(plan.parts), 0, plan.seconds
     else:
         options = options.model_copy(update={"fit": resolve_fit(checkpoint, request.window)})
         found = settled(store, request, card, checkpoint, options, elsewhere, measure=False)
         checkpoint, options = found.checkpoint, found.options
-        what, jobs = preview_transcription(
-            store, card, checkpoint, options=options, batch_size=found.batch_size, **asked
-        )
+        what, jobs = planned_with(store, request, card, found, keep=False)
         todo = unfinished(store, jobs)
         clips, seconds, parts, done = what.clips, what.seconds, len(jobs), len(jobs) - len(todo)
         left = sum(job.seconds for job in todo)

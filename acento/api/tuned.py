@@ -6,7 +6,8 @@ from dataclasses import replace
 from acento.core.settings import settings
 from acento.core.store import Store
 from acento.data.dataset import Card
-from acento.inference.benchmark import preview_transcription, unfinished
+from acento.inference.benchmark import Transcription, preview_transcription, unfinished
+from acento.inference.jobs import TranscribeJob
 from acento.inference.tuning.settle import Asked, Settled, given, is_tuned, settle_batches, settle_engine
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import Checkpoint
@@ -61,7 +62,18 @@ def settled(
 
 def _begun(store: Store, request: BenchmarkRequest, card: Card, found: Settled) -> bool:
     """Tell whether the store has texts of any part of what would be planned."""
-    _, planned = preview_transcription(
+    _, planned = planned_with(store, request, card, found, keep=False)
+    return len(unfinished(store, planned)) < len(planned)
+
+
+def planned_with(
+    store: Store, request: BenchmarkRequest, card: Card, found: Settled, *, keep: bool
+) -> tuple[Transcription, list[TranscribeJob]]:
+    """Return the transcription that a request asks for with what was settled, and its jobs.
+
+    The store is not changed unless ``keep``.
+    """
+    what, jobs = preview_transcription(
         store,
         card,
         found.checkpoint,
@@ -69,5 +81,6 @@ def _begun(store: Store, request: BenchmarkRequest, card: Card, found: Settled) 
         options=found.options,
         batch_size=found.batch_size,
         limit=request.limit,
+        keep=keep,
     )
-    return len(unfinished(store, planned)) < len(planned)
+    return what.model_copy(update={"workers": found.workers, "chosen": found.why}), jobs

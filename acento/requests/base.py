@@ -144,6 +144,9 @@ Compute = Annotated[
     ComputeName | None,
     Field(description="Where the work is done: here (inline) or elsewhere; default: ACENTO_COMPUTE."),
 ]
+AllowFewSpeakers = Annotated[
+    bool, Field(description="Let fewer than ten unseen speakers decide, for these speakers alone.")
+]
 AllowInvalid = Annotated[bool, Field(description="Also use data that failed its last validation.")]
 WindowBound = Annotated[
     float,

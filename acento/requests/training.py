@@ -9,6 +9,7 @@ from acento.experiments.search.budget import Budget, PrunerName, SamplerName
 from acento.models.windows import WindowChoice
 from acento.requests.base import (
     AboveZero,
+    AllowFewSpeakers,
     AllowInvalid,
     Compute,
     Dataset,
@@ -143,9 +144,7 @@ class SpecializeRequest(FinetuneRequest):
         0.02, ge=0, lt=1, description="The largest loss on a guard that passes, a fraction of WER or CER."
     )
     window_bound: WindowBound = 0.005
-    allow_few_speakers: bool = Field(
-        False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
-    )
+    allow_few_speakers: AllowFewSpeakers = False
     interpolate: Annotated[bool, Option("--interpolate/--no-interpolate")] = Field(
         True, description="Where the gate refuses, try weights between the base's and the tuned ones, chosen on dev."
     )
@@ -190,9 +189,7 @@ class ShortenRequest(FinetuneRequest):
         None, description="What must not get worse by them either: a data set, or SET[accent=NAME]. Repeatable."
     )
     window_bound: WindowBound = 0.005
-    allow_few_speakers: bool = Field(
-        False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
-    )
+    allow_few_speakers: AllowFewSpeakers = False
     num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
         None, description="Workers that share the transcriptions; default: one on a GPU, else one a core."
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from acento.requests.base import (
+    AllowFewSpeakers,
     AllowInvalid,
     Compute,
     DeviceName,
@@ -33,9 +34,7 @@ class WindowsRequest(Request):
         None, description="What must not get worse either: a staged data set, or SET[accent=NAME]. Repeatable."
     )
     window_bound: WindowBound = 0.005
-    allow_few_speakers: bool = Field(
-        False, description="Let fewer than ten unseen speakers decide, for these speakers alone."
-    )
+    allow_few_speakers: AllowFewSpeakers = False
     language: Language = None
     normalizer: NormalizerName = None
     num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(

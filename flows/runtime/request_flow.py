@@ -5,16 +5,18 @@ Flows import this module before ``tasks`` and ``infra``: it first checks that th
 later or do something else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, TypeVar
 
 from prefect import Flow, flow
 from prefect.runtime import flow_run
 
+from acento.api.carrying import Carry, P
 from acento.core.errors import InputError
+from acento.core.store import Store
 from acento.requests import Request
 
 Asked = TypeVar("Asked", bound=Request)
@@ -61,3 +63,13 @@ def flow_of(kind: type[Asked], name: str) -> Callable[[Callable[[Asked], R]], Fl
         return made
 
     return decorate
+
+
+def carried_by(steps: Mapping[Callable[..., Any], Callable[..., Any]]) -> Carry:
+    """Return what carries a step of the library out as the flow or the task that is named for it."""
+
+    def carry(step: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        result: R = steps[step](*args, **kwargs)
+        return result
+
+    return carry

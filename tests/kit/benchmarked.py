@@ -12,6 +12,12 @@ from acento.registry.runs.records import begin, finish
 from acento.requests import BenchmarkRequest
 
 
+def asked(*models: str, **told: object) -> BenchmarkRequest:
+    """Return the request of a benchmark of the set ``demo`` in batches of two, with what a test tells it beside."""
+    request = {"datasets": ["demo"], "allow_invalid": True, "threads": 1, "gpu_batch_size": 2, "language": "es"}
+    return BenchmarkRequest.of(models=[*models], **{**request, **told})
+
+
 def benchmarked(
     store: Store, models: list[str], datasets: list[str], *, run: str = "run-1", normalizer: str = "basic"
 ) -> str:

@@ -33,6 +33,14 @@ def prefect(
     return forks.run(["prefect", *arguments], cwd or server.home, environment, timeout)
 
 
+def is_one_sentence(done: subprocess.CompletedProcess[str], sentence: str) -> None:
+    """See that a command was refused: exit code 1, and an error that holds the sentence and is no traceback."""
+    assert done.returncode == 1, (done.returncode, done.stderr, done.stdout)
+    assert done.stderr.startswith("Error: ")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def command(server: PrefectServer, folder: Path, *arguments: str) -> dict[str, Any]:
     """Return what ``subprocess.Popen`` takes to start the command in a folder, for those that are to be killed."""
     environment = {**server.environment, "ACENTO_STORE": str(folder / "store")}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from benchmarked import asked
 from staged import staged
 from tiny_ctc import make_ctc
 from tiny_whisper import make_whisper
@@ -10,25 +11,13 @@ from tiny_whisper import make_whisper
 import acento
 from acento.api.benchmarking import plan_benchmark, run_benchmark
 from acento.core.errors import InputError, ModelError
-from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.inference.benchmark import jobs, predictions
 from acento.inference.predictions import digest
 from acento.registry.runs.leaderboards import leaderboard
-from acento.requests import BenchmarkRequest
 from infra.compute import InlineCompute
 
 TEMPERATURES = "0,0.4,0.8"
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
-    monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.6)  # several parts
-    settings.cache_clear()
-    found = LocalStore(tmp_path / "store")
-    staged(found, tmp_path / "clips", 6)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +25,10 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(make_whisper(tmp_path_factory.mktemp("whisper") / "m", window_s=2, seed=2))
 
 
-def asked(*models: str, **told: object) -> BenchmarkRequest:
-    request = {"datasets": ["demo"], "allow_invalid": True, "threads": 1, "gpu_batch_size": 2, "language": "es"}
-    return BenchmarkRequest.of(models=[*models], **{**request, **told})
-
-
-def test_beams_and_temperatures_are_in_the_jobs_and_make_others_of_them(store: LocalStore, whisper: str) -> None:
+def test_beams_and_temperatures_are_in_the_jobs_and_make_others_of_them(in_parts: LocalStore, whisper: str) -> None:
     def planned(**told: object) -> tuple[str, ...]:
-        (what,) = plan_benchmark(store, asked(whisper, **told)).transcriptions
-        made = jobs(store, what)
+        (what,) = plan_benchmark(in_parts, asked(whisper, **told)).transcriptions
+        made = jobs(in_parts, what)
         assert {job.options.beam_size for job in made} == {told.get("beam_size", 1)}
         assert {job.options.temperatures for job in made} == {(0.0, 0.4, 0.8) if "temperatures" in told else ()}
         return tuple(job.key for job in made)
@@ -69,24 +53,24 @@ def test_drawn_texts_are_the_same_whatever_workers_and_batches(
     assert len(digests) == 1
 
 
-def test_greedy_and_by_beams_a_model_is_on_the_board_twice(store: LocalStore, whisper: str) -> None:
-    run_benchmark(store, asked(whisper))
-    run_benchmark(store, asked(whisper, beam_size=3))
-    run_benchmark(store, asked(whisper, beam_size=3))
-    (board,) = leaderboard(store).boards
+def test_greedy_and_by_beams_a_model_is_on_the_board_twice(in_parts: LocalStore, whisper: str) -> None:
+    run_benchmark(in_parts, asked(whisper))
+    run_benchmark(in_parts, asked(whisper, beam_size=3))
+    run_benchmark(in_parts, asked(whisper, beam_size=3))
+    (board,) = leaderboard(in_parts).boards
     assert {row.label for row in board.rows} == {whisper, f"{whisper} (3 beams)"}
     assert [row.rtfx_comparable for row in board.rows].count(True) == 1
-    assert {row["decoding"] for row in leaderboard(store).to_rows()} == {None, "3 beams"}
+    assert {row["decoding"] for row in leaderboard(in_parts).to_rows()} == {None, "3 beams"}
 
 
 def test_a_family_that_does_not_search_is_left_out_with_the_reason(
-    store: LocalStore, whisper: str, tmp_path: Path
+    in_parts: LocalStore, whisper: str, tmp_path: Path
 ) -> None:
     ctc = str(make_ctc(tmp_path / "ctc"))
-    finished = run_benchmark(store, asked(ctc, whisper, beam_size=2))
+    finished = run_benchmark(in_parts, asked(ctc, whisper, beam_size=2))
     assert "Only a Whisper searches by beams" in finished.leaderboard.left_out[ctc]
     with pytest.raises(InputError, match="does not compute in int8"):
-        run_benchmark(store, asked(ctc, dtype="int8"))
+        run_benchmark(in_parts, asked(ctc, dtype="int8"))
 
 
 def test_a_loaded_model_searches_and_says_what_it_cannot(whisper: str, tmp_path: Path) -> None:

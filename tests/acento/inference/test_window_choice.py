@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from benchmarked import asked
 from staged import staged
 from tiny_ctc import make_ctc
 from tiny_whisper import make_whisper
@@ -12,27 +13,15 @@ from tiny_whisper import make_whisper
 import acento
 from acento.api.benchmarking import plan_benchmark, run_benchmark
 from acento.core.errors import InputError
-from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.core.store.upkeep.garbage import find_garbage
 from acento.inference.benchmark import clock, jobs, predictions
 from acento.inference.predictions import digest
 from acento.models.windows import Fit
 from acento.registry.runs.leaderboards import leaderboard
-from acento.requests import BenchmarkRequest
 from infra.compute import InlineCompute
 
 TAUGHT = {"margin_s": 0.5, "shortest_s": 0.5}
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
-    monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.6)  # several parts
-    settings.cache_clear()
-    found = LocalStore(tmp_path / "store")
-    staged(found, tmp_path / "clips", 6)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -48,68 +37,67 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def asked(*models: str, **told: object) -> BenchmarkRequest:
-    request = {"datasets": ["demo"], "allow_invalid": True, "threads": 1, "gpu_batch_size": 2, "language": "es"}
-    return BenchmarkRequest.of(models=[*models], **{**request, **told})
-
-
-def test_what_decides_the_texts_is_found_out_once_by_the_parent(store: LocalStore, whisper: str, taught: str) -> None:
+def test_what_decides_the_texts_is_found_out_once_by_the_parent(
+    in_parts: LocalStore, whisper: str, taught: str
+) -> None:
     def options(model: str, window: str) -> list[object]:
-        (what,) = plan_benchmark(store, asked(model, window=window)).transcriptions
-        return [job.options.fit for job in jobs(store, what)]
+        (what,) = plan_benchmark(in_parts, asked(model, window=window)).transcriptions
+        return [job.options.fit for job in jobs(in_parts, what)]
 
     assert set(options(whisper, "auto")) == set(options(whisper, "full")) == set(options(taught, "full")) == {None}
     assert set(options(whisper, "fit")) == {Fit()}
     assert set(options(taught, "auto")) == set(options(taught, "fit")) == {Fit(**TAUGHT)}
 
 
-def test_without_short_windows_jobs_are_those_of_before_and_with_them_others(store: LocalStore, whisper: str) -> None:
+def test_without_short_windows_jobs_are_those_of_before_and_with_them_others(
+    in_parts: LocalStore, whisper: str
+) -> None:
     def keys(**told: object) -> set[str]:
-        (what,) = plan_benchmark(store, asked(whisper, **told)).transcriptions
-        return {job.key for job in jobs(store, what)}
+        (what,) = plan_benchmark(in_parts, asked(whisper, **told)).transcriptions
+        return {job.key for job in jobs(in_parts, what)}
 
     assert keys() == keys(window="auto") == keys(window="full")
     assert not keys() & keys(window="fit")
     assert not keys() & keys(window_s=1.0)
-    (job, *_) = jobs(store, plan_benchmark(store, asked(whisper)).transcriptions[0])
+    (job, *_) = jobs(in_parts, plan_benchmark(in_parts, asked(whisper)).transcriptions[0])
     assert job.options.model_dump().keys() == {"language", "task", "device_type", "dtype", "threads"}
 
 
-def test_a_family_that_takes_any_length_is_not_touched(store: LocalStore, tmp_path: Path) -> None:
+def test_a_family_that_takes_any_length_is_not_touched(in_parts: LocalStore, tmp_path: Path) -> None:
     model = str(make_ctc(tmp_path / "ctc"))
     digests, keys = set(), set()
     for window in ("full", "auto", "fit"):
-        planned = plan_benchmark(store, asked(model, window=window, language=None))
-        keys.add(tuple(job.key for job in jobs(store, planned.transcriptions[0])))
-        list(InlineCompute(store).run(jobs(store, planned.transcriptions[0]), workers=1))
-        digests.add(digest(predictions(store, planned.transcriptions[0])))
+        planned = plan_benchmark(in_parts, asked(model, window=window, language=None))
+        keys.add(tuple(job.key for job in jobs(in_parts, planned.transcriptions[0])))
+        list(InlineCompute(in_parts).run(jobs(in_parts, planned.transcriptions[0]), workers=1))
+        digests.add(digest(predictions(in_parts, planned.transcriptions[0])))
     assert len(keys) == len(digests) == 1
 
 
 def test_a_model_in_both_windows_is_on_the_board_twice_and_speeds_are_not_compared(
-    store: LocalStore, taught: str
+    in_parts: LocalStore, taught: str
 ) -> None:
-    run_benchmark(store, asked(taught, window="full"))
-    short = run_benchmark(store, asked(taught))
-    (board,) = leaderboard(store).boards
+    run_benchmark(in_parts, asked(taught, window="full"))
+    short = run_benchmark(in_parts, asked(taught))
+    (board,) = leaderboard(in_parts).boards
     assert {row.entry.window for row in board.rows} == {None, "clip + 0.5 s"}
     assert [row.rtfx_comparable for row in board.rows].count(True) == 1
     assert {row.label for row in board.rows} == {f"{taught} (own)", f"{taught} (clip + 0.5 s)"}
     assert "window" in board.grid().columns
     assert not any("Not taught" in note for note in board.grid().notes)
     assert [row["window"] for row in short.leaderboard.to_rows()] == ["clip + 0.5 s"]
-    assert (store.root / short.artifact.key / "report.html").read_text().count("clip + 0.5 s") >= 2
-    result = json.loads((store.root / short.artifact.key / "run.json").read_text())["results"][0]
+    assert (in_parts.root / short.artifact.key / "report.html").read_text().count("clip + 0.5 s") >= 2
+    result = json.loads((in_parts.root / short.artifact.key / "run.json").read_text())["results"][0]
     assert result["decoding"]["fit"] == TAUGHT
-    doomed = {one.key for one in find_garbage(store, grace_s=0, now=time.time() + 3600).doomed}
+    doomed = {one.key for one in find_garbage(in_parts, grace_s=0, now=time.time() + 3600).doomed}
     assert not [key for key in doomed if key.startswith(("jobs/", "plans/"))]
 
 
 def test_runaways_are_counted_in_the_record_and_said_under_the_board(
-    store: LocalStore, whisper: str, monkeypatch: pytest.MonkeyPatch
+    in_parts: LocalStore, whisper: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("acento.inference.engine.is_runaway", lambda transcript, characters: True)  # noqa: ARG005
-    finished = run_benchmark(store, asked(whisper, window="fit"))
+    finished = run_benchmark(in_parts, asked(whisper, window="fit"))
     (board,) = finished.leaderboard.boards
     (row,) = board.rows
     assert row.entry.runaways == 6
@@ -117,23 +105,25 @@ def test_runaways_are_counted_in_the_record_and_said_under_the_board(
     assert note in board.grid().notes
     untaught = f"Not taught short windows, so that more errors are to be expected in them: {whisper}."
     assert untaught in board.grid().notes
-    assert note in (store.root / finished.artifact.key / "report.html").read_text().replace("&#39;", "'")
-    result = json.loads((store.root / finished.artifact.key / "run.json").read_text())["results"][0]
+    assert note in (in_parts.root / finished.artifact.key / "report.html").read_text().replace("&#39;", "'")
+    result = json.loads((in_parts.root / finished.artifact.key / "run.json").read_text())["results"][0]
     assert result["measured"]["runaways"] == 6
     assert finished.leaderboard.to_rows()[0]["runaways"] == 6
-    full = plan_benchmark(store, asked(whisper, window="full")).transcriptions[0]
-    list(InlineCompute(store).run(jobs(store, full), workers=1))
-    (short,) = plan_benchmark(store, asked(whisper, window="fit")).transcriptions
-    assert digest(predictions(store, short)) == digest(predictions(store, full)), "all were decoded in the whole window"
-    assert sum(one.runaways for one in clock(store, full)) == 0
+    full = plan_benchmark(in_parts, asked(whisper, window="full")).transcriptions[0]
+    list(InlineCompute(in_parts).run(jobs(in_parts, full), workers=1))
+    (short,) = plan_benchmark(in_parts, asked(whisper, window="fit")).transcriptions
+    assert digest(predictions(in_parts, short)) == digest(predictions(in_parts, full)), (
+        "all were decoded in the whole window"
+    )
+    assert sum(one.runaways for one in clock(in_parts, full)) == 0
 
 
 def test_any_number_of_workers_writes_the_same_in_short_windows(
-    store: LocalStore, taught: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    in_parts: LocalStore, taught: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("acento.models.devices.cores", lambda _=None: 8)
     digests = set()
-    for alone, workers in ((store, 1), (LocalStore(tmp_path / "other"), 3)):
+    for alone, workers in ((in_parts, 1), (LocalStore(tmp_path / "other"), 3)):
         staged(alone, tmp_path / "clips", 6)
         (what,) = plan_benchmark(alone, asked(taught)).transcriptions
         assert len(jobs(alone, what)) > 1
@@ -143,12 +133,12 @@ def test_any_number_of_workers_writes_the_same_in_short_windows(
 
 
 def test_windows_longer_than_the_models_leave_it_out_with_a_sentence(
-    store: LocalStore, whisper: str, tmp_path: Path
+    in_parts: LocalStore, whisper: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"hears 4 s at once, .* take at most 4 s"):
-        run_benchmark(store, asked(whisper, window_s=5.0))
+        run_benchmark(in_parts, asked(whisper, window_s=5.0))
     other = str(make_ctc(tmp_path / "ctc"))
-    finished = run_benchmark(store, asked(whisper, other, window_s=5.0, language=None))
+    finished = run_benchmark(in_parts, asked(whisper, other, window_s=5.0, language=None))
     assert [*finished.leaderboard.left_out] == [whisper]
     assert [row.entry.model for board in finished.leaderboard.boards for row in board.rows] == [other]
 
@@ -166,8 +156,8 @@ def test_wrong_windows_are_refused(told: dict[str, object], sentence: str) -> No
         asked("any", **told)
 
 
-def test_a_loaded_model_decodes_as_it_was_taught_or_as_it_is_told(store: LocalStore, taught: str) -> None:
-    clip = next((store.root.parent / "clips").rglob("*.wav"))
+def test_a_loaded_model_decodes_as_it_was_taught_or_as_it_is_told(in_parts: LocalStore, taught: str) -> None:
+    clip = next((in_parts.root.parent / "clips").rglob("*.wav"))
     found = {}
     for window in ("auto", "full", "fit"):
         with acento.load_model(taught, language="es", window=window) as model:  # type: ignore[arg-type]
