@@ -186,17 +186,21 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
     >>> _names([Path("out/tiny/text"), Path("out/base/text")])
     ['tiny/text', 'base/text']
+    >>> _names([Path("tiny.jsonl"), Path("tiny.txt")])
+    ['tiny.jsonl', 'tiny.txt']
     >>> _names([Path("MODEL_openai-whisper-tiny_DATASET_ami_test.jsonl")])
     ['openai/whisper-tiny']
     """
     manifests = [_OPEN_ASR.fullmatch(path.stem) for path in paths]
     if all(manifests):
         return [f"{found['owner']}/{found['model']}" for found in manifests if found]
-    names = [path.stem for path in paths]
+    beside = Counter(path.with_suffix("") for path in paths)
+    last = [path.stem if beside[path.with_suffix("")] == 1 else path.name for path in paths]
+    names = last
     for deep in range(1, max(len(path.parts) for path in paths)):
         if len({*names}) == len(names):
             break
-        names = ["/".join([*path.parent.parts[-deep:], path.stem]) for path in paths]
+        names = ["/".join([*path.parent.parts[-deep:], end]) for path, end in zip(paths, last, strict=True)]
     return names
 
 
