@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from acento.api import windows
 from acento.api.benchmarking import transcribe_here
 from acento.api.carrying import Carry, in_process
-from acento.api.precheck import check_shortening, check_shortens, has_references
+from acento.api.precheck import check_shortening, check_shortens, judged_sets
 from acento.api.session import options_of, session
 from acento.api.training import PlannedTraining, plan_training, train_here, usable_card
 from acento.api.windows import JudgedWindows
@@ -57,10 +57,12 @@ class Shortened(BaseModel, frozen=True):
     """``registry:NAME@VERSION``; None: the sitting is over, and the next one goes on."""
     ended: str
     """Why the training ended, and how far short windows strayed from full ones before and after it."""
+    taught: bool = True
+    """False: short windows came no nearer to full ones on dev, so that the model is used with full ones."""
     left_out: dict[str, int]
     """Clips that nothing could be learned from, by reason."""
     windows: JudgedWindows | None = None
-    """The window gate's answer; None where no set has transcripts to judge by."""
+    """The window gate's answer; None where it was not asked: no set has transcripts, or nothing was learned."""
 
 
 @options_of(ShortenRequest, "base_model", "dataset", "compute", "max_minutes")
@@ -183,17 +185,18 @@ def left_out_of(store: Store, job: FinetuneJob) -> dict[str, int]:
 
 def conclude(store: Store, planned: PlannedTraining, trained: FinetuneResult) -> Shortened:
     """Say what came of it."""
-    return Shortened(model=trained.model, ended=trained.sentence, left_out=left_out_of(store, planned.job))
+    left_out = left_out_of(store, planned.job)
+    return Shortened(model=trained.model, ended=trained.sentence, taught=trained.came_near, left_out=left_out)
 
 
 def question_of(store: Store, request: ShortenRequest, dataset: str, done: Shortened) -> WindowsRequest | None:
-    """Return what the window gate is to be asked of the new model; None where no set has transcripts to judge by."""
-    if done.model is None:
+    """Return what the window gate is to be asked of the new model; None where no set has transcripts to judge by.
+
+    Of a model that short windows came no nearer to full ones in, nothing is asked: it is used with full ones.
+    """
+    if done.model is None or not done.taught:
         return None
-    sets = [*([] if request.test is None else [request.test]), *(request.guards or [])]
-    if request.test is None and has_references(store, dataset):
-        sets.insert(0, dataset)
-    if not sets:
+    if not (sets := judged_sets(store, request, dataset)):
         _log.warning(
             "No test clip of %s has a transcript, so that the window gate is not asked, and %s is used with short "
             "windows untested: acento judge-windows asks it, with --test a data set that has transcripts.",

@@ -124,6 +124,8 @@ def _train(
     except Stopped as stopped:
         return result(stopped.why, stopped.sentence)
     final = result(why, sentence, done=True)
+    if job.recipe.objective == "distill" and not final.came_near:
+        trainable.teaches = None  # no recognizer may take by itself windows that stray as far as the base's
     if job.publish:
         version = publish(store, job, trainable, loop.weights, reached)
         final = final.model_copy(update={"version": version, "sentence": f"{sentence} {_outcome(final, job)}"})
@@ -154,8 +156,9 @@ def _outcome(result: FinetuneResult, job: FinetuneJob) -> str:
     rule = job.normalizer
     rate, where = RATE_NAMES[headline_of(rule)], f"(step {result.best_step}, normalizer {rule.identity})"
     if job.recipe.objective == "distill":
-        return f"On dev, short windows differ from full ones by a {rate} of {after:.1%} {where}; before, {before:.1%}."
-    if after < before:
+        told = f"On dev, short windows differ from full ones by a {rate} of {after:.1%} {where}; before, {before:.1%}."
+        return told if result.came_near else f"{told} They came no nearer, so that the version is used with full ones."
+    if result.improved:
         return f"Dev {rate} went from {before:.1%} to {after:.1%} {where}."
     return (
         f"Nothing was better on dev than the base model's {before:.1%}: the best, {after:.1%} at step "

@@ -140,6 +140,16 @@ class FinetuneResult(BaseModel, frozen=True):
     cached: bool
 
     @property
+    def improved(self) -> bool:
+        """Whether dev is better than before the training; True where nobody knows."""
+        return self.dev_wer_before is None or self.dev_wer is None or self.dev_wer < self.dev_wer_before
+
+    @property
+    def came_near(self) -> bool:
+        """Of a shortening: whether short windows differ from full ones less than before on dev, or not at all."""
+        return self.improved or self.dev_wer == 0
+
+    @property
     def model(self) -> str | None:
         """What the published model is called wherever a model is named."""
         return None if self.version is None else f"registry:{self.name}@{self.version}"

@@ -54,10 +54,11 @@ def check_fitting(family: Family, window: object, keep_full: object) -> None:
     Raises:
         InputError: its window cannot be shorter, or the full one is to be kept where nothing else is learned.
     """
-    if window == "fit" and family.window is None:
+    asked = [name for name, wanted in (("window", window == "fit"), ("keep_full", keep_full)) if wanted]
+    if asked and family.window is None:
         raise InputError(
             f"Models of the family {family.name!r} have no window to be fitted: they take any length already, or "
-            "nothing but their own; leave window out."
+            f"nothing but their own; leave {' and '.join(asked)} out."
         )
     if keep_full and window == "full":
         raise InputError(

@@ -30,6 +30,8 @@ def shorten(request: "ShortenRequest", chosen: Values) -> None:
     facts += [("left out", left_out or "no clip"), ("ended", done.ended)]
     if done.windows is None:
         unjudged = "not judged: no test clip has a transcript; acento judge-windows does it"
+        if not done.taught:
+            unjudged = "full: what was learned brought short ones no nearer"
         terminal.print_facts([*facts, *([] if done.model is None else [("windows", unjudged)])])
         return
     terminal.print_facts(facts)

@@ -104,6 +104,18 @@ def shortened(world: Path, **options: object) -> ModelVersion:
 
 
 @pytest.mark.slow
+def test_a_model_that_short_windows_brought_no_nearer_is_used_with_full_ones(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACENTO_STORE", str(world / "store"))
+    recipe = {"learning_rate": 1e-12, "max_steps": 1}
+    version = acento.shorten(str(world / "lost"), "calls", strategy="full", threads=1, recipe=recipe, name="no-nearer")
+    assert version.about.dev_wer == version.about.dev_wer_before
+    assert version.about.window is None
+    assert taught(version.path) is None
+
+
+@pytest.mark.slow
 def test_in_short_windows_it_writes_again_what_it_writes_in_its_full_one(
     world: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -152,6 +164,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, Path]:
     stage(store, str(root / "alone"), "alone", language="es", workers=0, source_options=options)
     stage(store, str(root / "a"), "anywhere", workers=0, source_options=options)
     staged(store, root / "spoken", 3, name="spoken")
+    for number, split in enumerate(("train", "dev", "test")):
+        put(root / "whole" / split, f"c{number}", 50 + number, text="sí po", seconds=0.5)
+    stage(store, str(root / "whole"), "whole", language="es", workers=0)
     return store, make_whisper(root / "model", window_s=2)
 
 
@@ -191,6 +206,7 @@ def test_a_limit_draws_the_same_clips_of_each_split_by_chance(place: tuple[Local
         ({"recipe": {"objective": "text"}}, InputError, "acento finetune"),
         ({"test": "alone"}, DataError, "test"),
         ({"guards": ["nothere"]}, DataError, "There is no data set 'nothere'"),
+        ({"dataset": "whole", "guards": ["whole@1"]}, InputError, "is the test set; a guard is"),
     ],
 )
 def test_what_cannot_be_shortened_is_said_in_a_sentence_before_anything_begins(
@@ -241,8 +257,8 @@ def test_the_window_gate_is_asked_about_what_has_transcripts(
     assert question is not None
     assert (question.model, question.test, question.guards) == (done.model, *sets)
     assert (question.window_bound, question.normalizer) == (0.02, "basic")
-    unfinished = done.model_copy(update={"model": None})
-    assert shortening.question_of(store, request, f"{request.dataset}@1", unfinished) is None
+    for nothing in ({"model": None}, {"taught": False}):
+        assert shortening.question_of(store, request, f"{request.dataset}@1", done.model_copy(update=nothing)) is None
 
 
 def test_a_model_that_was_taught_is_taught_again_where_that_is_asked_for(
