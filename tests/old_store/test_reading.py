@@ -11,6 +11,8 @@ import pytest
 from acento.core.store import MARKER, LocalStore
 from acento.registry.runs.records import entries_of
 
+pytestmark = pytest.mark.slow
+
 Look = Callable[..., str]
 ALL_VERSIONS = ("santiago@1", "santiago@2", "santiago@3", "guard", "hurried", "weekly")
 
@@ -140,7 +142,6 @@ def test_aliases_go_on_from_their_history(look: Look, expected: Any) -> None:
     assert "once more" in look("models", "show", "tiny")
 
 
-@pytest.mark.slow
 def test_an_export_is_found_and_not_made_again(look: Look, world: Path) -> None:
     before = artifacts(world / "store/models")
     asked = ("models", "export", "tiny@production", "--format", "ctranslate2", "--quantization", "float32")

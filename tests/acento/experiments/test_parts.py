@@ -217,6 +217,7 @@ def told(store: LocalStore, job: FinetuneJob, right: int) -> FinetuneResult:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_curve_has_its_points_a_forecast_and_a_picture(store: LocalStore, tmp_path: Path, folder: Path) -> None:
     card = training_set(store, tmp_path / "clips", train=12, dev=12)
     jobs = plan_shares(training_job(store, card, folder), [25, 50, 100])

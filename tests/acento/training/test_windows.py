@@ -74,8 +74,13 @@ def test_a_model_that_was_taught_short_windows_goes_on_with_them(whisper: Checkp
 def test_families_without_such_a_window_learn_as_ever(whisper: Checkpoint, family: str) -> None:
     other = replace(whisper, family=FAMILIES[family])
     assert settle_window(other, "auto", unasked) == "full"
-    with pytest.raises(InputError, match=rf"family '{family}' have no window to be fitted: they take any length"):
-        recipe_of_model(other, 100, "cpu", {"window": "fit"})
+    for asked, named in (
+        ({"window": "fit"}, "window"),
+        ({"keep_full": 0.25}, "keep_full"),
+        ({"window": "fit", "keep_full": 0.25}, "window and keep_full"),
+    ):
+        with pytest.raises(InputError, match=f"'{family}' have no window to be fitted: .* leave {named} out"):
+            recipe_of_model(other, 100, "cpu", asked, None, unasked)
     recipe = recipe_of_model(other, 100, "cpu", {}, None, unasked)
     assert recipe == recipe_of_model(other, 100, "cpu", {"window": "full"})
     assert "window" not in recipe.model_dump(), "it is named as it was before there was a choice"

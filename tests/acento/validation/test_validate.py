@@ -166,6 +166,7 @@ def test_a_set_with_nothing_wrong_passes_without_a_warning(store: LocalStore) ->
     assert verdict.left_out == ("label-length", "model-window")
 
 
+@pytest.mark.slow
 def test_a_set_for_benchmarks_alone_passes_and_one_without_test_clips_does_not(store: LocalStore) -> None:
     only_test = validate(store, make_set(store, [[clip(n, "test") for n in range(4)]], "one")).verdict
     assert only_test.passed
@@ -195,6 +196,7 @@ def changed(path: Path, old: str, new: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_users_copy_changes_a_bound_a_severity_and_a_share(store: LocalStore, tmp_path: Path) -> None:
     rows = [*good(), clip(20, text=None), clip(21, samples=speech(21, 0.4), text="sí, claro")]
     card = make_set(store, [rows])
@@ -255,6 +257,7 @@ def test_a_suite_that_is_no_file_is_one_sentence(tmp_path: Path, content: bytes 
         load_suite(path)
 
 
+@pytest.mark.slow
 def test_the_same_again_is_found_and_another_model_suite_or_version_is_not(
     store: LocalStore, model: Checkpoint, tmp_path: Path
 ) -> None:
@@ -270,6 +273,7 @@ def test_the_same_again_is_found_and_another_model_suite_or_version_is_not(
     assert not validate(store, make_set(store, [good(), good(10, 5)], version=2)).cached
 
 
+@pytest.mark.slow
 def test_a_set_that_failed_is_used_only_when_allowed_and_the_last_validation_counts(
     store: LocalStore, tmp_path: Path
 ) -> None:

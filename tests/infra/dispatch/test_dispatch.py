@@ -100,6 +100,7 @@ def kill_first(how: signal.Signals, local: Callable[[], LocalEngine], lost: list
     return watch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_what_a_run_left_that_died_or_fell_silent_is_submitted_again_its_part_by_itself(
     tmp_path: Path, how: signal.Signals
@@ -118,6 +119,7 @@ def test_what_a_run_left_that_died_or_fell_silent_is_submitted_again_its_part_by
     assert digest(predictions(store, what)) == inline_digest(tmp_path, infer_s=0.1)
 
 
+@pytest.mark.slow
 def test_a_part_whose_run_died_three_times_is_failed_by_name_and_the_others_are_done(tmp_path: Path) -> None:
     store, what = planned(tmp_path)
 
@@ -136,6 +138,7 @@ def test_a_part_whose_run_died_three_times_is_failed_by_name_and_the_others_are_
     assert local.submitted.count([1]) == DEATHS - 1, "after the first death it has runs of its own"
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_after_its_current_part_and_is_nobodys_fault(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.1)
     todo, told = jobs(store, what), list[str]()
@@ -215,6 +218,7 @@ def child(store: LocalStore, work: WorkList, runner: Callable[[Store], Runner] =
     yield number
 
 
+@pytest.mark.slow
 def test_a_run_whose_parent_is_gone_or_silent_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, what = planned(tmp_path, infer_s=2.0)
     work = WorkList.post(store, jobs(store, what), heartbeat_s=BEAT_S)
@@ -282,6 +286,7 @@ def test_a_run_that_no_worker_begins_is_given_up_and_another_one_does_its_work(t
     assert "a worker took it" in local.ended["0001"].why
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_away_for_a_while_stops_nothing(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.1)
     lost: list[int] = []
@@ -298,6 +303,7 @@ def test_an_engine_that_is_away_for_a_while_stops_nothing(tmp_path: Path) -> Non
     assert lost
 
 
+@pytest.mark.slow
 def test_of_more_runs_than_a_limit_lets_in_the_others_wait(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.05)
     most = 0
@@ -313,6 +319,7 @@ def test_of_more_runs_than_a_limit_lets_in_the_others_wait(tmp_path: Path) -> No
     assert len(local.submitted) == 5, "nothing is cut again while runs wait"
 
 
+@pytest.mark.slow
 def test_of_more_runs_than_a_limit_accepts_the_others_are_submitted_later(tmp_path: Path) -> None:
     store, what = planned(tmp_path, infer_s=0.1)
     with engine(lambda: LocalStore(store.root), limit=2) as local:
@@ -334,6 +341,7 @@ def test_runs_that_end_one_after_another_and_finish_nothing_are_given_up(tmp_pat
         assert len(local.submitted) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_will_be_at_it_for_long_leaves_its_last_parts_to_a_worker_that_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Fixtures of a real Prefect server; importing this keeps tests away from what belongs to the user."""
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
@@ -25,10 +26,16 @@ os.environ["MODAL_CONFIG_PATH"] = str(HOME / "modal.toml")
 
 @pytest.fixture(scope="session")
 def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the tables of a Prefect database, which takes many seconds, once for the session."""
-    home = tmp_path_factory.mktemp("prefect-database")
-    command = [str(BIN / "prefect"), "server", "database", "upgrade", "--yes"]
-    subprocess.run(command, env={**os.environ, "PREFECT_HOME": str(home)}, check=True, capture_output=True)
+    """Make the tables of a Prefect database, which takes many seconds, once for all processes that share the tests."""
+    mine = tmp_path_factory.getbasetemp()
+    home = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "prefect-database"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "made").exists():
+            command = [str(BIN / "prefect"), "server", "database", "upgrade", "--yes"]
+            subprocess.run(command, env={**os.environ, "PREFECT_HOME": str(home)}, check=True, capture_output=True)
+            (home / "made").touch()
     return home / "prefect.db"
 
 

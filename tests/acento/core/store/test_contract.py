@@ -116,6 +116,7 @@ def _race(url, number, results):
     results.put(open_store(url).create_exclusive("locks/one", str(number).encode()))
 
 
+@pytest.mark.slow
 def test_of_many_processes_one_creates_the_file(place):
     context = multiprocessing.get_context("fork")
     results = context.Queue()

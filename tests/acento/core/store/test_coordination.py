@@ -12,7 +12,6 @@ import threading
 import time
 
 import pytest
-from s3 import Faults, fault_proxy
 from stores import S3Place
 
 from acento.core.errors import DamagedError, TransientError
@@ -20,6 +19,7 @@ from acento.core.processes import born, machine
 from acento.core.store import LocalStore, open_store
 from acento.core.store import coordination as module
 from acento.core.store.coordination import Lease, Records, release_of
+from tests.acento.core.store.fault_proxy import Faults, fault_proxy
 
 FOLDER = "jobs/x/lease"
 FORK = multiprocessing.get_context("fork")
@@ -106,6 +106,7 @@ def _append(url, writer, results):
     results.put([(records.append([writer, n]), [writer, n]) for n in range(5)])
 
 
+@pytest.mark.slow
 def test_of_many_writers_each_gets_numbers_of_its_own_and_none_is_left_out(place):
     results = FORK.Queue()
     writers = [FORK.Process(target=_append, args=(place.url, number, results)) for number in range(6)]
@@ -143,6 +144,7 @@ def test_it_is_given_back_when_the_work_fails(local):
     assert len(files(local)) == 2, "only the two highest are kept"
 
 
+@pytest.mark.slow
 def test_the_heartbeat_holds_it_for_as_long_as_the_work_takes(place):
     with Lease(place.open(), FOLDER, "work", beat_s=0.1, expiry_s=2) as lease:
         other = _as_seen_from_elsewhere(Lease(place.open(), FOLDER, "work", expiry_s=2))
@@ -384,6 +386,7 @@ def _hold(url, results, mark):
     results.put(wrong)
 
 
+@pytest.mark.slow
 def test_of_many_processes_never_two_have_it(place, tmp_path):
     results = FORK.Queue()
     mark = tmp_path / "inside"
@@ -401,6 +404,7 @@ def _hold_for_ever(url, begun):
     time.sleep(600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
 def test_after_kill_9_of_the_holder_another_takes_it_over(place, where):
     begun = FORK.Queue()
@@ -421,6 +425,7 @@ def test_after_kill_9_of_the_holder_another_takes_it_over(place, where):
     assert took < (5 if where == "here" else 15)
 
 
+@pytest.mark.slow
 def test_a_holder_that_was_suspended_finds_that_it_was_taken_over(place):
     lost = FORK.Queue()
 

@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 
 import pytest
-from s3 import Faults, fault_proxy
 from stores import S3Place, forget_copies, put
 
 from acento.core.errors import DamagedError, InputError, StoreError, TransientError
@@ -17,6 +16,7 @@ from acento.core.store import s3 as s3_store
 from acento.core.store.objects import ObjectStore
 from acento.core.store.s3 import S3Objects
 from acento.core.store.s3_errors import Retries
+from tests.acento.core.store.fault_proxy import Faults, fault_proxy
 
 pytestmark = pytest.mark.slow
 

@@ -4,13 +4,13 @@ import re
 import ssl
 
 import pytest
-from s3 import Faults, fault_proxy
 from stores import S3Place
 
 from acento.core.errors import TransientError
 from acento.core.store import s3 as s3_store
 from acento.core.store.s3 import S3Objects
 from acento.core.store.s3_errors import Retries, may_pass
+from tests.acento.core.store.fault_proxy import Faults, fault_proxy
 
 SOON = Retries(first_s=0.01)
 

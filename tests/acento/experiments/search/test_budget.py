@@ -12,6 +12,8 @@ from acento.experiments.search.trial_manager import RunningTrial
 from acento.training.recipe import Recipe
 from tests.acento.experiments.search.made_up_search import good, plan, search
 
+pytestmark = pytest.mark.slow
+
 
 def test_minutes_end_a_search_and_starting_it_again_does_not_renew_them(tmp_path: Path) -> None:
     outcome = search(tmp_path, plan(), good, None, budget=Budget(minutes=3))

@@ -128,6 +128,7 @@ def test_processes_that_ask_at_once_run_no_more_trials_than_were_asked_for(tmp_p
     assert search(tmp_path, made, good, 4).done == 4
 
 
+@pytest.mark.slow
 def test_a_trial_of_a_living_owner_is_left_to_it(tmp_path: Path) -> None:
     made, record = plan(), {"id": "them", "host": "another", "pid": 1, "born": "1", "since": 0.0, "machine": "another"}
     with open_study(made, tmp_path) as study:

@@ -229,6 +229,7 @@ def openai(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_openai_whisper(tmp_path_factory.mktemp("openai") / "m")
 
 
+@pytest.mark.slow
 def test_what_no_engine_here_runs_is_read_back_and_scored(store: LocalStore, openai: Path, tmp_path: Path) -> None:
     version, asked = registered(store, openai), list[Checkpoint]()
     read: list[dict[str, torch.Tensor]] = []
@@ -258,6 +259,7 @@ def test_what_no_engine_here_runs_is_read_back_and_scored(store: LocalStore, ope
     assert all(note in card for note in done.notes)
 
 
+@pytest.mark.slow
 def test_a_taught_window_goes_along_with_every_format(store: LocalStore, openai: Path, tmp_path: Path) -> None:
     shutil.copytree(openai, tmp_path / "taught")
     config = tmp_path / "taught" / "config.json"
@@ -298,6 +300,7 @@ def test_a_model_of_no_registry_is_written_into_a_folder(openai: Path, tmp_path:
         export_checkpoint(resolve(str(openai)), format, None, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_nothing(
     store: LocalStore, openai: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

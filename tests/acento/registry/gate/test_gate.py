@@ -364,6 +364,7 @@ def test_a_guard_named_twice_and_a_bound_out_of_range_are_refused() -> None:
         quick(GAIN, HELD, level=1.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(COUNTS, st.integers(0, 3))
 def test_a_guard_that_errs_more_never_turns_a_refusal_into_a_pass(guard: list[tuple[int, int]], more: int) -> None:
@@ -374,6 +375,7 @@ def test_a_guard_that_errs_more_never_turns_a_refusal_into_a_pass(guard: list[tu
     assert worse.guards[0].upper == pytest.approx((as_is.guards[0].upper or 0) + more / WORDS)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(COUNTS, COUNTS)
 def test_another_guard_never_turns_a_refusal_into_a_pass(
@@ -386,6 +388,7 @@ def test_another_guard_never_turns_a_refusal_into_a_pass(
     assert without.passed or not guarded.passed
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(COUNTS, st.integers(0, 3))
 def test_a_candidate_that_errs_more_on_the_test_never_turns_a_refusal_into_a_pass(

@@ -179,6 +179,7 @@ def test_a_verdict_survives_the_registry() -> None:
 COUNTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=8, max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(COUNTS, COUNTS, st.integers(0, 3))
 def test_more_errors_with_short_windows_or_one_guard_more_never_turn_a_refusal_into_a_pass(

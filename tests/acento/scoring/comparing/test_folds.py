@@ -91,6 +91,7 @@ def test_counts_are_added_and_rates_never_averaged() -> None:
     assert (pooled.folds, pooled.clips, pooled.groups) == (2, 2, 2)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["ana", "luis", "eva"])), min_size=2),
     st.integers(1, 5),

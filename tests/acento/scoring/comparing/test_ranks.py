@@ -20,6 +20,7 @@ def ranks(tables: list[pa.Table | None]) -> list[int]:
     return [one.rank for one in place(tables)]
 
 
+@pytest.mark.slow
 def test_ten_equal_models_share_one_rank_on_at_least_95_percent_of_boards() -> None:
     boards = [best_first(seed, [0.15] * 10, clips=40) for seed in range(60)]
     several = sum(max(ranks(list(tables))) > 1 for tables in boards)

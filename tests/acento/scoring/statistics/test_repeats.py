@@ -35,6 +35,7 @@ def test_the_median_is_among_the_passes_and_the_interval_among_the_batches(passe
     assert min(single) * 0.999 <= bounds.low <= bounds.high <= max(single) * 1.001
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_true_rate() -> None:
     """Passes differ by 5 %, batches by 20 %: 95 % intervals of five passes hold the true rate in most trials."""
     held = 0

@@ -274,6 +274,7 @@ prepare(store, load_card(store, "demo"), "test", needs, lambda text: [ord(c) for
 """
 
 
+@pytest.mark.slow
 def test_a_killed_preparation_leaves_nothing_and_is_done_again(store: LocalStore, card: Card) -> None:
     assert load_card(store, "demo") == card
     command = [sys.executable, "-c", _KILLED, str(store.root), NEEDS.model_dump_json()]

@@ -220,6 +220,7 @@ def test_the_weight_scales_the_term_and_its_target_does_not_move(folder: Path) -
     assert any((once[name] - none[name]).abs().max() > 1e-3 for name in none)
 
 
+@pytest.mark.slow
 def test_learning_to_keep_the_full_window_brings_its_states_nearer(folder: Path) -> None:
     _, stepper, feed, _ = made(folder, keep_full=1.0, keep_weight=5.0, learning_rate=3e-3, schedule="constant")
     losses = [stepper(step_clips(feed, step), TrainingState(step=step))["keep_loss"] for step in range(12)]

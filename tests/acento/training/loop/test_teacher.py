@@ -140,6 +140,7 @@ def test_gradients_do_not_depend_on_how_clips_are_dealt_out(folder: Path, keep_f
         torch.testing.assert_close(found[1][name], grad, rtol=1e-3, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_to_be_like_its_teacher(folder: Path) -> None:
     _, _, stepper, feed = made(folder, strategy="full", margins=(0.3, 0.5))
     rows = [stepper(step_clips(feed, step), TrainingState(step=step)) for step in range(40)]

@@ -104,6 +104,7 @@ def planned(
     return card, first, clips
 
 
+@pytest.mark.slow
 def test_a_multilingual_whisper_tells_the_languages_of_clips_whatever_it_was_told(
     store: LocalStore, tmp_path: Path
 ) -> None:
