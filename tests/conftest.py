@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,24 @@ _START = str(Path(__file__).with_name("kit") / "start")  # an eighth of the time
 os.environ["PYTHONPATH"] = os.pathsep.join([_START, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+os.fsync = lambda _: None  # as there: what is killed loses nothing that the kernel has
+
+
+# The same examples in every run, however long they take on a busy machine; trio's plugin looks through all memory.
+os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"
+import hypothesis  # noqa: E402
+
+_SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("acento", deadline=None, derandomize=True, suppress_health_check=_SLOW)
+hypothesis.settings.load_profile("acento")
+
+
 # Of several test processes each computes on its own share of the cores, as do those that it starts: threads of one
 # training that wait for one another, on cores where another's threads run, take twice as long.
 if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
     _number, _of = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    if _share := sorted(os.sched_getaffinity(0))[_number::_of]:
-        os.sched_setaffinity(0, _share)
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, _cores[_number % len(_cores) :: _of])
 
 
 # What is imported and collected stays until the end: Python does not look through it for what can go (a sixth of the
@@ -75,9 +88,19 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_runtest_setup() -> None:
-    """Leave alone, too, what the tests before this one have imported."""
+def pytest_unconfigure() -> None:
+    """Let pytest, which looks at the end for what was never closed, look among what the last test made."""
+    gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave alone, too, what the tests before this one have imported; skip what needs meeteval where that is not there.
+
+    It is compiled when it is installed, which not every machine can do.
+    """
     global _modules
+    if item.get_closest_marker("meeteval") is not None and find_spec("meeteval") is None:
+        pytest.skip("meeteval is not installed: pip install 'acento[meeteval]'")
     if len(sys.modules) > _modules:
         gc.collect(1)
         gc.freeze()

@@ -7,17 +7,34 @@ from typing import Literal
 
 from acento.core.errors import InputError
 
-Extra = Literal["ctranslate2", "docker", "eight-bit", "modal", "nemo", "ray", "search", "spark"]
+Extra = Literal[
+    "ctranslate2",
+    "diarization",
+    "docker",
+    "docx",
+    "eight-bit",
+    "meeteval",
+    "modal",
+    "nemo",
+    "ray",
+    "search",
+    "spark",
+    "speakers",
+]
 
 EXTRAS: Mapping[Extra, tuple[str, str]] = {
     "ctranslate2": ("ctranslate2", "ctranslate2"),
+    "diarization": ("kaldi-native-fbank", "kaldi_native_fbank"),
     "docker": ("prefect-docker", "prefect_docker"),
+    "docx": ("python-docx", "docx"),
     "eight-bit": ("bitsandbytes", "bitsandbytes"),
+    "meeteval": ("meeteval", "meeteval"),
     "modal": ("modal", "modal"),
     "nemo": ("nemo_toolkit", "nemo"),
     "ray": ("ray", "ray"),
     "search": ("optuna", "optuna"),
     "spark": ("pyspark", "pyspark"),
+    "speakers": ("pyannote.metrics", "pyannote.metrics"),
 }
 """The main distribution that each extra of ``pyproject.toml`` installs, and the name by which it is imported."""
 
