@@ -6,6 +6,7 @@ that were joined to one file all come out; of several audio streams in one conta
 """
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +22,25 @@ from acento.core.audio.containers import examine
 from acento.core.audio.decoders import ffmpeg, libsndfile
 from acento.core.audio.decoders.stream import SAMPLE_RATE, AudioError, Stream, cut_short
 
-__all__ = ["AudioError", "channels_of", "decode", "decode_flac", "encode_flac"]
+__all__ = [
+    "AudioError",
+    "CancelingChannelsError",
+    "channels_of",
+    "decode",
+    "decode_blocks",
+    "decode_flac",
+    "encode_flac",
+]
+
+
+class CancelingChannelsError(AudioError):
+    """The mean of all channels has lost most of their sound; ``channel`` has the most, and is to be taken alone."""
+
+    def __init__(self, channel: int) -> None:
+        """Keep the channel."""
+        super().__init__(f"The channels cancel one another: take channel {channel} alone.")
+        self.channel = channel
+
 
 _RATES = range(1_000, 768_001)
 _CANCELED = 0.1
@@ -46,6 +65,37 @@ def decode(
         AudioError: it is no audio, damaged, cut short, without a single sample, without that channel, or longer than
             ``max_seconds``.
     """
+    samples = bytearray()
+    try:
+        for block in decode_blocks(
+            source, max_seconds=max_seconds, start_s=start_s, length_s=length_s, channel=channel
+        ):
+            samples += block.tobytes()
+    except CancelingChannelsError as found:
+        del samples
+        return decode(source, max_seconds=max_seconds, start_s=start_s, length_s=length_s, channel=found.channel)
+    return np.frombuffer(samples, dtype="<i2")
+
+
+def decode_blocks(
+    source: Path | bytes,
+    *,
+    max_seconds: float = math.inf,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    channel: int | None = None,
+    each_channel: bool = False,
+) -> Iterator[NDArray[np.int16]]:
+    """Yield a recording as ``decode`` returns it, in blocks; memory does not grow with its length.
+
+    A block has a sample at least, and its shape is (samples,); with ``each_channel`` it is (samples, channels), and
+    nothing is averaged. Only when the last block has come is it known that the recording is whole, so what is made of
+    the others is of no use before.
+
+    Raises:
+        AudioError: as of ``decode``, or with ``each_channel`` the number of channels changes.
+        CancelingChannelsError: after the last block, if the channels that were averaged have canceled one another.
+    """
     try:
         with ExitStack() as stack:
             file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else stack.enter_context(source.open("rb"))
@@ -57,14 +107,13 @@ def decode(
             streams = libsndfile.streams(file, stack, layout, start_s)
             if streams is None:
                 streams = iter([ffmpeg.stream(file, stack, layout, start_s)])
-            mixer = _Mixer(channel)
-            samples = _resampled(streams, mixer, max_seconds, length_s)
-            if mixer.canceled is None:
-                return samples
-        return decode(source, max_seconds=max_seconds, start_s=start_s, length_s=length_s, channel=mixer.canceled)
+            mixer = _Channels() if each_channel else _Mixer(channel)
+            yield from _resampled(streams, mixer, max_seconds, length_s)
     except (av.FFmpegError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
         what = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
         raise AudioError(f"The file cannot be decoded ({what.rstrip('.')}).") from error
+    if mixer.canceled is not None:
+        raise CancelingChannelsError(mixer.canceled)
 
 
 def channels_of(path: Path) -> int | None:
@@ -104,10 +153,10 @@ def decode_flac(data: bytes) -> NDArray[np.float32]:
 
 
 def _resampled(
-    streams: Iterator[Stream], mixer: "_Mixer", max_seconds: float, length_s: float | None
-) -> NDArray[np.int16]:
+    streams: Iterator[Stream], mixer: "_Mixer | _Channels", max_seconds: float, length_s: float | None
+) -> Iterator[NDArray[np.int16]]:
     """Read streams to their end or for ``length_s`` seconds, mix and resample them, and check their lengths."""
-    samples, left_s = bytearray(), length_s
+    count, left_s = 0, length_s
     if length_s is not None and length_s > max_seconds:
         raise _too_long(max_seconds)
     for stream in streams:
@@ -116,20 +165,27 @@ def _resampled(
         if length_s is None and stream.due is not None and stream.due > max_seconds * stream.rate:
             raise _too_long(max_seconds)
         wanted = None if left_s is None else round(left_s * stream.rate)
-        resampler = soxr.ResampleStream(stream.rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
-        got = 0
+        resampler, mono, got = None, np.zeros(0, np.float32), 0
         for block in stream.blocks:
             mono = mixer.mix(block if wanted is None else block[: wanted - got])
             if not np.isfinite(mono).all():
                 raise AudioError("The file holds samples that are not numbers.")
             got += len(mono)
-            samples += _int16(mono if stream.rate == SAMPLE_RATE else resampler.resample_chunk(mono))
-            if len(samples) > 2 * SAMPLE_RATE * max_seconds:
+            if resampler is None and stream.rate != SAMPLE_RATE:
+                resampler = soxr.ResampleStream(stream.rate, SAMPLE_RATE, mixer.channels, "float32", "VHQ")
+            samples = _int16(mono if resampler is None else resampler.resample_chunk(mono))
+            count += len(samples)
+            if count > SAMPLE_RATE * max_seconds:
                 raise _too_long(max_seconds)
+            if len(samples):
+                yield samples
             if got == wanted:
                 break
-        if stream.rate != SAMPLE_RATE:
-            samples += _int16(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        if resampler is not None:
+            samples = _int16(resampler.resample_chunk(mono[:0], last=True))
+            count += len(samples)
+            if len(samples):
+                yield samples
         if wanted is None and stream.due is not None and got < stream.due:
             raise cut_short(stream.due / stream.rate, got / stream.rate)
         if left_s is not None:
@@ -138,13 +194,28 @@ def _resampled(
                 break
     if length_s is not None and left_s is not None and left_s > 0.1:
         raise cut_short(length_s, length_s - left_s)
-    if not samples:
+    if not count:
         raise AudioError("The file has no samples.", "empty")
-    return np.frombuffer(samples, dtype="<i2")
+
+
+class _Channels:
+    """Leaves channels as they are, the same number of them to the end."""
+
+    channels = 0
+    canceled = None
+
+    def mix(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a block (samples, channels) as it is."""
+        if self.channels not in (0, block.shape[1]):
+            raise AudioError(f"The number of channels changes from {self.channels} to {block.shape[1]}.")
+        self.channels = block.shape[1]
+        return np.ascontiguousarray(block)
 
 
 class _Mixer:
     """Makes one channel of several, and finds out whether they cancel one another."""
+
+    channels = 1
 
     def __init__(self, channel: int | None) -> None:
         self._channel = channel
@@ -180,9 +251,9 @@ class _Mixer:
         return int(self._energies.argmax()) if self._mixed < _CANCELED * independent else None
 
 
-def _int16(samples: NDArray[np.float32]) -> bytes:
-    """Return samples as 16-bit little-endian bytes; those that were 16 bits before come back as they were."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes()
+def _int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return samples as 16-bit little-endian numbers; those that were 16 bits before come back as they were."""
+    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
 
 
 def _too_long(max_seconds: float) -> AudioError:

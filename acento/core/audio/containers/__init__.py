@@ -43,12 +43,20 @@ def examine(file: BinaryIO) -> FileLayout:
 
 
 def _examined(data: Data) -> FileLayout:
-    """Return the layout of a file and, where it is several joined, of all of them."""
-    layout = next((found for one in _EXAMINERS if (found := one(data)) is not None), FileLayout())
-    if layout.joined_at is None:
-        return layout
-    first = layout.parts or (FilePart(0, layout.joined_at),)
-    rest = _examined(bytes(data[layout.joined_at :]))
-    others = rest.parts or (FilePart(0, len(data) - layout.joined_at),)
-    shifted = tuple(part.moved(layout.joined_at) for part in others)
-    return replace(layout, missing=layout.missing or rest.missing, parts=(*first, *shifted))
+    """Return the layout of a file and, where it is several joined, of all of them; one copy of the rest at a time."""
+    first = layout = _first_of(data)
+    if first.joined_at is None:
+        return first
+    start, parts, missing, size = 0, list[FilePart](), None, len(data)
+    while True:
+        end = size - start if layout.joined_at is None else layout.joined_at
+        parts += [part.moved(start) for part in layout.parts or (FilePart(0, end),)]
+        missing = missing or layout.missing
+        if layout.joined_at is None:
+            return replace(first, missing=missing, parts=tuple(parts))
+        start += layout.joined_at
+        layout = _first_of(bytes(data[start:]))
+
+
+def _first_of(data: Data) -> FileLayout:
+    return next((found for one in _EXAMINERS if (found := one(data)) is not None), FileLayout())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from acento.core.audio.containers import FileLayout, View
 from acento.core.audio.decoders.grid import grid_of
-from acento.core.audio.decoders.stream import AudioError, Stream, cut_short, starts_after_the_end
+from acento.core.audio.decoders.stream import AudioError, NoAudioError, Stream, cut_short, starts_after_the_end
 
 # FFmpeg also opens playlists, which name other files and addresses to read: only these containers are let in.
 OPTIONS = {
@@ -32,7 +32,7 @@ def stream(file: BinaryIO, stack: ExitStack, layout: FileLayout, start_s: float)
     grid = grid_of(lambda own: _open(file, own, layout), file) if start_s > _NEAR_S else None
     container = _open(file, stack, layout)
     if not container.streams.audio:
-        raise AudioError("The file has no audio in it.")
+        raise NoAudioError("The file has no audio in it.")
     audio = container.streams.audio[0]
     if audio.codec_context is None:
         raise AudioError("The sound in the file is coded in a way for which there is no decoder.")

@@ -24,6 +24,10 @@ class AudioError(DataError):
         self.reason = reason
 
 
+class NoAudioError(AudioError):
+    """A film or the like without a sound track."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """Samples from some place of a recording to its end.

@@ -49,7 +49,9 @@ def decoded_frames(monkeypatch):
     return counted
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in ("m4a", "mka") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_a_stretch_is_where_it_is_in_the_whole_and_little_is_decoded_for_it(kind, written, monkeypatch):
     whole = decode(written(kind)).astype(float)
     counted = decoded_frames(monkeypatch)
@@ -101,6 +103,7 @@ def test_a_file_with_long_gaps_is_rejected_by_that_reason():
         decode(bytes(by_ffmpeg(hum(4.0), 16_000, "matroska", "pcm_s16le", gap_s=4.0)))
 
 
+@pytest.mark.slow
 def test_a_stream_without_an_index_is_decoded_from_the_start():
     for pipe, container, codec in ((True, "webm", "libopus"), (False, "adts", "aac"), (False, "mpegts", "aac")):
         rate = 48_000
