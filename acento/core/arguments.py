@@ -20,6 +20,7 @@ _MUST = {
     "string_too_short": "must not be empty",
     "too_short": "needs at least one value",
     "missing": "must be given",
+    "finite_number": "must be a finite number",
 }
 """What a value must be, by the type of pydantic's error; its bounds are the error's."""
 _KINDS = {

@@ -26,9 +26,13 @@ MODEL_SOURCES = {"registry:": "acento.registry.versions:checkpoint"}
 CARD_PATH = "acento.registry.card.report:card_path"
 """A function of a store and a model version: the path of the version's newest model card."""
 
+LONG = "acento.transcription.long:transcribe_long"
+"""A function of a recognizer, its options, a batch size and a path: the prediction of a recording of any length."""
+
 EXECUTORS = {
     "transcribe": "acento.inference.transcribe:transcribe",
     "finetune": "acento.jobs.finetune:execute",
+    "diarize": "acento.diarization.execute:execute",
 }
 """By kind of job: a function of a runner, a job and a worker that returns the job's result."""
 STORE_OWNERS = {
@@ -39,6 +43,8 @@ STORE_OWNERS = {
     "indexes": "acento.registry.runs.index:mark_live",
     "jobs": "acento.training.job:mark_live",
     "removals": "acento.data.staging.removal:mark_live",
+    "batches": "acento.transcription.batch:mark_live",
+    "drafts": "acento.transcription.drafts.draft:mark_live",
 }
 """By folder of the store: a function of the store, everything in it by its group's key, and ``Live`` (see
 :mod:`acento.core.store.upkeep.usage`), to which it adds what the files refer to and what of their work is under way.

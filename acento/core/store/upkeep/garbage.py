@@ -139,6 +139,7 @@ _USELESS = {
     "measures": "measures of such audio",
     "validations": "verdicts that no data set counts",
     "verdicts": "notes on versions of data sets that are gone",
+    "recordings": "audio of recordings that no transcription refers to",
     "plans": "plans that no run refers to",
     "scores": "scores that no run refers to",
     "measurements": "clock readings of jobs that are gone",

@@ -27,6 +27,10 @@ KINDS = {
     "curves": "learning curves",
     "crossvalidations": "cross-validations",
     "indexes": "indexes of runs",
+    "recordings": "audio of recordings",
+    "transcripts": "transcripts of recordings",
+    "batches": "what became of the files of transcriptions",
+    "drafts": "drafts of data sets, to be reviewed",
     "tuning": "what engines, threads and batches were measured",
     "worklists": "jobs shared by workers",
     "boards": "jobs shared by workers of versions before 0.2",
@@ -129,7 +133,7 @@ def _owner(name: str, wholes: set[str]) -> str | None:
 
 
 _PUBLISHED = {"datasets", "parts", "validations", "measures", "doctor", "runs", "plans", "scores", "prepared"}
-_PUBLISHED |= {"converted", "curves", "crossvalidations", "indexes"}
+_PUBLISHED |= {"converted", "curves", "crossvalidations", "indexes", "recordings", "transcripts", "drafts"}
 _SMALL = {("jobs", 2, "lease"), ("models", 2, "aliases"), ("models", 3, "windows")}
 """By kind, where in a key a folder of small files stands, and its name."""
 

@@ -148,6 +148,7 @@ def test_the_name_of_a_family_means_the_preset_of_the_language() -> None:
     assert normalizer_for("basic", "ja").identity == "basic-1"
 
 
+@pytest.mark.slow
 def test_a_preset_is_used_without_torch() -> None:
     code = "import sys, acento.core.text as t; t.normalizer('english')('it is 20'); assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
