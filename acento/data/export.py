@@ -31,7 +31,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -39,9 +39,9 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from acento.core.errors import InputError, StoreError
+from acento.core.output import written_whole
 from acento.core.progress import report
 from acento.core.store import Artifact, Store, local
-from acento.core.store.scratch import discard
 from acento.data.dataset import Card, cards_of, read_rows
 from acento.data.utterance import SAMPLE_RATE, SPLITS
 
@@ -67,34 +67,12 @@ def export(store: Store, card: Card, target: Path) -> Path:
     target = target.expanduser().absolute()
     if target.name.endswith((".tar.gz", ".tgz", ".zip")):
         raise InputError(f"{target} would pack FLAC once more for nothing: name a folder, or a file ending in .tar.")
-    with _written_whole(target) as partial:
+    with written_whole(target) as partial:
         artifacts = [_artifact(store, key) for key in (card.key, *(part.key for part in card.parts))]
         listing = json.dumps(_listing(store, card, artifacts), indent=1, ensure_ascii=False).encode()
         write = _write_tar if target.suffix == ".tar" else _write_folder
         write(partial, listing, _files(store, card, artifacts))
     return target
-
-
-@contextmanager
-def _written_whole(target: Path) -> Iterator[Path]:
-    """Yield a path beside a target to write an export to; after the block all of it appears at the target.
-
-    What a killed export left there is removed first. Raises InputError if the target is there or cannot be written.
-    """
-    if target.exists():
-        raise InputError(f"{target} is there already: remove it, or export to another place.")
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        discard(partial)
-        yield partial
-        local.rename(partial, target)
-        local.sync_folder(target.parent)
-    except OSError as error:
-        raise InputError(f"{target} cannot be written ({error.strerror or error}).") from error
-    finally:
-        with suppress(OSError):
-            discard(partial)
 
 
 def _export_name(artifact: str, name: str) -> str:
@@ -175,7 +153,7 @@ def _write_tar(file: Path, listing: bytes, files: Iterable[tuple[str, Path]]) ->
 def export_audiofolder(store: Store, card: Card, target: Path) -> Path:
     """Write one version as an audiofolder; all of it appears, or nothing does. Raises as ``export`` does."""
     target = target.expanduser().absolute()
-    with _written_whole(target) as partial:
+    with written_whole(target) as partial:
         partial.mkdir()
         for split in SPLITS:
             if card.splits.get(split):
@@ -206,7 +184,7 @@ def export_lhotse(store: Store, card: Card, folder: Path) -> Path:
     The same version always gives the same bytes for the same folder.
     """
     folder = folder.expanduser().absolute()
-    with _written_whole(folder) as partial, ExitStack() as stack:
+    with written_whole(folder) as partial, ExitStack() as stack:
         partial.mkdir()
 
         @cache

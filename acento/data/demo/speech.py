@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acento.core.errors import AcentoError
+from acento.data.words import Word
 
 SAMPLE_RATE: Final = 22050  # Hz; what espeak-ng synthesizes at
 
@@ -62,7 +63,26 @@ RULES: Final = {
 }
 """The features of the accent: a pattern within a word of standard spelling, and its respelling."""
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_PHONEMES: Final = 1
+_NO_EVENT, _WORD, _PHONEME = 0, 1, 7
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT: what begins at a sample."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("number", ctypes.c_uint),
+        ("place", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("milliseconds", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 _lock = threading.Lock()
 
 
@@ -132,7 +152,31 @@ def speak(text: str, voice: Voice) -> npt.NDArray[np.int16]:
         return np.frombuffer(_speak(text, voice), dtype=np.int16)
 
 
-def _speak(text: str, voice: Voice) -> bytes:
+def speak_words(text: str, voice: Voice) -> tuple[npt.NDArray[np.int16], tuple[Word, ...]]:
+    """Speak a text as :func:`speak` does, and return with it when each of its words is said.
+
+    A word ends where the next one begins, or where a pause does. It is what is between two spaces of the text.
+
+    Raises:
+        AcentoError: espeak-ng is missing, or says other words than are written, as it does with numbers.
+    """
+    events: list[tuple[int, int, int, str]] = []
+    with _lock:
+        samples = np.frombuffer(_speak(text, voice, events), dtype=np.int16)
+    written = {word.start() + 1: word[0] for word in re.finditer(r"\S+", text)}
+    starts = {place: sample for kind, place, sample, _ in events if kind == _WORD}
+    if starts.keys() != written.keys():
+        raise AcentoError(f"espeak-ng says other words than are written in {text!r}: write it in words that it knows.")
+    breaks = [sample for kind, _, sample, name in events if kind == _WORD or (kind == _PHONEME and name[:1] == "_")]
+    ends = {place: min((one for one in breaks if one > start), default=len(samples)) for place, start in starts.items()}
+    words = (
+        Word(word, starts[place] / SAMPLE_RATE, ends[place] / SAMPLE_RATE) for place, word in sorted(written.items())
+    )
+    return samples, tuple(words)
+
+
+def _speak(text: str, voice: Voice, events: list[tuple[int, int, int, str]] | None = None) -> bytes:
+    """Return samples; kind, place in the text, sample and name of every event are put into ``events``."""
     try:
         import espeakng_loader
 
@@ -145,13 +189,19 @@ def _speak(text: str, voice: Voice) -> bytes:
     chunks: list[bytes] = []
 
     @_Callback
-    def collect(samples: Any, count: int, _events: Any) -> int:
+    def collect(samples: Any, count: int, happening: Any) -> int:
         if samples and count > 0:
             chunks.append(ctypes.string_at(samples, count * 2))
+        place = 0
+        while events is not None and happening and happening[place].type != _NO_EVENT:
+            one = happening[place]
+            events.append((one.type, one.place, one.sample, one.id.decode(errors="replace")))
+            place += 1
         return 0
 
     try:
-        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
+        options = 0 if events is None else _PHONEMES
+        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), options)
         if rate != SAMPLE_RATE:
             raise AcentoError(f"espeak-ng did not start (it answered {rate}): reinstall `espeakng-loader`.")
         library.espeak_SetSynthCallback(collect)

@@ -42,6 +42,8 @@ class RejectReason(StrEnum):
     """A name in an archive, a bucket or a fetched list that leads elsewhere, or a member that is a link or a device."""
     DROPPED_BY_REVIEW = "dropped_by_review"
     """A reviewer dropped the clip; see ``acento.data.staging.corrections``."""
+    NOT_REVIEWED = "not_reviewed"
+    """A draft of a transcript that nobody has decided on; see ``acento.transcription.drafts``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ the separators of Windows too; and those of recordings also without their suffix
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -52,10 +52,13 @@ def lossless_first(name: str) -> tuple[int, str]:
     return LOSSLESS.index(suffix) if suffix in LOSSLESS else len(LOSSLESS), name
 
 
-def walk(root: Path) -> Iterator[str]:
-    """Yield the path in a folder of every file that is not hidden; links are followed, no folder is entered twice."""
+def walk(root: Path, on_error: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """Yield the path in a folder of every file that is not hidden; links are followed, no folder is entered twice.
+
+    ``on_error`` is told of a folder that cannot be read; else it is passed over.
+    """
     seen: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, onerror=on_error, followlinks=True):
         status = os.stat(folder)  # noqa: PTH116
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()

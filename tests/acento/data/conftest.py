@@ -2,6 +2,9 @@
 
 import pytest
 from recordings import put
+from remote_places import bucket as bucket
+from remote_places import moto as moto
+from remote_places import web as web
 
 from acento.core.store import LocalStore
 

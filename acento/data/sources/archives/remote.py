@@ -17,7 +17,7 @@ from acento.core.errors import DataError
 from acento.core.progress import report
 from acento.data.source_options import SourceOptions
 from acento.data.sources.archives import archive
-from acento.data.sources.archives.download import Downloads, without_secrets
+from acento.data.sources.archives.download import Downloads, encoded, without_secrets
 from acento.data.sources.archives.temporary import TemporarySource, check_room, is_junk, safe_path
 from acento.data.sources.base import Entry, Rejection, RejectReason, Source, file_of
 from acento.data.sources.tables.table import NemoManifest, Table
@@ -29,7 +29,6 @@ _LISTS: dict[str, type[Source]] = {
     **dict.fromkeys((".json", ".jsonl", ".ndjson", ".manifest"), NemoManifest),
 }
 _KNOWN = ", ".join([*archive.SUFFIXES, *_LISTS])
-_UNQUOTED = "/:@!$&'()*+,;=~%"
 
 
 class RemoteSource(TemporarySource):
@@ -77,7 +76,7 @@ class RemoteSource(TemporarySource):
 
     def _fetch(self, path: Path) -> None:
         """Fetch what the address itself names."""
-        address = f"{self._place}/{self._key}" if self._is_s3 else quote(self._given.partition("#")[0], _UNQUOTED + "?")
+        address = f"{self._place}/{self._key}" if self._is_s3 else encoded(self._given)
         step = f"fetch {self.location.rpartition('/')[2]}"
         self._downloads.fetch(address, path, lambda done, total: report(step, done, total, "bytes"))
         with path.open("rb") as file:

@@ -36,17 +36,25 @@ class TableFile:
     """An open table: its columns, and its rows one by one, however long it is."""
 
     def __init__(
-        self, path: Path, shown: str, *, quoted: bool | None = None, encoding: str | None = None, example: str = ""
+        self,
+        path: Path,
+        shown: str,
+        *,
+        quoted: bool | None = None,
+        encoding: str | None = None,
+        example: str = "",
+        recode: str = "name its encoding by --encoding, or save it as UTF-8",
     ) -> None:
         """Name the file, how messages call it, whether quotes enclose values (None: by its look), and its encoding.
 
-        ``example`` is a first line as it could be, for messages.
+        Messages name ``example``, a possible first line, and ``recode``, what to do where the encoding is another.
         """
         self._path = path
         self._shown = shown
         self._quoted = quoted
         self._given = encoding
         self._example = example
+        self._recode = recode
         self._number, self._width = 0, 2
         self._ahead: deque[str] = deque()
         self.refused: set[str] = set()
@@ -88,7 +96,7 @@ class TableFile:
         """Return what is wrong with the names of the columns."""
         named = [name for name in self.columns if name]
         if any(map(_UNDECODED.search, header)):
-            return f"is not {self._encoding.upper()}: name its encoding by --encoding, or save it as UTF-8; its"
+            return f"is not {self._encoding.upper()}: {self._recode}; its"
         if not named:
             return "is empty: its"
         twice = next((name for name in named if named.count(name) > 1), None)
@@ -148,10 +156,7 @@ class TableFile:
         if any("\0" in cell for cell in cells):
             return f"Row {number} holds a NUL character: remove it."
         if any(map(_UNDECODED.search, cells)):
-            return (
-                f"Row {number} is not {self._encoding.upper()}: name the table's encoding by --encoding, or save it "
-                "as UTF-8."
-            )
+            return f"Row {number} is not {self._encoding.upper()}: {self._recode}."
         return {name: cell.strip() for name, cell in zip(self.columns, cells, strict=False) if name}
 
     def _records(self) -> Iterator[list[str] | str]:

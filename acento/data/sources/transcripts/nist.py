@@ -59,7 +59,8 @@ def _utterance(values: list[str], number: int) -> Segment | None:
         return None
     if text.strip().lower() == IGNORED or speaker.lower() == "excluded_region":
         return Unusable(number, f"Line {number} is marked as not to be scored.", RejectReason.NO_TRANSCRIPT)
-    return checked(TimedSegment(start, end, clean(text), number, speaker, recording, channel))
+    known = None if speaker.lower() == "<na>" else speaker
+    return checked(TimedSegment(start, end, clean(text), number, known, recording, channel))
 
 
 def clean(text: str) -> str:

@@ -15,11 +15,12 @@ faster-whisper and WhisperX (with ``speaker``); or whisper.cpp's ``transcription
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from acento.core.errors import DataError
+from acento.core.text.width import joined
 from acento.data.sources.base import RejectReason
 from acento.data.sources.tables.text_lines import json_object, read_text
 from acento.data.sources.transcripts.segments import Segment, TimedSegment, TranscriptFile, Unusable, checked
@@ -40,9 +41,24 @@ _BLOCK = re.compile(r"(NOTE|STYLE|REGION)(\s.*)?")
 def read_subtitles(text: str) -> TranscriptFile:
     """Return the cues of a file in either format, each with the number of its line with the times."""
     segments: list[Segment] = []
-    lines = text.split("\n")
     rolls = _WORD_TIME.search(text) is not None
     before: set[str] = set()
+    for number, timing, words in cue_blocks(text):
+        if rolls:
+            shown, before = before, {clean([line]) for line in words}
+            words = [line for line in words if _WORD_TIME.search(line) or clean([line]) not in shown]
+            if before != {""} and not any(map(str.strip, words)):
+                detail = f"The cue at line {number} shows the words of the one before."
+                segments.append(Unusable(number, detail, RejectReason.NO_TRANSCRIPT))
+                continue
+        segments.append(_cue(timing, words, number))
+    return TranscriptFile(segments)
+
+
+def cue_blocks(text: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield each cue as it stands there: the number of its line with the times, that line, and those below it."""
+    lines = text.split("\n")
+    rolls = _WORD_TIME.search(text) is not None
     at = 0
     while at < len(lines):
         first = at
@@ -53,16 +69,7 @@ def read_subtitles(text: str) -> TranscriptFile:
         elif "-->" in lines[first]:
             while at < len(lines) and (lines[at].strip() or (rolls and lines[at])) and not _begins_cue(lines, at):
                 at += 1
-            words = lines[first + 1 : at]
-            if rolls:
-                shown, before = before, {clean([line]) for line in words}
-                words = [line for line in words if _WORD_TIME.search(line) or clean([line]) not in shown]
-                if before != {""} and not any(map(str.strip, words)):
-                    detail = f"The cue at line {first + 1} shows the words of the one before."
-                    segments.append(Unusable(first + 1, detail, RejectReason.NO_TRANSCRIPT))
-                    continue
-            segments.append(_cue(lines[first], words, first + 1))
-    return TranscriptFile(segments)
+            yield first + 1, lines[first], lines[first + 1 : at]
 
 
 def _begins_cue(lines: Sequence[str], at: int) -> bool:
@@ -72,17 +79,36 @@ def _begins_cue(lines: Sequence[str], at: int) -> bool:
 
 
 def _cue(timing: str, lines: Sequence[str], number: int) -> Segment:
-    found = _TIMES.fullmatch(timing)
-    if found is None:
+    times = cue_times(timing)
+    if times is None:
         return Unusable(number, f"Line {number} should hold times such as 00:00:01,000 --> 00:00:02,500.")
-    start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
-    voices = {name.strip() for line in lines for name in _VOICE.findall(line)}
+    voices = {name for line in lines if (name := voice_of(line))}
     text = clean(lines)
     if not text and any(line.strip() for line in lines):
         detail = f"The cue at line {number} holds no words: {' '.join(' '.join(lines).split())[:60]}."
         return Unusable(number, detail, RejectReason.NO_TRANSCRIPT)
-    speaker = html.unescape(voices.pop()) if len(voices) == 1 else None
-    return checked(TimedSegment(start, end, text, number, speaker or None))
+    return checked(TimedSegment(*times, text, number, voices.pop() if len(voices) == 1 else None))
+
+
+def cue_times(timing: str) -> tuple[float, float] | None:
+    """Return when a cue begins and ends, in seconds; None if its line with the times is none."""
+    found = _TIMES.fullmatch(timing)
+    return found and (_seconds(found.groups()[:4]), _seconds(found.groups()[4:]))
+
+
+def voice_of(line: str) -> str | None:
+    """Return who speaks first in a line of WebVTT, if it says so.
+
+    >>> voice_of("<v.loud Ana &amp; Ben>Hola")
+    'Ana & Ben'
+    """
+    found = _VOICE.search(line)
+    return (html.unescape(found[1]).strip() or None) if found else None
+
+
+def untagged(line: str) -> str:
+    """Return a line of a cue without tags and positions; what stands for a character, such as ``&amp;``, stays."""
+    return _TAGS.sub("", _BREAK.sub(" ", line))
 
 
 def clean(lines: Sequence[str]) -> str:
@@ -91,12 +117,13 @@ def clean(lines: Sequence[str]) -> str:
     >>> clean(["- <i>Hola</i>, {\\\\an8}¿qué tal?", "- Bien. [risas]", "(aplausos)", "AT&amp;T"])
     'Hola, ¿qué tal? Bien. AT&T'
     """
-    words = []
+    texts = []
     for line in lines:
-        left = _SOUNDS.sub(" ", _TAGS.sub("", _BREAK.sub(" ", line)))
+        left = _SOUNDS.sub(" ", untagged(line))
         if not _ALL_IN_BRACKETS.fullmatch(left):
-            words += html.unescape(_NEW_SPEAKER.sub("", left)).split()
-    return " ".join(words) if any(c.isalnum() for word in words for c in word) else ""
+            texts.append(" ".join(html.unescape(_NEW_SPEAKER.sub("", left)).split()))
+    text = joined(texts)
+    return text if any(character.isalnum() for character in text) else ""
 
 
 def _seconds(parts: Sequence[str | None]) -> float:

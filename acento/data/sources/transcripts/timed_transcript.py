@@ -39,6 +39,7 @@ from acento.data.sources.transcripts.subtitles import (
     read_subtitles,
     read_whisper_json,
 )
+from acento.data.sources.transcripts.ttml import read_ttml
 
 _NEIGHBORS = ("sph", "wav", "wavs", "audio", "flac", "mp3", "media", "recordings")
 _LANGUAGE = re.compile(r"(.+)\.([A-Za-z]{2,3}(?:[-_]\w{2,8})?)")
@@ -51,12 +52,13 @@ _TEXTS: dict[str, Callable[[str], TranscriptFile]] = {
     ".srt": read_subtitles,
     ".txt": read_labels,
 }
-_ORDER = (".eaf", ".textgrid", *_TEXTS)
+_XML = (".eaf", ".ttml", ".dfxp")
+_ORDER = (".eaf", ".textgrid", ".stm", ".ctm", ".json", ".ttml", ".dfxp", ".vtt", ".srt", ".txt")
 """Suffixes, those that tell more before those that tell less."""
 
 
 class TimedTranscript(Layout):
-    """A transcript with times beside its recording (.srt, .vtt, .eaf, .TextGrid, .stm, .ctm, Whisper's .json)."""
+    """A transcript with times beside its recording (.srt, .vtt, .ttml, .eaf, .TextGrid, .stm, .ctm, .json)."""
 
     @classmethod
     def matches(cls, path: Path) -> bool:
@@ -108,9 +110,10 @@ class TimedTranscript(Layout):
     def _read(self, path: Path) -> TranscriptFile:
         """Return what a transcript says."""
         suffix, wanted = path.suffix.lower(), self.options.text_column
-        if suffix == ".eaf":
+        if suffix in _XML:
             with readable(str(path)):
-                parse = partial(read_elan, path.read_bytes(), wanted)
+                data = path.read_bytes()
+            parse = partial(read_elan, data, wanted) if suffix == ".eaf" else partial(read_ttml, data)
         else:
             reader = partial(read_text_grid, wanted=wanted) if suffix == ".textgrid" else _TEXTS[suffix]
             parse = partial(reader, read_text(path, self.options.encoding))

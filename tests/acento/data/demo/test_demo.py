@@ -144,6 +144,7 @@ def test_speech_is_the_same_whatever_was_spoken_before() -> None:
     assert digest(TEXT, voice) == first
 
 
+@pytest.mark.slow
 def test_speech_is_the_same_in_threads_and_in_other_processes() -> None:
     voice = Voice("es-419+m2")
     heard: list[str] = []

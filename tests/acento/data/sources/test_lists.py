@@ -352,6 +352,7 @@ def _table():
     return table.getvalue().encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, len(_table()) - 1), bit=st.integers(0, 8))
 def test_a_cut_or_flipped_byte_never_gives_a_clip_the_text_of_another(folder, place, bit):

@@ -151,6 +151,7 @@ def test_killed_at_any_deletion_no_card_is_without_its_parts_and_the_next_remova
     assert limit > 8
 
 
+@pytest.mark.slow
 def test_killed_at_any_write_of_its_note(store: LocalStore, tmp_path: Path) -> None:
     roots = iter(range(10**6))
 

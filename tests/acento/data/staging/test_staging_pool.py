@@ -61,6 +61,7 @@ def test_a_worker_that_cannot_start_says_why(store, folder, monkeypatch):
         stage(store, str(folder), "demo", workers=1)
 
 
+@pytest.mark.slow
 def test_workers_import_no_models_and_no_orchestrator():
     code = (
         "import sys, acento.data.staging.pool; print([m for m in ('torch', 'prefect', 'datasets') if m in sys.modules])"
