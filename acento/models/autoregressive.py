@@ -9,6 +9,7 @@ import torch
 
 from acento.models.base import Audio
 from acento.models.checkpoints.pretrained import TorchRecognizer
+from acento.models.timing.words import Timed
 
 _FEW = 4
 """Tokens that a model writes to warm up."""
@@ -36,15 +37,15 @@ class GreedyRecognizer(TorchRecognizer):
         """Return the most tokens of the text of so many samples; a model that repeats itself is stopped there."""
 
     @abstractmethod
-    def write(self, values: Sequence[Any], limits: Sequence[int]) -> list[list[int]]:
-        """Return the token ids written for each clip, without prompt and end token."""
+    def write(self, values: Sequence[Any], limits: Sequence[int]) -> list[list[int]] | list[Timed]:
+        """Return the token ids written for each clip, without prompt and end token; with times, where asked for."""
 
     def prepare(self, windows: Sequence[Audio]) -> ClipFeatures:
         """See :meth:`Recognizer.prepare`."""
         return ClipFeatures([self.values(window) for window in windows], [self.limit(len(one)) for one in windows])
 
     @torch.inference_mode()
-    def infer(self, features: ClipFeatures) -> list[list[int]]:
+    def infer(self, features: ClipFeatures) -> list[list[int]] | list[Timed]:
         """See :meth:`Recognizer.infer`."""
         return self.write(features.values, features.limits)
 

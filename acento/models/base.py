@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from acento.core.later import Growing
 from acento.data.utterance import SAMPLE_RATE
+from acento.data.words import Word
+from acento.models.timing.viterbi import Alphabet, Scores
 from acento.models.windows import Fit
 
 Audio = npt.NDArray[np.float32]
@@ -21,10 +23,20 @@ Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 """What is computed in; ``int8``: products of matrices in 8 bits, all else in float32."""
 
 
+class AlignWith(BaseModel, frozen=True):
+    """The CTC model that finds the times of words: where to load it from, and what it must then be."""
+
+    id: str
+    revision: str | None
+    digest: str
+
+
 class DecodeOptions(Growing, frozen=True):
     """What decides, beside the model and the audio, which text comes out; part of a job's identity."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"fit", "cut_s", "beam_size", "temperatures"})
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"fit", "cut_s", "beam_size", "temperatures", "words", "prompt", "hotwords", "align"}
+    )
 
     language: str | None = None
     """ISO 639-1 code that the model is told; None lets a multilingual model guess for each clip."""
@@ -41,6 +53,14 @@ class DecodeOptions(Growing, frozen=True):
     """Texts that are followed at a time; 1: the likeliest next token is always taken."""
     temperatures: tuple[float, ...] = ()
     """Tried one after the other where a text fails Whisper's own checks; empty: there is no second try."""
+    words: bool = False
+    """Find when each word was said, and how sure the model is of it and of the whole text."""
+    prompt: str | None = None
+    """What is held to have been said or written before each window, in a family that takes that."""
+    hotwords: tuple[str, ...] = ()
+    """Names and terms that are likely to be said, in a family that takes that."""
+    align: AlignWith | None = None
+    """A CTC model that finds the times of the words, whatever the model itself says of them; None: it alone does."""
 
     @property
     def greedy(self) -> bool:
@@ -79,6 +99,14 @@ class Transcript:
     text: str
     ended: bool = True
     """False: it was cut off where the model may write no more."""
+    words: tuple[Word, ...] = ()
+    """Where that was asked for: its words, times in seconds from the window's start."""
+    logprob: float | None = None
+    """Where words were asked for: the mean log probability of a token; None: the model does not say."""
+    no_speech: float | None = None
+    """Where words were asked for: how likely it is that nobody speaks, by the model; None: it does not say."""
+    language: str | None = None
+    """ISO 639-1 code of the language that the model was told, or guessed; None: it knows but one, or does not say."""
 
 
 class Recognizer(ABC):
@@ -90,6 +118,8 @@ class Recognizer(ABC):
     """The longest audio in seconds that one call takes; None: any length."""
     fit: Fit | None = None
     """How short a window may be, in a family that would fill it with silence; None: what the family always does."""
+    alphabet: Alphabet | None = None
+    """How it writes, where it is a CTC model that can align a text that is known; None: it is of another kind."""
 
     @abstractmethod
     def prepare(self, windows: Sequence[Audio]) -> Any:
@@ -134,6 +164,10 @@ class Recognizer(ABC):
 
         The likelihoods of a window sum to 1 over the languages that the model knows.
         """
+        return None
+
+    def emissions(self, features: Any) -> list[Scores] | None:  # noqa: ARG002
+        """Return the log probabilities of each token at each frame, for each window; None: it is no CTC model."""
         return None
 
     def is_out_of_memory(self, error: BaseException) -> bool:

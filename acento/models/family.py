@@ -108,6 +108,10 @@ class Family:
 
     searches: bool = False
     """Whether it knows beam search and second tries at higher temperatures."""
+    prompts: bool = False
+    """Whether it takes a prompt and hotwords."""
+    aligns: bool = False
+    """Whether it has CTC models, which align a text that is known with audio."""
     int8: frozenset[DeviceType] = frozenset()
     """The devices on which its weights are rounded to 8 bits where that is asked for."""
 
@@ -128,6 +132,11 @@ class Family:
             raise ModelError(
                 "Only a Whisper searches by beams and tries again at higher temperatures, and this model is of the "
                 f"family {self.name!r}: leave out the beam size and the temperatures."
+            )
+        if (options.prompt or options.hotwords) and not self.prompts:
+            raise ModelError(
+                f"Only a Whisper takes a prompt and hotwords, and this model is of the family {self.name!r}: leave "
+                "them out."
             )
         if options.dtype == "int8" and options.device_type not in self.int8:
             where = f" on {options.device_type}" if self.int8 else ""

@@ -19,6 +19,8 @@ from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import generate_greedy, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_pretrained
 from acento.models.log_mel import check_bins
+from acento.models.timing.attention import read_again
+from acento.models.timing.words import Timed
 
 WINDOW_S: Final = 40.0
 """What NVIDIA cuts long audio into for Canary (``chunk_len_in_secs`` of NeMo's chunked inference)."""
@@ -37,7 +39,7 @@ def load(folder: Path, options: DecodeOptions) -> "CanaryRecognizer":
     prompt = read_prompt(processor.tokenizer, options)
     model = load_pretrained("Canary", CanaryForConditionalGeneration, folder, options)
     check_pretrained(folder, model.config.decoder_config.vocab_size, processor.tokenizer)
-    return CanaryRecognizer(model, processor.feature_extractor, processor.tokenizer, prompt)
+    return CanaryRecognizer(model, processor.feature_extractor, processor.tokenizer, prompt, words=options.words)
 
 
 class CanaryRecognizer(GreedyRecognizer):
@@ -45,12 +47,17 @@ class CanaryRecognizer(GreedyRecognizer):
 
     window_s: float = WINDOW_S
 
-    def __init__(self, model: Any, extractor: Any, tokenizer: Any, prompt: Sequence[int]) -> None:
-        """Take a model that is on its device, in evaluation mode, and the token ids of its prompt."""
+    def __init__(
+        self, model: Any, extractor: Any, tokenizer: Any, prompt: Sequence[int], *, words: bool = False
+    ) -> None:
+        """Take a model that is on its device, in evaluation mode, and the token ids of its prompt.
+
+        ``words``: it says when each was said.
+        """
         super().__init__(model, tokenizer)
         encoder = model.config.encoder_config
         check_bins(encoder.num_mel_bins, extractor.feature_size, "processor_config.json")
-        self._extractor, self._prompt = extractor, list(prompt)
+        self._extractor, self._prompt, self._words = extractor, list(prompt), words
         self._frame: int = extractor.hop_length * encoder.subsampling_factor
         self._longest_text: int = model.config.decoder_config.max_position_embeddings - len(self._prompt)
 
@@ -66,18 +73,34 @@ class CanaryRecognizer(GreedyRecognizer):
         """See :meth:`GreedyRecognizer.limit`; an empty clip has no text."""
         return min(self._longest_text, ceil(samples / self._frame) + _MORE_TOKENS) if samples else 0
 
-    def write(self, values: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]]:
+    def write(self, values: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]] | list[Timed]:
         """See :meth:`GreedyRecognizer.write`: clips are padded to one length, and the padding is masked."""
         lengths = torch.tensor([len(one) for one in values])
         batch = pad_sequence(list(values), batch_first=True)
         mask = torch.arange(batch.shape[1]) < lengths[:, None]
-        return generate_greedy(
+        features = batch.to(self._device, self._model.dtype, non_blocking=True)
+        own = mask.to(self._device, non_blocking=True)
+        texts = generate_greedy(
             self._model,
             limits,
-            input_features=batch.to(self._device, self._model.dtype, non_blocking=True),
-            attention_mask=mask.to(self._device, non_blocking=True),
+            input_features=features,
+            attention_mask=own,
             decoder_input_ids=torch.tensor([self._prompt] * len(batch), device=self._device),
             decoder_start_token_id=self._prompt[0],
+        )
+        if not self._words:
+            return texts
+        encoded = self._model.model.encoder(features, attention_mask=own)
+        heard = encoded.attention_mask
+        return read_again(
+            self._model,
+            texts,
+            attentions=[layer.encoder_attn for layer in self._model.model.decoder.layers],
+            prompt=self._prompt,
+            end=self._model.config.eos_token_id,
+            frames=[encoded.last_hidden_state.shape[1]] * len(texts) if heard is None else heard.sum(dim=-1).tolist(),
+            frame_s=self._frame / SAMPLE_RATE,
+            encoder_outputs=encoded,
         )
 
 

@@ -8,6 +8,7 @@ FAMILIES = (
         model_types=frozenset({"wav2vec2", "wav2vec2-conformer", "hubert", "wavlm", "unispeech", "unispeech-sat"})
         | {"sew", "sew-d", "data2vec-audio"},
         loader="acento.families.ctc.recognizer:load",
+        aligns=True,
         trainer="acento.families.ctc.training:CtcTrainable",
         labeler="acento.families.ctc.labels:load_labeler",
         spectrogram=False,
@@ -19,6 +20,7 @@ FAMILIES = (
         name="w2v-bert",
         model_types=frozenset({"wav2vec2-bert"}),
         loader="acento.families.ctc.recognizer:load",
+        aligns=True,
         trainer="acento.families.ctc.training:CtcTrainable",
         labeler="acento.families.ctc.labels:load_labeler",
         spectrogram=False,  # its frames are pairs of mel frames, 20 ms long

@@ -14,12 +14,15 @@ from transformers import AutoConfig, AutoFeatureExtractor
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING
 
 from acento.core.errors import ModelError
-from acento.families.ctc.features import FeatureMaker, feature_maker
+from acento.families.ctc.features import FeatureMaker, feature_maker, frames_per_s
 from acento.families.ctc.mms import load_adapter
 from acento.families.ctc.network import CtcNetwork, network_of
 from acento.families.ctc.tokenizer import CtcTokenizer, collapsed, load_tokenizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part, load_pretrained
+from acento.models.timing.frames import timed
+from acento.models.timing.viterbi import Alphabet, Scores
+from acento.models.timing.words import Timed
 
 WINDOW_S = 30.0
 """Seconds that these models are given at once, although they would take any length: attention grows with the square of
@@ -53,7 +56,7 @@ def load(folder: Path, options: DecodeOptions) -> "CtcRecognizer":
         with explained("CTC", folder):
             load_adapter(model, tokenizer.adapter, folder)
     features = feature_maker(config, load_part("CTC", AutoFeatureExtractor.from_pretrained, folder))
-    return CtcRecognizer(model, features, tokenizer)
+    return CtcRecognizer(model, features, tokenizer, words=options.words)
 
 
 def refuse_translation(options: DecodeOptions) -> None:
@@ -67,11 +70,13 @@ class CtcRecognizer(TorchRecognizer):
 
     window_s = WINDOW_S
 
-    def __init__(self, model: Any, features: FeatureMaker, tokenizer: CtcTokenizer) -> None:
-        """Take a model that is on its device, in evaluation mode."""
+    def __init__(self, model: Any, features: FeatureMaker, tokenizer: CtcTokenizer, *, words: bool = False) -> None:
+        """Take a model that is on its device, in evaluation mode; ``words``: it says when each was said."""
         super().__init__(model)
+        self._words, self.frame_s = words, 1 / frames_per_s(model.config)
         self._features, self.tokenizer = features, tokenizer
         self._network = network_of(model)
+        self.alphabet = Alphabet(tokenizer.blank, self.frame_s, tokenizer.spell)
         # rotary positions are kept in the module from call to call
         self.shareable = getattr(model.config, "position_embeddings_type", None) != "rotary"
 
@@ -85,13 +90,31 @@ class CtcRecognizer(TorchRecognizer):
         return [self._features(window) for window in windows]
 
     @torch.inference_mode()
-    def infer(self, features: list[Tensor]) -> list[list[int]]:
-        """Return the ids of each window's best path, collapsed."""
+    def infer(self, features: list[Tensor]) -> list[list[int]] | list[Timed]:
+        """Return the ids of each window's best path, collapsed; with their times where words are asked for."""
+        hidden = self._hidden(features)
+        lengths = [len(one) for one in hidden]
+        logits = self._network.logits(torch.cat(hidden))
+        best = logits.argmax(dim=-1).cpu()
+        blank = self.tokenizer.blank
+        if not self._words:
+            return [collapsed(row.tolist(), blank) for row in best.split(lengths)]
+        gains = (logits.amax(dim=-1) - logits.logsumexp(dim=-1)).float().cpu()
+        rows = zip(best.split(lengths), gains.split(lengths), strict=True)
+        return [timed(path.tolist(), row.tolist(), blank, self.frame_s) for path, row in rows]
+
+    @torch.inference_mode()
+    def emissions(self, features: list[Tensor]) -> list[Scores]:
+        """See :meth:`Recognizer.emissions`."""
+        return [self._network.logits(one).float().log_softmax(dim=-1).cpu().numpy() for one in self._hidden(features)]
+
+    def _hidden(self, features: list[Tensor]) -> list[Tensor]:
+        """Return the encoder's output for each window, shape ``(frames, width)``."""
         model = self._model
-        fronts = [self._network.front(one.to(model.device, model.dtype)) for one in features]
-        hidden = self._network.encode(fronts)
-        best = self._network.logits(torch.cat(hidden)).argmax(dim=-1).cpu()
-        return [collapsed(row.tolist(), self.tokenizer.blank) for row in best.split([len(one) for one in hidden])]
+        return self._network.encode([self._network.front(one.to(model.device, model.dtype)) for one in features])
+
+    def _pieces(self, ids: list[int]) -> list[bytes]:
+        return self.tokenizer.pieces(ids)
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.text(ids)

@@ -1,7 +1,7 @@
 """What ids of a CTC model mean: letters or pieces of words, and the blank, which means nothing new."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +11,8 @@ from acento.core.errors import ModelError
 from acento.families.ctc.mms import adapter_language, nested_languages
 from acento.models.checkpoints.pretrained import load_part
 from acento.models.checkpoints.self_check import check_tokenizer
+from acento.models.timing.pieces import sentence_pieces
+from acento.models.timing.viterbi import alphabet_letters
 
 
 class CtcTokenizer:
@@ -30,6 +32,10 @@ class CtcTokenizer:
         knows = "group_tokens" in signature(type(tokenizer)._decode).parameters
         self._settings = {"group_tokens": False} if knows else {}
 
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return self.vocabulary
+
     @property
     def vocabulary(self) -> dict[str, int]:
         """Ids by token, but for special tokens."""
@@ -41,6 +47,21 @@ class CtcTokenizer:
         """Return the text of collapsed ids; special tokens, such as that for an unknown letter, are no text."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True, **self._settings)
         return text.strip()
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """Return the bytes that each id stands for; special tokens are no text."""
+        special = set(self._tokenizer.all_special_ids)
+        tokens = self._tokenizer.convert_ids_to_tokens(list(ids))
+        kept = ["" if number in special else token for number, token in zip(ids, tokens, strict=True)]
+        return sentence_pieces(kept, delimiter=self.delimiter)
+
+    def spell(self, word: str) -> list[int]:
+        """Return the ids that write a word for which the model may lack letters; see :class:`Alphabet`."""
+        known = self._known
+        pieces = [] if self.delimiter is not None else self.ids(" " + word)
+        if pieces and all(number in known.values() for number in pieces):
+            return [number for number, piece in zip(pieces, self.pieces(pieces), strict=True) if piece.strip()]
+        return alphabet_letters(word, known.get)
 
     def ids(self, text: str) -> list[int]:
         """Return the ids that write a text."""

@@ -33,6 +33,8 @@ from acento.models.autoregressive import GreedyRecognizer
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import generate_greedy, load_part, load_pretrained
 from acento.models.checkpoints.self_check import check_end, check_pretrained
+from acento.models.timing.attention import read_again
+from acento.models.timing.words import Timed
 
 WINDOW_S: Final = 30.0
 """Moonshine takes any length, but its makers recommend to stay below about 30 s (README of moonshine-ai/moonshine);
@@ -86,11 +88,16 @@ class MoonshineRecognizer(GreedyRecognizer):
 
     window_s: float = WINDOW_S
     least_samples: int = _LEAST_SAMPLES
+    frame_s: float = 384 / SAMPLE_RATE
+    """Seconds of the encoder's frame."""
+    offset_s: float = (_LEAST_SAMPLES - 384) / 2 / SAMPLE_RATE
+    """Seconds by which the middle of what it hears is behind its own."""
 
     def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""
         super().__init__(model, tokenizer)
         self._extractor = extractor
+        self._words = options.words
         self._rate = _ENGLISH_RATE if options.language == "en" else _OTHER_RATE
         self._longest_text: int = model.config.max_position_embeddings - 1  # the end has a place too
 
@@ -105,9 +112,25 @@ class MoonshineRecognizer(GreedyRecognizer):
         spoken = max(_SHORTEST_TEXT, ceil(self._rate * samples / SAMPLE_RATE))
         return min(self._longest_text, spoken) if samples else 0
 
-    def write(self, values: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]]:
+    def write(self, values: Sequence[Tensor], limits: Sequence[int]) -> list[list[int]] | list[Timed]:
         """See :meth:`GreedyRecognizer.write`."""
-        return generate_greedy(self._model, limits, encoder_outputs=self._encode(values))
+        encoded = self._encode(values)
+        texts = generate_greedy(self._model, limits, encoder_outputs=encoded)
+        if not self._words:
+            return texts
+        config, mask = self._model.config, encoded.attention_mask
+        hidden = encoded.last_hidden_state
+        return read_again(
+            self._model,
+            texts,
+            attentions=[layer.encoder_attn for layer in self._model.model.decoder.layers],
+            prompt=[config.decoder_start_token_id],
+            end=config.eos_token_id,
+            frames=[hidden.shape[1]] * len(texts) if mask is None else mask.sum(dim=-1).tolist(),
+            frame_s=self.frame_s,
+            offset_s=self.offset_s,
+            encoder_outputs=encoded,
+        )
 
     def _encode(self, values: Sequence[Tensor]) -> BaseModelOutput:
         """Return the encoder's output and mask."""
@@ -122,6 +145,8 @@ class MoonshineRecognizer(GreedyRecognizer):
 
 class StreamingMoonshineRecognizer(MoonshineRecognizer):
     """A loaded Moonshine Streaming, which hears whole clips here; its windows of attention are those of its config."""
+
+    frame_s, offset_s = 320 / SAMPLE_RATE, 0.0
 
     def __init__(self, model: Any, extractor: Any, tokenizer: Any, options: DecodeOptions) -> None:
         """Take a model that is on its device, in evaluation mode."""

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +28,8 @@ from acento.families.nemo.tokens import Writing, read_writing
 from acento.families.nemo.weights import tensors_in
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained
+from acento.models.timing.frames import frame_timing, timed
+from acento.models.timing.words import Timed
 
 WINDOW_S = {"multitask": 40.0}
 """Canary was trained on up to 40 s, and NeMo cuts what is longer into such pieces."""
@@ -52,6 +54,8 @@ class Waveforms:
     """Where each of them stands among all clips."""
     clips: int
     """How many clips there are in all."""
+    leads: tuple[float, ...] = ()
+    """Seconds of silence before each heard clip."""
 
 
 def load(folder: Path, options: DecodeOptions) -> "NemoRecognizer":
@@ -98,27 +102,37 @@ class NemoRecognizer(TorchRecognizer):
         self.window_s: float | None = WINDOW_S.get(kind, LONGEST_S)
         self.kind, self.writing = kind, writing
         self._dtype = getattr(torch, options.dtype)
+        self._words = options.words and kind != "multitask"  # Canary's attention is inside NeMo's search
 
     def prepare(self, windows: Sequence[Audio]) -> Waveforms:
         """Return the windows side by side, padded with zeros; features are made on the model's device."""
         places = tuple(place for place, window in enumerate(windows) if len(window) >= _SHORTEST)
         clips = [torch.tensor(padded_to_a_second(windows[place])) for place in places]
         samples = pad_sequence(clips, batch_first=True) if clips else torch.empty(0)
-        return Waveforms(samples, torch.tensor([len(clip) for clip in clips]), places, len(windows))
+        leads = tuple(max(0, SAMPLE_RATE - len(windows[place])) // 2 / SAMPLE_RATE for place in places)
+        return Waveforms(samples, torch.tensor([len(clip) for clip in clips]), places, len(windows), leads)
 
     @torch.inference_mode()
-    def infer(self, features: Waveforms) -> list[str]:
-        """Return the text of each clip as the model's own decoding writes it; nothing for what is too short to hear."""
-        texts = [""] * features.clips
+    def infer(self, features: Waveforms) -> list[str] | list[str | Timed]:
+        """Return the text of each clip as the model's own decoding writes it; nothing for what is too short to hear.
+
+        Where words are asked for, with the times of its tokens.
+        """
+        texts: list[Any] = [""] * features.clips
         if features.places:
             spectrograms, frames = self.spectrograms(features.samples, features.lengths)
-            for place, text in zip(features.places, self._decode(spectrograms, frames), strict=True):
-                texts[place] = text
+            found = self._decode(spectrograms, frames)
+            for place, lead, one in zip(features.places, features.leads, found, strict=True):
+                texts[place] = replace(one, timing=one.timing.earlier(lead)) if isinstance(one, Timed) else one
         return texts
 
-    def _text(self, ids: str) -> str:
+    def _text(self, ids: str | Sequence[int]) -> str:
         """Return a text without what Canary writes of the prompt's tokens, such as "no speech"."""
-        return " ".join(_SPECIAL.sub(" ", ids).split())
+        text = ids if isinstance(ids, str) else self._model.decoding.decode_ids_to_str(list(ids))
+        return " ".join(_SPECIAL.sub(" ", text).split())
+
+    def _pieces(self, ids: list[int]) -> list[bytes]:
+        return self.writing.tokens.pieces(ids)
 
     def spectrograms(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-mel features ``(clips, bins, frames)``, float32, on the model's device, and each clip's frames."""
@@ -127,18 +141,27 @@ class NemoRecognizer(TorchRecognizer):
         )
         return features, frames
 
-    def _decode(self, spectrograms: Tensor, frames: Tensor) -> list[str]:
+    def _decode(self, spectrograms: Tensor, frames: Tensor) -> list[str] | list[Timed]:
         model = self._model
         encoded, lengths = model.encoder(audio_signal=spectrograms.to(self._dtype), length=frames)
+        frame_s = _frame_s(model, int(frames.max()), int(lengths.max()))
         if self.kind == "ctc":
-            found = model.decoding.ctc_decoder_predictions_tensor(
-                model.decoder(encoder_output=encoded), decoder_lengths=lengths
-            )
+            likely = model.decoder(encoder_output=encoded)
+            if self._words:
+                return [self._timed_path(row[:own], frame_s) for row, own in zip(likely, lengths.tolist(), strict=True)]
+            found = model.decoding.ctc_decoder_predictions_tensor(likely, decoder_lengths=lengths)
         elif self.kind == "multitask":
             found = self._written(*decoder_inputs(model, encoded, lengths), lengths)
         else:
-            found = model.decoding.rnnt_decoder_predictions_tensor(encoded, lengths)
+            found = model.decoding.rnnt_decoder_predictions_tensor(encoded, lengths, return_hypotheses=self._words)
+            if self._words:
+                return [_timed_hypothesis(one, model.decoding.blank_id, frame_s) for one in found]
         return [one if isinstance(one, str) else one.text for one in found]
+
+    def _timed_path(self, likely: Tensor, frame_s: float) -> Timed:
+        """Return what the best path of a CTC model writes, by log probabilities ``(frames, tokens and blank)``."""
+        gains, path = likely.float().log_softmax(dim=-1).max(dim=-1)
+        return timed(path.tolist(), gains.tolist(), likely.shape[-1] - 1, frame_s)
 
     def _written(self, states: Tensor, mask: Tensor, lengths: Tensor) -> list[str]:
         """Return what Canary's decoder writes; how much it may write depends on the clip and not on its neighbors."""
@@ -160,6 +183,25 @@ class NemoRecognizer(TorchRecognizer):
             ids = [number for number in ids if number < model.tokenizer.vocab_size]
             texts.append(model.decoding.decode_ids_to_str(ids))
         return texts
+
+
+def _timed_hypothesis(hypothesis: Any, blank: int, frame_s: float) -> Timed:
+    """Return what a transducer of NeMo wrote, and at which frames it did; of a TDT also for how many."""
+    ids, first = _listed(hypothesis.y_sequence), _listed(hypothesis.timestamp)
+    lengths = _listed(hypothesis.token_duration) or [1] * len(ids)
+    rows = [row for row in zip(ids, first, lengths, strict=True) if row[0] < blank]
+    ids, first, lengths = ([row[place] for row in rows] for place in range(3))
+    return Timed(ids, frame_timing(first, lengths, None, frame_s), text=hypothesis.text)
+
+
+def _listed(values: Any) -> list[int]:
+    return [] if values is None else [int(value) for value in values]
+
+
+def _frame_s(model: Any, before: int, after: int) -> float:
+    """Return the seconds of an encoder's frame; where it does not say, by the frames that it made of others."""
+    factor = getattr(model.encoder, "subsampling_factor", None) or round(before / max(1, after))
+    return float(model.preprocessor.featurizer.hop_length * factor / SAMPLE_RATE)
 
 
 def padded_to_a_second(window: Audio) -> Audio:

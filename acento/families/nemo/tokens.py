@@ -12,6 +12,7 @@ from acento.core.errors import DataError, ModelError
 from acento.families.nemo.archive import PROMPTS, ArchiveFacts, describe, find, read_file, section
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.self_check import check_tokenizer
+from acento.models.timing.pieces import sentence_pieces
 
 _END = "<|endoftext|>"
 _NEW_SLOTS = "<|emo:undefined|>{source}{target}<|pnc|><|noitn|><|notimestamp|><|nodiarize|>"
@@ -37,6 +38,10 @@ class Tokens(ABC):
     @abstractmethod
     def encode(self, text: str) -> list[int] | None:
         """Return the ids of a text; None where a part of it has none."""
+
+    @abstractmethod
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """Return the bytes that each id stands for; those of signs and of other tokenizers are none."""
 
     def write(self, text: str) -> list[int]:
         """Return the ids of a text as the model can write it.
@@ -83,6 +88,11 @@ class LetterTokens(Tokens):
         texts = (self._labels[number] for number in ids)
         return "".join(text for text in texts if len(text) == 1)  # a longer one is a sign, which no text is written as
 
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """See :meth:`Tokens.pieces`."""
+        texts = (self._labels[number] for number in ids)
+        return [text.encode() if len(text) == 1 else b"" for text in texts]
+
     def encode(self, text: str) -> list[int] | None:
         """See :meth:`Tokens.encode`."""
         ids = [self._ids.get(char) for char in text]
@@ -107,6 +117,15 @@ class PieceTokens(Tokens):
     def decode(self, ids: Sequence[int]) -> str:
         """See :meth:`Tokens.decode`."""
         return str(self.processor.decode([number - self.offset for number in ids if number >= self.offset]))
+
+    def pieces(self, ids: Sequence[int]) -> list[bytes]:
+        """See :meth:`Tokens.pieces`."""
+        processor, found = self.processor, []
+        for number in (number - self.offset for number in ids):
+            own = 0 <= number < self.size - self.offset
+            sign = not own or processor.is_control(number) or processor.is_unknown(number)
+            found.append("" if sign else processor.id_to_piece(number))
+        return sentence_pieces(found)
 
     def encode(self, text: str) -> list[int] | None:
         """See :meth:`Tokens.encode`."""

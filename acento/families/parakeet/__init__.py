@@ -7,6 +7,7 @@ FAMILIES = (
         name="parakeet-ctc",
         model_types=frozenset({"parakeet_ctc"}),
         loader="acento.families.parakeet.recognizer:load",
+        aligns=True,
         trainer="acento.families.ctc.training:CtcTrainable",
         labeler="acento.families.ctc.labels:load_labeler",
         learning_rate=5e-5,

@@ -18,6 +18,7 @@ FAMILIES = (
         converter="acento.families.whisper.convert:convert",
         rereader="acento.families.whisper.ggml.reading:reread",
         searches=True,
+        prompts=True,
         int8=frozenset({"cpu"}),
     ),
     Family(
@@ -31,6 +32,7 @@ FAMILIES = (
         window="acento.families.whisper.generation:window_s",
         repair="convert it again",
         searches=True,
+        prompts=True,
         int8=frozenset({"cpu", "cuda"}),
         languages="acento.families.whisper.generation:known_languages",
     ),

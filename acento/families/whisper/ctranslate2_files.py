@@ -37,6 +37,10 @@ class VocabularyReader:
         """Return the id of a token."""
         return self._ids[token]
 
+    def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
+        """Return the tokens of ids."""
+        return [self._tokens[number] for number in ids]
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:  # noqa: ARG002
         """Return the text of ids; special tokens are no text."""
         pieces = [self._tokens[number] for number in ids]

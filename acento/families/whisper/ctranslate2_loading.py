@@ -10,7 +10,8 @@ from acento.families.whisper.ctranslate2 import CTranslate2Whisper
 from acento.families.whisper.ctranslate2_files import read_positions, read_writing
 from acento.families.whisper.ctranslate2_search import SearchingCTranslate2
 from acento.families.whisper.generation import CONVERSION
-from acento.families.whisper.recognizer import load_features, read_prompt
+from acento.families.whisper.prompt import read_prompt, with_context
+from acento.families.whisper.recognizer import load_features
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.completed import json_object
 from acento.models.checkpoints.pretrained import explained
@@ -34,6 +35,7 @@ def load(folder: Path, options: DecodeOptions) -> CTranslate2Whisper:
         prompt = read_prompt(generation, options)
         model = _model(folder, options)
         source = _source(folder, model)
+        prompt = with_context(prompt, tokenizer, options, source["max_target_positions"])
         extractor = load_features(folder, source["num_mel_bins"])
     if prompt.languages and prompt.language is None and not model.is_multilingual:
         # it goes by an empty token, which the vocabularies of OpenAI's multilingual models have
@@ -41,7 +43,7 @@ def load(folder: Path, options: DecodeOptions) -> CTranslate2Whisper:
             f"CTranslate2 cannot guess the language with {folder}: its vocabulary is none of OpenAI's multilingual "
             "models; name it with --language."
         )
-    loaded = (model, source, extractor, tokenizer, generation, prompt, options.fit)
+    loaded = (model, source, extractor, tokenizer, generation, prompt, options.fit, options.words)
     return CTranslate2Whisper(*loaded) if options.greedy else SearchingCTranslate2(*loaded, options=options)
 
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from acento.families.whisper.ctranslate2 import CTranslate2Whisper
 from acento.families.whisper.fallback import Attempt, with_fallback
-from acento.families.whisper.recognizer import Written
 from acento.models.base import DecodeOptions
 
 _SEED = 0
@@ -30,29 +29,14 @@ class SearchingCTranslate2(CTranslate2Whisper):
         self._beam_size, self._temperatures = options.beam_size, options.temperatures
         ctranslate2.set_random_seed(_SEED)
 
-    def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Written]:
+    def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Attempt]:
         def write(rows: Sequence[int], temperature: float) -> list[Attempt]:
             some = encoded if len(rows) == len(prompts) else self._encode(features[list(rows)])
             drawing = {"sampling_topk": 0, "sampling_temperature": temperature}
-            found = self._generate(
-                some,
-                [prompts[row] for row in rows],
-                most,
-                return_scores=True,
-                return_no_speech_prob=True,
-                **({"beam_size": 1} | drawing if temperature > 0 else {"beam_size": self._beam_size}),
-            )
-            return [_attempt(one, most) for one in found]
+            search = {"beam_size": 1} | drawing if temperature > 0 else {"beam_size": self._beam_size}
+            return self._generate(some, [prompts[row] for row in rows], most, **search)
 
         if self._temperatures:
             short = features.shape[-1] < self._frames
-            attempts = with_fallback(write, self._text, self._temperatures, len(prompts), short=short)
-        else:
-            attempts = write(range(len(prompts)), 0.0)
-        return [Written(one.ids, one.ended) for one in attempts]
-
-
-def _attempt(result: Any, most: int) -> Attempt:
-    """Return what CTranslate2 found; its score is a mean that does not count the end token."""
-    ids = list(result.sequences_ids[0])
-    return Attempt(ids, result.scores[0] * max(len(ids), 1), result.no_speech_prob, len(ids) < most)
+            return with_fallback(write, self._text, self._temperatures, len(prompts), short=short)
+        return write(range(len(prompts)), 0.0)

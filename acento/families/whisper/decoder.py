@@ -4,7 +4,7 @@ Keys and values live in buffers allocated once for a batch, cross-attention's ar
 ended leaves the batch, so that a short clip does not pay for the longest one beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,9 @@ from torch.nn import functional
 
 _KEEP = 0.75
 """The batch is made smaller once at most this share of its rows is still being written."""
+
+Look = Callable[[int, Tensor, Tensor], None]
+"""Is told of a layer's number, the queries of its cross-attention and the keys, ``(batch, heads, n, width)`` each."""
 
 
 class GreedyDecoder:
@@ -82,6 +85,13 @@ class GreedyDecoder:
 
     def _forward(self, tokens: Tensor, state: "DecoderState") -> Tensor:
         """Append tokens, shape ``(batch, n)``, to the state; return logits, shape ``(batch, n, vocabulary)``."""
+        return self._logits(self._hidden(tokens, state))
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        return _linear(self._head, _norm(self._decoder.layer_norm, hidden)).float()
+
+    def _hidden(self, tokens: Tensor, state: "DecoderState", look: Look | None = None) -> Tensor:
+        """Append tokens to the state; return what the last layer makes of them, shape ``(batch, n, d_model)``."""
         decoder, start, count = self._decoder, state.position, tokens.shape[1]
         positions = decoder.embed_positions.weight[start : start + count]
         hidden = decoder.embed_tokens(tokens) + positions
@@ -92,14 +102,19 @@ class GreedyDecoder:
             hidden = hidden + self._attend(layer.self_attn, normed, keys, values, causal=count > 1)
             normed = _norm(layer.encoder_attn_layer_norm, hidden)
             keys, values = state.cross[index]
+            if look is not None:
+                look(index, self._queries(layer.encoder_attn, normed), keys)
             hidden = hidden + self._attend(layer.encoder_attn, normed, keys, values, causal=False)
             normed = _norm(layer.final_layer_norm, hidden)
             hidden = hidden + _linear(layer.fc2, layer.activation_fn(_linear(layer.fc1, normed)))
-        return _linear(self._head, _norm(decoder.layer_norm, hidden)).float()
+        return hidden
+
+    def _queries(self, attention: Any, normed: Tensor) -> Tensor:
+        return self.split(_linear(attention.q_proj, normed) * self._scaling)
 
     def _attend(self, attention: Any, normed: Tensor, keys: Tensor, values: Tensor, *, causal: bool) -> Tensor:
         """Return one attention's output, shape as ``normed``."""
-        queries = self.split(_linear(attention.q_proj, normed) * self._scaling)
+        queries = self._queries(attention, normed)
         if self._by_hand and queries.shape[2] == 1:
             rows, positions = queries.shape[:2], keys.shape[2]
             weights = torch.bmm(queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2)).softmax(-1)

@@ -1,7 +1,7 @@
 """The Whisper family on transformers: every size, multilingual or English-only, 80 or 128 mel bins, any window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from acento.core.errors import ModelError
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.decoder import GreedyDecoder
 from acento.families.whisper.encoder import encode
-from acento.families.whisper.generation import START, read_generation
+from acento.families.whisper.generation import START, no_speech_token, read_generation
+from acento.families.whisper.prompt import read_prompt, with_context
+from acento.families.whisper.timing import TimingDecoder, onset_s, positions_of, words_in
 from acento.models.base import Audio, DecodeOptions, Transcript
 from acento.models.checkpoints.pretrained import TorchRecognizer, explained, load_part
 from acento.models.checkpoints.self_check import check_pretrained
 from acento.models.log_mel import LogMel
+from acento.models.timing.words import Timing
 
 _CACHED_FRAMES = 2400
 """Mel frames that a CPU encodes at once; the activations of more leave its cache, and it is a fifth slower."""
@@ -58,21 +61,6 @@ def load_features(folder: Path, mel_bins: int) -> Any:
     return WhisperFeatureExtractor(feature_size=mel_bins)
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Token ids that tell Whisper what to write; ``language`` is None where the model is to guess it."""
-
-    start: int
-    language: int | None
-    rest: tuple[int, ...]
-    languages: tuple[int, ...]
-    """The languages to guess from; empty for an English-only model."""
-
-    def ids(self, language: int | None) -> list[int]:
-        """Return the whole prompt with a language's token in it; None: it has no place for one."""
-        return [self.start, *([] if language is None else [language]), *self.rest]
-
-
 def written_tokens(generation: Any) -> dict[str, Any]:
     """Return which token ends a text, which are never written, and which not first, as decoders take them."""
     eos = generation.eos_token_id
@@ -91,6 +79,21 @@ class Written:
     """Tokens, without prompt and end token."""
     ended: bool
     """Whether the end token came before the most tokens that it may write."""
+    language: str | None = None
+    """The code of the language that it was told, or guessed."""
+    timing: Timing | None = None
+    """Of the tokens, where words were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a Whisper is given for a batch of windows, where it needs more than their features."""
+
+    features: Tensor
+    samples: Sequence[int]
+    """The length of each window."""
+    seeds: Sequence[str] = ()
+    """For each window what its draws follow from."""
 
 
 def most_tokens(most: int, frames: int, window: int) -> int:
@@ -118,11 +121,18 @@ class WhisperRecognizer(TorchRecognizer):
         self._frames: int = model.config.max_source_positions * 2
         self.window_s: float = self._frames * self._features.hop / SAMPLE_RATE
         self.fit = options.fit
-        self._prompt = read_prompt(generation, options)
+        self._prompt = with_context(
+            read_prompt(generation, options), tokenizer, options, model.config.max_target_positions
+        )
         self._languages: dict[str, int] = {}
         if self._prompt.languages:
             self._languages = {token.strip("<|>"): number for token, number in generation.lang_to_id.items()}
+        self._codes = {number: code for code, number in self._languages.items()}
         self._decoder = self._make_decoder(model)
+        self._timer: TimingDecoder | None = None
+        if options.words:
+            silent = no_speech_token(tokenizer.get_vocab())
+            self._timer = TimingDecoder(model, **written_tokens(generation), no_speech=silent)
 
     def log_mel(self, windows: Sequence[Audio], context: int | None = None) -> Tensor:
         """Return features, float32, shape ``(batch, mel bins, frames)``, on the host.
@@ -138,29 +148,30 @@ class WhisperRecognizer(TorchRecognizer):
         """
         return self._features([audio], min(self._features.frames_of(len(audio)), self._frames))
 
-    def prepare(self, windows: Sequence[Audio]) -> Tensor:
+    def prepare(self, windows: Sequence[Audio]) -> Tensor | Heard:
         """Return log-mel features in the model's dtype."""
         return self.prepare_in(windows, None)
 
-    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Tensor:
+    def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Tensor | Heard:
         """See :meth:`Recognizer.prepare_in`."""
-        return self.log_mel(windows, context).to(self._model.dtype)
+        features = self.log_mel(windows, context).to(self._model.dtype)
+        return features if self._timer is None else Heard(features, [len(window) for window in windows])
 
     @torch.inference_mode()
-    def infer(self, features: Tensor) -> list[Written]:
+    def infer(self, features: Tensor | Heard) -> list[Written]:
         """Return the tokens written for each window."""
         return self._write(features)
 
     def finish(self, tokens: Sequence[Written]) -> list[Transcript]:
         """See :meth:`Recognizer.finish`."""
-        return [Transcript(self._text(one.ids).strip(), one.ended) for one in tokens]
+        return [transcript_of(one, self._text(one.ids).strip(), self._tokenizer) for one in tokens]
 
     @torch.inference_mode()
-    def spoken_languages(self, features: Tensor) -> list[dict[str, float]] | None:
+    def spoken_languages(self, features: Tensor | Heard) -> list[dict[str, float]] | None:
         """See :meth:`Recognizer.spoken_languages`; whatever language the model was told. English-only: None."""
         if not self._languages:
             return None
-        encoded = self._encode(features)
+        encoded = self._encode(_heard(features).features)
         likely = self._language_logits(encoded, list(self._languages.values())).float().softmax(-1).tolist()
         return [dict(zip(self._languages, row, strict=True)) for row in likely]
 
@@ -168,18 +179,35 @@ class WhisperRecognizer(TorchRecognizer):
         return GreedyDecoder(model, **written_tokens(model.generation_config))
 
     @torch.inference_mode()
-    def _try_out(self, features: Tensor) -> None:
+    def _try_out(self, features: Tensor | Heard) -> None:
         self._write(features, max_new_tokens=4)
 
     def close(self) -> None:
         """See :meth:`Recognizer.close`."""
-        del self._decoder
+        del self._decoder, self._timer
         super().close()
 
-    def _write(self, features: Tensor, max_new_tokens: int | None = None) -> list[Written]:
-        encoded = self._encode(features)
+    def _write(self, given: Tensor | Heard, max_new_tokens: int | None = None) -> list[Written]:
+        heard = _heard(given)
+        encoded = self._encode(heard.features)
         prompts = self._prompts(encoded)
-        most = self._most(features, prompts, max_new_tokens)
+        most = self._most(heard.features, prompts, max_new_tokens)
+        openings = [row[len(self._prompt.before) :] for row in prompts.tolist()]
+        written = [
+            replace(one, language=self._codes.get(opening[1]) if self._codes else "en")
+            for one, opening in zip(self._texts(heard, encoded, prompts, most), openings, strict=True)
+        ]
+        if self._timer is None:
+            return written
+        ids, ended = [one.ids for one in written], [one.ended for one in written]
+        positions = [positions_of(samples, encoded.shape[1]) for samples in heard.samples]
+        timings = self._timer.read(encoded, openings, ids, ended, positions)
+        onsets = [onset_s(*row) for row in zip(heard.features, positions, strict=True)]
+        rows = zip(written, timings, onsets, strict=True)
+        return [replace(one, timing=replace(timing, onset=onset)) for one, timing, onset in rows]
+
+    def _texts(self, heard: Heard, encoded: Tensor, prompts: Tensor, most: int) -> list[Written]:  # noqa: ARG002
+        """Return what is written for each row behind its prompt, of at most so many tokens."""
         return [Written(ids, len(ids) < most) for ids in self._decoder(encoded, prompts, most)]
 
     def _most(self, features: Tensor, prompts: Tensor, bound: int | None) -> int:
@@ -210,34 +238,14 @@ class WhisperRecognizer(TorchRecognizer):
         return self._decoder.next_logits(encoded, start)[:, list(languages)]
 
 
-def read_prompt(generation: Any, options: DecodeOptions) -> Prompt:
-    """Read the prompt's tokens off the generation config, as transformers' own ``generate`` does.
+def transcript_of(written: Written, text: str, tokenizer: Any) -> Transcript:
+    """Return what was written as a transcript; its words where its tokens have times."""
+    timing = written.timing
+    if timing is None:
+        return Transcript(text, written.ended, language=written.language)
+    words = words_in(written.ids, timing, tokenizer)
+    return Transcript(text, written.ended, words, timing.logprob, timing.no_speech, written.language)
 
-    Raises:
-        ModelError: the model does not know the language or the task.
-    """
-    start = generation.decoder_start_token_id
-    ending = getattr(generation, "no_timestamps_token_id", None)
-    last = () if ending is None else (ending,)
-    known = getattr(generation, "lang_to_id", None)
-    if not known or getattr(generation, "is_multilingual", True) is False:
-        if options.language not in (None, "en"):
-            raise ModelError(
-                f"This model is English-only and cannot be told language {options.language!r}; "
-                "take the multilingual model of the same size."
-            )
-        if options.task != "transcribe":
-            raise ModelError(f"This model is English-only and knows no task {options.task!r}.")
-        return Prompt(start, None, last, ())
-    language = None
-    if options.language is not None:
-        language = known.get(f"<|{options.language}|>")
-        if language is None:
-            names = ", ".join(sorted(token.strip("<|>") for token in known))
-            raise ModelError(f"This model does not know language {options.language!r}; it knows {names}.")
-    tasks = getattr(generation, "task_to_id", None) or {}
-    if options.task not in tasks:
-        raise ModelError(
-            f"This model does not know task {options.task!r}; it knows {', '.join(sorted(tasks)) or 'none'}."
-        )
-    return Prompt(start, language, (tasks[options.task], *last), tuple(known.values()))
+
+def _heard(given: Tensor | Heard) -> Heard:
+    return given if isinstance(given, Heard) else Heard(given, ())

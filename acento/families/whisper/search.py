@@ -24,11 +24,21 @@ class SearchDecoder(GreedyDecoder):
     """Writes tokens for a batch of encoded windows, and says how likely they are."""
 
     def __init__(
-        self, model: Any, *, eos: int, suppress: Sequence[int], begin_suppress: Sequence[int], no_speech: int | None
+        self,
+        model: Any,
+        *,
+        eos: int,
+        suppress: Sequence[int],
+        begin_suppress: Sequence[int],
+        no_speech: int | None,
+        start: int = 0,
     ) -> None:
-        """See :meth:`GreedyDecoder.__init__`; ``no_speech`` is the token that says that nobody speaks."""
+        """See :meth:`GreedyDecoder.__init__`.
+
+        ``no_speech`` is the token that says that nobody speaks, ``start`` the place of the start token in prompts.
+        """
         super().__init__(model, eos=eos, suppress=suppress, begin_suppress=begin_suppress)
-        self._no_speech = no_speech
+        self._no_speech, self._start = no_speech, start
 
     @torch.inference_mode()
     def search(self, encoded: Tensor, prompts: Tensor, beam_size: int, most: int) -> list[Attempt]:
@@ -42,7 +52,7 @@ class SearchDecoder(GreedyDecoder):
         """
         state = _Beams(self, encoded, prompts.shape[1])
         logits = self._forward(prompts, state)
-        silent = self._silence(logits[:, 0])
+        silent = self._silence(logits[:, self._start])
         searches = [_Search(beam_size) for _ in silent]
         open_ = list(range(len(searches)))
         never = self._never_first
@@ -76,7 +86,7 @@ class SearchDecoder(GreedyDecoder):
         """
         state = DecoderState(self, encoded, prompts.shape[1] + most)
         logits = self._forward(prompts, state)
-        silent = self._silence(logits[:, 0])
+        silent = self._silence(logits[:, self._start])
         draws = [Random(f"{seed} {temperature}") for seed in seeds]
         texts: list[list[int]] = [[] for _ in draws]
         sums, ended = [0.0] * len(draws), [False] * len(draws)

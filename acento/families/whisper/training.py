@@ -15,7 +15,8 @@ from transformers import WhisperConfig
 from acento.core.fingerprint import fingerprint
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.encoder import embed
-from acento.families.whisper.recognizer import WhisperRecognizer, load_writing, read_prompt
+from acento.families.whisper.prompt import read_prompt
+from acento.families.whisper.recognizer import WhisperRecognizer, load_writing
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import load_part
 from acento.models.trainable import Labeler, Needs, States

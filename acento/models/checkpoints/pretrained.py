@@ -12,6 +12,10 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from acento.core.errors import AcentoError, ModelError, first_line
 from acento.data.utterance import SAMPLE_RATE
 from acento.models.base import DecodeOptions, Recognizer, Transcript
+from acento.models.timing.frames import path_words
+from acento.models.timing.pieces import sentence_pieces, texts_of
+from acento.models.timing.warping import attended_words
+from acento.models.timing.words import Timed
 
 
 def load_pretrained(
@@ -121,7 +125,23 @@ class TorchRecognizer(Recognizer):
 
     def finish(self, tokens: Sequence[Any]) -> list[Transcript]:
         """See :meth:`Recognizer.finish`."""
-        return [Transcript(self._text(ids).strip()) for ids in tokens]
+        return [
+            self._transcript(one) if isinstance(one, Timed) else Transcript(self._text(one).strip()) for one in tokens
+        ]
+
+    def _transcript(self, timed: Timed) -> Transcript:
+        """Return the text of ids whose times are known, and its words."""
+        ids, timing = timed.ids, timed.timing
+        pieces = texts_of(ids, self._pieces(ids), self._text)
+        words = (attended_words if timing.frame_s is None else path_words)(pieces, timing)
+        text = self._text(ids if timed.text is None else timed.text)
+        return Transcript(text.strip(), words=words, logprob=timing.logprob, no_speech=timing.no_speech)
+
+    def _pieces(self, ids: list[int]) -> list[bytes]:
+        """Return the bytes that each id stands for; special tokens are no text."""
+        special = set(self._tokenizer.all_special_ids)
+        tokens = self._tokenizer.convert_ids_to_tokens(ids)
+        return sentence_pieces(["" if number in special else token for number, token in zip(ids, tokens, strict=True)])
 
     def _text(self, ids: Any) -> str:
         """Return the text of ids; special tokens are no text."""

@@ -159,6 +159,7 @@ def test_a_tokenizer_without_the_prompt_is_refused(folder: Path, tmp_path: Path)
         load(other)
 
 
+@pytest.mark.slow
 def test_it_learns_three_clips_by_heart(folder: Path) -> None:
     """By transformers' loss; labels are shifted here, and the prompt is not learned."""
     recognizer, written = load(folder), ["adiós", "qué tal", "una luz"]

@@ -26,6 +26,7 @@ from acento.core.callbacks import Callbacks
 from acento.core.errors import ModelError
 from acento.core.store import LocalStore
 from acento.data.utterance import SAMPLE_RATE
+from acento.data.words import text_of
 from acento.families.whisper.convert import convert
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
@@ -125,6 +126,8 @@ CASES = (
     Case("nemo-canary-v1", "tiny_nemo:make_nemo", {"kind": "canary"}, {"learning_rate": 3e-3}, marks=NEMO),
     Case("nemo-canary", "tiny_nemo:make_nemo", {"kind": "canary2"}, {"learning_rate": 3e-3}, marks=NEMO),
 )
+WORDLESS = ("voxtral", "nemo-canary-v1", "nemo-canary")
+"""Families that do not say when words were said."""
 LEARNING = tuple(case for case in CASES if case.overfitted is not None and not case.exported)
 
 
@@ -247,6 +250,27 @@ def test_audio_longer_than_the_window_is_decoded_in_pieces(case: Case, opened: C
     assert len(cut) > 1 or recognizer.window_s is None or recognizer.window_s > seconds
     apart = [texts(recognizer, [piece])[0] for piece in cut]
     assert prediction.text == " ".join(text for text in apart if text)
+
+
+@pytest.mark.parametrize("case", each(CASES))
+def test_asked_for_words_it_gives_those_of_its_text_in_order_or_none(case: Case, models: Made) -> None:
+    recognizer, plain = load(models(case), case, words=True), load(models(case), case)
+    clips = [*eight_clips(), eight_clips()[0][:1600], np.zeros(SAMPLE_RATE, np.float32), np.zeros(0, np.float32)]
+    heard = recognizer.finish(recognizer.infer(recognizer.prepare(clips)))
+    assert [one.text for one in heard] == texts(plain, clips)
+    for clip, transcript in zip(clips, heard, strict=True):
+        if case.name in WORDLESS:
+            assert not transcript.words
+            continue
+        assert text_of(transcript.words).split() == transcript.text.split()
+        edges = [edge for word in transcript.words for edge in (word.start, word.end)]
+        assert edges == sorted(edges)
+        assert not edges or 0 <= edges[0] <= edges[-1] <= max(1.2, len(clip) / SAMPLE_RATE + 0.2)
+        probabilities = [word.probability for word in transcript.words if word.probability is not None]
+        assert all(0 <= one <= 1 for one in probabilities)
+        assert len(probabilities) in (0, len(transcript.words))
+    recognizer.close()
+    plain.close()
 
 
 @pytest.mark.parametrize("case", each([case for case in CASES if case.refused is not None]))

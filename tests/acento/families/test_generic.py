@@ -50,6 +50,7 @@ def test_it_writes_what_transformers_generate_writes(folder: Path) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
 def test_a_text_depends_on_no_other_clip_and_on_no_language(folder: Path) -> None:
     assert texts(folder, CLIPS) == [texts(folder, [clip], "es")[0] for clip in CLIPS]
 

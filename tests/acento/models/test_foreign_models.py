@@ -129,6 +129,7 @@ def adapter(base: Path, tmp_path: Path) -> Path:
     return tmp_path / "adapter"
 
 
+@pytest.mark.slow
 def test_an_adapter_is_its_base_with_its_weights_added(base: Path, adapter: Path) -> None:
     found = resolve(str(adapter))
     assert (found.id, found.family.name) == (str(adapter), "whisper")

@@ -84,13 +84,17 @@ def read_head(file: BinaryIO) -> tuple[Header, NDArray[np.float32], list[bytes]]
 
 
 def read_weights(file: BinaryIO) -> Iterator[tuple[str, NDArray[np.floating[Any]]]]:
-    """Yield the weights behind the head, blocks as what they stand for; raise ModelError if the file is cut."""
+    """Yield the weights behind the head, blocks as what they stand for; raise ModelError if one is cut or damaged."""
     size = Path(file.name).stat().st_size
     while file.tell() < size:
         count, length, number = _numbers(file, 3)
         shape = _numbers(file, count)[::-1]
-        name = _read(file, length).decode()
-        kind = next(one for one, known in _WEIGHT_TYPES.items() if known == number)
+        name = _read(file, length).decode(errors="replace")
+        kind = next((one for one, known in _WEIGHT_TYPES.items() if known == number), None)
+        if kind is None:
+            raise ModelError(
+                f"GGML file {file.name} is damaged: its weight {name!r} is held as {number}; write it again."
+            )
         values = math.prod(shape)
         if kind in _PLAIN:
             yield name, np.frombuffer(_read(file, values * _PLAIN[kind].itemsize), _PLAIN[kind]).reshape(shape)
@@ -105,7 +109,7 @@ def _numbers(file: BinaryIO, count: int) -> tuple[int, ...]:
 
 
 def _read(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size)
+    data = file.read(max(0, size))
     if len(data) != size:
         raise ModelError(f"GGML file {os.fspath(file.name)} is cut; write it again.")
     return data

@@ -21,6 +21,8 @@ from acento.models.checkpoints.references import Quantization
 from acento.models.checkpoints.taught import taught
 
 FILE: Final = "ggml-model.bin"
+OUTPUT: Final = "proj_out.weight"
+"""It is the embedding, which stands for it in the file."""
 _VOCABULARIES: Final = (ENGLISH_VOCABULARY, ENGLISH_VOCABULARY + 1, ENGLISH_VOCABULARY + 2)
 """Tokens of the models that whisper.cpp knows: by their number it tells the languages, and where special tokens are."""
 _END: Final = 50256
@@ -59,7 +61,7 @@ def write_ggml(checkpoint: Checkpoint, folder: Path, quantization: Quantization)
     )
     with (folder / FILE).open("wb") as file:
         write_head(file, header, _mel_filters(checkpoint, config.num_mel_bins), tokens)
-        _write_weights(checkpoint, file, _shapes(config), quantization)
+        _write_weights(checkpoint, file, weight_shapes(config), quantization)
     facts = {
         "file": FILE,
         "quantization": quantization,
@@ -134,8 +136,8 @@ def _mel_filters(checkpoint: Checkpoint, mel_bins: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(features.mel_filters.T, np.float32)
 
 
-def _shapes(config: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all weights by transformers' names."""
+def weight_shapes(config: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights of a Whisper by transformers' names."""
     import torch
     from transformers import WhisperForConditionalGeneration
 
@@ -151,14 +153,14 @@ def _write_weights(
     import torch
     from safetensors import safe_open
 
-    left, ends = {*shapes} - {"proj_out.weight"}, {}
+    left, ends = {*shapes} - {OUTPUT}, {}
     for path in sorted(checkpoint.folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as weights:
             for name in weights.keys():  # noqa: SIM118 - no mapping
                 tensor = weights.get_tensor(name)
                 if tuple(tensor.shape) != shapes.get(name):
                     raise _refused(checkpoint.id, f"its weight {name} is none of a Whisper of its config")
-                if name in ("proj_out.weight", "model.decoder.embed_tokens.weight"):
+                if name in (OUTPUT, "model.decoder.embed_tokens.weight"):
                     ends[name] = tensor
                 if name in left:
                     left.remove(name)

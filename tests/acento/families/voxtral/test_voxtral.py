@@ -95,6 +95,7 @@ def test_features_are_those_of_transformers_processor(folder: Path) -> None:
         torch.testing.assert_close(recognizer.log_mel(clip), theirs(folder, clip), atol=2e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_one_clip_at_a_time_gives_the_tokens_of_a_batch_of_many_chunks(folder: Path) -> None:
     recognizer = load(folder, language="es")
     assert [ids(recognizer, [clip])[0] for clip in clips()] == ids(recognizer, clips())
@@ -171,6 +172,7 @@ def _converter(folder: Path) -> Any:
     return _CONVERTERS[folder]
 
 
+@pytest.mark.slow
 def test_the_language_that_it_is_told_changes_what_it_writes(folder: Path) -> None:
     assert len({tuple(map(tuple, ids(load(folder, language=name), clips()))) for name in ("es", "sv", None)}) == 3
 
@@ -222,6 +224,7 @@ def test_a_tokenizer_of_another_kind_of_model_is_refused(folder: Path, tmp_path:
         load(broken)
 
 
+@pytest.mark.slow
 def test_in_bfloat16_it_writes_in_batches_of_many_chunks(folder: Path) -> None:
     recognizer = load(folder, language="es", dtype="bfloat16")
     assert recognizer.prepare(clips()).values[0].dtype == torch.bfloat16

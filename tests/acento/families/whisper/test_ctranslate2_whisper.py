@@ -96,6 +96,7 @@ def test_in_int8_it_still_understands(mini: dict[Quantization, Path], speech: li
     assert weights[1] < weights[0] / 2
 
 
+@pytest.mark.slow
 def test_the_same_audio_gives_the_same_texts_in_any_batch_and_thread(
     mini: dict[Quantization, Path], speech: list[Audio]
 ) -> None:

@@ -135,6 +135,7 @@ def test_tokens_are_bytes_by_id_and_special_ones_are_left_to_the_engine(
     assert len(english[-1]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float16", "q8_0", "q5_1", "q5_0"])
 def test_what_is_read_back_is_the_model_but_for_rounding(
     quantization: Quantization, models: dict[str, Path], tmp_path: Path
@@ -167,7 +168,8 @@ def test_what_is_read_back_is_the_model_but_for_rounding(
 def test_whisper_cpp_computes_what_the_model_does(kind: str, models: dict[str, Path], tmp_path: Path) -> None:
     import torch
     from transformers import WhisperForConditionalGeneration
-    from whisper_cpp import logits
+
+    from tests.acento.families.whisper.whisper_cpp import logits
 
     model = WhisperForConditionalGeneration.from_pretrained(models[kind], dtype=torch.float32).eval()
     mel = np.random.default_rng(0).normal(0, 0.5, (model.config.num_mel_bins, 3000)).astype(np.float32)
@@ -181,6 +183,7 @@ def test_whisper_cpp_computes_what_the_model_does(kind: str, models: dict[str, P
         assert np.corrcoef(found, ran)[0, 1] > (0.97 if quantization == "q5_1" else 0.995), quantization
 
 
+@pytest.mark.slow
 def test_a_file_that_was_cut_is_not_read_back(models: dict[str, Path], tmp_path: Path) -> None:
     file = written(models["english-only"], tmp_path / "out")
     file.write_bytes(file.read_bytes()[:-10])
@@ -189,6 +192,30 @@ def test_a_file_that_was_cut_is_not_read_back(models: dict[str, Path], tmp_path:
     file.write_bytes(b"GGUF" + file.read_bytes()[4:])
     with pytest.raises(ModelError, match="is no GGML file of a Whisper"):
         reread(resolve(str(models["english-only"])), file.parent, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_file_that_lacks_a_weight_or_has_a_damaged_one_is_not_read_back(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    file = written(models["english-only"], tmp_path / "out")
+    whole, last = file.read_bytes(), b"decoder.ln.bias"
+    name = whole.index(last)
+    begin = name - 4 * 4  # three numbers and one dimension
+    damaged = {
+        "after its head": whole[: whole.index(b"encoder.conv1.bias") - 4 * 5],
+        "before a weight": whole[:begin] + whole[name + len(last) + 4 * 64 :],
+        "its name": whole[:name] + b"\xff" + whole[name + 1 :],
+        "its type": whole[: begin + 8] + b"\x63" + whole[begin + 9 :],
+        "its dimensions": whole[: begin + 3] + b"\xff" + whole[begin + 4 :],
+        "the length of its name": whole[: begin + 7] + b"\xff" + whole[begin + 8 :],
+        "its size": whole[: begin + 12] + b"\x20" + whole[begin + 13 :],
+        "the vocabulary": whole[:4] + b"\x01" + whole[5:],
+    }
+    for what, data in damaged.items():
+        file.write_bytes(data)
+        with pytest.raises(ModelError, match=r"GGML file .*(cut|damaged).*; write it again"):
+            reread(resolve(str(models["english-only"])), file.parent, tmp_path / what)
 
 
 def changed(model: Path, folder: Path, **values: Any) -> Path:
@@ -243,6 +270,7 @@ def test_a_weight_that_a_half_cannot_hold_is_refused(scale: float, models: dict[
         written(model, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_a_model_was_taught_is_beside_the_file(models: dict[str, Path], tmp_path: Path) -> None:
     plain = written(models["english-only"], tmp_path / "plain").with_name("whisper-cpp.json")
     assert json.loads(plain.read_text()) == {

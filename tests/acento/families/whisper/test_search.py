@@ -102,6 +102,7 @@ def plain_beam_search(
     return list(best), finished[best]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "models"), [(2, 3), (5, 1)])
 def test_beam_search_is_openais_in_batches(folders: list[Path], size: int, models: int) -> None:
     lengths = set()
