@@ -15,8 +15,8 @@ from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.text import normalizer_for
 from acento.data.dataset import Card, clips_in, language_of, load_card, read_utterances, speakers_in
-from acento.inference.jobs import Measurement, TranscribeJob, measurements, repeated, state
-from acento.inference.plan import Plan, load_parts, load_plan, make_plan
+from acento.inference.jobs import Measurement, TranscribeJob, jobs_of, measurements, repeated, state
+from acento.inference.plan import load_parts, load_plan, make_plan
 from acento.inference.predictions import Prediction, collect, digest
 from acento.inference.speed import cost, speed
 from acento.models.base import DecodeOptions
@@ -142,28 +142,12 @@ def preview_transcription(
         language=spoken or asked,
         taught=options.fit is None or taught(checkpoint.folder) is not None,
     )
-    return transcription, _jobs(transcription, plan)
+    return transcription, jobs_of(plan, transcription.model, transcription.options)
 
 
 def jobs(store: Store, transcription: Transcription) -> list[TranscribeJob]:
     """Return one job for each part of the plan."""
-    return _jobs(transcription, load_plan(store, transcription.plan))
-
-
-def _jobs(transcription: Transcription, plan: Plan) -> list[TranscribeJob]:
-    return [
-        TranscribeJob(
-            plan=transcription.plan,
-            part=part.index,
-            part_digest=part.digest,
-            batch_size=transcription.batch_size,
-            clips=part.clips,
-            seconds=part.seconds,
-            model=transcription.model,
-            options=transcription.options,
-        )
-        for part in plan.parts
-    ]
+    return jobs_of(load_plan(store, transcription.plan), transcription.model, transcription.options)
 
 
 def unfinished(store: Store, all_jobs: Sequence[TranscribeJob]) -> list[TranscribeJob]:

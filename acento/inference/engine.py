@@ -10,7 +10,7 @@ the whole window.
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -115,7 +115,7 @@ class Engine:
         check_cut(cut_s, recognizer.window_s)
         self._recognizer = recognizer
         self._batch_size = batch_size
-        self._characters = language in _NO_SPACES
+        self._language, self._characters = language, language in _NO_SPACES
         self._window_s = recognizer.window_s if cut_s is None else cut_s
 
     def decode(
@@ -211,7 +211,7 @@ class Engine:
             heard += self._texts(again, batch, run)
         texts: dict[int, list[Segment]] = {}
         for window, transcript in sorted(heard, key=lambda one: (one[0].clip, one[0].start)):
-            texts.setdefault(window.clip, []).append(Segment(window.start, window.end, transcript.text))
+            texts.setdefault(window.clip, []).append(_segment(window, transcript, self._language))
         return texts
 
     def _texts(self, group: _Group, batch: _Batch, run: _Run) -> Iterator[tuple[_Window, Transcript]]:
@@ -260,4 +260,22 @@ class Engine:
                 continue
             segments = tuple(texts[number])
             text = ("" if self._characters else " ").join(segment.text for segment in segments if segment.text)
-            yield Prediction(clip.id, text, segments if len(segments) > 1 else ())
+            known = len(segments) > 1 or segments[0].words or segments[0].logprob is not None
+            yield Prediction(clip.id, text, segments if known else ())
+
+
+def _segment(window: _Window, transcript: Transcript, language: str | None) -> Segment:
+    """Return what a window says, with times from the start of its clip; ``language`` is what the model was told."""
+    words = (
+        replace(word, **{edge: min(getattr(word, edge) + window.start, window.end) for edge in ("start", "end")})
+        for word in transcript.words
+    )
+    return Segment(
+        window.start,
+        window.end,
+        transcript.text,
+        tuple(words),
+        transcript.logprob,
+        transcript.no_speech,
+        transcript.language or language,
+    )

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.inference.clock import Timings
+from acento.inference.plan import Plan
 from acento.inference.predictions import attempts, overlaid
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
@@ -67,6 +68,23 @@ class TranscribeJob(BaseModel, frozen=True):
         return JobResult(
             key=self.key, part=self.part, clips=self.clips, seconds=self.seconds, cached=cached, failed=failed
         )
+
+
+def jobs_of(plan: Plan, model: ModelSpec, options: DecodeOptions) -> list[TranscribeJob]:
+    """Return one job for each part of a plan."""
+    return [
+        TranscribeJob(
+            plan=plan.key,
+            part=part.index,
+            part_digest=part.digest,
+            batch_size=plan.batch_size,
+            clips=part.clips,
+            seconds=part.seconds,
+            model=model,
+            options=options,
+        )
+        for part in plan.parts
+    ]
 
 
 class JobResult(BaseModel, frozen=True):

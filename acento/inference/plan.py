@@ -7,7 +7,7 @@ computed from them, as they are.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -38,6 +38,8 @@ class PlannedClip:
     audio_sha256: str
     data_part: str
     row: int
+    start_s: float | None = None
+    """Of a window of a recording: where it begins there, in seconds, ``row`` being its channel; None: a whole clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +130,30 @@ def make_plan(
         if not keep:
             headers = (PlannedPart(part.index, part.digest, len(part.clips), part.seconds) for part in parts)
             return Plan(key, batch_size, tuple(headers))
-        with store.publish(key) as draft:
-            pq.write_table(_table(parts), draft.folder / _FILE)
-            draft.info |= {
-                "dataset": card.title,
-                "split": split,
-                "batch_size": batch_size,
-                "parts": [[part.digest, len(part.clips), part.seconds] for part in parts],
-            }
+        _publish(store, key, parts, batch_size, dataset=card.title, split=split)
     return load_plan(store, key)
+
+
+def plan_windows(store: Store, windows: Sequence[PlannedClip], batch_size: int) -> Plan:
+    """Plan the decoding of windows of recordings, in the order of the recordings, and store it; the same is found.
+
+    Raises:
+        InputError: there is no window, or ``batch_size`` is below 1.
+    """
+    if batch_size < 1 or not windows:
+        raise InputError(f"{len(windows)} windows in batches of {batch_size} are nothing to decode; give 1 or more.")
+    digest = fingerprint([[window.id, window.audio_sha256] for window in windows])
+    key = "plans/" + fingerprint({"version": _VERSION, "windows": digest, "batch_size": batch_size})
+    if store.find(key, verify=True) is None:
+        _publish(store, key, list(pack(windows, batch_size)), batch_size)
+    return load_plan(store, key)
+
+
+def _publish(store: Store, key: str, parts: Sequence[Part], batch_size: int, **info: str) -> None:
+    with store.publish(key) as draft:
+        pq.write_table(_table(parts), draft.folder / _FILE)
+        headers = [[part.digest, len(part.clips), part.seconds] for part in parts]
+        draft.info |= {**info, "batch_size": batch_size, "parts": headers}
 
 
 def load_plan(store: Store, key: str) -> Plan:
@@ -177,12 +194,21 @@ def make_part(index: int, batches: Sequence[Sequence[PlannedClip]]) -> Part:
 
 
 def plan_parts(clips: Iterable[ClipRow], batch_size: int, versions: dict[str, int]) -> Iterator[Part]:
-    """Yield parts for clips in the order of their data parts; ``versions`` says which version brought each.
+    """Yield parts for clips in the order of their data parts; ``versions`` says which version brought each."""
+    found = ((row.utterance, row.part, row.row) for row in clips)
+    planned = (PlannedClip(one.id, one.duration_s, one.audio_sha256, part, row) for one, part, row in found)
+    return pack(planned, batch_size, lambda clip: versions[clip.data_part])
+
+
+def pack(
+    clips: Iterable[PlannedClip], batch_size: int, version: Callable[[PlannedClip], int] = lambda _: 0
+) -> Iterator[Part]:
+    """Yield parts for clips in the order of their data parts; no part holds clips of two versions.
 
     Only a part's last batch has fewer than ``batch_size`` clips.
     """
     index = 0
-    for stretch in _stretches(clips, versions):
+    for stretch in _stretches(clips, version):
         stretch.sort(key=lambda clip: (-clip.duration_s, clip.id))
         batches: list[list[PlannedClip]] = []
         seconds = 0.0
@@ -215,19 +241,18 @@ def _sampled(rows: list[ClipRow], sample: int | None) -> list[ClipRow]:
     return [row for row in rows if row.utterance.id in kept]
 
 
-def _stretches(clips: Iterable[ClipRow], versions: dict[str, int]) -> Iterator[list[PlannedClip]]:
-    """Yield runs of clips of about an hour that come from one version of the data set."""
+def _stretches(clips: Iterable[PlannedClip], version: Callable[[PlannedClip], int]) -> Iterator[list[PlannedClip]]:
+    """Yield runs of clips of about an hour that are of one version."""
     stretch: list[PlannedClip] = []
-    seconds, version, part = 0.0, None, None
+    seconds, last, part = 0.0, None, None
     for clip in clips:
-        full = seconds >= STRETCH_SECONDS and clip.part != part
-        if stretch and (full or versions[clip.part] != version):
+        full = seconds >= STRETCH_SECONDS and clip.data_part != part
+        if stretch and (full or version(clip) != last):
             yield stretch
             stretch, seconds = [], 0.0
-        version, part = versions[clip.part], clip.part
-        utterance = clip.utterance
-        stretch.append(PlannedClip(utterance.id, utterance.duration_s, utterance.audio_sha256, clip.part, clip.row))
-        seconds += utterance.duration_s
+        last, part = version(clip), clip.data_part
+        stretch.append(clip)
+        seconds += clip.duration_s
     if stretch:
         yield stretch
 
@@ -235,9 +260,17 @@ def _stretches(clips: Iterable[ClipRow], versions: dict[str, int]) -> Iterator[l
 def _table(parts: Sequence[Part]) -> pa.Table:
     return pa.Table.from_pylist(
         [
-            {"part": part.index, "batch": number, **asdict(clip)}
+            {"part": part.index, "batch": number, **_columns(clip)}
             for part in parts
             for number, batch in enumerate(part.batches)
             for clip in batch
         ]
     )
+
+
+def _columns(clip: PlannedClip) -> dict[str, Any]:
+    """Return what is written of a clip; of a whole one no place in a recording."""
+    columns = asdict(clip)
+    if clip.start_s is None:
+        del columns["start_s"]
+    return columns

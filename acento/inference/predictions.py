@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,14 +11,36 @@ import pyarrow.parquet as pq
 from acento.core.errors import AcentoError
 from acento.core.fingerprint import fingerprint_rows, sha256
 from acento.core.store import Store
+from acento.data.words import Word
 
 FILE = "predictions.parquet"
 
+_WORD = pa.struct(
+    [
+        ("text", pa.string()),
+        ("start", pa.float64()),
+        ("end", pa.float64()),
+        ("probability", pa.float64()),
+        ("speaker", pa.string()),
+        ("joined", pa.bool_()),
+    ]
+)
+_SEGMENT = pa.struct(
+    [
+        ("start", pa.float64()),
+        ("end", pa.float64()),
+        ("text", pa.string()),
+        ("words", pa.list_(_WORD)),
+        ("logprob", pa.float64()),
+        ("no_speech", pa.float64()),
+        ("language", pa.string()),
+    ]
+)
 _SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("text", pa.string()),
-        ("segments", pa.list_(pa.struct([("start", pa.float64()), ("end", pa.float64()), ("text", pa.string())]))),
+        ("segments", pa.list_(_SEGMENT)),
         ("error", pa.string()),
         ("detail", pa.string()),
     ]
@@ -31,6 +54,12 @@ class Segment:
     start: float
     end: float
     text: str
+    words: tuple[Word, ...] = ()
+    """With times in seconds from the utterance's start; empty: they were not asked for, or the model gives none."""
+    logprob: float | None = None
+    no_speech: float | None = None
+    language: str | None = None
+    """See :class:`~acento.models.base.Transcript`, as the two before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +90,16 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
 
 def read_predictions(path: Path) -> list[Prediction]:
     """Read what ``write_predictions`` wrote."""
+    with pq.ParquetFile(path) as file:  # ``read_table`` imports pandas
+        rows = file.read().to_pylist()
     return [
-        Prediction(**{**row, "segments": tuple(Segment(**segment) for segment in row["segments"])})
-        for row in pq.read_table(path).to_pylist()
+        Prediction(**{**row, "segments": tuple(_segment(**segment) for segment in row["segments"])}) for row in rows
     ]
+
+
+def _segment(words: Sequence[dict[str, Any]] | None = None, **values: Any) -> Segment:
+    """Return a segment that was stored; before words were, it has only times and text."""
+    return Segment(**values, words=tuple(Word(**word) for word in words or ()))
 
 
 def attempts(store: Store, job: str) -> list[str]:

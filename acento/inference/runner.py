@@ -2,18 +2,19 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from acento.core import plugins
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import DamagedError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
+from acento.inference.alignment import load_recognizer
 from acento.inference.jobs import JobResult, TranscribeJob
 from acento.models.base import Recognizer
 from acento.models.checkpoints.resolver import resolve
@@ -25,6 +26,9 @@ class AnyJob(Protocol):
     @property
     def kind(self) -> str:
         """What executes it."""
+
+
+Job = TypeVar("Job", bound=AnyJob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,24 @@ class Worker:
         self.callbacks.on_progress(seconds)
         if self.cancelled.is_set():
             raise CancelledError
+
+
+def execute_together(
+    execute: Callable[[Job, Worker], Any], jobs: Sequence[Job], worker: Worker
+) -> Generator[tuple[Job, Any, BaseException | None], None, None]:
+    """Execute jobs in as many threads as the worker counts; yield each with its result or its error, in any order.
+
+    Closing the iterator ends what is under way after its batch.
+    """
+    pool = ThreadPoolExecutor(worker.count, thread_name_prefix="worker")
+    try:
+        running = {pool.submit(execute, job, worker): job for job in jobs}
+        for future in as_completed(running):
+            error = future.exception()
+            yield running[future], None if error else future.result(), error
+    finally:
+        worker.cancelled.set()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Runner:
@@ -109,7 +131,7 @@ class Runner:
             checkpoint = resolve(job.model.id, job.model.revision)
             if checkpoint.digest != job.model.digest:
                 raise DamagedError(f"Model {job.model.id} has changed since the benchmark began; start it again.")
-            recognizer = checkpoint.family.load(checkpoint.folder, job.options)
+            recognizer = load_recognizer(checkpoint, job.options)
             loaded = perf_counter()
             recognizer.warm_up(job.batch_size)
             self._loaded[name] = (recognizer, loaded - started, perf_counter() - loaded)

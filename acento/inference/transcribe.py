@@ -1,4 +1,7 @@
-"""Executes a transcription job with the model that its runner keeps loaded, on clips read by row from Parquet parts."""
+"""Executes a transcription job with the model that its runner keeps loaded.
+
+Its clips are read by row from Parquet parts, or by their times from recordings.
+"""
 
 import os
 import socket
@@ -14,6 +17,7 @@ from acento.core.audio.recording import decode_flac
 from acento.core.errors import DamagedError
 from acento.core.store import Store
 from acento.data.dataset import CLIPS
+from acento.data.recordings.recording import RecordingReader
 from acento.inference.engine import Engine
 from acento.inference.jobs import JobResult, Measurement, TranscribeJob
 from acento.inference.plan import PlannedClip, load_part
@@ -97,13 +101,17 @@ class ClipReader:
         self._store = store
         self._open = lru_cache(_OPEN)(self._file)
         self._rows = lru_cache(_GROUPS)(self._group)
+        self._recordings = RecordingReader(store)
 
     def __call__(self, clip: PlannedClip) -> Audio:
         """Return float32 samples, mono, 16 kHz.
 
         Raises:
-            DamagedError: the data part is not what it was when the plan was made.
+            DamagedError: the data part, or the recording, is not what it was when the plan was made.
         """
+        if clip.start_s is not None:
+            end_s = clip.start_s + clip.duration_s
+            return self._recordings.read(clip.data_part, clip.row, clip.start_s, end_s)
         file = self._open(clip.data_part)
         group, first = 0, 0
         while clip.row >= first + file.metadata.row_group(group).num_rows:

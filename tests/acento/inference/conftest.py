@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from fake_recognizer import FAKE
+from no_charts import no_charts  # noqa: F401
 from staged import staged
 
 from acento.core.settings import settings

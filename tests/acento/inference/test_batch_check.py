@@ -73,6 +73,7 @@ def test_a_sample_is_drawn_from_the_clips_of_the_run_and_is_always_the_same(stor
         ids(sample=0)
 
 
+@pytest.mark.slow
 def test_the_score_is_that_of_the_batches_and_a_second_run_decodes_nothing(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_score_is_that_of_the_batches_and_a_second_run_decodes_nothing(
     assert again.batch_check == checked.batch_check
 
 
+@pytest.mark.slow
 def test_a_check_is_not_repeated_for_the_clock(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
@@ -104,6 +106,7 @@ def test_one_clip_at_a_time_has_nothing_to_check(store: LocalStore, caplog: pyte
     assert "one clip at a time: no batch size to check" in caplog.text
 
 
+@pytest.mark.slow
 def test_what_a_check_rests_on_is_kept(store: LocalStore) -> None:
     finished = run(store, gpu_batch_size=2, batch_check=4, job_id="checked")
     result = json.loads((finished.folder / "run.json").read_text())["results"][0]
@@ -114,6 +117,7 @@ def test_what_a_check_rests_on_is_kept(store: LocalStore) -> None:
     assert len([*store.list("jobs")]) == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_version_is_taken_up_again(store: LocalStore) -> None:
     run(store, gpu_batch_size=2, job_id="old")
     path = store.root / "requests" / "old.json"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from fake_recognizer import FAKE, fake_model
 from faults import killed_at_every_write, tree
-from markupsafe import Markup
 from staged import staged
 
 from acento.core.store import LocalStore
@@ -26,7 +25,6 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Callable
     """Return how to make a store with a staged data set, and a benchmark to run in it."""
     monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
     monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 0.6)  # several parts
-    monkeypatch.setattr("acento.registry.report.charts.draw", lambda *_, **__: Markup("<svg></svg>"))  # takes longest
     prepared = tmp_path / "prepared"
     staged(LocalStore(prepared), tmp_path / "clips", 6)
     model = fake_model(tmp_path / "model")

@@ -38,6 +38,7 @@ def test_beams_and_temperatures_are_in_the_jobs_and_make_others_of_them(in_parts
     assert planned() == planned(beam_size=1)
 
 
+@pytest.mark.slow
 def test_drawn_texts_are_the_same_whatever_workers_and_batches(
     whisper: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +54,7 @@ def test_drawn_texts_are_the_same_whatever_workers_and_batches(
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_greedy_and_by_beams_a_model_is_on_the_board_twice(in_parts: LocalStore, whisper: str) -> None:
     run_benchmark(in_parts, asked(whisper))
     run_benchmark(in_parts, asked(whisper, beam_size=3))

@@ -74,6 +74,7 @@ def test_a_family_that_takes_any_length_is_not_touched(in_parts: LocalStore, tmp
     assert len(keys) == len(digests) == 1
 
 
+@pytest.mark.slow
 def test_a_model_in_both_windows_is_on_the_board_twice_and_speeds_are_not_compared(
     in_parts: LocalStore, taught: str
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_model_in_both_windows_is_on_the_board_twice_and_speeds_are_not_compar
     assert not [key for key in doomed if key.startswith(("jobs/", "plans/"))]
 
 
+@pytest.mark.slow
 def test_runaways_are_counted_in_the_record_and_said_under_the_board(
     in_parts: LocalStore, whisper: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
