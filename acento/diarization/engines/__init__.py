@@ -1,0 +1,1 @@
+"""What diarizes: the embedded engine, pyannote's pipelines, NeMo's Sortformer; one file or folder each."""

@@ -1,0 +1,1 @@
+"""The diarization that needs no account and no gated download."""
