@@ -20,6 +20,8 @@ from acento.core.errors import InputError
 from acento.scoring.counting.counts import ErrorCounts
 from acento.scoring.errors.summary import BatchCheck, error_columns
 from acento.scoring.score import COUNTS, Score
+from acento.scoring.speakers.score import SpeakerScore
+from acento.scoring.speakers.table import speaker_columns
 from acento.scoring.table import percent
 
 Value = str | int | float | bool | None
@@ -110,6 +112,8 @@ class Entry(BaseModel, frozen=True):
     """How it decoded, such as ``int8, 5 beams``; None: greedily, in the usual precision of its device."""
     runaways: int = 0
     """Windows that were decoded again in the model's own, as their text ran away in a short one."""
+    speakers: SpeakerScore | None = None
+    """Who speaks when and says what, where both sides tell it."""
 
     @property
     def system(self) -> tuple[str, str, str | None, str | None]:
@@ -221,7 +225,10 @@ def _summary(job_id: str, run: ScoredRun) -> dict[str, Value]:
 
 
 def _errors(run: ScoredRun) -> dict[str, Value]:
-    return {**error_columns(run.entry.score.other_errors, run.entry.batch_check)}
+    return {
+        **error_columns(run.entry.score.other_errors, run.entry.batch_check),
+        **speaker_columns(run.entry.speakers),
+    }
 
 
 def _details(job_id: str, runs: Sequence[ScoredRun]) -> Iterator[dict[str, Value]]:

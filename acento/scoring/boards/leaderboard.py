@@ -5,7 +5,7 @@ its own: an RTFx that was measured under other conditions than the first row's i
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from acento.scoring.counting.headline import RATE_NAMES, Headline
 from acento.scoring.entry import Entry, Value, measured_columns, origin_columns
 from acento.scoring.errors.summary import error_columns, errors_table
 from acento.scoring.score import Score
+from acento.scoring.speakers.table import speaker_columns, speakers_table
 from acento.scoring.statistics.units import FEW_SPEAKERS
 from acento.scoring.table import APPROXIMATE, NO_VALUE, TextTable, counted, percent_text, rtfx_text
 
@@ -127,10 +128,16 @@ class Board:
         return "\n".join(grid.to_markdown() for grid in (*self.tables(), *shown))
 
     def tables(self) -> list[TextTable]:
-        """Return the board and, where there is something to say of them, its errors besides words."""
+        """Return the board and, where there is something to say of them, scores of speakers and errors besides words.
+
+        Where nothing but turns is scored there is only the table of speakers.
+        """
+        speakers = speakers_table({row.label: row.entry.speakers for row in self.rows})
+        if speakers is not None and all(row.entry.speakers and not row.entry.speakers.cpwer for row in self.rows):
+            return [replace(speakers, title=f"{self.dataset}, {self.split}: speakers")]
         measured = {row.label: (row.entry.score.other_errors, row.entry.batch_check) for row in self.rows}
         errors = errors_table(measured)
-        return [self.grid()] if errors is None else [self.grid(), errors]
+        return [self.grid(), *filter(None, (speakers, errors))]
 
     def breakdown(self, by: str) -> TextTable | None:
         """Return rates by ``split``, ``speaker`` or ``accent``, a column for each model; None where it is not known."""
@@ -223,6 +230,8 @@ def _board(entries: list[Entry], utterances: Callable[[Entry], pa.Table | None] 
 
     def order(entry: Entry) -> tuple[bool, float, str, str, str]:
         rate = entry.score.rate.value
+        if rate is None and entry.speakers is not None:
+            return True, entry.speakers.der.value or 0.0, entry.model, entry.model_hash, ""
         return rate is None, rate or 0.0, entry.model, entry.model_hash, f"{entry.window} {entry.decoding}"
 
     ordered = sorted(entries, key=order)
@@ -365,6 +374,6 @@ def _flat(board: Board, row: LeaderboardRow) -> dict[str, Value]:
         "model_id": row.entry.model,
         "revision": row.entry.revision,
     }
-    errors = error_columns(row.entry.score.other_errors, row.entry.batch_check)
+    errors = error_columns(row.entry.score.other_errors, row.entry.batch_check) | speaker_columns(row.entry.speakers)
     comparable: dict[str, Value] = {"rtfx_comparable": row.rtfx_comparable}
     return first | measured_columns(row.entry) | comparable | origin_columns(row.entry) | errors

@@ -1,6 +1,6 @@
 """Hallucinations: text that nobody said, found by what the reference, the clip's length and the text itself show.
 
-Four signs, each on the normalized texts. Where scripts have no spaces, characters are counted instead of words and
+Five signs, each on the normalized texts. Where scripts have no spaces, characters are counted instead of words and
 ``MORE`` and ``SHORT_MORE`` are doubled.
 
 - *Non-speech*: the reference is empty, and the hypothesis is not.
@@ -8,6 +8,8 @@ Four signs, each on the normalized texts. Where scripts have no spaces, characte
 - *Loop*: one to ``LONGEST`` words come ``REPEATS`` times in a row, or, where the reference repeats them too,
   ``REPEATS`` times as often in a row as there; or letters do so ``LETTER_REPEATS`` times inside one word (*jajaja…*).
 - *Too long*: the hypothesis has more than ``RATIO`` times the words of the reference, and at least ``MORE`` more.
+- *Phrase*: the hypothesis is one that Whispers write where nobody speaks, and the reference is none
+  (:mod:`acento.scoring.errors.silence_phrases`).
 
 Signs of this kind are those that studies of Whisper's hallucinations use: Barański et al., "Investigation of Whisper
 ASR hallucinations induced by non-speech audio", ICASSP 2025; Koenecke et al., "Careless Whisper", FAccT 2024. They find
@@ -25,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from acento.scoring.errors.silence_phrases import silence_phrase
 from acento.scoring.statistics.bootstrap import Draws, Interval, interval
 
 SHORT_S = 1.0
@@ -37,7 +40,7 @@ MORE = 5
 EXAMPLES = 5
 """Ids that are kept of each sign."""
 
-SIGNS = ("non_speech", "short", "loop", "too_long")
+SIGNS = ("non_speech", "short", "loop", "too_long", "phrase")
 
 
 class ClipCount(BaseModel, frozen=True):
@@ -68,6 +71,8 @@ class Hallucinations(BaseModel, frozen=True):
     loop: ClipCount
     too_long: ClipCount
     """Of the clips whose reference is not empty."""
+    phrase: ClipCount = ClipCount(count=0, of=0, examples=())
+    """Of the same; of none in what was counted before there was this sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ def hallucinations(clips: Iterable[Heard], *, characters: bool = False, **draws:
             "short": (short, clip.insertions >= scale * SHORT_MORE),
             "loop": (True, has_loop(said, heard)),
             "too_long": (bool(said), len(heard) > RATIO * len(said) and more >= scale * MORE),
+            "phrase": (bool(said), silence_phrase(clip.texts[1]) is not None and silence_phrase(clip.texts[0]) is None),
         }
         flags.append(any(can and does for can, does in signs.values()))
         for sign, (can, does) in {**signs, "any": (True, bool(flags[-1]))}.items():

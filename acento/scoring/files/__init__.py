@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from acento.core.errors import InputError
-from acento.scoring.files import delimited, jsonl, kaldi, timed, trn
+from acento.scoring.files import delimited, jsonl, kaldi, rttm, seglst, timed, trn
 from acento.scoring.files.reading import TextFile, read_text
 from acento.scoring.files.transcript import BY_NAME, COLUMNS, Columns, Reader, Transcripts
 
@@ -17,6 +17,8 @@ FORMATS: dict[str, Reader] = {
     "trn": trn.read,
     "stm": timed.read_stm,
     "ctm": timed.read_ctm,
+    "rttm": rttm.read,
+    "seglst": seglst.read,
 }
 WITH_ALTERNATIVES = ("trn", "stm", "ctm")
 """The formats in which braces and parentheses in a reference mean several readings."""
@@ -24,6 +26,7 @@ WITH_ALTERNATIVES = ("trn", "stm", "ctm")
 _ENDINGS = {name: name for name in FORMATS} | {"json": "jsonl", "ndjson": "jsonl"}
 _NUMBER = r"\d+(\.\d*)?|\.\d+"
 _STM = re.compile(rf"\S+\s+\S+\s+\S+\s+({_NUMBER})\s+({_NUMBER})(\s+.*)?")
+_RTTM = re.compile(r"SPEAKER\s+\S+\s+\S+\s+\S+\s+\S+(\s+\S+){3,}", re.IGNORECASE)
 _CTM = re.compile(rf"\S+\s+\S+\s+({_NUMBER})\s+({_NUMBER})\s+\S+(\s+({_NUMBER}))?(\s+\S+)*")
 
 
@@ -48,8 +51,10 @@ def format_of(file: TextFile) -> str:
     ('kaldi', 'trn')
     """
     if (ending := file.path.suffix.lower().removeprefix(".")) in _ENDINGS:
-        return _ENDINGS[ending]
+        return "seglst" if _ENDINGS[ending] == "jsonl" and seglst.looks_like(file.text) else _ENDINGS[ending]
     first = next((line for _, line in file.lines() if not line.startswith(";;")), "")
+    if seglst.looks_like(file.text):
+        return "seglst"
     if first.lstrip().startswith(("{", "[")):
         try:
             json.loads(first)
@@ -62,7 +67,7 @@ def format_of(file: TextFile) -> str:
         names = {one.strip().lower() for one in delimited.header(file, name)}
         if len(names) > 1 and names & {*COLUMNS["id"]} and names & {*COLUMNS["text"], *COLUMNS["prediction"]}:
             return name
-    for name, pattern in (("stm", _STM), ("ctm", _CTM), ("trn", trn.LINE)):
+    for name, pattern in (("rttm", _RTTM), ("stm", _STM), ("ctm", _CTM), ("trn", trn.LINE)):
         if pattern.fullmatch(first):
             return name
     return "kaldi"

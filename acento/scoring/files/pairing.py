@@ -66,7 +66,7 @@ def pair(
         hypotheses = cut(hypotheses, references)
     said, heard = _by_id(references, by_file_name), _by_id(hypotheses, by_file_name)
     if not said.keys() & heard.keys():
-        hint = "; --by-file-name takes ids for paths" if {*map(_file_name, said)} & {*map(_file_name, heard)} else ""
+        hint = "; --by-file-name takes ids for paths" if {*map(file_name, said)} & {*map(file_name, heard)} else ""
         raise InputError(
             f"{references.name} and {hypotheses.name} have no id in common: the first has {next(iter(said))!r}, "
             f"the second {next(iter(heard))!r}{hint}."
@@ -145,16 +145,16 @@ def with_own_references(transcripts: Transcripts) -> tuple[Transcripts, Transcri
 def _by_id(transcripts: Transcripts, by_file_name: bool = False) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for row in transcripts.rows:
-        id_ = _file_name(row.id) if by_file_name else row.id
+        id_ = file_name(row.id) if by_file_name else row.id
         if (first := found.setdefault(id_, row)) is not row:
             raise transcripts.file.wrong(row.line, f"id {id_!r} is there already in line {first.line}.")
     return found
 
 
-def _file_name(id_: str) -> str:
+def file_name(id_: str) -> str:
     """Return the name of a recording without its folder and its ending.
 
-    >>> _file_name("/data/clips/a.1.wav"), _file_name("rec-A-0.00-2.00")
+    >>> file_name("/data/clips/a.1.wav"), file_name("rec-A-0.00-2.00")
     ('a.1', 'rec-A-0.00-2.00')
     """
     return _AUDIO.sub("", id_.replace("\\", "/").rpartition("/")[2])

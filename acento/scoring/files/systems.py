@@ -3,9 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,9 +17,13 @@ from acento.core.text.language import resolve_language
 from acento.scoring.boards.leaderboard import Leaderboard, rank
 from acento.scoring.entry import Entry, Speed
 from acento.scoring.files import WITH_ALTERNATIVES, read_transcripts
+from acento.scoring.files.conversations import WITHOUT_IDS, by_recording, paired_recordings, side_of, tells_speakers
 from acento.scoring.files.pairing import Extra, Missing, Paired, pair, speakers_of, with_own_references
 from acento.scoring.files.transcript import BY_NAME, Columns, Transcripts
 from acento.scoring.score import Score, score_utterances, summarize
+from acento.scoring.speakers.score import DEFAULTS as SPEAKER_DEFAULTS
+from acento.scoring.speakers.score import SpeakerOptions, SpeakerScore, speaker_score
+from acento.scoring.speakers.spoken import Conversations, matched
 from acento.scoring.statistics.bootstrap import ratio_interval
 
 _OPEN_ASR = re.compile(r"MODEL_(?P<owner>[^-]+)-(?P<model>.+?)_DATASET_(?P<dataset>.+)")
@@ -47,6 +52,8 @@ class FileOptions:
     language: str | None = None
     by_file_name: bool = False
     """Whether ids are paths of recordings, of which only the names count."""
+    speaker_options: SpeakerOptions = SPEAKER_DEFAULTS
+    """How speakers are scored, where files say who speaks when."""
 
 
 DEFAULTS = FileOptions()
@@ -67,12 +74,15 @@ class System:
     references: Transcripts
     hypotheses: Transcripts
     paired: Paired
+    conversations: Conversations | None = None
+    """Who speaks when and says what, where both files tell it."""
+    speaker_options: SpeakerOptions = SPEAKER_DEFAULTS
 
     def normalizer(self, name: str | None) -> Normalizer:
         """Return the preset of a name, or the default of the language."""
         return normalizer_for(name, self.language)
 
-    def entry(self, score: Score, run: str, when: datetime) -> Entry:
+    def entry(self, score: Score, run: str, when: datetime, speakers: SpeakerScore | None = None) -> Entry:
         """Return what the system puts on a leaderboard; there is no model, so the file's hash stands for it."""
         return Entry(
             model=self.model,
@@ -86,6 +96,7 @@ class System:
             speed=_speed(self.paired.times),
             run=run,
             when=when,
+            speakers=speakers,
         )
 
 
@@ -119,20 +130,45 @@ def read_systems(references: Path | None, hypotheses: Sequence[Path], options: F
         heard = read_transcripts(path, options.hypotheses_format or options.format, options.columns)
         one, other = with_own_references(heard) if said is None else (said, heard)
         marked = options.alternations if options.alternations is not None else one.format in WITH_ALTERNATIVES
-        paired = pair(
-            one,
-            other,
-            missing=options.missing,
-            extra=options.extra,
-            alternatives=marked,
-            speakers=speakers,
-            split=options.split,
-            by_file_name=options.by_file_name,
-        )
+        both = _conversations(one, other, options, marked)
+        whole = both is not None and by_recording(one, other)
+        if both is not None and whole:
+            paired = paired_recordings(both, options.split)
+        else:
+            paired = pair(
+                one,
+                other,
+                missing=options.missing,
+                extra=options.extra,
+                alternatives=marked,
+                speakers=speakers,
+                split=options.split,
+                by_file_name=options.by_file_name,
+            )
         language = options.language or (paired.languages[0] if len(paired.languages) == 1 else None)
         dataset = options.dataset or _dataset(path if references is None else references)
-        systems.append(System(name, dataset, _print(paired), options.split, language, marked, one, other, paired))
+        found = fingerprint_of(paired, both if whole else None)
+        system = System(name, dataset, found, options.split, language, marked and not whole, one, other, paired)
+        systems.append(replace(system, conversations=both, speaker_options=options.speaker_options))
     return systems
+
+
+def _conversations(one: Transcripts, other: Transcripts, options: FileOptions, marked: bool) -> Conversations | None:
+    """Return what both files say of who speaks; None where one says nothing, or the second only what the first says."""
+    sides = [
+        side_of(file, alternations=marked and file is one, by_file_name=options.by_file_name) for file in (one, other)
+    ]
+    if sides[0] is None or sides[1] is None:
+        for file, told, beside in ((one, sides[1], other), (other, sides[0], one)):
+            if beside.format in WITHOUT_IDS and told is not None:
+                raise InputError(
+                    f"{beside.name} says who speaks when, and {file.name} ({file.format}) does not: score it against "
+                    "RTTM, STM, SegLST, or CTM with a speaker in the eighth field."
+                )
+        return None
+    if not tells_speakers(one, other):
+        return None
+    return matched(sides[0], sides[1], missing=options.missing, extra=options.extra)
 
 
 def score_files(
@@ -154,7 +190,8 @@ def score_files(
     ('heard', 0.25)
 
     Args:
-        references: JSONL, CSV, TSV, Kaldi ``text``, trn, STM or CTM; None where each file of hypotheses has them, too.
+        references: JSONL, CSV, TSV, Kaldi ``text``, trn, STM, CTM, SegLST or RTTM; None where each file of hypotheses
+            has them, too.
         hypotheses: one or several such files; ids must match the references' one to one.
         normalizer: how both are made comparable; by default that of the language.
         options: how files are read and matched.
@@ -169,16 +206,22 @@ def score_files(
     for system in read_systems(None if references is None else Path(references), [*map(Path, given)], options):
         rule = system.normalizer(normalizer)
         table = score_utterances(system.paired.results, rule)
-        entries.append(system.entry(summarize(table, rule), "", now))
+        told = system.conversations
+        speakers = None if told is None else speaker_score(told, rule, system.speaker_options)
+        entries.append(system.entry(summarize(table, rule), "", now, speakers))
         tables[id(entries[-1])] = table
     return rank(entries, lambda entry: tables[id(entry)])
 
 
-def _print(paired: Paired) -> str:
+def fingerprint_of(paired: Paired, both: Conversations | None) -> str:
+    """Return the fingerprint of the references; of recordings with all that is known of who speaks when in them."""
     rows = (
         sha256("\x00".join([one.id, one.reference or "", str(one.alternatives)]).encode()) for one in paired.results
     )
-    return fingerprint({"references": fingerprint_rows(rows)})
+    facts: dict[str, Any] = {"references": fingerprint_rows(rows)}
+    if both is not None:
+        facts["spoken"] = {name: [asdict(one) for one in found] for name, found in both.reference.recordings.items()}
+    return fingerprint(facts)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

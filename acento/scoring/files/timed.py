@@ -14,6 +14,8 @@ _COMMENT = ";;"
 _LABEL = re.compile(r"<[^<>\s]*>")
 _IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
 _STM_FIELDS, _CTM_FIELDS = 5, 5
+_CTM_SPEAKER = 7
+_NOBODY = ("<na>", "unknown", "")
 _ALTERNATIVE = re.compile(r"<alt(_begin|_end)?>", re.IGNORECASE)
 
 
@@ -37,12 +39,15 @@ def read_stm(file: TextFile, columns: Columns) -> Transcripts:  # noqa: ARG001 -
         id_ = f"{recording}-{channel}-{begin}-{end}"
         segments.append(Segment(id_, recording, channel, start, stop))
         text = None if rest.upper() == _IGNORED else rest
-        rows.append(Row(id_, number, text=text, duration_s=stop - start, speaker=speaker))
+        known = None if speaker.upper() == "<NA>" else speaker
+        rows.append(Row(id_, number, text=text, duration_s=stop - start, speaker=known))
     return Transcripts(file, "stm", tuple(rows), segments=tuple(segments))
 
 
 def read_ctm(file: TextFile, columns: Columns) -> Transcripts:  # noqa: ARG001 - it has no columns
-    """Read ``recording channel begin duration word [confidence]``; the words of a recording's channel make a row.
+    """Read ``recording channel begin duration word [confidence [type [speaker]]]``.
+
+    The words of a recording's channel make a row.
 
     A row's id is the recording, with the channel where the recording has more than one.
     """
@@ -55,7 +60,9 @@ def read_ctm(file: TextFile, columns: Columns) -> Transcripts:  # noqa: ARG001 -
         if _ALTERNATIVE.fullmatch(text):
             raise file.wrong(number, f"{text} is not read: leave one of the alternatives.")
         start = _time(file, number, begin)
-        words.append((number, Word(recording, channel, start, start + _time(file, number, duration), text)))
+        speaker = fields[_CTM_SPEAKER] if len(fields) > _CTM_SPEAKER else ""
+        named = None if speaker.lower() in _NOBODY else speaker
+        words.append((number, Word(recording, channel, start, start + _time(file, number, duration), text, named)))
     words.sort(key=lambda one: (one[1].recording, one[1].channel, one[1].begin))
     channels: dict[str, set[str]] = defaultdict(set)
     for _, word in words:

@@ -60,11 +60,12 @@ class Word:
     begin: float
     end: float
     text: str
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a recording whose reference is a row of an STM file."""
+    """A stretch of a recording: of an STM, SegLST or RTTM file, whose rows are in the same order."""
 
     id: str
     recording: str
@@ -83,7 +84,7 @@ class Transcripts:
     words: tuple[Word, ...] = ()
     """Of a CTM file: what its rows were joined from."""
     segments: tuple[Segment, ...] = ()
-    """Of an STM file: where its rows are in time."""
+    """Of an STM, SegLST or RTTM file: where its rows are in time."""
 
     @property
     def name(self) -> str:

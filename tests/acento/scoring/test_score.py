@@ -235,6 +235,7 @@ def test_systems_scored_by_different_normalizers_are_not_compared() -> None:
         compare(score_utterances(rows, raw), score_utterances(rows, CHILEAN))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["no " * 333_333, "a" * 1_000_000])
 def test_a_hypothesis_of_a_million_characters_is_scored(text: str) -> None:
     overall = score(result("a", hypothesis=text), result("b")).overall

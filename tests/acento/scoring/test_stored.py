@@ -89,6 +89,7 @@ def test_ids_that_are_there_twice_and_clips_without_a_text_are_refused(tmp_path:
         write_utterances(tmp_path / "missing", rows, RULE)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(score, "BATCH", 16)
     monkeypatch.setattr(stored, "GROUP", 1)

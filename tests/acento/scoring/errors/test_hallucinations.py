@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.scoring.errors.hallucinations import EXAMPLES, REPEATS, Hallucinations, Heard, hallucinations, has_loop
+from acento.scoring.errors.hallucinations import (
+    EXAMPLES,
+    REPEATS,
+    SIGNS,
+    Hallucinations,
+    Heard,
+    hallucinations,
+    has_loop,
+)
 
 WORDS = st.lists(st.sampled_from(["sí", "po", "ya", "no"]), max_size=12)
 
@@ -15,7 +23,7 @@ def heard(reference: str, hypothesis: str, duration_s: float = 3.0, insertions: 
 
 def signs(clip: Heard, *, characters: bool = False) -> set[str]:
     found = hallucinations([clip], characters=characters)
-    shown = {name for name in ("non_speech", "short", "loop", "too_long") if getattr(found, name).count}
+    shown = {name for name in SIGNS if getattr(found, name).count}
     assert found.any.count == bool(shown)
     return shown
 
@@ -41,6 +49,10 @@ def signs(clip: Heard, *, characters: bool = False) -> set[str]:
         (heard("un tal otorrinolaringólogo", "un tal otorrinolaringólogos"), set()),
         (heard("qué " + "ja" * 12, "qué " + "ja" * 12), set()),
         (heard("uno dos", ""), set()),
+        (heard("uno dos tres", "gracias por ver el video"), {"phrase"}),
+        (heard("de nada", "subtítulos por la comunidad de amara org"), {"phrase", "too_long"}),
+        (heard("muchas gracias", "gracias"), set()),
+        (heard("uno dos tres", "gracias por ver uno dos tres"), set()),
     ],
 )
 def test_each_sign_has_its_threshold(clip: Heard, expected: set[str]) -> None:
@@ -69,6 +81,12 @@ def test_counts_say_of_how_many_clips_and_name_some() -> None:
     assert found.interval is not None
     assert found.interval.low < 7 / 9 < found.interval.high
     assert Hallucinations.model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_was_counted_before_the_last_sign_is_read() -> None:
+    stored = hallucinations([heard("", "gracias"), heard("uno", "dos", id="b")]).model_dump()
+    del stored["phrase"]
+    assert Hallucinations.model_validate(stored).phrase.of == 0
 
 
 def test_no_clips_have_no_share() -> None:

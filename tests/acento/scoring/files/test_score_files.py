@@ -115,6 +115,7 @@ def test_where_all_references_are_empty_there_is_no_wer(tmp_path: Path) -> None:
     assert row.entry.score.overall.words.insertions == 1
 
 
+@pytest.mark.slow
 def test_a_hypothesis_of_a_million_characters_is_scored(tmp_path: Path) -> None:
     said = written(tmp_path, "said", "jsonl", {"a": "uno { dos / tres }", "b": "sí"})
     for words in ("dos " * 250_000, "d" * 1_000_000):
