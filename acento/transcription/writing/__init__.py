@@ -1,0 +1,1 @@
+"""Documents as files: plain text, tables, what scorers read, captions."""

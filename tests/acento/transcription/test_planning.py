@@ -1,0 +1,169 @@
+"""Rounds: every window is decoded once, a batch that was killed goes on with its parts, and languages are voted for."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_recognizer import FAKE
+from stored_recordings import put_recording
+
+from acento.core.errors import DataError
+from acento.core.store import LocalStore
+from acento.data.recordings.recording import FRAME, Recording
+from acento.data.words import Word
+from acento.inference import jobs as job_module
+from acento.inference.jobs import TranscribeJob
+from acento.inference.plan import PlannedClip, load_part
+from acento.inference.predictions import FILE, Prediction, Segment, attempt_key, write_predictions
+from acento.models.base import DecodeOptions
+from acento.models.checkpoints.checkpoint import ModelSpec
+from acento.transcription.planning import Decoding, Rounds, voted
+from acento.transcription.transcripts import keep_transcript, load_transcript, transcript_key
+
+Hear = Callable[[PlannedClip], Prediction]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStore:
+    monkeypatch.setitem(job_module.FAMILIES, "fake", FAKE)
+    monkeypatch.setattr("acento.inference.plan.PART_SECONDS", 4.0)
+    return LocalStore(tmp_path / "store")
+
+
+def decoding(language: str | None = None) -> Decoding:
+    model = ModelSpec(id="fake", revision=None, digest="d" * 64, family="fake")
+    return Decoding(model=model, options=DecodeOptions(language=language, words=True), batch_size=2, window_s=5.0)
+
+
+def spoken(store: LocalStore, seed: int, stretches: int, channels: int = 1) -> Recording:
+    """Store a recording of so many seconds of speech with five of silence after each."""
+    frames = np.concatenate([np.r_[np.full(31, 255), np.zeros(156)] for _ in range(stretches)]).astype(np.uint8)
+    samples = np.random.default_rng(seed).integers(-99, 99, (len(frames) * FRAME, channels)).astype(np.int16)
+    return put_recording(store, samples, np.stack([frames] * channels, 1))
+
+
+def said(clip: PlannedClip, language: str | None = "en") -> Prediction:
+    words = (Word(f"w{clip.start_s:.0f}", 0.1, 0.4),)
+    return Prediction(clip.id, words[0].text, (Segment(0, clip.duration_s, words[0].text, words, language=language),))
+
+
+def hear(store: LocalStore, jobs: Sequence[TranscribeJob], what: Hear = said) -> None:
+    """Leave behind what executing jobs would."""
+    for job in jobs:
+        with store.publish(attempt_key(job.key, 1)) as draft:
+            write_predictions(draft.folder / FILE, [what(clip) for clip in load_part(store, job.plan, job.part).clips])
+            draft.info |= {"measurement": "measurements/none.json"}
+
+
+def test_windows_of_all_recordings_are_packed_into_one_plan_each_once(store: LocalStore) -> None:
+    recordings = [spoken(store, seed, stretches) for seed, stretches in enumerate((1, 3, 2))]
+    (one,) = Rounds(store, "b", decoding()).first(recordings)
+    jobs = Rounds(store, "b", decoding()).jobs(one, {recording.key for recording in recordings})
+    clips = [clip for job in jobs for clip in load_part(store, job.plan, job.part).clips]
+    assert len(jobs) > 1
+    assert len({clip.id for clip in clips}) == len(clips) == 6
+    assert [job.key for job in jobs] == [
+        job.key for job in Rounds(store, "other", decoding()).jobs(one, one.recordings)
+    ]
+
+
+def test_a_batch_goes_on_with_the_parts_that_it_began_with_when_some_recordings_are_done(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acento.inference.plan.STRETCH_SECONDS", 3.0)  # each recording has parts of its own
+    first, second = spoken(store, 1, 3), spoken(store, 2, 3)
+    rounds = Rounds(store, "b", decoding())
+    (begun,) = rounds.first([first, second])
+    again = Rounds(store, "b", decoding())
+    assert again.first([second]) == [begun]
+    left = {job.key for job in again.jobs(begun, {second.key})}
+    assert left < {job.key for job in rounds.jobs(begun, {first.key, second.key})}
+
+
+def test_recordings_that_come_later_are_planned_by_themselves(store: LocalStore) -> None:
+    first, second = spoken(store, 1, 2), spoken(store, 2, 2)
+    rounds = Rounds(store, "b", decoding())
+    (begun,) = rounds.first([first])
+    assert rounds.first([first, second]) == [begun, (later := rounds.first([second])[0])]
+    assert later.recordings == {second.key}
+
+
+def test_channels_are_windows_of_their_own(store: LocalStore) -> None:
+    stereo = spoken(store, 1, 2, channels=2)
+    rounds = Rounds(store, "b", decoding())
+    (one,) = rounds.first([stereo])
+    hear(store, rounds.jobs(one, one.recordings))
+    ((_, heard),) = rounds.heard([stereo])
+    assert [clip.row for clip, _ in heard] == [0, 0, 1, 1]
+    keep_transcript(store, decoding(), stereo.key, heard)
+    kept = load_transcript(store, decoding(), stereo.key)
+    assert {channel: [window.text for window in windows] for channel, windows in kept.channels.items()} == {
+        0: ["w0", "w6"],
+        1: ["w0", "w6"],
+    }
+    assert kept.channels[0][1].words[0].start == pytest.approx(kept.channels[0][1].start + 0.1)
+
+
+def test_windows_in_another_language_than_most_of_their_recording_are_decoded_again_in_it(store: LocalStore) -> None:
+    one, other = spoken(store, 1, 3), spoken(store, 2, 2)
+    rounds = Rounds(store, "b", decoding())
+    (first,) = rounds.first([one, other])
+    spanish = {one.key}
+
+    def guessed(clip: PlannedClip) -> Prediction:
+        wrong = clip.data_part in spanish and (clip.start_s or 0.0) > 10
+        return said(clip, "it" if wrong else "es" if clip.data_part in spanish else "en")
+
+    hear(store, rounds.jobs(first, first.recordings), guessed)
+    (again,) = Rounds(store, "b", decoding()).second([one, other])
+    assert (again.language, again.recordings) == ("es", frozenset({one.key}))
+    jobs = rounds.jobs(again, again.recordings)
+    assert [(job.options.language, job.clips) for job in jobs] == [("es", 1)]
+    assert rounds.second([one, other]) == [again], "a batch that was killed goes on with the second round, too"
+    hear(store, jobs, lambda clip: Prediction(clip.id, "otra vez", said(clip, "es").segments))
+    texts = {key: [row.text for _, row in heard if row is not None] for key, heard in rounds.heard([one, other])}
+    assert texts == {one.key: ["w0", "w6", "otra vez"], other.key: ["w0", "w6"]}
+
+
+def test_a_language_that_was_given_is_not_voted_on(store: LocalStore) -> None:
+    one = spoken(store, 1, 2)
+    rounds = Rounds(store, "b", decoding("es"))
+    (first,) = rounds.first([one])
+    hear(store, rounds.jobs(first, first.recordings), lambda clip: said(clip, "it"))
+    assert rounds.second([one]) == []
+
+
+def test_a_recording_without_speech_has_an_empty_transcript(store: LocalStore) -> None:
+    silent = put_recording(store, np.zeros(32_000, np.int16), np.zeros(63))
+    rounds = Rounds(store, "b", decoding())
+    assert rounds.first([silent]) == []
+    ((key, heard),) = rounds.heard([silent])
+    keep_transcript(store, decoding(), key, heard)
+    assert load_transcript(store, decoding(), key).channels == {}
+
+
+def test_a_window_that_was_not_decoded_leaves_no_transcript(store: LocalStore) -> None:
+    one = spoken(store, 1, 2)
+    rounds = Rounds(store, "b", decoding())
+    (first,) = rounds.first([one])
+    ((_, heard),) = rounds.heard([one])
+    with pytest.raises(DataError, match="2 of its 2 windows could not be decoded"):
+        keep_transcript(store, decoding(), one.key, heard)
+    failing = Prediction("x", None, error="model_error", detail="ValueError: cannot hear this")
+    hear(store, rounds.jobs(first, first.recordings), lambda clip: failing if clip.start_s else said(clip))
+    ((_, heard),) = rounds.heard([one])
+    with pytest.raises(DataError, match="1 of its 2 windows could not be decoded"):
+        keep_transcript(store, decoding(), one.key, heard)
+    assert store.find(transcript_key(decoding(), one.key)) is None
+
+
+def test_seconds_of_speech_decide_a_vote_and_silence_has_none() -> None:
+    def window(seconds: float, language: str | None, text: str = "a") -> tuple[PlannedClip, Prediction]:
+        clip = PlannedClip("x", seconds, "", "", 0, 0.0)
+        return clip, Prediction("x", text, (Segment(0, seconds, text, language=language),))
+
+    assert voted([window(9, "es"), window(5, "en"), window(3, "en")]) == "es"
+    assert voted([window(5, "es"), window(5, "en")]) == "en"
+    assert voted([window(9, "nn", text=""), window(1, "es"), window(5, None)]) == "es"
+    assert voted([]) is None
