@@ -32,11 +32,15 @@ class Carried:
 def inputs(store: Store, job: Job) -> Carried:
     """Return what a job needs: its plan and data, its model where that is the store's, and what was done of it before.
 
+    Of a diarization that is its recording and those of enrolled voices.
+
     Raises:
         StoreError: the plan or a model version is not in the store.
     """
     if job.kind == "finetune":
         return Carried((job.train, job.dev)) + _model(store, job.base.id) + outputs(store, job)
+    if job.kind == "diarize":
+        return Carried((job.recording, *(voice.recording for voice in job.voices))) + outputs(store, job)
     parts = sorted({clip.data_part for clip in load_part(store, job.plan, job.part).clips})
     return Carried((job.plan, *parts)) + _model(store, job.model.id) + outputs(store, job)
 
@@ -50,6 +54,8 @@ def outputs(store: Store, job: Job) -> Carried:
         result = state(store, job)
         model = () if result is None or result.version is None else (f"models/{result.name}/{result.version}/model",)
         return Carried((*store.list(job.key), *model))
+    if job.kind == "diarize":
+        return Carried(() if store.find(job.turns_key) is None else (job.turns_key,))
     done = attempts(store, job.key)
     notes = (artifact.info.get("measurement") for key in done if (artifact := store.find(key)) is not None)
     measurements = tuple(note for note in notes if note is not None and store.read_file(note) is not None)

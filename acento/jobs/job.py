@@ -2,8 +2,9 @@
 
 from typing import TypeAlias
 
+from acento.diarization.job import DiarizeJob, DiarizeResult
 from acento.inference.jobs import JobResult, TranscribeJob
 from acento.training.job import FinetuneJob, FinetuneResult
 
-Job: TypeAlias = TranscribeJob | FinetuneJob
-Result: TypeAlias = JobResult | FinetuneResult
+Job: TypeAlias = TranscribeJob | DiarizeJob | FinetuneJob
+Result: TypeAlias = JobResult | DiarizeResult | FinetuneResult

@@ -6,11 +6,11 @@ has this process, and others that run beside it have processes of their own.
 
 import threading
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.store import Store
-from acento.inference.runner import Runner, Worker
+from acento.inference.runner import Runner, Worker, execute_together
 from acento.jobs.job import Job, Result
 from acento.models.devices import held_by_cores
 from infra.compute.base import Compute, Outcome
@@ -32,15 +32,9 @@ class InlineCompute(Compute):
     ) -> Generator[Outcome, None, None]:
         workers = _useful(jobs, workers)
         worker = Worker(self.name, workers, callbacks)
-        pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="worker")
-        try:
-            running = {pool.submit(self._execute, job, worker): job for job in jobs}
-            for future in as_completed(running):
-                error = future.exception()
-                yield Outcome(running[future], None if error else future.result(), error)
-        finally:
-            worker.cancelled.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        with closing(execute_together(self._execute, jobs, worker)) as ended:
+            for job, result, error in ended:
+                yield Outcome(job, result, error)
 
     def close(self) -> None:
         self._processes.close()

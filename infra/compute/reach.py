@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from acento.core.errors import InputError
 from acento.core.settings import settings
+from acento.diarization.engines.engine import EMBEDDED
 from acento.jobs.job import Job
 from acento.models.checkpoints.references import parse
 from acento.models.devices import Elsewhere
@@ -159,7 +160,8 @@ def portable(job: Job) -> Job:
     if folder is None:
         return job
     model = getattr(job, field)
-    name = model.id.replace(parse(model.id).base, str(folder.absolute()), 1)
+    base = model.id if job.kind == "diarize" else parse(model.id).base
+    name = model.id.replace(base, str(folder.absolute()), 1)
     return job.model_copy(update={field: model.model_copy(update={"id": name})})
 
 
@@ -179,6 +181,9 @@ def refuse_folders(jobs: Iterable[Job], who: str) -> None:
 def _model_folder(job: Job) -> Path | None:
     """Return the folder of a job's model; None where it is one of a hub, the registry, or shipped with Acento."""
     model = job.base if job.kind == "finetune" else job.model
+    if job.kind == "diarize":
+        folder = Path(model.id).expanduser()
+        return None if model.family == EMBEDDED or not folder.exists() else folder
     folder = Path(parse(model.id).base).expanduser()
     return folder if folder.exists() else None
 

@@ -70,8 +70,8 @@ def ask(
     """Find every set of clips that is named, and fix its version, so that a wrong name is said before a training.
 
     Raises:
-        InputError: a name is of no known form, or there is no such data set, split or group; or a guard is not in the
-            language that the models are told to write.
+        InputError: a name is of no known form; or there is no such data set, split or group, or no transcript in it; or
+            a guard is not in the language that the models are told to write.
     """
     sets = [_resolve(store, text) for text in (test, *guards)]
     for selection in sets[1:]:
@@ -184,7 +184,7 @@ def _score(store: Store, run: str, model: Checkpoint, selection: Selection) -> t
 
 
 def _resolve(store: Store, text: str) -> Selection:
-    """Return a selection of a version, after seeing that there are such clips."""
+    """Return a selection of a version, after seeing that there are such clips, and words to judge them by."""
     selection = Selection.parse(text)
     card = load_card(store, selection.dataset)
     clips = [clip.utterance for clip in read_clips(store, card, selection.split)]
@@ -195,6 +195,12 @@ def _resolve(store: Store, text: str) -> Selection:
                 f"{text} holds no clip: {selection.column} {selection.value!r} is not in {card.title} "
                 f"(there is: {', '.join(there[:10]) or 'none that is known'})."
             )
+        clips = [clip for clip in clips if str(getattr(clip, selection.column)) == selection.value]
+    if not any(clip.text for clip in clips):
+        raise InputError(
+            f"No clip of {text} in the {selection.split} split has a transcript, so that nothing can be judged by it: "
+            "name a data set with transcripts (--test, --guard)."
+        )
     return selection.model_copy(update={"dataset": f"{card.name}@{card.version}"})
 
 

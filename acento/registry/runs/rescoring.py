@@ -24,6 +24,16 @@ from acento.scoring.entry import Entry
 from acento.scoring.files.systems import System
 from acento.scoring.files.transcript import Transcripts
 from acento.scoring.score import UtteranceResult
+from acento.scoring.speakers.score import SpeakerOptions, SpeakerScore
+from acento.scoring.speakers.spoken import Conversations
+from acento.scoring.speakers.stored import (
+    SPEAKERS,
+    SPOKEN,
+    facts_of,
+    read_speakers,
+    read_spoken,
+    write_speakers,
+)
 from acento.scoring.stored import UTTERANCES, write_score
 from acento.validation.verdict import NOT_VALIDATED
 
@@ -63,8 +73,9 @@ def keep(
     entries, provenance, now = [], [], utc_now()
     for one, wanted in zip(systems, rules, strict=True):
         for rule in wanted:
-            key = keep_score(store, one.paired.results, rule)
-            entries.append((one.entry(load_score(store, key), run, now), key))
+            told = None if one.conversations is None else (one.conversations, one.speaker_options)
+            key = keep_score(store, one.paired.results, rule, told)
+            entries.append((one.entry(load_score(store, key), run, now, load_speakers(store, key)), key))
             provenance.append(_provenance(one, rule, key))
     return publish_run(store, run, entries, provenance, utc_now())
 
@@ -110,21 +121,51 @@ def rescore(
     new = begin(store, RunRequest.model_validate(asked | shared), inputs, job_id, utc_now())
     entries, provenance, now = [], [], utc_now()
     for entry, key, origin, rule in todo:
-        score = keep_score(store, _Stored(store, key, several=origin.get("alternations", False)), rule)
-        entries.append((entry.model_copy(update={"score": load_score(store, score), "run": new, "when": now}), score))
+        stored = _Stored(store, key, several=origin.get("alternations", False))
+        score = keep_score(store, stored, rule, _spoken(store, key) if entry.speakers else None)
+        found = {"score": load_score(store, score), "speakers": load_speakers(store, score)}
+        entries.append((entry.model_copy(update={**found, "run": new, "when": now}), score))
         provenance.append(origin | {"normalizer": rule.identity, "score": score, "scored_from": name})
     return publish_run(store, new, entries, provenance, utc_now())
 
 
-def keep_score(store: Store, results: Iterable[UtteranceResult], rule: Normalizer) -> str:
-    """Score texts, unless these were scored so before, and return the score's key; they are read twice."""
+def keep_score(
+    store: Store,
+    results: Iterable[UtteranceResult],
+    rule: Normalizer,
+    told: tuple[Conversations, SpeakerOptions] | None = None,
+) -> str:
+    """Score texts, unless these were scored so before, and return the score's key; they are read twice.
+
+    Args:
+        store: where the score is kept.
+        results: the utterances.
+        rule: the normalizer.
+        told: who speaks when and says what, where that is scored too, and how.
+    """
     rows = (fingerprint(asdict(result)) for result in results)
     facts = {"version": SCORING_VERSION, "rows": fingerprint_rows(rows), "normalizer": rule.identity}
+    if told is not None:
+        facts["speakers"] = facts_of(*told)
     key = f"scores/{fingerprint(facts)}"
     if store.find(key, verify=True) is None:
         with store.publish(key) as draft:
             write_score(draft.folder, results, rule)
+            if told is not None:
+                write_speakers(draft.folder, told[0], rule, told[1])
     return key
+
+
+def load_speakers(store: Store, key: str) -> SpeakerScore | None:
+    """Return the score of speakers that lies beside a score, or None."""
+    artifact = store.find(key)
+    if artifact is None or SPEAKERS not in artifact.files:
+        return None
+    return read_speakers(store.read_bytes(key, SPEAKERS))
+
+
+def _spoken(store: Store, key: str) -> tuple[Conversations, SpeakerOptions]:
+    return read_spoken(store.read_bytes(key, SPOKEN))
 
 
 def _rules(names: Sequence[str], language: str | None) -> list[Normalizer]:

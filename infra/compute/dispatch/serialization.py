@@ -6,10 +6,18 @@ from typing import Any
 
 from acento.core import errors
 from acento.core.errors import AcentoError, TransientError, may_pass, name_and_line, own_line, with_trace
+from acento.diarization.job import DiarizeResult
 from acento.inference.jobs import JobResult
 from acento.jobs.job import Job, Result
 from acento.training.job import FinetuneResult
 from infra.compute.base import Outcome
+
+_RESULTS: Mapping[str, type[Result]] = {
+    "transcribe": JobResult,
+    "diarize": DiarizeResult,
+    "finetune": FinetuneResult,
+}
+"""By kind of job."""
 
 
 def dump_result(result: Result) -> dict[str, Any]:
@@ -43,8 +51,7 @@ def load_outcome(job: Job, record: Mapping[str, Any]) -> Outcome:
     ``TransientError``, and one that may not a ``RuntimeError`` of one line, its traceback a note of it.
     """
     if "result" in record:
-        kind: type[FinetuneResult] | type[JobResult] = FinetuneResult if job.kind == "finetune" else JobResult
-        return Outcome(job, kind.model_validate(record["result"]))
+        return Outcome(job, _RESULTS[job.kind].model_validate(record["result"]))
     name, sentence = str(record.get("error", "")), str(record.get("sentence", "its end was not written down"))
     known = getattr(errors, name, None)
     if isinstance(known, type) and issubclass(known, AcentoError):

@@ -186,7 +186,7 @@ class Sizer:
         if first.kind == "finetune":
             count = min(most, left)
             return Size(count, f"{count} workers for {left} trainings")
-        total = sum(job.seconds for job in jobs if job.kind == "transcribe")
+        total = sum(job.seconds for job in jobs if job.kind != "finetune")
         return size(
             max(0.0, total - audio_s),
             left,

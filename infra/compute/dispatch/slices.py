@@ -64,7 +64,7 @@ class Slices:
         """Take the list, its jobs (at least one), and what is known of the speed of workers."""
         self._work, self._jobs, self._sizer = work, jobs, sizer
         self._training = jobs[0].kind == "finetune"
-        self._seconds = [job.seconds if job.kind == "transcribe" else 0.0 for job in jobs]
+        self._seconds = [0.0 if job.kind == "finetune" else job.seconds for job in jobs]
         self._queue: deque[list[int]] = deque()
         self._replacements = 0
         self.wanted = 0

@@ -79,6 +79,7 @@ def test_the_version_says_what_windows_it_was_taught(
     assert windows == [None, fit], "the base is used in its own window, and what is learned in the fitted one"
 
 
+@pytest.mark.slow
 def test_full_windows_leave_no_mark_and_take_one_away(
     store: LocalStore, tmp_path: Path, folder: Path, windows: Used
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_share_of_the_data_decodes_its_test_clips_so_too(
     assert None not in (*after, tuned)
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_the_weights_are_bit_equal(store: LocalStore, tmp_path: Path, folder: Path) -> None:
     values = {"window": "fit", "keep_full": 0.5, "strategy": "last-n", "last_n": 1, "dropout": 0.1, "max_steps": 4}
     values |= {"epochs": 9, "eval_every": 9, "augmentation": {"speed": 0.5, "time_masks": 1}}

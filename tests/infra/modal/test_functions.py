@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import batches
 import pytest
 from modal_service import ModalService
 from registered import registered
@@ -112,6 +113,15 @@ def test_jobs_of_a_store_here_are_done_by_containers_there_and_nothing_stays_the
     # nothing stays there
     assert there.volume("acento-datasets").files == {}
     assert there.containers == {} or all(one.function != function for one in there.containers.values())
+
+
+@pytest.mark.usefixtures("there")
+def test_windows_of_recordings_are_heard_by_containers_as_inline_hears_them(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    rounds, recordings, todo = batches.windows_planned(store, MODEL)
+    with closing(open_compute("modal", store)) as compute:
+        assert [outcome.error for outcome in compute.run(todo, workers=2)] == [None] * len(todo)
+    assert batches.heard(rounds, recordings) == batches.heard_inline(tmp_path, MODEL)
 
 
 def test_a_container_that_is_taken_away_costs_no_job_and_no_job_is_given_twice(

@@ -60,6 +60,7 @@ def page(store: LocalStore, models: dict[str, list[UtteranceResult]], **options:
     return shown
 
 
+@pytest.mark.slow
 def test_it_fetches_nothing_and_knows_light_and_dark(store: LocalStore) -> None:
     scored_run(store, "run-1", {"mini": heard(clips(), {"c01": "uno tos"}), "micro": clips()})
     text = run_report(store, "run-1")
@@ -74,6 +75,7 @@ def test_it_fetches_nothing_and_knows_light_and_dark(store: LocalStore) -> None:
     assert len(text) < 200_000
 
 
+@pytest.mark.slow
 def test_texts_names_and_reasons_are_escaped_everywhere(store: LocalStore) -> None:
     bad = [clip(EVIL, EVIL, hypothesis=EVIL + " a", speaker=EVIL, accent=EVIL), clip("x", "a", speaker="s", accent="t")]
     failed = [clip("y", "a", hypothesis=None, error=EVIL)]
@@ -200,6 +202,7 @@ def test_sound_beyond_the_budget_is_left_out_and_said(store: LocalStore, tmp_pat
     assert (found["c01"].mp3, "as much sound as it may" in (found["c01"].note or "")) == (None, True)
 
 
+@pytest.mark.slow
 def test_a_data_set_that_only_has_the_same_name_lends_no_sound(store: LocalStore, tmp_path: Path) -> None:
     staged(store, tmp_path / "clips")
     texts = [clip("c00", "uno dos", hypothesis="uno"), clip("c01", "tres", hypothesis="tres")]

@@ -1,14 +1,3 @@
-"""Tests of runs: their pages have no charts, which take longer than all the rest; those of reports draw them."""
+"""Tests of runs: their pages have no charts."""
 
-from typing import Any
-
-import pytest
-from markupsafe import Markup
-
-
-@pytest.fixture(autouse=True)
-def _no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(name: str, *_: Any, **__: Any) -> Markup:
-        return Markup('<svg role="img" aria-label="{}"></svg>').format(name)
-
-    monkeypatch.setattr("acento.registry.report.charts.draw", draw)
+from no_charts import no_charts  # noqa: F401

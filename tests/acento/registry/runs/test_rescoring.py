@@ -14,6 +14,7 @@ from acento.registry.runs.leaderboards import RunFilter, leaderboard
 from acento.registry.runs.records import Finished, entries_of, mark_live, run_leaderboard, runs, utterances_of
 from acento.registry.runs.rescoring import keep, rescore
 from acento.scoring.files.systems import FileOptions, System, read_systems
+from acento.scoring.speakers.score import SpeakerOptions
 
 SAID = {"a-1": "¿Cachái, po?", "a-2": "El (gran) perro ladra.", "b-1": "Uno, dos, tres."}
 ONE = {"a-1": "cachái po", "a-2": "El gato ladra.", "b-1": "uno dos tres"}
@@ -130,3 +131,35 @@ def test_what_is_not_there_is_refused(store: LocalStore, tmp_path: Path) -> None
     with pytest.raises(InputError, match="Job id theirs belongs to another request"):
         rescore(store, "theirs", ["none"], job_id="theirs")
     assert [info.id for info in runs(store)] == ["theirs"]
+
+
+@pytest.mark.meeteval
+def test_scores_of_speakers_are_kept_and_scored_again_by_another_normalizer(store: LocalStore, tmp_path: Path) -> None:
+    said, heard = tmp_path / "said.stm", tmp_path / "heard.stm"
+    said.write_text("m 1 ana 0 2 ¡Hola, mundo!\nm 1 luis 2 4 Sí.\n", encoding="utf-8")
+    heard.write_text("m 1 s1 0 2.1 hola mundo\nm 1 s2 2.1 4 sí\n", encoding="utf-8")
+    options = FileOptions(speaker_options=SpeakerOptions(collar=0.25))
+    first = keep(store, read_systems(said, [heard], options), ["none"], job_id="first")
+    again = rescore(store, "first", ["basic"], job_id="again")
+    scores = []
+    for finished in (first, again):
+        ((entry, _),) = entries_of(store, finished.artifact.key)
+        assert entry.speakers is not None
+        assert entry.speakers.cpwer is not None
+        assert entry.speakers.options == SpeakerOptions(collar=0.25)
+        assert entry.speakers.der.value == 0  # 0.1 s off, inside the collar
+        scores.append(entry.speakers.cpwer.value)
+    assert scores == [1.0, 0.0]
+    assert "cpWER" in str(run_leaderboard(store, "again"))
+    assert b"cpwer" in store.read_bytes(first.artifact.key, "results_summaries/results_summary_first.csv")
+
+
+@pytest.mark.meeteval
+def test_a_score_with_speakers_is_another_than_that_of_its_texts(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "ref.rttm").write_text("SPEAKER m 1 0 2 <NA> <NA> ana <NA> <NA>\n")
+    keys = set()
+    for turns in ("0 2", "0 1"):
+        (tmp_path / "hyp.rttm").write_text(f"SPEAKER m 1 {turns} <NA> <NA> x <NA> <NA>\n")
+        found = keep(store, read_systems(tmp_path / "ref.rttm", [tmp_path / "hyp.rttm"], FileOptions()), [])
+        keys |= {key for _, key in entries_of(store, found.artifact.key)}
+    assert len(keys) == 2
