@@ -20,8 +20,10 @@ from acento.core.plugins import lazy
 if TYPE_CHECKING:
     from acento import scoring
     from acento.api.benchmarking import benchmark, compare
+    from acento.api.captioning import caption
     from acento.api.comparing import compare_runs
     from acento.api.data import StagedDataset, load_dataset, stage, validate
+    from acento.api.drafting import draft
     from acento.api.estimating import estimate
     from acento.api.exporting import export
     from acento.api.leaderboards import leaderboard
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from acento.api.shortening import shorten
     from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
+    from acento.api.transcribing import Transcripts, transcribe
     from acento.api.windows import judge_windows
     from acento.core.errors import AcentoError
     from acento.inference.transcriber import LoadedModel, load_model
@@ -44,9 +47,12 @@ __all__ = [
     "LoadedModel",
     "ModelVersion",
     "StagedDataset",
+    "Transcripts",
     "benchmark",
+    "caption",
     "compare",
     "compare_runs",
+    "draft",
     "estimate",
     "export",
     "finetune",
@@ -62,6 +68,7 @@ __all__ = [
     "shorten",
     "specialize",
     "stage",
+    "transcribe",
     "validate",
 ]
 
@@ -74,8 +81,10 @@ __getattr__, __dir__ = lazy(
         "ModelVersion": "acento.registry.model_version",
         "StagedDataset": "acento.api.data",
         "benchmark": "acento.api.benchmarking",
+        "caption": "acento.api.captioning",
         "compare": "acento.api.benchmarking",
         "compare_runs": "acento.api.comparing",
+        "draft": "acento.api.drafting",
         "finetune": "acento.api.training",
         "estimate": "acento.api.estimating",
         "export": "acento.api.exporting",
@@ -91,6 +100,8 @@ __getattr__, __dir__ = lazy(
         "shorten": "acento.api.shortening",
         "specialize": "acento.api.specializing",
         "stage": "acento.api.data",
+        "transcribe": "acento.api.transcribing",
+        "Transcripts": "acento.api.transcribing",
         "validate": "acento.api.data",
     },
 )

@@ -7,14 +7,17 @@ from rich.console import Console
 
 from flows.commands import datasets, models, store, terminal
 from flows.commands.benchmark import benchmark, demo, results, runs
+from flows.commands.captions import captions
 from flows.commands.compare import compare, report
 from flows.commands.data import stage, validate
+from flows.commands.draft import draft
 from flows.commands.info import info
 from flows.commands.leaderboard import leaderboard
 from flows.commands.normalize import normalize
 from flows.commands.score import score
 from flows.commands.shorten import shorten
 from flows.commands.training import cross_validate, finetune, learning_curve, search, specialize, tensorboard
+from flows.commands.transcribe import transcribe
 from flows.commands.windows import judge_windows
 from flows.runtime import interrupts
 
@@ -49,6 +52,9 @@ looking = (runs, results, report, compare, leaderboard, info)
 for verb in (demo, stage, validate, benchmark, score, normalize, *training, *looking):
     app.command()(verb)
 app.command()(judge_windows)
+app.command()(transcribe)
+app.command()(captions)
+app.command()(draft)
 for group in (datasets, models, store):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
 
-from acento.core.progress import Progress, listening
+from acento.core.progress import Progress, duration, listening
 from acento.core.store import LocalStore, Store
 
 _log = logging.getLogger(__name__)
 _PERIOD_S = 1.0
+_KNOWN_S = 5.0
+"""Seconds after which the pace of a step says something of its end."""
 
 
 def in_run() -> bool:
@@ -119,11 +122,11 @@ def progress_artifact(key: str, description: str) -> Iterator[None]:
             update_progress_artifact(made[0], percent, f"{description}: {words}")
 
     def keep_sending() -> None:
-        sent = None
+        sent, pace = None, _Pace()
         while not ended.wait(_PERIOD_S):
             if latest and latest[0] != sent:
                 sent = latest[0]
-                send(_percent(sent), _words(sent))
+                send(_percent(sent), _words(sent) + pace.left(sent, time.monotonic()))
 
     thread = Thread(target=copy_context().run, args=(keep_sending,), name=f"progress {key}", daemon=True)
     thread.start()
@@ -134,6 +137,22 @@ def progress_artifact(key: str, description: str) -> Iterator[None]:
         ended.set()
         thread.join()
     send(100.0, "done")
+
+
+class _Pace:
+    """How fast a step comes forward since it was first heard of."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str, float, float] | None = None
+
+    def left(self, progress: Progress, now: float) -> str:
+        """Say how long a step still takes, such as ``, 4.0 min left``; nothing where too little is known."""
+        if self._first is None or self._first[0] != progress.step:
+            self._first = (progress.step, progress.done, now)
+        _, done, since = self._first
+        if now - since < _KNOWN_S or progress.done <= done:
+            return ""
+        return f", {duration((progress.total - progress.done) * (now - since) / (progress.done - done))} left"
 
 
 def _percent(progress: Progress) -> float:

@@ -1,14 +1,14 @@
 """The tasks of a benchmark: plan everything, transcribe with a compute backend what is not done, score, publish."""
 
 import logging
-from contextlib import closing
 from dataclasses import dataclass
 
 from acento.api.benchmarking import PlannedRun, plan_benchmark, rounds
 from acento.api.estimate import Estimate
 from acento.api.estimating import estimate_benchmark
+from acento.api.speaker_benchmark import Measured, publish_speaker_run
 from acento.core.callbacks import Callbacks
-from acento.core.errors import AcentoError, InputError, may_pass
+from acento.core.errors import AcentoError
 from acento.core.progress import audio_meter
 from acento.core.store import Store, open_store
 from acento.inference.benchmark import Scored, Transcription, jobs, load_score, score_transcription
@@ -18,7 +18,7 @@ from acento.registry.runs.comparing import compare_with_previous
 from acento.registry.runs.records import REPORT, Finished, finish, utc_now
 from acento.requests import BenchmarkRequest
 from tasks.artifacts import artifact_key, in_run, page_link, progress_artifact, show_markdown
-from tasks.compute import asked_compute, open_backend
+from tasks.compute import asked_compute, do_jobs, first_to_say, open_backend
 from tasks.policy import cached, log, step
 
 _log = logging.getLogger(__name__)
@@ -74,27 +74,16 @@ def _decode(
         return Transcribed(parts, 0, 0)
     meter = audio_meter(f"transcribe {title}", sum(job.seconds for job in todo))
     workers = min(workers, len(todo))
-    results: list[JobResult] = []
-    errors: list[BaseException] = []
     with (
         progress_artifact(artifact_key("transcribe", transcription.title), f"Transcribing {title}"),
         open_backend(compute, store) as backend,
     ):
         meter(0.0)
-        with closing(backend.run(todo, workers=workers, callbacks=Callbacks(on_progress=meter))) as outcomes:
-            for outcome in outcomes:
-                if isinstance(outcome.result, JobResult):
-                    results.append(outcome.result)
-                    continue
-                error = outcome.error or AcentoError(f"{outcome.job.title} ended without a result")
-                _log.error("%s of %s failed: %s", outcome.job.title, title, error)
-                errors.append(error)
-                if isinstance(error, InputError):
-                    break
+        results, errors = do_jobs(backend, todo, workers, title, Callbacks(on_progress=meter))
     if errors:
-        # what may not pass is raised first: trying again would only repeat it
-        raise next((error for error in errors if not may_pass(error)), errors[0])
-    computed, failed = sum(not one.cached for one in results), sum(one.failed for one in results)
+        raise first_to_say([*errors.values()])
+    found = [one for one in results if isinstance(one, JobResult)]
+    computed, failed = sum(not one.cached for one in found), sum(one.failed for one in found)
     log(f"{title}: {computed} of {parts} parts decoded now, {failed} clips without a text.")
     return Transcribed(parts, computed, failed)
 
@@ -118,14 +107,28 @@ def score(transcription: Transcription, transcribed: Transcribed, normalizer: st
 @step("publish", run_name="publish {run}")
 def publish_run(run: str, scored: list[tuple[Transcription, Scored]], left_out: dict[str, str]) -> Finished:
     """Write the run's files and show its leaderboard, and what is not on it."""
-    notes = "".join(f"\n\nLeft out: {name}. {why}" for name, why in left_out.items())
     finished = finish(open_store(), run, scored, utc_now(), left_out)
+    _show(finished)
+    return finished
+
+
+@step("publish-speakers", run_name="publish the speakers' scores")
+def publish_speakers(request: BenchmarkRequest, measured: list[Measured], left_out: dict[str, str]) -> Finished:
+    """Score words and speakers of recordings, write the run's files and show its leaderboard."""
+    finished = publish_speaker_run(open_store(), request, measured, left_out)
+    _show(finished)
+    return finished
+
+
+def _show(finished: Finished) -> None:
+    """Show a run's leaderboards, what is not on them, and where the report is."""
+    left_out = finished.leaderboard.left_out
+    notes = "".join(f"\n\nLeft out: {name}. {why}" for name, why in left_out.items())
     for board in finished.leaderboard.boards:
-        key = artifact_key("leaderboard", board.dataset.rpartition(" v")[0], board.split)
-        show_markdown(key, board.to_markdown() + notes, f"Leaderboard of {run}")
+        key = artifact_key("leaderboard", board.dataset.rpartition(" v")[0] or board.dataset, board.split)
+        show_markdown(key, board.to_markdown() + notes, f"Leaderboard of {finished.run}")
     if in_run():
         show_report(finished)
-    return finished
 
 
 def show_report(finished: Finished) -> None:

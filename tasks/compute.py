@@ -1,14 +1,15 @@
 """Compute backends as tasks use them: seen to be ready before work is planned, shared by the tasks of a flow."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
-from acento.core.errors import AcentoError, InputError
+from acento.core.errors import AcentoError, InputError, may_pass
 from acento.core.settings import settings
 from acento.core.store import Store, open_store
+from acento.jobs.job import Job, Result
 from acento.models.devices import Elsewhere
 from acento.training.job import FinetuneJob, FinetuneResult
 from infra.compute import Compute, open_compute
@@ -67,6 +68,33 @@ def open_backend(name: str, store: Store) -> Iterator[Compute]:
         return
     with closing(open_compute(name, store)) as backend:
         yield backend
+
+
+def do_jobs(
+    backend: Compute, jobs: Sequence[Job], workers: int, title: str, callbacks: Callbacks = NO_CALLBACKS
+) -> tuple[list[Result], dict[str, BaseException]]:
+    """Execute jobs by so many workers, and return the results, and the errors of those that failed by their keys.
+
+    A failure is logged, and the other jobs go on, unless it is one that all of them would meet.
+    """
+    results: list[Result] = []
+    errors: dict[str, BaseException] = {}
+    with closing(backend.run(jobs, workers=workers, callbacks=callbacks)) as outcomes:
+        for outcome in outcomes:
+            if outcome.result is not None:
+                results.append(outcome.result)
+                continue
+            error = outcome.error or AcentoError(f"{outcome.job.title} ended without a result")
+            _log.error("%s of %s failed: %s", outcome.job.title, title, error)
+            errors[outcome.job.key] = error
+            if isinstance(error, InputError):
+                break
+    return results, errors
+
+
+def first_to_say(errors: Sequence[BaseException]) -> BaseException:
+    """Return the error to raise of several: one that may not pass, as trying again would only repeat it."""
+    return next((error for error in errors if not may_pass(error)), errors[0])
 
 
 def train_on(backend: Compute, job: FinetuneJob, callbacks: Callbacks = NO_CALLBACKS) -> FinetuneResult:

@@ -133,6 +133,12 @@ def stage_source(request: StageRequest) -> StagedDataset:
     show_markdown(artifact_key("stage", request.name), _report(staged), f"{staged.title} as staged")
     if not staged.new_version:
         return cached(staged)
+    tell_staged(staged)
+    return staged
+
+
+def tell_staged(staged: StagedDataset) -> None:
+    """Emit the event that a data set has a new version."""
     emit_event(
         STAGED,
         resource={"prefect.resource.id": f"acento.dataset.{staged.name}", "prefect.resource.name": staged.title},
@@ -145,7 +151,6 @@ def stage_source(request: StageRequest) -> StagedDataset:
             "splits": staged.splits,
         },
     )
-    return staged
 
 
 def _report(staged: StagedDataset) -> str:

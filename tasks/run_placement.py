@@ -28,7 +28,7 @@ def do_slice(work: str, run: str, indices: list[int], title: str, count: int) ->
             "ACENTO_STORE=s3://bucket/prefix."
         )
     jobs = [listed.jobs[index] for index in indices]
-    meter = audio_meter(f"{title} here", sum(job.seconds for job in jobs if job.kind == "transcribe"))
+    meter = audio_meter(f"{title} here", sum(job.seconds for job in jobs if job.kind != "finetune"))
     with (
         progress_artifact(artifact_key("slice", title), f"Slice of {title}"),
         _given_back() as ending,

@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from acento.api.carrying import in_process
 from acento.api.estimating import check_budget
 from acento.api.precheck import asked_cards, asked_options, unusable, usable
 from acento.api.session import options_of, session
+from acento.api.speaker_benchmark import run_speaker_benchmark
 from acento.api.tuned import planned_with, settled
 from acento.core.arguments import Named, checked, name_of, names_of
 from acento.core.callbacks import Callbacks
@@ -29,7 +30,7 @@ from acento.inference.benchmark import (
     unfinished,
 )
 from acento.inference.jobs import TranscribeJob
-from acento.inference.runner import Runner, Worker
+from acento.inference.runner import Runner, Worker, execute_together
 from acento.inference.speed import speed
 from acento.models.checkpoints.checkpoint import Checkpoint
 from acento.models.checkpoints.references import with_engine
@@ -97,6 +98,8 @@ def benchmark(models: Named | Iterable[Named], data: Named | Iterable[Named], **
 
 def run_benchmark(store: Store, request: BenchmarkRequest) -> Finished:
     """Run a benchmark in this process."""
+    if request.diarize:
+        return run_speaker_benchmark(request, in_process(store))
     planned = plan_benchmark(store, request)
     with closing(Runner(store)) as runner:
         scored, left_out = measure(
@@ -228,13 +231,10 @@ def transcribe_here(
         meter = audio_meter(f"transcribe {transcription.title}", sum(job.seconds for job in todo))
         workers = transcription.workers or workers
         worker = Worker(count=workers, callbacks=Callbacks(on_progress=meter))
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="transcribe")
-        try:
-            for future in as_completed([pool.submit(runner.execute, job, worker) for job in todo]):
-                future.result()
-        finally:
-            worker.cancelled.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        with closing(execute_together(runner.execute, todo, worker)) as ended:
+            for _, _, error in ended:
+                if error is not None:
+                    raise error
 
 
 @options_of(BenchmarkRequest, "models", "datasets", "compute", "dry_run")

@@ -166,13 +166,20 @@ def check_shortening(store: Store, request: ShortenRequest, *, installed: bool =
         folder, family = seen
         check_shortens(Checkpoint(name, None, folder.absolute(), "", family), request)
     check_training(store, request, installed=installed)
-    sets = [*([] if request.test is None else [request.test]), *(request.guards or [])]
-    if sets:
+    if sets := judged_sets(store, request, request.dataset):
         ask(store, sets[0], sets[1:], incumbent=name, against="its full windows", language=request.language)
 
 
-def has_references(store: Store, dataset: str) -> bool:
-    """Tell whether a test clip of a data set has a transcript."""
+def judged_sets(store: Store, request: ShortenRequest, dataset: str) -> list[str]:
+    """Return what the window gate looks at after a shortening on a data set, the test set first.
+
+    That is what was asked for, or the data itself where its test clips have transcripts.
+    """
+    test = request.test or (dataset if _has_references(store, dataset) else None)
+    return [*([] if test is None else [test]), *(request.guards or [])]
+
+
+def _has_references(store: Store, dataset: str) -> bool:
     card = load_card(store, dataset)
     return bool(card.splits.get("test")) and any(row.utterance.text for row in read_clips(store, card, "test"))
 

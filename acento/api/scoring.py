@@ -14,6 +14,7 @@ from acento.requests import ScoreRequest
 from acento.scoring.boards.leaderboard import Leaderboard
 from acento.scoring.files.systems import FileOptions, read_systems
 from acento.scoring.files.transcript import Columns
+from acento.scoring.speakers.score import SpeakerOptions
 
 
 @options_of(ScoreRequest, "run", "references", "hypotheses")
@@ -37,7 +38,9 @@ def score(
 
     Args:
         run: a run to be scored again, its id or ``latest``.
-        references: a file with what was said: JSONL, CSV, TSV, Kaldi's ``text``, trn, STM or CTM.
+        references: a file with what was said: JSONL, CSV, TSV, Kaldi's ``text``, trn, STM, CTM or SegLST; or with
+            who speaks when: RTTM. Where both files name speakers these are scored, too: DER, JER, cpWER, tcpWER and
+            ORC-WER, in ``entry.speakers``.
         hypotheses: one or several files with what systems wrote.
         options: see below.
 
@@ -73,6 +76,9 @@ def run_score(store: Store, request: ScoreRequest) -> Finished:
         alternations=request.alternations,
         language=request.language,
         by_file_name=request.by_file_name,
+        speaker_options=SpeakerOptions(
+            collar=request.collar, skip_overlap=request.skip_overlap, word_collar=request.word_collar
+        ),
     )
     systems = read_systems(_path(request.references), [Path(one).expanduser() for one in request.hypotheses], options)
     asked = request.model_dump(mode="json", exclude={"run", "job_id", "dataset", "split"})

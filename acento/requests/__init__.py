@@ -6,7 +6,9 @@ acento`` are made from these fields: their names, types, bounds, defaults and de
 
 from acento.requests.base import Option, Request, bare
 from acento.requests.benchmark import BenchmarkRequest
+from acento.requests.captions import CaptionsRequest
 from acento.requests.data import StageRequest, ValidateRequest
+from acento.requests.draft import DraftRequest
 from acento.requests.score import ScoreRequest
 from acento.requests.training import (
     CurveRequest,
@@ -17,11 +19,14 @@ from acento.requests.training import (
     SpecializeRequest,
     TrainingRequest,
 )
+from acento.requests.transcribe import TranscribeRequest
 from acento.requests.windows import WindowsRequest
 
 __all__ = [
     "BenchmarkRequest",
+    "CaptionsRequest",
     "CurveRequest",
+    "DraftRequest",
     "FinetuneRequest",
     "FoldsRequest",
     "Option",
@@ -32,6 +37,7 @@ __all__ = [
     "SpecializeRequest",
     "StageRequest",
     "TrainingRequest",
+    "TranscribeRequest",
     "ValidateRequest",
     "WindowsRequest",
     "bare",

@@ -33,7 +33,7 @@ class Option:
         return (field.upper(),) if self.argument else self.names or (f"--{field.replace('_', '-')}",)
 
 
-class Request(BaseModel, frozen=True, extra="forbid"):
+class Request(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """What a person asks of a job, before anything named in it has been looked for."""
 
     heading_format: ClassVar[str]

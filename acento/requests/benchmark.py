@@ -5,9 +5,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from acento.core.errors import InputError
-from acento.models.base import Dtype
-from acento.models.search import BeamSize, Temperatures, check_search, temperatures_of
-from acento.models.windows import WindowChoice
+from acento.models.search import check_search, temperatures_of
 from acento.registry.runs.request import RunRequest
 from acento.requests.base import (
     AboveZero,
@@ -15,14 +13,27 @@ from acento.requests.base import (
     Compute,
     DeviceName,
     Language,
+    NonEmpty,
     NormalizerName,
     Option,
     Positive,
     Request,
 )
+from acento.requests.decoding import (
+    BatchSize,
+    Beams,
+    DtypeName,
+    NumRequests,
+    Quantization,
+    Threads,
+    TriedTemperatures,
+    Window,
+    WindowSeconds,
+)
 
 AUTO: Final = "auto"
 """The engine that is found by measuring."""
+_OF_CLIPS: Final = ("limit", "repeats", "budget", "dry_run", "batch_check")
 
 
 class BenchmarkRequest(Request, RunRequest):
@@ -39,35 +50,19 @@ class BenchmarkRequest(Request, RunRequest):
         min_length=1, description="A staged data set, NAME or NAME@VERSION. Repeatable."
     )
     split: str = Field("test", description="train, dev, test, or all of them together.")
-    num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
-        None, description="Workers that share the work; default: one on a GPU, else one a core."
-    )
-    gpu_batch_size: Positive | None = Field(None, description="Clips in a batch; default by model family and device.")
+    num_requests: NumRequests = None
+    gpu_batch_size: BatchSize = None
     job_id: str | None = Field(None, description="The run's name; made from the time if not given.")
     limit: Positive | None = Field(None, description="Only the first clips by id.")
     language: Language = None
     normalizer: NormalizerName = None
     device: DeviceName = None
-    dtype: Dtype | None = Field(
-        None,
-        description="What is computed in; int8 for Whisper on the CPU; default: float32 on the CPU, half precision on "
-        "a GPU.",
-    )
-    beam_size: BeamSize = Field(1, description="Texts that a Whisper follows at a time; 1: the likeliest next token.")
-    temperatures: Temperatures = Field(
-        None,
-        description="Rising from 0, such as 0,0.2,0.4,0.6,0.8,1.0: where a Whisper's text repeats itself or is "
-        "unlikely, it is drawn again at the next one.",
-    )
-    window: WindowChoice = Field(
-        "auto",
-        description="What clips are encoded in: full, the model's own window (Whisper's 30 s); fit, one as short as "
-        "the clips; auto, short where the model was taught it.",
-    )
-    window_s: AboveZero | None = Field(
-        None, description="Cut long recordings at silence into windows of at most so many seconds."
-    )
-    threads: Positive | None = Field(None, description="CPU threads of each worker.")
+    dtype: DtypeName = None
+    beam_size: Beams = 1
+    temperatures: TriedTemperatures = None
+    window: Window = "auto"
+    window_s: WindowSeconds = None
+    threads: Threads = None
     compute: Compute = None
     engine: Literal["auto", "transformers", "ctranslate2"] | None = Field(
         None,
@@ -80,9 +75,7 @@ class BenchmarkRequest(Request, RunRequest):
         lt=1,
         description="With engine auto: by how much the WER may be higher than the default engine's, a fraction.",
     )
-    quantization: Literal["int8", "int8_float16", "float16", "float32"] | None = Field(
-        None, description="How ctranslate2 holds weights; default: int8."
-    )
+    quantization: Quantization = None
     repeats: Positive = Field(1, description="Decode so often for the clock: the RTFx is the median.")
     budget: AboveZero | None = Field(None, description="Dollars: what is expected to cost more is not begun.")
     dry_run: bool = Field(False, description="Only say what there is to do, and what it would take and cost.")
@@ -90,6 +83,30 @@ class BenchmarkRequest(Request, RunRequest):
     batch_check: Positive | None = Field(
         None, description="Transcribe so many clips again, one at a time, and count the texts that the batch changed."
     )
+
+    diarize: bool = Field(
+        False,
+        description="Data sets are folders of long recordings with .stm or .rttm files of who says what: transcribe "
+        "them, tell speakers apart, and score both.",
+    )
+    diarizers: Annotated[list[NonEmpty], Option("--diarizer")] = Field(
+        ["accurate"],
+        min_length=1,
+        description="With --diarize, what finds the speakers: accurate, fast, or a pyannote pipeline or NeMo "
+        "Sortformer. Repeatable: each is measured with each model.",
+    )
+
+    @model_validator(mode="after")
+    def _recordings_are_transcribed_once(self) -> Self:
+        changed = [name for name in _OF_CLIPS if getattr(self, name) != type(self).model_fields[name].default]
+        if self.diarize and self.engine == AUTO:
+            raise ValueError("The fastest engine is found on clips: name one with --engine, or leave --diarize out")
+        if self.diarize and changed:
+            spelled = self.option(changed[0]).spelled(changed[0])[0]
+            raise ValueError(f"{spelled} is for data sets of clips: leave it or --diarize out")
+        if not self.diarize and self.diarizers != ["accurate"]:
+            raise ValueError("--diarizer is for telling speakers apart: add --diarize")
+        return self
 
     @model_validator(mode="after")
     def _beams_are_of_use(self) -> Self:

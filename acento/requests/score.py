@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from acento.requests.base import NonEmpty, Option, Request
 
-Format = Literal["jsonl", "csv", "tsv", "kaldi", "trn", "stm", "ctm"]
+Format = Literal["jsonl", "csv", "tsv", "kaldi", "trn", "stm", "ctm", "rttm", "seglst"]
 _OF_A_RUN = ("run", "normalizer", "language", "job_id")
 
 
@@ -52,6 +52,11 @@ class ScoreRequest(Request):
         None, description="References have { a / b } and (word) as sclite's do; default: those in trn, STM and CTM."
     )
     by_file_name: bool = Field(False, description="Ids are paths of recordings; only the file's name counts.")
+    collar: float = Field(
+        0.0, ge=0, description="Seconds on each side of a speaker's turn that DER and JER do not score."
+    )
+    skip_overlap: bool = Field(False, description="DER and JER leave out what several speak at once.")
+    word_collar: float = Field(5.0, ge=0, description="Seconds that a word may lie off in tcpWER.")
     job_id: NonEmpty | None = Field(None, description="The new run's name; made from the time if not given.")
 
     @model_validator(mode="after")

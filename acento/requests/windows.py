@@ -13,10 +13,10 @@ from acento.requests.base import (
     NonEmpty,
     NormalizerName,
     Option,
-    Positive,
     Request,
     WindowBound,
 )
+from acento.requests.decoding import NumRequests
 
 
 class WindowsRequest(Request):
@@ -37,9 +37,7 @@ class WindowsRequest(Request):
     allow_few_speakers: AllowFewSpeakers = False
     language: Language = None
     normalizer: NormalizerName = None
-    num_requests: Annotated[Positive | None, Option("--num-requests", "--shards")] = Field(
-        None, description="Workers that share the work; default: one on a GPU, else one a core."
-    )
+    num_requests: NumRequests = None
     device: DeviceName = None
     compute: Compute = None
     allow_invalid: AllowInvalid = False

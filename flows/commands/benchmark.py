@@ -48,6 +48,12 @@ def benchmark(request: "BenchmarkRequest", chosen: Values) -> None:
 
 def _say_unusable(store: "Store", request: "BenchmarkRequest", installed: bool) -> None:
     """Say at once what will be left out."""
+    if request.diarize:
+        from acento.api.speaker_benchmark import recordings_in
+
+        for folder in request.datasets:
+            recordings_in(folder)
+        return
     from acento.api.precheck import unusable
 
     for name, why in unusable(store, request, installed=installed).items():

@@ -28,6 +28,8 @@ def score(request: "ScoreRequest", chosen: Values) -> None:
 def _say_undefined(board: "Leaderboard") -> None:
     """Say which boards have no WER, and how many references are empty."""
     for one in board.boards:
+        if all(row.entry.speakers and not row.entry.speakers.cpwer for row in one.rows):
+            continue  # of turns no WER is expected
         score = one.rows[0].entry.score.overall
         empty = score.undefined + score.empty_references
         counted = f"{empty} of {score.utterances} references {'is' if empty == 1 else 'are'} empty"

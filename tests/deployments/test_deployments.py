@@ -87,10 +87,12 @@ def test_the_deployments_say_what_they_are(deployed: PrefectServer) -> None:
         "benchmark",
         "finetune",
         "specialize",
+        "judge-windows",
         "shorten",
         "search",
         "learning-curve",
         "cross-validate",
+        "transcribe",
     }
     placement = found["run-placement", POOL]
     assert placement["entrypoint"] == "flows.run_placement.run_placement"
@@ -105,6 +107,9 @@ def test_the_deployments_say_what_they_are(deployed: PrefectServer) -> None:
     (nightly,) = deployments["benchmark"]["schedules"]
     assert not nightly["active"]
     assert deployments["stage"]["schedules"] == []
+    (inbox,) = found["transcribe", "inbox"]["schedules"]
+    assert not inbox["active"]
+    assert found["transcribe", "inbox"]["parameters"]["paths"] == ["inbox/"]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,7 @@ def test_the_deployments_say_what_they_are(deployed: PrefectServer) -> None:
         ("stage/local", {"source": "/data", "name": "x", "split_by": "weather"}, "split_by"),
         ("benchmark/local", {"models": ["demo:whisper-mini"], "datasets": ["x"], "num_requests": 0}, "num_requests"),
         ("finetune/local", {"dataset": "x", "base_model": "demo:whisper-mini", "strategy": "hope"}, "strategy"),
+        ("transcribe/local", {"paths": []}, "paths"),
         ("specialize/local", {"dataset": "x", "base_model": "demo:whisper-mini", "bound": 2}, "bound"),
     ],
 )

@@ -65,7 +65,7 @@ def test_threads_that_were_found_are_in_the_plan_and_in_the_runs_record(
 ) -> None:
     finished = run_benchmark(store, asked(model))
     (sentence,) = chosen_in(store, finished.run)
-    assert sentence.startswith(f"{model}: 2 threads, batch 8, ")
+    assert sentence.startswith(f"{model}: 2 threads, batch ")
     conditions = finished.leaderboard.boards[0].rows[0].entry.conditions
     assert conditions is not None
     assert (conditions.threads, conditions.placements) == (2, 1), "two threads are all that two cores hold"
@@ -90,6 +90,7 @@ def test_threads_and_batch_that_were_asked_for_are_not_tried_out(
     assert not tried
 
 
+@pytest.mark.slow
 def test_what_was_begun_with_the_defaults_goes_on_so(
     store: LocalStore, model: str, tried: list[DecodeOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_workers_elsewhere_are_not_measured_here_and_that_is_said(
     assert not tried
 
 
+@pytest.mark.slow
 def test_a_dry_run_measures_nothing_and_knows_what_was_measured(
     store: LocalStore, model: str, tried: list[DecodeOptions]
 ) -> None:

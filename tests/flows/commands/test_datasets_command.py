@@ -213,6 +213,7 @@ def test_mend_without_a_file_or_a_data_set_is_one_sentence(tmp_path: Path) -> No
     assert call("mend", "santiago").exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_none_of_them_needs_prefect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "prefect", None)

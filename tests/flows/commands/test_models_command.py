@@ -139,6 +139,7 @@ def test_a_model_of_no_registry_is_exported_into_a_folder(tmp_path: Path, monkey
     assert "There is no model 'nobody'" in refused(call("export", "nobody"))
 
 
+@pytest.mark.slow
 def test_an_export_is_scored_kept_and_copied(world: World, tmp_path: Path) -> None:
     arguments = ["export", world.version.title, "--format", "ctranslate2", "--quantization", "float32"]
     done = facts(call(*arguments, "--to", str(tmp_path / "out")))
@@ -174,6 +175,7 @@ def test_push_uploads_the_newest_card(world: World, hub: Hub, monkeypatch: pytes
     assert hub.repos["ana/mini"].private
 
 
+@pytest.mark.slow
 def test_looking_needs_no_torch_and_no_prefect(world: World) -> None:
     import subprocess
 

@@ -22,7 +22,8 @@ OPTIONS = {
         "--columns --doctor --language --model --model-language --suite --verbose --write-suite -m -v DATASET"
     ),
     "benchmark": (
-        "--allow-invalid --batch-check --beam-size --budget --by --compute --dataset --device --dry-run --dtype "
+        "--allow-invalid --batch-check --beam-size --budget --by --compute --dataset --device --diarize --diarizer "
+        "--dry-run --dtype "
         "--engine --engine-bound --gpu-batch-size --gpu-type --job-id --json --language --limit --model "
         "--model-language --normalizer --num-requests --quantization --repeats --shards --split --temperatures "
         "--threads --verbose --window --window-s --work-pool -d -m -v"
@@ -64,6 +65,13 @@ OPTIONS = {
         "--gpu-type --keep-full --language --learning-rate --model-language --name --normalizer --recipe --seed --set "
         "--split --strategy --threads --verbose --window --work-pool -b -d -k -v"
     ),
+    "transcribe": (
+        "--align --beam-size --by-sentence --channels --compute --device --diarize --diarizer --dtype --engine "
+        "--format --gpu-batch-size --gpu-type --hotwords --language --line-length --max-speakers --min-speakers "
+        "--model --model-language --num-requests --out --prompt --quantization --shards --speaker-labels "
+        "--speakers --status --temperatures --threads --times --translate --verbose --voice --window --window-s "
+        "--work-pool -f -m -o -v PATHS"
+    ),
 }
 PARAMETERS = {
     "stage": (
@@ -72,7 +80,8 @@ PARAMETERS = {
     ),
     "validate": ("dataset! doctor language model suite"),
     "benchmark": (
-        "allow_invalid batch_check beam_size budget compute datasets! device dry_run dtype engine engine_bound "
+        "allow_invalid batch_check beam_size budget compute datasets! device diarize diarizers dry_run dtype engine "
+        "engine_bound "
         "gpu_batch_size job_id language limit models! normalizer num_requests quantization repeats split temperatures "
         "threads window window_s"
     ),
@@ -105,6 +114,11 @@ PARAMETERS = {
         "allow_invalid base_model! by compute dataset! device folds keep_full language name normalizer recipe splits "
         "strategy threads window"
     ),
+    "transcribe": (
+        "align beam_size by_sentence channels compute device diarize diarizer dtype engine formats gpu_batch_size "
+        "hotwords language line_length max_speakers min_speakers model num_requests out paths! prompt quantization "
+        "speaker_labels speakers temperatures threads times translate voices window window_s"
+    ),
 }
 """With ``!`` those that must be given."""
 REQUESTS = {
@@ -118,6 +132,7 @@ REQUESTS = {
     "search": requests.SearchRequest,
     "learning-curve": requests.CurveRequest,
     "cross-validate": requests.FoldsRequest,
+    "transcribe": requests.TranscribeRequest,
 }
 
 
@@ -156,7 +171,7 @@ def test_what_a_run_writes_down_of_its_request_has_the_keys_that_it_always_had()
     assert set(request.model_dump(exclude={"job_id", "budget", "dry_run"})) == {
         *("models", "datasets", "split", "num_requests", "gpu_batch_size", "limit", "language", "normalizer", "device"),
         *("dtype", "threads", "compute", "engine", "quantization", "allow_invalid", "repeats", "batch_check"),
-        *("window", "window_s", "engine_bound", "beam_size", "temperatures"),
+        *("window", "window_s", "engine_bound", "beam_size", "temperatures", "diarize", "diarizers"),
     }
 
 
@@ -188,7 +203,10 @@ def test_what_is_wrong_with_a_request_is_one_sentence_for_all_fields() -> None:
         ("judge-windows m --window-bound 100", "--window-bound must be at least 0 and less than 100 points of WER; "),
         ("benchmark -m m -d d --model-language=", "--model-language must not be empty."),
         ("stage x --name=", "--name must not be empty."),
+        ("transcribe x --speakers 2", "--speakers is for telling speakers apart: add --diarize."),
         ("stage x --name n --channel 7", "--channel must be '0', '1', 'split' or 'mix'; got '7'."),
+        ("draft x --name n --accept-above 90", "--accept-above must be at most 1; got 90.0."),
+        ("draft --name n", "Name recordings to transcribe, or with --reviewed the list of what a person has decided."),
         ("cross-validate -d d -b b --split all", "--split must be 'train', 'dev' or 'test'; got 'all'."),
     ],
 )

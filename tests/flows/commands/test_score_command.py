@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from no_charts import no_charts  # noqa: F401
 from typer.testing import CliRunner
 from written_texts import written
 
@@ -55,6 +56,7 @@ def test_a_wrong_breakdown_is_said_before_anything_is_kept(folder: Path) -> None
     assert not (folder / "store").exists()
 
 
+@pytest.mark.slow
 def test_several_systems_share_a_board_and_several_normalizers_have_one_each(folder: Path) -> None:
     written(folder, "better", "kaldi", SAID)
     printed = score(*FILES, "--hypotheses", "better.kaldi", "--normalizer", "basic", "--normalizer", "none")
@@ -113,6 +115,7 @@ def test_no_model_code_is_imported(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_runs_of_others_are_compared_and_reported_as_own_ones_are(folder: Path) -> None:
     written(folder, "better", "kaldi", SAID)
     score(*FILES, "--job-id", "one")

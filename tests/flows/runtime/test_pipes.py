@@ -76,6 +76,7 @@ def ended(store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tu
     return dict(zip(commands, zip(map(int, done.stdout.split()), said, strict=True), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_output_that_nobody_reads_ends_the_command_without_a_word(
     ended: dict[str, tuple[int, str]], verb: str
@@ -89,10 +90,12 @@ def test_an_output_that_nobody_reads_ends_the_command_without_a_word(
         assert (code, said) == (CLOSED, "")
 
 
+@pytest.mark.slow
 def test_errors_that_nobody_reads_end_the_command_without_a_word(ended: dict[str, tuple[int, str]]) -> None:
     assert ended["errors"] == (CLOSED, "")
 
 
+@pytest.mark.slow
 def test_a_reader_that_takes_the_first_line_gets_it(store: Path) -> None:
     command = f"{sys.executable} -m flows.cli datasets; echo code $? >&2"
     shell = ["bash", "-c", f"({command}) | head -1"]

@@ -1,0 +1,136 @@
+"""The tasks of a transcription: plan, import, decode and diarize with a compute backend, write, and show what came."""
+
+import logging
+from collections.abc import Sequence
+from threading import Event
+
+from acento.api import batches, transcribing
+from acento.api.transcribing import TranscribedBatch, until
+from acento.core.callbacks import Callbacks
+from acento.core.progress import audio_meter, duration
+from acento.core.store import open_store
+from acento.requests import TranscribeRequest
+from acento.transcription import steps
+from acento.transcription.batch import Row
+from acento.transcription.outputs import document_of_row
+from acento.transcription.planned import PlannedBatch
+from acento.transcription.planning import Round
+from tasks.artifacts import artifact_key, in_run, markdown_table, progress_artifact, show_markdown
+from tasks.compute import asked_compute, do_jobs, first_to_say, open_backend
+from tasks.policy import cached, log, step
+
+_log = logging.getLogger(__name__)
+_FEW = 10
+"""Of so many files the text of each is shown."""
+_ROWS = 1000
+"""Rows of the table of files that are shown; the ledger has them all."""
+
+
+@step("plan-transcription", run_name="plan {request.title}")
+def plan_batch(request: TranscribeRequest) -> PlannedBatch:
+    """Find the files and the model, and give each file its row in the ledger."""
+    batch = batches.plan_batch(open_store(), request, *asked_compute(request.compute))
+    log(f"{len(batch.files)} files, by {batch.decoding.model.id}.")
+    return batch
+
+
+@step("import", run_name="import {batch.title}")
+def import_recordings(batch: PlannedBatch) -> None:
+    """Bring the audio of every file into the store; what is no audio has failed."""
+    with progress_artifact(artifact_key("import", batch.title), f"Importing {batch.title}"):
+        transcribing.import_recordings(open_store(), batch)
+
+
+@step("plan-windows", run_name="plan the windows of {batch.title}")
+def plan_windows(batch: PlannedBatch) -> list[Round]:
+    """Pack the windows of all recordings into one plan."""
+    return steps.first_rounds(open_store(), batch)
+
+
+@step("vote", run_name="vote on the languages of {batch.title}")
+def plan_again(batch: PlannedBatch) -> list[Round]:
+    """Plan again the windows that were heard in another language than most of their recording."""
+    return steps.second_rounds(open_store(), batch)
+
+
+@step("decode", run_name="transcribe {batch.title}")
+def decode(batch: PlannedBatch, one: Round) -> dict[str, str]:
+    """Decode every part that is not in the store, ``Cached`` when none is left; return what fails."""
+    todo = steps.jobs_left(open_store(), batch, one)
+    spoken = f", in {one.language}" if one.language else ""
+    return _carry_out(batch, f"transcribe {batch.title}{spoken}", todo)
+
+
+@step("diarize", run_name="diarize {batch.title}")
+def diarize(batch: PlannedBatch, stop: Event) -> dict[str, str]:
+    """Find who speaks when, where that is not in the store, ``Cached`` when all is; return what fails."""
+    return _carry_out(batch, f"diarize {batch.title}", steps.diarizations_left(open_store(), batch), stop)
+
+
+@step("keep", run_name="keep the transcripts of {batch.title}")
+def keep_transcripts(batch: PlannedBatch, errors: dict[str, str]) -> None:
+    """Keep what was heard, a transcript for each recording; files of others have failed."""
+    steps.keep_transcripts(open_store(), batch, errors)
+
+
+@step("write", run_name="write the files of {batch.title}")
+def write_documents(batch: PlannedBatch, errors: dict[str, str]) -> None:
+    """Write the files of every recording."""
+    with progress_artifact(artifact_key("write", batch.title), f"Writing {batch.title}"):
+        steps.write_documents(open_store(), batch, errors)
+
+
+@step("conclude", run_name="conclude {batch.title}")
+def conclude(batch: PlannedBatch) -> TranscribedBatch:
+    """Show a table of the files, and where there are few the text of each."""
+    store = open_store()
+    done = transcribing.conclude(store, batch)
+    counts = ", ".join(f"{count} {state}" for state, count in done.counts.items() if count or state != "waiting")
+    log(f"{len(done.ledger)} files: {counts}.")
+    if in_run():
+        table = markdown_table([_cells(row) for row in done.ledger[:_ROWS]], header=_HEADER)
+        more = f"\n\n{len(done.ledger) - _ROWS} more are in the ledger." if len(done.ledger) > _ROWS else ""
+        summary = f"**{len(done.ledger)} files: {counts}**, by `{done.model}`\n\n{table}{more}"
+        show_markdown(artifact_key("transcripts", batch.title), summary, f"Files of {batch.title}")
+        if len(done.ledger) <= _FEW:
+            for row in done.ledger:
+                if row.state == "done":
+                    text = document_of_row(store, batch, row).text
+                    show_markdown(artifact_key("text", row.stem), f"# {row.file}\n\n{text}", f"Text of {row.file}")
+    return done
+
+
+_HEADER = ("file", "state", "language", "speakers", "length", "RTFx", "removed", "written", "why")
+
+
+def _cells(row: Row) -> Sequence[object]:
+    return (
+        row.file,
+        row.state,
+        row.language or "",
+        "" if row.speakers is None else row.speakers,
+        "" if row.seconds is None else duration(row.seconds),
+        "" if row.rtfx is None else f"{row.rtfx:.1f}",
+        row.removed_text,
+        ", ".join(row.outputs),
+        row.sentence,
+    )
+
+
+def _carry_out(batch: PlannedBatch, title: str, todo: Sequence[steps.Job], stop: Event | None = None) -> dict[str, str]:
+    """Do jobs with the backend of a batch; return the errors of those that fail, unless one would end all others."""
+    if not todo:
+        log(f"{title}: all of it is in the store.")
+        return cached({})
+    meter = until(stop, audio_meter(title, sum(job.seconds for job in todo)))
+    with (
+        progress_artifact(artifact_key(title), title.capitalize()),
+        open_backend(batch.compute, open_store()) as backend,
+    ):
+        meter(0.0)
+        workers = min(batch.workers, len(todo))
+        results, errors = do_jobs(backend, todo, workers, title, Callbacks(on_progress=meter))
+    if ending := [error for error in errors.values() if steps.ends_all(error)]:
+        raise first_to_say(ending)
+    log(f"{title}: {len(results)} jobs done, {len(errors)} failed.")
+    return {key: str(error) for key, error in errors.items()}
