@@ -19,7 +19,7 @@ OTHERS = {
     *("--type", "--pool", "--watch", "--job-variable", "--limit", "--host", "--name", "--base-job-template", "--gpus"),
     *("--build-arg", "--filter", "--runtime", "--prefect-file", "--no-prompt", "--all", "--json", "--strict", "--rm"),
     *("--clips", "--rounds", "--real", "--moto", "--cores", "--features", "--strategies", "--python-version", "--user"),
-    *("--workers", "--to-equal-wer", "--engine-auto"),
+    *("--workers", "--to-equal-wer", "--engine-auto", "--tune", "--no-deps", "--platform", "--only-binary"),
 }
 """Options of other tools that the text names."""
 
