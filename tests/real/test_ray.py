@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import batches
 import pytest
 from at_work import lose_one
 from commands import acento
@@ -71,6 +72,14 @@ def test_two_processes_share_the_work_and_write_what_this_process_would(
     assert {(note.backend, note.placements) for note in notes} == {("ray", 2)}
     assert sum(heard) == pytest.approx(same.seconds)
     assert not list(there.list("worklists"))
+
+
+def test_windows_of_recordings_are_heard_as_this_process_hears_them(model: Path, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    rounds, recordings, todo = batches.windows_planned(store, str(model))
+    with closing(RayCompute(store)) as compute:
+        assert [outcome.error for outcome in compute.run(todo, workers=2)] == [None] * len(todo)
+    assert batches.heard(rounds, recordings) == batches.heard_inline(tmp_path, str(model))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

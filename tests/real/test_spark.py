@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import batches
 import pytest
 from at_work import lose_one
 from commands import acento
@@ -97,6 +98,15 @@ def test_two_executors_share_the_work_and_write_what_this_process_would(
     assert sum(heard) == pytest.approx(same.seconds)
     assert not list(there.list("worklists"))
     assert not spark.context._jsc.sc().isStopped()  # it was there before, and is not the backend's to stop
+
+
+@pytest.mark.usefixtures("spark")
+def test_windows_of_recordings_are_heard_as_this_process_hears_them(model: Path, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    rounds, recordings, todo = batches.windows_planned(store, str(model))
+    with closing(SparkCompute(store)) as compute:
+        assert [outcome.error for outcome in compute.run(todo, workers=2)] == [None] * len(todo)
+    assert batches.heard(rounds, recordings) == batches.heard_inline(tmp_path, str(model))
 
 
 @pytest.mark.usefixtures("spark")
