@@ -95,7 +95,7 @@ def test_the_setting_names_the_file_and_a_changed_file_is_read_again(
         ("[L4]\n\nusd_per_hour = -1", 3, "usd_per_hour of [L4] must be at least 0; got -1."),
         ("[T4]\nusd_per_hour = 1\n[L4]\nusd_per_hor = 1", 4, "no field 'usd_per_hor'; did you mean usd_per_hour?"),
         ('[L4]\nusd_per_hour = "cheap"', 2, "usd_per_hour of [L4] must be a number; got 'cheap'."),
-        ("[L4]\nusd_per_hour = nan", 2, "usd_per_hour of [L4]: Input should be a finite number."),
+        ("[L4]\nusd_per_hour = nan", 2, "usd_per_hour of [L4] must be a finite number; got nan."),
         ("L4 = 3", 1, "L4 stands outside of a table"),
         ('[ours]\ndevices = ["My CPU"]', 1, "usd_per_hour of [ours] must be given."),
         ('[L4]\nusd_per_hour = 1\nper = "hour"', 3, "per of [L4] must be 'gpu' or 'core'; got 'hour'."),
