@@ -79,9 +79,7 @@ def main() -> None:
         setattr(options, name, getattr(options, name) or (tiny if options.tiny else full))
     options.device = "cpu" if options.tiny else "cuda"
     options.cores = os.cpu_count() or 1
-    # without this folder, whose coverage.py is not the package that NeMo looks for
-    here = Path(__file__).parent.resolve()
-    sys.path[:] = [str(KIT), str(KIT.parent.parent), *(path for path in sys.path if Path(path).resolve() != here)]
+    sys.path[:0] = [str(KIT), str(KIT.parent.parent)]
     from acento.models.devices import device_name
 
     began = time.monotonic()

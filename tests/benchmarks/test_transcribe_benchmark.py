@@ -10,9 +10,11 @@ import soundfile
 
 ROOM = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(ROOM))  # as where they run as scripts
-
-from long_recordings import excerpts, nothing, spoken  # noqa: E402
-from transcribe import Faults, Ran, faults_of, judge, row, time_error  # noqa: E402
+try:
+    from long_recordings import excerpts, nothing, spoken
+    from transcribe import Faults, Ran, faults_of, judge, row, time_error
+finally:
+    sys.path.remove(str(ROOM))
 
 
 @pytest.mark.parametrize(

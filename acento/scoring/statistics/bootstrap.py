@@ -1,6 +1,6 @@
 """Intervals of ratios of sums (WER, CER, RTFx), and of their difference between two systems on the same clips.
 
-Simulation decided which method stands here: ``benchmarks/coverage.py``, printed in ``docs/concepts/coverage.md``.
+Simulation decided which method stands here: ``benchmarks/interval_coverage.py``, in ``docs/concepts/coverage.md``.
 
 * A rate over clips: the Bayesian bootstrap (Rubin, Annals of Statistics 9(1), 1981) with one clip more than was seen,
   which is without error for the lower end and errs in every word and more for the upper end. For shares of clips these

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.coverage import World, false_findings, rate_coverage
+from benchmarks.interval_coverage import World, false_findings, rate_coverage
 
 pytestmark = pytest.mark.slow
 FEW = {"trials": 250, "resamples": 400}

@@ -1,6 +1,6 @@
 """How often the 95 % intervals of ``acento.scoring`` hold the truth, by simulation of clips whose truth is known.
 
-    python benchmarks/coverage.py [--trials 1000] [--resamples 1000]
+    python benchmarks/interval_coverage.py [--trials 1000] [--resamples 1000]
 
 Clips have 3 to 20 words and an error rate of their own (beta, overdispersed: hard clips and easy ones); with
 hallucinations, 1 % of clips have 10 to 50 inserted words, which are part of the WER that is named. Speakers' rates vary
