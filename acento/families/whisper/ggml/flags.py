@@ -10,20 +10,26 @@ from acento.models.windows import Fit
 
 FACTS: Final = "whisper-cpp.json"
 """What the model's file has no place for: how weights are held, their source, and the windows that were taught."""
-CLIPS_S: Final = (2, 4, 8, 15)
+CLIPS_S: Final = (4, 8, 15)
 """Lengths of clips that a person is told the flag for."""
 _POSITIONS: Final = 50
 """Of the encoder, a second."""
+_PADDED: Final = 256
+"""whisper.cpp keeps what its decoder looks at in blocks of so many positions. With flash attention, its default, what a
+block has beyond the context is looked at too: keys that are zero, or an earlier clip's."""
 _WINDOW_S: Final = 30.0
 
 
 def audio_context(fit: Fit, clip_s: float) -> int:
     """Return the value of whisper.cpp's ``-ac`` for clips up to so many seconds, in positions of 20 ms.
 
-    >>> audio_context(Fit(margin_s=1), 4), audio_context(Fit(margin_s=1), 30)
-    (250, 1500)
+    It is a whole number of whisper.cpp's blocks, so that nothing but the clip is heard.
+
+    >>> audio_context(Fit(margin_s=1), 4), audio_context(Fit(margin_s=1), 8), audio_context(Fit(margin_s=1), 30)
+    (256, 512, 1500)
     """
-    return round(fit.context(round(clip_s * SAMPLE_RATE), _WINDOW_S) / SAMPLE_RATE * _POSITIONS)
+    positions = round(fit.context(round(clip_s * SAMPLE_RATE), _WINDOW_S) / SAMPLE_RATE * _POSITIONS)
+    return min(-(-positions // _PADDED) * _PADDED, round(_WINDOW_S * _POSITIONS))
 
 
 def flags(fit: Fit | None) -> Mapping[str, Any]:
@@ -45,7 +51,7 @@ def windows_sentence(fit: Fit | None) -> str:
     """Say how to run a model with whisper.cpp.
 
     >>> windows_sentence(Fit(margin_s=1))[:95]
-    'Run whisper.cpp with -nt, and with -ac 150 for clips up to 2 s, 250 up to 4 s, 450 up to 8 s, 8'
+    'Run whisper.cpp with -nt, and with -ac 256 for clips up to 4 s, 512 up to 8 s, 1024 up to 15 s:'
     """
     if fit is None:
         return "Run whisper.cpp with -nt and without -ac: the model was not taught shorter windows than 30 s."

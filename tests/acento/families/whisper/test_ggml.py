@@ -284,4 +284,4 @@ def test_what_a_model_was_taught_is_beside_the_file(models: dict[str, Path], tmp
     taught = changed(models["english-only"], tmp_path / "taught", acento_window=window)
     said = json.loads(written(taught, tmp_path / "out").with_name("whisper-cpp.json").read_text())
     assert said["window"] == window
-    assert said["audio_ctx"] == {"2": 175, "4": 275, "8": 475, "15": 825}
+    assert said["audio_ctx"] == {"4": 512, "8": 512, "15": 1024}

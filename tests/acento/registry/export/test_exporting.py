@@ -271,7 +271,7 @@ def test_a_taught_window_goes_along_with_every_format(store: LocalStore, openai:
         assert taught(store.root / done.key) == Fit(**window)
         assert done.notes[0].startswith("The model was taught windows of clip + 1 s, which Acento reads from its files")
     done = export_model(store, version, "ggml", None, errors(200, 200))
-    assert "with -ac 150 for clips up to 2 s, 250 up to 4 s, 450 up to 8 s, 800 up to 15 s" in done.notes[1]
+    assert "with -ac 256 for clips up to 4 s, 512 up to 8 s, 1024 up to 15 s" in done.notes[1]
     verdicts(store, version).append({"passed": False})
     for format in ("safetensors", "ctranslate2", "ggml"):
         done = export_model(store, version, format, "float16", errors(0, 0))
