@@ -112,7 +112,7 @@ def test_jobs_of_a_store_here_are_done_by_containers_there_and_nothing_stays_the
     assert KEY not in "\n".join(str(call.request) for call in there.book.calls)
     # nothing stays there
     assert there.volume("acento-datasets").files == {}
-    assert there.containers == {} or all(one.function != function for one in there.containers.values())
+    wait_until(lambda: all(one.function != function for one in there.containers.values()), "the containers to end", 60)
 
 
 @pytest.mark.usefixtures("there")
