@@ -20,19 +20,19 @@ from acento.core.plugins import lazy
 if TYPE_CHECKING:
     from acento import scoring
     from acento.api.benchmarking import benchmark, compare
-    from acento.api.captioning import caption
     from acento.api.comparing import compare_runs
     from acento.api.data import StagedDataset, load_dataset, stage, validate
-    from acento.api.drafting import draft
     from acento.api.estimating import estimate
     from acento.api.exporting import export
     from acento.api.leaderboards import leaderboard
+    from acento.api.recordings.captioning import caption
+    from acento.api.recordings.drafting import draft
+    from acento.api.recordings.transcribing import Transcripts, transcribe
     from acento.api.scoring import score
     from acento.api.searching import search
     from acento.api.shortening import shorten
     from acento.api.specializing import promote, specialize
     from acento.api.training import finetune
-    from acento.api.transcribing import Transcripts, transcribe
     from acento.api.windows import judge_windows
     from acento.core.errors import AcentoError
     from acento.inference.transcriber import LoadedModel, load_model
@@ -81,10 +81,10 @@ __getattr__, __dir__ = lazy(
         "ModelVersion": "acento.registry.model_version",
         "StagedDataset": "acento.api.data",
         "benchmark": "acento.api.benchmarking",
-        "caption": "acento.api.captioning",
+        "caption": "acento.api.recordings.captioning",
         "compare": "acento.api.benchmarking",
         "compare_runs": "acento.api.comparing",
-        "draft": "acento.api.drafting",
+        "draft": "acento.api.recordings.drafting",
         "finetune": "acento.api.training",
         "estimate": "acento.api.estimating",
         "export": "acento.api.exporting",
@@ -100,8 +100,8 @@ __getattr__, __dir__ = lazy(
         "shorten": "acento.api.shortening",
         "specialize": "acento.api.specializing",
         "stage": "acento.api.data",
-        "transcribe": "acento.api.transcribing",
-        "Transcripts": "acento.api.transcribing",
+        "transcribe": "acento.api.recordings.transcribing",
+        "Transcripts": "acento.api.recordings.transcribing",
         "validate": "acento.api.data",
     },
 )

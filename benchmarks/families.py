@@ -55,7 +55,7 @@ LIBRARIES = (
     "ctranslate2",
     "acento.inference.engine",
     "acento.families.canary.recognizer",
-    "acento.families.whisper.ctranslate2_loading",
+    "acento.families.whisper.ctranslate2.loading",
     "acento.families.moonshine.recognizer",
     "acento.families.parakeet.recognizer",
     "acento.families.voxtral.recognizer",

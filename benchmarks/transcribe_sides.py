@@ -24,7 +24,7 @@ def acento(audio: str, model: str, language: str, batch_size: int, cores: int) -
     import torch  # noqa: F401
 
     import acento as library
-    import acento.api.transcribing
+    import acento.api.recordings.transcribing
     import acento.transcription.steps
 
     def run() -> Said:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from acento.api.benchmarking import measure
-from acento.api.speaker_benchmark import publish_speaker_run, run_speaker_benchmark
+from acento.api.recordings.speaker_benchmark import publish_speaker_run, run_speaker_benchmark
 from acento.registry.runs.records import Finished
 from acento.requests import BenchmarkRequest
 from flows.runtime.request_flow import carried_by, flow_of

@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 from typing import Final
 
-from acento.api import drafting
-from acento.api.batches import lease_of
-from acento.api.drafting import Drafted, run_steps
+from acento.api.recordings import drafting
+from acento.api.recordings.batches import lease_of
+from acento.api.recordings.drafting import Drafted, run_steps
 from acento.core.store import open_store
 from acento.requests import DraftRequest
 from flows.runtime.request_flow import carried_by, flow_of

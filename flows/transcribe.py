@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from acento.api import batches, transcribing
-from acento.api.batches import lease_of
-from acento.api.transcribing import TranscribedBatch, run_steps
+from acento.api.recordings import batches, transcribing
+from acento.api.recordings.batches import lease_of
+from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core.store import open_store
 from acento.requests import TranscribeRequest
 from acento.transcription import steps

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from acento.api.benchmarking import PlannedRun, plan_benchmark, rounds
 from acento.api.estimate import Estimate
 from acento.api.estimating import estimate_benchmark
-from acento.api.speaker_benchmark import Measured, publish_speaker_run
+from acento.api.recordings.speaker_benchmark import Measured, publish_speaker_run
 from acento.core.callbacks import Callbacks
 from acento.core.errors import AcentoError
 from acento.core.progress import audio_meter

@@ -1,8 +1,8 @@
 """The tasks of a draft: write the review list of what was heard, and stage what a person decided on it."""
 
-from acento.api import drafting
-from acento.api.drafting import Drafted
-from acento.api.transcribing import TranscribedBatch
+from acento.api.recordings import drafting
+from acento.api.recordings.drafting import Drafted
+from acento.api.recordings.transcribing import TranscribedBatch
 from acento.core.progress import duration
 from acento.core.store import open_store
 from acento.requests import DraftRequest

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 from threading import Event
 
-from acento.api import batches, transcribing
-from acento.api.transcribing import TranscribedBatch, until
+from acento.api.recordings import batches, transcribing
+from acento.api.recordings.transcribing import TranscribedBatch, until
 from acento.core.callbacks import Callbacks
 from acento.core.progress import audio_meter, duration
 from acento.core.store import open_store

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from acento.api.carrying import in_process
 from acento.api.estimating import check_budget
 from acento.api.precheck import asked_cards, asked_options, unusable, usable
+from acento.api.recordings.speaker_benchmark import run_speaker_benchmark
 from acento.api.session import options_of, session
-from acento.api.speaker_benchmark import run_speaker_benchmark
 from acento.api.tuned import planned_with, settled
 from acento.core.arguments import Named, checked, name_of, names_of
 from acento.core.callbacks import Callbacks

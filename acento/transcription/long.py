@@ -15,11 +15,11 @@ from acento.inference.plan import pack
 from acento.inference.predictions import Prediction, Segment
 from acento.inference.transcribe import ClipReader
 from acento.models.base import DecodeOptions, Recognizer
-from acento.transcription.documents import document_of
-from acento.transcription.heard import heard_in
+from acento.transcription.assembly.documents import document_of
+from acento.transcription.assembly.heard import heard_in
+from acento.transcription.assembly.voiced import voice_of
 from acento.transcription.importing import add_recording
 from acento.transcription.planning import windows_of
-from acento.transcription.voiced import voice_of
 
 
 def transcribe_long(recognizer: Recognizer, options: DecodeOptions, batch_size: int, path: str) -> Prediction:

@@ -11,12 +11,12 @@ from acento.data.recordings.recording import load_recording, load_speech
 from acento.data.words import Turn
 from acento.diarization.job import turns
 from acento.diarization.merge import attribute
+from acento.transcription.assembly.documents import document_of, with_speakers
+from acento.transcription.assembly.echoes import without_echoes
+from acento.transcription.assembly.voiced import voice_of
 from acento.transcription.batch import Row
-from acento.transcription.documents import document_of, with_speakers
-from acento.transcription.echoes import without_echoes
 from acento.transcription.planned import PlannedBatch
 from acento.transcription.transcripts import load_transcript
-from acento.transcription.voiced import voice_of
 from acento.transcription.writing.formats import FORMATS, write
 
 

@@ -12,8 +12,8 @@ from acento.data.recordings.recording import load_recording
 from acento.diarization.job import DiarizeJob, state
 from acento.inference.benchmark import unfinished
 from acento.inference.jobs import TranscribeJob
+from acento.transcription.assembly.documents import removed_counts
 from acento.transcription.batch import Row
-from acento.transcription.documents import removed_counts
 from acento.transcription.importing import add_recording
 from acento.transcription.outputs import document_of_row, write_outputs
 from acento.transcription.planned import PlannedBatch

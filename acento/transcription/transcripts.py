@@ -13,7 +13,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
-from acento.transcription.heard import HeardWindow, heard_in
+from acento.transcription.assembly.heard import HeardWindow, heard_in
 from acento.transcription.planning import Decoding, voted
 
 _WINDOWS = "windows.json"

@@ -49,7 +49,7 @@ def benchmark(request: "BenchmarkRequest", chosen: Values) -> None:
 def _say_unusable(store: "Store", request: "BenchmarkRequest", installed: bool) -> None:
     """Say at once what will be left out."""
     if request.diarize:
-        from acento.api.speaker_benchmark import recordings_in
+        from acento.api.recordings.speaker_benchmark import recordings_in
 
         for folder in request.datasets:
             recordings_in(folder)

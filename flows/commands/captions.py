@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @verb("CaptionsRequest")
 def captions(request: "CaptionsRequest", chosen: Values) -> None:  # noqa: ARG001 - the request says it all
     """Write a transcript in other formats or styles, or put captions into a video; nothing is transcribed again."""
-    from acento.api.captioning import run_captions
+    from acento.api.recordings.captioning import run_captions
 
     with terminal.progress_bars("captions"):
         written = run_captions(request)

@@ -9,7 +9,7 @@ from flows.commands.options import PLACE, Values, verb
 from flows.commands.session import run_flow
 
 if TYPE_CHECKING:
-    from acento.api.drafting import Drafted
+    from acento.api.recordings.drafting import Drafted
     from acento.core.store import Store
     from acento.requests import DraftRequest
 
@@ -27,7 +27,7 @@ def draft(request: "DraftRequest", chosen: Values) -> None:
 
 def _check(store: "Store", request: "DraftRequest", installed: bool) -> None:
     """See, before a server starts, what would fail later."""
-    from acento.api.drafting import check_draft
+    from acento.api.recordings.drafting import check_draft
 
     check_draft(store, request, installed=installed)
 

@@ -13,7 +13,7 @@ from flows.commands.session import open_store, run_flow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from acento.api.transcribing import TranscribedBatch
+    from acento.api.recordings.transcribing import TranscribedBatch
     from acento.core.store import Store
     from acento.requests import TranscribeRequest
     from acento.transcription.batch import Row
@@ -26,7 +26,7 @@ Status = Annotated[
 @verb("TranscribeRequest", **PLACE, status=Own(Status, False))
 def transcribe(request: "TranscribeRequest", chosen: Values) -> None:
     """Transcribe audio and video of any length, with times, speakers and captions; killed, it goes on."""
-    from acento.api.batches import ledger_rows
+    from acento.api.recordings.batches import ledger_rows
 
     if chosen["status"]:
         _print_files(ledger_rows(open_store(), request))
@@ -40,7 +40,7 @@ def transcribe(request: "TranscribeRequest", chosen: Values) -> None:
 
 def _check(store: "Store", request: "TranscribeRequest", installed: bool) -> None:
     """See, before a server starts, what would fail later."""
-    from acento.api.batches import check_transcription
+    from acento.api.recordings.batches import check_transcription
 
     check_transcription(store, request, installed=installed)
 

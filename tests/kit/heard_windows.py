@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from acento.data.words import Word, text_of
-from acento.transcription.heard import HeardWindow
-from acento.transcription.voiced import Voice
+from acento.transcription.assembly.heard import HeardWindow
+from acento.transcription.assembly.voiced import Voice
 
 
 def said(text: str, start: float = 0.0, *, each: float = 0.3, gap: float = 0.1, **facts: Any) -> HeardWindow:

@@ -24,7 +24,7 @@ FAMILIES = (
     Family(
         name="whisper-ctranslate2",
         model_types=frozenset(),
-        loader="acento.families.whisper.ctranslate2_loading:load",
+        loader="acento.families.whisper.ctranslate2.loading:load",
         batch_size={"cpu": 8, "cuda": 16, "mps": 8},
         extra="ctranslate2",
         config_keys=frozenset({"suppress_ids", "suppress_ids_begin"}),

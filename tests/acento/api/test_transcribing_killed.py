@@ -7,9 +7,9 @@ import pytest
 from batches import asked, digests, talks, use_fakes
 from faults import killed_at_every_write
 
-from acento.api.batches import lease_of
 from acento.api.carrying import in_process
-from acento.api.transcribing import run_steps
+from acento.api.recordings.batches import lease_of
+from acento.api.recordings.transcribing import run_steps
 from acento.core.store import LocalStore
 
 
@@ -18,7 +18,7 @@ def test_killed_at_any_write_and_run_again_it_ends_as_one_that_never_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_fakes(monkeypatch, part_s=0.3)
-    monkeypatch.setattr("acento.api.transcribing.cores", lambda: 1)
+    monkeypatch.setattr("acento.api.recordings.transcribing.cores", lambda: 1)
     folder = talks(tmp_path / "in", 1, damaged=1)
 
     def make_root() -> Path:

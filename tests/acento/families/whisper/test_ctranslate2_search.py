@@ -9,7 +9,7 @@ import torch
 from tiny_whisper import make_whisper
 
 from acento.families.whisper.convert import convert
-from acento.families.whisper.ctranslate2_search import SearchingCTranslate2
+from acento.families.whisper.ctranslate2.search import SearchingCTranslate2
 from acento.families.whisper.fallback import Attempt, with_fallback
 from acento.models.base import Audio, DecodeOptions, Recognizer
 from acento.models.checkpoints.resolver import resolve
@@ -68,7 +68,7 @@ def test_texts_are_as_likely_as_on_transformers(folders: dict[str, Path], monkey
         return found
 
     for engine in ("ctranslate2", "transformers"):
-        where = "ctranslate2_search" if engine == "ctranslate2" else "search_recognizer"
+        where = "ctranslate2.search" if engine == "ctranslate2" else "search_recognizer"
         monkeypatch.setattr(f"acento.families.whisper.{where}.with_fallback", watched)
         texts(load(folders[engine], temperatures=(0.0,)), clips())
     ours, theirs = seen[: len(clips())], seen[len(clips()) :]

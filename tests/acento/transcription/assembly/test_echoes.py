@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from acento.data.document import Document, Passage
 from acento.data.words import Turn, Word, text_of
-from acento.transcription.echoes import without_echoes
+from acento.transcription.assembly.echoes import without_echoes
 
 ANA, BO = "SPEAKER_00", "SPEAKER_01"
 

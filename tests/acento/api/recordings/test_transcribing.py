@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from batches import asked, digests, talks, use_fakes
 
-from acento.api.batches import ledger_rows
 from acento.api.carrying import in_process
-from acento.api.transcribing import TranscribedBatch, run_steps
+from acento.api.recordings.batches import ledger_rows
+from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core import plugins
 from acento.core.errors import InputError
 from acento.core.settings import settings

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from acento.api import speaker_benchmark
-from acento.api.speaker_benchmark import Measured, publish_speaker_run, recordings_in, run_speaker_benchmark
+from acento.api.recordings import speaker_benchmark
+from acento.api.recordings.speaker_benchmark import Measured, publish_speaker_run, recordings_in, run_speaker_benchmark
 from acento.core.errors import InputError, ModelError
 from acento.core.store import LocalStore
 from acento.data.document import Document, Passage

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acento.data.words import Turn, Word, text_of
-from acento.transcription.documents import document_of, with_speakers
-from acento.transcription.heard import HeardWindow
-from acento.transcription.passages import LONGEST_S, PAUSE_S, passages_of
+from acento.transcription.assembly.documents import document_of, with_speakers
+from acento.transcription.assembly.heard import HeardWindow
+from acento.transcription.assembly.passages import LONGEST_S, PAUSE_S, passages_of
 
 WORDS = st.lists(
     st.tuples(st.sampled_from(["ya", "no,", "sé.", "po"]), st.floats(0.1, 2), st.floats(0, 1.5)), min_size=1

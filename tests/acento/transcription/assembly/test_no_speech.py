@@ -12,8 +12,8 @@ from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
-from acento.transcription.documents import document_of
-from acento.transcription.heard import HeardWindow, heard_in
+from acento.transcription.assembly.documents import document_of
+from acento.transcription.assembly.heard import HeardWindow, heard_in
 
 
 @pytest.fixture(autouse=True)

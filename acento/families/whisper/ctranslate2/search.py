@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from acento.families.whisper.ctranslate2 import CTranslate2Whisper
+from acento.families.whisper.ctranslate2.recognizer import CTranslate2Whisper
 from acento.families.whisper.fallback import Attempt, with_fallback
 from acento.models.base import DecodeOptions
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from documents import document, spoken
 
-from acento.api.captioning import caption
+from acento.api.recordings.captioning import caption
 from acento.core.errors import InputError
 from acento.data.document_json import document_to_json
 

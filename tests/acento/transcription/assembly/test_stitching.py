@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acento.data.words import Word, text_of
-from acento.transcription.heard import HeardWindow, heard_in, plain
-from acento.transcription.stitching import stitch
+from acento.transcription.assembly.heard import HeardWindow, heard_in, plain
+from acento.transcription.assembly.stitching import stitch
 
 VOCABULARY = ("no", "sí", "po", "casa", "Santiago,", "mañana.", "el", "la", "cachái", "después", "había")
 HAN = tuple("你好我們去那裡看電影吧")

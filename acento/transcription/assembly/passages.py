@@ -6,7 +6,7 @@ from itertools import groupby
 
 from acento.data.document import Passage
 from acento.data.words import Word, text_of
-from acento.transcription.heard import HeardWindow, languages_of, timed_words
+from acento.transcription.assembly.heard import HeardWindow, languages_of, timed_words
 
 PAUSE_S = 1.0
 """After a pause this long a passage ends, wherever that is."""

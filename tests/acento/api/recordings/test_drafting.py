@@ -11,7 +11,7 @@ from batches import talks, use_fakes
 from fake_recognizer import fake_model
 
 import acento
-from acento.api.drafting import Drafted
+from acento.api.recordings.drafting import Drafted
 from acento.core.errors import AcentoError, InputError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
@@ -25,7 +25,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_fakes(monkeypatch)
     fake_model(tmp_path / "model")
     monkeypatch.setenv("ACENTO_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr("acento.api.drafting.stage", partial(stage, workers=0))
+    monkeypatch.setattr("acento.api.recordings.drafting.stage", partial(stage, workers=0))
     monkeypatch.chdir(tmp_path)
     settings.cache_clear()
 

@@ -17,8 +17,8 @@ from acento.data.document import Removed
 from acento.data.words import Word, text_of
 from acento.families.whisper.fallback import LEAST_LIKELY, MOST_SILENT
 from acento.scoring.errors.hallucinations import LETTER_REPEATS, LONGEST
-from acento.transcription.heard import HeardWindow, is_spaceless, plain, timed_words
-from acento.transcription.voiced import Voice
+from acento.transcription.assembly.heard import HeardWindow, is_spaceless, plain, timed_words
+from acento.transcription.assembly.voiced import Voice
 
 REPEATED: Final = "repeated"
 FASTEST: Final = 25.0

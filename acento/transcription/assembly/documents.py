@@ -7,12 +7,12 @@ from itertools import groupby, islice
 
 from acento.data.document import Document, Passage, Removed
 from acento.data.words import Turn, Word, text_of
-from acento.transcription.filters import without_hallucinations
-from acento.transcription.heard import HeardWindow, languages_of
-from acento.transcription.passages import passages_of
-from acento.transcription.repeats import without_repeats
-from acento.transcription.stitching import stitch
-from acento.transcription.voiced import Voice
+from acento.transcription.assembly.filters import without_hallucinations
+from acento.transcription.assembly.heard import HeardWindow, languages_of
+from acento.transcription.assembly.passages import passages_of
+from acento.transcription.assembly.repeats import without_repeats
+from acento.transcription.assembly.stitching import stitch
+from acento.transcription.assembly.voiced import Voice
 
 
 def document_of(
@@ -35,7 +35,7 @@ def document_of(
         name: as the recording is called.
         duration_s: its length.
         heard: by channel the windows, times in seconds from the recording's start; None: the channels were mixed.
-        voices: by channel what tells the seconds of speech, see :func:`~acento.transcription.voiced.voice_of`.
+        voices: by channel what tells the seconds of speech, see :func:`~acento.transcription.assembly.voiced.voice_of`.
         model: what the model is called.
         language: what it was told, if it was; else the language of most of the text is the document's.
         filtered: whether text that nobody is likely to have said is taken out, and kept in ``removed``.

@@ -8,8 +8,8 @@ from heard_windows import said, texts, voice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.transcription.filters import without_hallucinations
-from acento.transcription.heard import HeardWindow
+from acento.transcription.assembly.filters import without_hallucinations
+from acento.transcription.assembly.heard import HeardWindow
 
 SPOKEN = "la cazuela quedó muy blanda a las cuatro y nadie se la comió"
 

@@ -4,7 +4,7 @@
   and the thresholds are Whisper's own, see :mod:`acento.families.whisper.fallback`), or is certain that nobody speaks,
   and the voice detector does not say otherwise.
 - ``phrase``: a phrase that Whispers write on silence; where people also say it, only with a sign against it.
-- ``repeated``: a loop, see :mod:`acento.transcription.repeats`.
+- ``repeated``: a loop, see :mod:`acento.transcription.assembly.repeats`.
 - ``unlikely``: more letters than can be said in the seconds of speech; or a text that repeats itself even without its
   loops (``compression_ratio_threshold``); or a very unlikely one.
 """
@@ -17,9 +17,9 @@ from acento.data.words import Word, text_of
 from acento.families.whisper.fallback import LEAST_LIKELY, MOST_SILENT
 from acento.models.runaways import MOST_COMPRESSED, compression_ratio
 from acento.scoring.errors.silence_phrases import silence_phrase
-from acento.transcription.heard import HeardWindow, plain, timed_words
-from acento.transcription.repeats import runs_of, too_fast, with_words, without_repeats
-from acento.transcription.voiced import Voice
+from acento.transcription.assembly.heard import HeardWindow, plain, timed_words
+from acento.transcription.assembly.repeats import runs_of, too_fast, with_words, without_repeats
+from acento.transcription.assembly.voiced import Voice
 
 SILENCE: Final = "silence"
 PHRASE: Final = "phrase"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from acento.data.words import Word, text_of
-from acento.transcription.heard import HeardWindow, follows, plain, timed_words
+from acento.transcription.assembly.heard import HeardWindow, follows, plain, timed_words
 
 TIMED_S = 0.5
 """How far apart the centers of one word may be in two windows, by times that a model gives."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel
 
 from acento.api.carrying import Carry
-from acento.api.transcribing import TranscribedBatch, run_steps
+from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core.errors import AcentoError, InputError
 from acento.core.fingerprint import sha256
 from acento.core.store import Store

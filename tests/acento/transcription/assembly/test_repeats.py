@@ -7,8 +7,8 @@ from heard_windows import said, texts, voice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.transcription.heard import HeardWindow
-from acento.transcription.repeats import runs_of, without_repeats
+from acento.transcription.assembly.heard import HeardWindow
+from acento.transcription.assembly.repeats import runs_of, without_repeats
 
 REFRAIN = "ay ay ay ay canta y no llores porque cantando se alegran los corazones "
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from acento.api.batches import lease_of, plan_batch
 from acento.api.carrying import Carry, in_process
+from acento.api.recordings.batches import lease_of, plan_batch
 from acento.api.session import options_of, session
 from acento.core.arguments import Named, name_of
 from acento.core.callbacks import Callbacks

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from acento.api import transcribing
-from acento.api.batches import check_transcription, lease_of
 from acento.api.carrying import Carry, in_process
 from acento.api.data import StagedDataset
+from acento.api.recordings import transcribing
+from acento.api.recordings.batches import check_transcription, lease_of
+from acento.api.recordings.transcribing import TranscribedBatch
 from acento.api.session import options_of, session
-from acento.api.transcribing import TranscribedBatch
 from acento.core.arguments import Named, name_of
 from acento.core.errors import InputError
 from acento.core.store import Store
@@ -21,7 +21,7 @@ from acento.data.dataset import load_card, read_clips, versions
 from acento.data.staging import check_name, stage
 from acento.data.staging.corrections import Review, apply_review
 from acento.requests import DraftRequest
-from acento.transcription.documents import removed_counts
+from acento.transcription.assembly.documents import removed_counts
 from acento.transcription.drafts.draft import DraftSource, DraftUtterance, keep_draft, utterances_of
 from acento.transcription.drafts.review_list import OUTCOMES, Decided, decided, read_list, write_list
 from acento.transcription.drafts.reviewed import ReviewedDraft

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.errors import ModelError
-from acento.families.whisper.ctranslate2 import CTranslate2Whisper
-from acento.families.whisper.ctranslate2_files import read_positions, read_writing
-from acento.families.whisper.ctranslate2_search import SearchingCTranslate2
+from acento.families.whisper.ctranslate2.files import read_positions, read_writing
+from acento.families.whisper.ctranslate2.recognizer import CTranslate2Whisper
+from acento.families.whisper.ctranslate2.search import SearchingCTranslate2
 from acento.families.whisper.generation import CONVERSION
 from acento.families.whisper.prompt import read_prompt, with_context
 from acento.families.whisper.recognizer import load_features

@@ -1,0 +1,1 @@
+"""What people ask of recordings: transcripts, drafts, captions, and who speaks in them."""

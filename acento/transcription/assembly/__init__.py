@@ -1,0 +1,1 @@
+"""What was heard in the windows of a recording, put together to a document."""
