@@ -1,7 +1,7 @@
 """Predictions: a row for each utterance, a text or the reason why there is none, written a part at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,15 @@ class Segment:
     no_speech: float | None = None
     language: str | None = None
     """See :class:`~acento.models.base.Transcript`, as the two before."""
+
+    def moved(self, seconds: float) -> "Segment":
+        """Return it with every time that much later: counted from the recording's start and not the window's.
+
+        >>> Segment(1.0, 2.0, "sí", (Word("sí", 1.0, 1.5),)).moved(60).words[0].start
+        61.0
+        """
+        words = (replace(word, start=seconds + word.start, end=seconds + word.end) for word in self.words)
+        return replace(self, start=seconds + self.start, end=seconds + self.end, words=tuple(words))
 
 
 @dataclass(frozen=True, slots=True)

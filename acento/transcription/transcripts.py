@@ -12,8 +12,8 @@ from acento.core.errors import DataError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.inference.plan import PlannedClip
-from acento.inference.predictions import FILE, Prediction, read_predictions, write_predictions
-from acento.transcription.assembly.heard import HeardWindow, heard_in
+from acento.inference.predictions import FILE, Prediction, Segment, read_predictions, write_predictions
+from acento.transcription.assembly.heard import heard_in
 from acento.transcription.planning import Decoding, voted
 
 _WINDOWS = "windows.json"
@@ -25,7 +25,7 @@ class StoredTranscript:
 
     language: str | None
     """The one that was given, or that most of its windows were heard in; None: the model does not say."""
-    channels: dict[int, list[HeardWindow]]
+    channels: dict[int, list[Segment]]
     """For each channel its windows in the order of their starts, without those in which nothing was said."""
 
 
@@ -64,7 +64,7 @@ def load_transcript(store: Store, decoding: Decoding, recording: str) -> StoredT
     if (found := store.find(key)) is None:
         raise store.missing(key)
     rows = read_predictions(store.local_path(key, FILE))
-    channels: dict[int, list[HeardWindow]] = {}
+    channels: dict[int, list[Segment]] = {}
     for (channel, start, length), row in zip(json.loads(store.read_bytes(key, _WINDOWS)), rows, strict=True):
         channels.setdefault(channel, []).extend(heard_in(start, start + length, row))
     return StoredTranscript(found.info["language"], channels)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from acento.data.words import Word, text_of
-from acento.transcription.assembly.heard import HeardWindow
+from acento.inference.predictions import Segment
 from acento.transcription.assembly.voiced import Voice
 
 
-def said(text: str, start: float = 0.0, *, each: float = 0.3, gap: float = 0.1, **facts: Any) -> HeardWindow:
+def said(text: str, start: float = 0.0, *, each: float = 0.3, gap: float = 0.1, **facts: Any) -> Segment:
     """A window whose words follow one another, each as long as the next."""
     words = []
     for number, one in enumerate(text.split()):
@@ -16,7 +16,7 @@ def said(text: str, start: float = 0.0, *, each: float = 0.3, gap: float = 0.1, 
         words.append(Word(one, round(at, 3), round(at + each, 3), facts.get("probability")))
     facts.pop("probability", None)
     end = facts.pop("end", words[-1].end)
-    return HeardWindow(start, end, text_of(words), tuple(words), **facts)
+    return Segment(start, end, text_of(words), tuple(words), **facts)
 
 
 def voice(*stretches: tuple[float, float]) -> Voice:
@@ -28,6 +28,6 @@ def voice(*stretches: tuple[float, float]) -> Voice:
     return seconds
 
 
-def texts(windows: Sequence[HeardWindow]) -> list[str]:
+def texts(windows: Sequence[Segment]) -> list[str]:
     """What each window says."""
     return [window.text for window in windows]

@@ -7,8 +7,9 @@ from itertools import groupby, islice
 
 from acento.data.document import Document, Passage, Removed
 from acento.data.words import Turn, Word, text_of
+from acento.inference.predictions import Segment
 from acento.transcription.assembly.filters import without_hallucinations
-from acento.transcription.assembly.heard import HeardWindow, languages_of
+from acento.transcription.assembly.heard import languages_of
 from acento.transcription.assembly.passages import passages_of
 from acento.transcription.assembly.repeats import without_repeats
 from acento.transcription.assembly.stitching import stitch
@@ -18,7 +19,7 @@ from acento.transcription.assembly.voiced import Voice
 def document_of(
     name: str,
     duration_s: float,
-    heard: Mapping[int | None, Sequence[HeardWindow]],
+    heard: Mapping[int | None, Sequence[Segment]],
     *,
     voices: Mapping[int | None, Voice] | None = None,
     model: str | None = None,
@@ -27,7 +28,7 @@ def document_of(
 ) -> Document:
     """Return the document of a recording: what was said in its windows, every word once, in passages by time.
 
-    >>> document = document_of("talk.wav", 60.0, {None: [HeardWindow(0, 9, "Ya po."), HeardWindow(20, 29, "Sí.")]})
+    >>> document = document_of("talk.wav", 60.0, {None: [Segment(0, 9, "Ya po."), Segment(20, 29, "Sí.")]})
     >>> [(passage.start, passage.text) for passage in document.passages], document.text
     ([(0.0, 'Ya po.'), (20.0, 'Sí.')], 'Ya po. Sí.')
 
@@ -42,7 +43,7 @@ def document_of(
     """
     passages: list[Passage] = []
     removed: list[Removed] = []
-    left: list[HeardWindow] = []
+    left: list[Segment] = []
     for channel, windows in heard.items():
         voice = (voices or {}).get(channel)
         kept, unsaid = without_hallucinations(windows, voice) if filtered else (list(windows), [])
@@ -79,7 +80,7 @@ Attribute = Callable[[Sequence[Word]], Sequence[Word]]
 def with_speakers(document: Document, attribute: Attribute, turns: Sequence[Turn] = ()) -> Document:
     """Return a document whose words have speakers; its passages are divided where the speaker changes.
 
-    >>> document = document_of("talk.wav", 60.0, {None: [HeardWindow(0, 9, "Ya po.")]})
+    >>> document = document_of("talk.wav", 60.0, {None: [Segment(0, 9, "Ya po.")]})
     >>> with_speakers(document, lambda words: [replace(word, speaker="ana") for word in words]).speakers
     ['ana']
 

@@ -15,9 +15,10 @@ from typing import Final
 from acento.data.document import Removed
 from acento.data.words import Word, text_of
 from acento.families.whisper.fallback import LEAST_LIKELY, MOST_SILENT
+from acento.inference.predictions import Segment
 from acento.models.runaways import MOST_COMPRESSED, compression_ratio
 from acento.scoring.errors.silence_phrases import silence_phrase
-from acento.transcription.assembly.heard import HeardWindow, plain, timed_words
+from acento.transcription.assembly.heard import plain, timed_words
 from acento.transcription.assembly.repeats import runs_of, too_fast, with_words, without_repeats
 from acento.transcription.assembly.voiced import Voice
 
@@ -42,11 +43,11 @@ _SENTENCE = ".!?…。！？।؟"
 
 
 def without_hallucinations(
-    windows: Sequence[HeardWindow], voice: Voice | None = None
-) -> tuple[list[HeardWindow], list[Removed]]:
+    windows: Sequence[Segment], voice: Voice | None = None
+) -> tuple[list[Segment], list[Removed]]:
     """Return what was said in the windows of one channel, and what was taken out; to be done before stitching.
 
-    >>> heard = [HeardWindow(0, 9, "Ya po."), HeardWindow(9, 20, "Subtítulos por Amara.org")]
+    >>> heard = [Segment(0, 9, "Ya po."), Segment(9, 20, "Subtítulos por Amara.org")]
     >>> kept, removed = without_hallucinations(heard)
     >>> [window.text for window in kept], [(one.text, one.reason) for one in removed]
     (['Ya po.'], [('Subtítulos por Amara.org', 'phrase')])
@@ -55,7 +56,7 @@ def without_hallucinations(
         windows: times in seconds from the start of the recording.
         voice: tells the seconds of speech between two times; None: nobody knows.
     """
-    kept: list[HeardWindow] = []
+    kept: list[Segment] = []
     removed: list[Removed] = []
     for window in windows:
         reason = _wrong(window, voice)
@@ -75,7 +76,7 @@ def without_hallucinations(
     return kept, removed
 
 
-def _wrong(window: HeardWindow, voice: Voice | None) -> str | None:
+def _wrong(window: Segment, voice: Voice | None) -> str | None:
     """Return why a window has no speech in it, by what the model and the voice detector say."""
     logprob = 0.0 if window.logprob is None else window.logprob
     if voice is not None and voice(window.start, window.end) < _VOICE_S:
@@ -87,12 +88,12 @@ def _wrong(window: HeardWindow, voice: Voice | None) -> str | None:
     return UNLIKELY if logprob < GUESSED else None
 
 
-def _share(window: HeardWindow, voice: Voice) -> float:
+def _share(window: Segment, voice: Voice) -> float:
     """Return how much of a window is speech, from 0 to 1."""
     return voice(window.start, window.end) / max(window.end - window.start, 0.1)
 
 
-def _too_much(window: HeardWindow, voice: Voice | None, *, cut: bool) -> str | None:
+def _too_much(window: Segment, voice: Voice | None, *, cut: bool) -> str | None:
     """Return why a window's text is none that can be said there."""
     words = timed_words(window)
     seconds = window.end - window.start if voice is None else voice(window.start, window.end)
@@ -108,7 +109,7 @@ def _too_much(window: HeardWindow, voice: Voice | None, *, cut: bool) -> str | N
     return UNLIKELY if cut and sum(map(len, keys)) < seconds else None
 
 
-def _said(window: HeardWindow, voice: Voice | None, removed: list[Removed]) -> Iterator[Word]:
+def _said(window: Segment, voice: Voice | None, removed: list[Removed]) -> Iterator[Word]:
     """Yield a window's words without sentences that nobody said; these are added to ``removed``."""
     for sentence in _sentences(window):
         reason = _unsaid(sentence, window, voice)
@@ -118,7 +119,7 @@ def _said(window: HeardWindow, voice: Voice | None, removed: list[Removed]) -> I
             removed.append(Removed(sentence[0].start, sentence[-1].end, text_of(sentence), reason))
 
 
-def _unsaid(sentence: Sequence[Word], window: HeardWindow, voice: Voice | None) -> str | None:
+def _unsaid(sentence: Sequence[Word], window: Segment, voice: Voice | None) -> str | None:
     start, end = sentence[0].start, sentence[-1].end
     near = None if voice is None or not window.words else voice(start - _NEAR_S, end + _NEAR_S)
     if near is not None and near < _VOICE_S:
@@ -135,13 +136,13 @@ def _unsaid(sentence: Sequence[Word], window: HeardWindow, voice: Voice | None) 
     return PHRASE if doubtful or faint or (whole and _is_sparse(sentence, window, voice)) else None
 
 
-def _is_sparse(sentence: Sequence[Word], window: HeardWindow, voice: Voice | None) -> bool:
+def _is_sparse(sentence: Sequence[Word], window: Segment, voice: Voice | None) -> bool:
     """Tell whether there is far more speech in a window than a sentence takes: then it stands for something else."""
     letters = sum(len(plain(word.text)) for word in sentence)
     return voice is not None and voice(window.start, window.end) > 2.0 + letters / 4
 
 
-def _sentences(window: HeardWindow) -> Iterator[list[Word]]:
+def _sentences(window: Segment) -> Iterator[list[Word]]:
     """Yield a window's words by the sentences that their marks end, and pauses of a second where times are known."""
     sentence: list[Word] = []
     for word in timed_words(window):

@@ -1,12 +1,12 @@
-"""What was heard in a window of a recording, and its words with times, whatever the model gives."""
+"""What was heard in a window of a recording: segments, whose times count from the recording's start, and words."""
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from acento.core.text.steps import compose, lowercase, symbols_to_spaces
 from acento.data.words import Word
-from acento.inference.predictions import Prediction
+from acento.inference.predictions import Prediction, Segment
 
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
 """Thai, Lao, Burmese, Khmer, kana, Han, and their punctuation: scripts that put no spaces between words."""
@@ -14,28 +14,13 @@ _UNIT = re.compile(rf"[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]")
 
 
-@dataclass(frozen=True, slots=True)
-class HeardWindow:
-    """What a model heard in a window of one channel; all times in seconds from the start of the **recording**."""
-
-    start: float
-    end: float
-    text: str
-    words: tuple[Word, ...] = ()
-    """Empty: the model gives no times of words."""
-    logprob: float | None = None
-    no_speech: float | None = None
-    language: str | None = None
-    """These three as in :class:`~acento.models.base.Transcript`."""
-
-
-def heard_in(start: float, end: float, prediction: Prediction) -> list[HeardWindow]:
+def heard_in(start: float, end: float, prediction: Prediction) -> list[Segment]:
     """Return what was heard in a planned window, whose prediction has times relative to the window's start.
 
     It is one window, or several where the engine had to cut it; none where there is no text.
 
     >>> heard_in(60.0, 80.0, Prediction("w", "ya po"))
-    [HeardWindow(start=60.0, end=80.0, text='ya po', words=(), logprob=None, no_speech=None, language=None)]
+    [Segment(start=60.0, end=80.0, text='ya po', words=(), logprob=None, no_speech=None, language=None)]
 
     Args:
         start: where the window begins in the recording, in seconds.
@@ -43,36 +28,24 @@ def heard_in(start: float, end: float, prediction: Prediction) -> list[HeardWind
         prediction: what became of it.
     """
     if not prediction.segments:
-        return [HeardWindow(start, end, prediction.text)] if prediction.text else []
-    return [
-        HeardWindow(
-            start + one.start,
-            start + one.end,
-            one.text,
-            tuple(replace(word, start=word.start + start, end=word.end + start) for word in one.words),
-            one.logprob,
-            one.no_speech,
-            one.language,
-        )
-        for one in prediction.segments
-        if one.text
-    ]
+        return [Segment(start, end, prediction.text)] if prediction.text else []
+    return [one.moved(start) for one in prediction.segments if one.text]
 
 
-def timed_words(window: HeardWindow) -> tuple[Word, ...]:
+def timed_words(window: Segment) -> tuple[Word, ...]:
     """Return a window's words; where the model gave no times, with times by the place of their letters in the text.
 
     In scripts without spaces each character is a word then.
 
-    >>> [(word.text, word.start) for word in timed_words(HeardWindow(10, 14, "si no"))]
+    >>> [(word.text, word.start) for word in timed_words(Segment(10, 14, "si no"))]
     [('si', 10.0), ('no', 12.4)]
-    >>> [word.joined for word in timed_words(HeardWindow(0, 2, "你好 ok"))]
+    >>> [word.joined for word in timed_words(Segment(0, 2, "你好 ok"))]
     [False, True, False]
     """
     return window.words or tuple(_by_letters(window))
 
 
-def _by_letters(window: HeardWindow) -> Iterator[Word]:
+def _by_letters(window: Segment) -> Iterator[Word]:
     scale = (window.end - window.start) / max(len(window.text), 1)
     before = -1
     for unit in _UNIT.finditer(window.text):
@@ -105,7 +78,7 @@ def follows(before: Word | None, word: Word) -> Word:
     return word if word.joined == joined else replace(word, joined=joined)
 
 
-def languages_of(windows: Iterable[HeardWindow]) -> list[str]:
+def languages_of(windows: Iterable[Segment]) -> list[str]:
     """Return the languages of windows, the one with the most text first."""
     lengths: dict[str, int] = {}
     for window in windows:

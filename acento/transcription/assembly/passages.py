@@ -6,7 +6,8 @@ from itertools import groupby
 
 from acento.data.document import Passage
 from acento.data.words import Word, text_of
-from acento.transcription.assembly.heard import HeardWindow, languages_of, timed_words
+from acento.inference.predictions import Segment
+from acento.transcription.assembly.heard import languages_of, timed_words
 
 PAUSE_S = 1.0
 """After a pause this long a passage ends, wherever that is."""
@@ -26,14 +27,14 @@ class _Spoken:
     """A word, and the window in which it was heard."""
 
     word: Word
-    window: HeardWindow
+    window: Segment
 
 
-def passages_of(windows: Sequence[HeardWindow], channel: int | None = None) -> list[Passage]:
+def passages_of(windows: Sequence[Segment], channel: int | None = None) -> list[Passage]:
     """Divide the stitched windows of one channel into passages, in their order.
 
     >>> words = (Word("Hola.", 0.0, 0.4), Word("¿Cómo", 0.8, 1.1), Word("va?", 1.1, 1.4), Word("Ya.", 3.0, 3.3))
-    >>> [passage.text for passage in passages_of([HeardWindow(0, 4, "", words)])]
+    >>> [passage.text for passage in passages_of([Segment(0, 4, "", words)])]
     ['Hola.', '¿Cómo va?', 'Ya.']
 
     A passage goes on over the end of a window where nobody paused there. A window without times of words is a passage

@@ -16,8 +16,9 @@ import numpy as np
 from acento.data.document import Removed
 from acento.data.words import Word, text_of
 from acento.families.whisper.fallback import LEAST_LIKELY, MOST_SILENT
+from acento.inference.predictions import Segment
 from acento.scoring.errors.hallucinations import LETTER_REPEATS, LONGEST
-from acento.transcription.assembly.heard import HeardWindow, is_spaceless, plain, timed_words
+from acento.transcription.assembly.heard import is_spaceless, plain, timed_words
 from acento.transcription.assembly.voiced import Voice
 
 REPEATED: Final = "repeated"
@@ -74,12 +75,10 @@ def runs_of(keys: Sequence[str]) -> list[Run]:
     return sorted(found, key=lambda run: run.first)
 
 
-def without_repeats(
-    windows: Sequence[HeardWindow], voice: Voice | None = None
-) -> tuple[list[HeardWindow], list[Removed]]:
+def without_repeats(windows: Sequence[Segment], voice: Voice | None = None) -> tuple[list[Segment], list[Removed]]:
     """Return windows of one channel, in order, in which each loop is cut to one phrase; and what was taken out.
 
-    >>> looped = HeardWindow(0, 4, "ya no sé" + " no sé" * 40)
+    >>> looped = Segment(0, 4, "ya no sé" + " no sé" * 40)
     >>> [window.text for window in without_repeats([looped])[0]]
     ['ya no sé']
 
@@ -115,7 +114,7 @@ def without_repeats(
     return [left for window, some in zip(windows, kept, strict=True) if (left := with_words(window, some))], removed
 
 
-def with_words(window: HeardWindow, words: Sequence[Word]) -> HeardWindow | None:
+def with_words(window: Segment, words: Sequence[Word]) -> Segment | None:
     """Return a window of which only these words are left; None: none is."""
     if tuple(words) == timed_words(window):
         return window
@@ -153,7 +152,7 @@ def _is_loop(words: Sequence[Word], run: Run, voice: Voice | None, *, unsure: bo
     return not voiced or (bool(known) and fmean(known) < _SURE)
 
 
-def _unsure(window: HeardWindow) -> bool:
+def _unsure(window: Segment) -> bool:
     return (window.logprob or 0.0) < LEAST_LIKELY or (window.no_speech or 0.0) > MOST_SILENT
 
 

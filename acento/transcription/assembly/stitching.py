@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from acento.data.words import Word, text_of
-from acento.transcription.assembly.heard import HeardWindow, follows, plain, timed_words
+from acento.inference.predictions import Segment
+from acento.transcription.assembly.heard import follows, plain, timed_words
 
 TIMED_S = 0.5
 """How far apart the centers of one word may be in two windows, by times that a model gives."""
@@ -35,11 +36,11 @@ class _Heard:
         return (self.word.start + self.word.end) / 2
 
 
-def stitch(windows: Sequence[HeardWindow]) -> list[HeardWindow]:
+def stitch(windows: Sequence[Segment]) -> list[Segment]:
     """Return the windows of one channel without what neighbors have both: put together they have every word once.
 
-    >>> first = HeardWindow(0, 4, "uno dos tres", (Word("uno", 0, 1), Word("dos", 2, 2.8), Word("tres", 3.2, 4)))
-    >>> second = HeardWindow(2, 6, "os Tres, cuatro", (Word("os", 2, 2.8), Word("Tres,", 3.3, 4), Word("cuatro", 5, 6)))
+    >>> first = Segment(0, 4, "uno dos tres", (Word("uno", 0, 1), Word("dos", 2, 2.8), Word("tres", 3.2, 4)))
+    >>> second = Segment(2, 6, "os Tres, cuatro", (Word("os", 2, 2.8), Word("Tres,", 3.3, 4), Word("cuatro", 5, 6)))
     >>> [window.text for window in stitch([first, second])]
     ['uno dos', 'Tres, cuatro']
 
@@ -77,7 +78,7 @@ def _from(heard: list[_Heard], time: float) -> list[_Heard]:
     return [replace(one, word=word) for one, word in zip(heard, words, strict=True)]
 
 
-def _rest(window: HeardWindow, left: Sequence[_Heard]) -> HeardWindow:
+def _rest(window: Segment, left: Sequence[_Heard]) -> Segment:
     """Return a window with what is left of its words."""
     words = tuple(one.word for one in left)
     begun, ended = left[0].place == 0, left[-1].place == len(timed_words(window)) - 1

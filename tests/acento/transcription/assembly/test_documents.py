@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acento.data.words import Turn, Word, text_of
+from acento.inference.predictions import Segment
 from acento.transcription.assembly.documents import document_of, with_speakers
-from acento.transcription.assembly.heard import HeardWindow
 from acento.transcription.assembly.passages import LONGEST_S, PAUSE_S, passages_of
 
 WORDS = st.lists(
@@ -23,7 +23,7 @@ def window_of(drawn):
     for text, length, gap in drawn:
         words.append(Word(text, at + gap, at + gap + length))
         at = words[-1].end
-    return HeardWindow(0.0, at, text_of(words), tuple(words))
+    return Segment(0.0, at, text_of(words), tuple(words))
 
 
 @given(WORDS)
@@ -69,17 +69,17 @@ def test_another_language_is_another_passage():
 
 
 def test_windows_without_times_of_words_are_passages_and_only_long_ones_are_divided():
-    short = HeardWindow(0, 20, "Ya  po. Nos vamos.", logprob=-0.1, language="es")
+    short = Segment(0, 20, "Ya  po. Nos vamos.", logprob=-0.1, language="es")
     [passage] = passages_of([short])
     assert (passage.start, passage.end, passage.text, passage.words) == (0, 20, "Ya po. Nos vamos.", ())
-    long = HeardWindow(0, 100, "Esto es una frase. " * 20)
+    long = Segment(0, 100, "Esto es una frase. " * 20)
     parts = passages_of([long])
     assert " ".join(part.text for part in parts) == long.text.strip()
     assert all(part.end - part.start <= LONGEST_S and part.text.endswith(".") and not part.words for part in parts)
 
 
 def test_scripts_without_spaces_stay_without():
-    window = HeardWindow(0, 4, "你好我們", tuple(Word(c, i, i + 0.9, joined=i > 0) for i, c in enumerate("你好我們")))
+    window = Segment(0, 4, "你好我們", tuple(Word(c, i, i + 0.9, joined=i > 0) for i, c in enumerate("你好我們")))
     assert [one.text for one in passages_of([window])] == ["你好我們"]
 
 
@@ -100,8 +100,8 @@ def test_overlaps_are_stitched_after_what_nobody_said_is_gone():
     """A window that is taken out leaves the words of the overlap to its neighbor."""
     words = ["uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez"]
     all_of = said(" ".join(words))
-    first = HeardWindow(0, 2.3, text_of(all_of.words[:6]), all_of.words[:6], logprob=-2.0)
-    second = HeardWindow(1.2, 4, text_of(all_of.words[3:]), all_of.words[3:])
+    first = Segment(0, 2.3, text_of(all_of.words[:6]), all_of.words[:6], logprob=-2.0)
+    second = Segment(1.2, 4, text_of(all_of.words[3:]), all_of.words[3:])
     document = document_of("a.wav", 4, {None: [first, second]})
     assert document.text == " ".join(words[3:])
     assert [(one.reason, one.text) for one in document.removed] == [("unlikely", " ".join(words[:6]))]
@@ -135,7 +135,7 @@ def test_speakers_divide_passages_and_no_word_is_lost():
 
 
 def test_a_passage_without_times_of_words_has_one_speaker():
-    document = document_of("a.wav", 9, {None: [HeardWindow(0, 4, "Ya po."), HeardWindow(5, 9, "Sí.")]})
+    document = document_of("a.wav", 9, {None: [Segment(0, 4, "Ya po."), Segment(5, 9, "Sí.")]})
     asked = []
 
     def attribute(words):

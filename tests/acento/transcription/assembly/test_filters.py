@@ -8,8 +8,8 @@ from heard_windows import said, texts, voice
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acento.inference.predictions import Segment
 from acento.transcription.assembly.filters import without_hallucinations
-from acento.transcription.assembly.heard import HeardWindow
 
 SPOKEN = "la cazuela quedó muy blanda a las cuatro y nadie se la comió"
 
@@ -65,7 +65,7 @@ def test_words_far_from_any_voice_are_silence_and_those_before_stay():
     ],
 )
 def test_credits_are_removed_whatever_speaks_for_them(credit):
-    window = HeardWindow(0, 6, credit, logprob=-0.1, no_speech=0.0)
+    window = Segment(0, 6, credit, logprob=-0.1, no_speech=0.0)
     assert reasons(window, voice((0, 6))) == ([], [(credit, "phrase")])
 
 
@@ -76,33 +76,33 @@ def test_a_credit_after_speech_is_removed_alone():
 
 @pytest.mark.parametrize("text", ["Muchas gracias.", "Thank you.", "Bedankt.", "ご視聴ありがとうございました"])
 def test_courtesies_need_a_sign_against_them(text):
-    said_so = HeardWindow(0, 1.5, text, logprob=-0.3, no_speech=0.1)
+    said_so = Segment(0, 1.5, text, logprob=-0.3, no_speech=0.1)
     assert reasons(said_so, voice((0.2, 1.4))) == ([text], [])
     for facts in ({"logprob": -0.8}, {"no_speech": 0.4}):
-        assert reasons(HeardWindow(0, 1.5, text, **facts)) == ([], [(text, "phrase")])
-    long = HeardWindow(0, 25, text, logprob=-0.3)
+        assert reasons(Segment(0, 1.5, text, **facts)) == ([], [(text, "phrase")])
+    long = Segment(0, 25, text, logprob=-0.3)
     assert reasons(long, voice((0, 25))) == ([], [(text, "phrase")]), "25 s of voice are more than that"
 
 
 def test_more_letters_than_anybody_can_say_are_unlikely():
     text = " ".join(hashlib.sha256(bytes([number])).hexdigest()[:8] for number in range(100))
-    assert reasons(HeardWindow(0, 10, text))[1] == [(text, "unlikely")]
-    assert reasons(HeardWindow(0, 60, text), voice((0, 6)))[1] == [(text, "unlikely")]
-    assert reasons(HeardWindow(0, 60, text), voice((0, 60))) == ([text], [])
+    assert reasons(Segment(0, 10, text))[1] == [(text, "unlikely")]
+    assert reasons(Segment(0, 60, text), voice((0, 6)))[1] == [(text, "unlikely")]
+    assert reasons(Segment(0, 60, text), voice((0, 60))) == ([text], [])
     han = "".join(chr(0x4E00 + number) for number in range(300))
-    assert reasons(HeardWindow(0, 10, han))[1] == [(han, "unlikely")]
-    assert reasons(HeardWindow(0, 40, han)) == ([han], [])
+    assert reasons(Segment(0, 10, han))[1] == [(han, "unlikely")]
+    assert reasons(Segment(0, 40, han)) == ([han], [])
 
 
 def test_a_text_that_repeats_itself_with_changes_is_unlikely_and_a_refrain_is_not():
     text = " ".join(f"voy a ir a la casa de la {name}" for name in "abcdefghijklmnopqrstuvwxyz")
-    assert reasons(HeardWindow(0, 30, text))[1] == [(text, "unlikely")]
+    assert reasons(Segment(0, 30, text))[1] == [(text, "unlikely")]
     refrain = said("cielito lindo los corazones canta y no llores porque cantando se alegran " * 4)
     assert reasons(refrain, voice((0, refrain.end))) == ([refrain.text], [])
 
 
 def test_a_loop_that_is_all_of_long_speech_leaves_nothing():
-    looped = HeardWindow(0, 29, "la " * 200)
+    looped = Segment(0, 29, "la " * 200)
     kept, removed = without_hallucinations([looped], voice((0, 29)))
     assert kept == []
     assert {one.reason for one in removed} == {"repeated", "unlikely"}

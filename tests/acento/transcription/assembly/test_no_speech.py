@@ -10,10 +10,11 @@ import acento
 from acento.core.settings import settings
 from acento.inference.engine import Engine
 from acento.inference.plan import PlannedClip
+from acento.inference.predictions import Segment
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.resolver import resolve
 from acento.transcription.assembly.documents import document_of
-from acento.transcription.assembly.heard import HeardWindow, heard_in
+from acento.transcription.assembly.heard import heard_in
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ probability, and probability of no speech."""
 
 @pytest.mark.parametrize(("text", "logprob", "no_speech"), WRITTEN)
 def test_what_published_weights_wrote_on_such_sounds_is_taken_out(text: str, logprob: float, no_speech: float) -> None:
-    window = HeardWindow(0, 30, text.strip(), logprob=logprob, no_speech=no_speech)
+    window = Segment(0, 30, text.strip(), logprob=logprob, no_speech=no_speech)
     document = document_of("a.wav", 30, {None: [window]})
     assert document.text == ""
     assert document.removed

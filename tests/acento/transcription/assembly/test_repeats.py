@@ -7,7 +7,7 @@ from heard_windows import said, texts, voice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acento.transcription.assembly.heard import HeardWindow
+from acento.inference.predictions import Segment
 from acento.transcription.assembly.repeats import runs_of, without_repeats
 
 REFRAIN = "ay ay ay ay canta y no llores porque cantando se alegran los corazones "
@@ -84,15 +84,15 @@ def test_a_loop_goes_over_the_end_of_a_window():
 
 
 def test_windows_without_times_of_words_are_cut_by_their_rate():
-    looped = HeardWindow(0, 10, "no sé qué decir" + " no sé" * 80)
+    looped = Segment(0, 10, "no sé qué decir" + " no sé" * 80)
     assert texts(without_repeats([looped])[0]) == ["no sé qué decir no sé"]
-    sung = HeardWindow(0, 10, "sí, sí, sí, claro")
+    sung = Segment(0, 10, "sí, sí, sí, claro")
     assert without_repeats([sung])[0] == [sung]
 
 
 def test_scripts_without_spaces_repeat_characters():
-    assert texts(without_repeats([HeardWindow(0, 10, "我" + "不知道" * 80)])[0]) == ["我不知道"]
-    normal = HeardWindow(0, 3, "好好好我去")
+    assert texts(without_repeats([Segment(0, 10, "我" + "不知道" * 80)])[0]) == ["我不知道"]
+    normal = Segment(0, 3, "好好好我去")
     assert without_repeats([normal])[0] == [normal]
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acento.data.words import Word, text_of
-from acento.transcription.assembly.heard import HeardWindow, heard_in, plain
+from acento.inference.predictions import Prediction, Segment
+from acento.transcription.assembly.heard import heard_in, plain
 from acento.transcription.assembly.stitching import stitch
 
 VOCABULARY = ("no", "sí", "po", "casa", "Santiago,", "mañana.", "el", "la", "cachái", "después", "había")
@@ -41,7 +42,7 @@ def heard(words, start, end, *, jitter=lambda: 0.0, garble=True, timed=True):
             continue
         moved = replace(word, text=text, start=max(start, word.start) + jitter(), end=min(end, word.end) + jitter())
         found.append(replace(moved, end=max(moved.end, moved.start + 0.02)))
-    return HeardWindow(start, end, text_of(found), tuple(found) if timed else ())
+    return Segment(start, end, text_of(found), tuple(found) if timed else ())
 
 
 def texts(windows):
@@ -117,8 +118,8 @@ def test_scripts_without_spaces_are_stitched_by_character(data):
 
 def test_words_after_a_seam_do_not_begin_before_those_in_front_of_it():
     words = (Word("la", 1, 2), Word("tape", 5.1, 5.3), Word("ha", 5.3, 5.5), Word("ido", 5.5, 5.7))
-    first = HeardWindow(0, 6, "la tape ha ido", words)
-    second = HeardWindow(4, 9, "ha ido ya", (Word("ha", 5.07, 5.07), Word("ido", 5.2, 5.4), Word("ya", 7, 8)))
+    first = Segment(0, 6, "la tape ha ido", words)
+    second = Segment(4, 9, "ha ido ya", (Word("ha", 5.07, 5.07), Word("ido", 5.2, 5.4), Word("ya", 7, 8)))
     stitched = [word for window in stitch([first, second]) for word in window.words]
     assert [word.text for word in stitched] == ["la", "tape", "ha", "ido", "ya"]
     assert all(one.start <= one.end <= other.start for one, other in pairwise(stitched))
@@ -132,22 +133,22 @@ def test_a_word_said_many_times_is_counted_by_the_times():
 
 
 def test_what_a_window_heard_differently_is_there_once():
-    first = HeardWindow(0, 10, "ya no sé", (Word("ya", 7, 7.5), Word("no", 8, 8.4), Word("sé", 9, 9.4)))
-    second = HeardWindow(8, 18, "nos hace bien", (Word("nos", 8, 8.5), Word("hace", 9, 9.5), Word("bien", 12, 12.5)))
+    first = Segment(0, 10, "ya no sé", (Word("ya", 7, 7.5), Word("no", 8, 8.4), Word("sé", 9, 9.4)))
+    second = Segment(8, 18, "nos hace bien", (Word("nos", 8, 8.5), Word("hace", 9, 9.5), Word("bien", 12, 12.5)))
     assert " ".join(texts(stitch([first, second]))) == "ya no hace bien"
 
 
 def test_a_window_that_another_holds_adds_nothing():
     words = tuple(Word(text, at, at + 0.4) for at, text in enumerate(("uno", "dos", "tres", "cuatro")))
-    whole = HeardWindow(0, 4, text_of(words), words)
-    inside = HeardWindow(1, 3, "dos tres", words[1:3])
+    whole = Segment(0, 4, text_of(words), words)
+    inside = Segment(1, 3, "dos tres", words[1:3])
     assert stitch([inside, whole, whole]) == [whole]
 
 
 def test_a_neighbor_that_heard_nothing_takes_nothing_away():
     words = (Word("hola", 8.1, 8.6), Word("oye", 9, 9.5), Word("po", 11, 11.4))
-    silent, speaks = HeardWindow(0, 10, "", ()), HeardWindow(8, 12, "hola oye po", words)
-    early = HeardWindow(0, 10, "ya", (Word("ya", 1, 1.5),))
+    silent, speaks = Segment(0, 10, "", ()), Segment(8, 12, "hola oye po", words)
+    early = Segment(0, 10, "ya", (Word("ya", 1, 1.5),))
     assert texts(stitch([silent, speaks])) == ["hola", "oye", "po"]
     assert texts(stitch([early, speaks])) == ["ya", "hola", "oye", "po"]
 
@@ -163,7 +164,6 @@ def test_what_is_cut_keeps_its_punctuation_language_and_likelihood():
 
 
 def test_a_prediction_has_times_relative_to_its_window():
-    from acento.inference.predictions import Prediction, Segment
 
     segment = Segment(0, 3, "ya po", (Word("ya", 0.5, 1.0), Word("po", 1.1, 1.5)), -0.1, 0.02, "es")
     [window] = heard_in(60.0, 63.0, Prediction("w", "ya po", (segment,)))
@@ -176,4 +176,4 @@ def test_a_prediction_has_times_relative_to_its_window():
 @pytest.mark.parametrize("text", ["", " "])
 def test_nothing_heard_is_nothing(text):
     assert stitch([]) == []
-    assert stitch([HeardWindow(0, 1, text)]) == []
+    assert stitch([Segment(0, 1, text)]) == []
