@@ -4,39 +4,24 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from acento.core.errors import InputError
-from acento.models.search import check_search, temperatures_of
 from acento.registry.runs.request import RunRequest
 from acento.requests.base import (
     AboveZero,
     AllowInvalid,
-    Compute,
-    DeviceName,
     Language,
     NonEmpty,
     NormalizerName,
     Option,
     Positive,
-    Request,
 )
-from acento.requests.decoding import (
-    BatchSize,
-    Beams,
-    DtypeName,
-    NumRequests,
-    Quantization,
-    Threads,
-    TriedTemperatures,
-    Window,
-    WindowSeconds,
-)
+from acento.requests.decoding import DecodingRequest
 
 AUTO: Final = "auto"
 """The engine that is found by measuring."""
 _OF_CLIPS: Final = ("limit", "repeats", "budget", "dry_run", "batch_check")
 
 
-class BenchmarkRequest(Request, RunRequest):
+class BenchmarkRequest(DecodingRequest, RunRequest):
     """Models to be measured on a split of data sets."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,20 +35,10 @@ class BenchmarkRequest(Request, RunRequest):
         min_length=1, description="A staged data set, NAME or NAME@VERSION. Repeatable."
     )
     split: str = Field("test", description="train, dev, test, or all of them together.")
-    num_requests: NumRequests = None
-    gpu_batch_size: BatchSize = None
     job_id: str | None = Field(None, description="The run's name; made from the time if not given.")
     limit: Positive | None = Field(None, description="Only the first clips by id.")
     language: Language = None
     normalizer: NormalizerName = None
-    device: DeviceName = None
-    dtype: DtypeName = None
-    beam_size: Beams = 1
-    temperatures: TriedTemperatures = None
-    window: Window = "auto"
-    window_s: WindowSeconds = None
-    threads: Threads = None
-    compute: Compute = None
     engine: Literal["auto", "transformers", "ctranslate2"] | None = Field(
         None,
         description="What runs the Whispers, unless a name says it (openai/whisper-tiny:ctranslate2-int8); auto: what "
@@ -75,7 +50,6 @@ class BenchmarkRequest(Request, RunRequest):
         lt=1,
         description="With engine auto: by how much the WER may be higher than the default engine's, a fraction.",
     )
-    quantization: Quantization = None
     repeats: Positive = Field(1, description="Decode so often for the clock: the RTFx is the median.")
     budget: AboveZero | None = Field(None, description="Dollars: what is expected to cost more is not begun.")
     dry_run: bool = Field(False, description="Only say what there is to do, and what it would take and cost.")
@@ -106,14 +80,6 @@ class BenchmarkRequest(Request, RunRequest):
             raise ValueError(f"{spelled} is for data sets of clips: leave it or --diarize out")
         if not self.diarize and self.diarizers != ["accurate"]:
             raise ValueError("--diarizer is for telling speakers apart: add --diarize")
-        return self
-
-    @model_validator(mode="after")
-    def _beams_are_of_use(self) -> Self:
-        try:
-            check_search(self.beam_size, temperatures_of(self.temperatures))
-        except InputError as error:
-            raise ValueError(str(error)) from None
         return self
 
     @property

@@ -5,20 +5,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from acento.captions.style import SpeakerLabels
-from acento.core.errors import InputError
-from acento.models.search import check_search, temperatures_of
-from acento.requests.base import Compute, DeviceName, NonEmpty, Option, Positive, Request
-from acento.requests.decoding import (
-    BatchSize,
-    Beams,
-    DtypeName,
-    NumRequests,
-    Quantization,
-    Threads,
-    TriedTemperatures,
-    Window,
-    WindowSeconds,
-)
+from acento.requests.base import NonEmpty, Option, Positive
+from acento.requests.decoding import DecodingRequest
 
 LADDER: Final = "0,0.2,0.4,0.6,0.8,1.0"
 """The temperatures of a Whisper where nobody names any."""
@@ -35,7 +23,7 @@ def listed(value: Any) -> Any:
     )
 
 
-class ListenRequest(Request):
+class ListenRequest(DecodingRequest):
     """How recordings are to be heard: by which model, with which speakers, and where."""
 
     model: Annotated[NonEmpty | None, Option("--model", "-m")] = Field(
@@ -68,27 +56,12 @@ class ListenRequest(Request):
         None, description="NAME=FILE: a recording of one person, who is then called so. Repeatable."
     )
     by_sentence: bool = Field(False, description="Let one person say each sentence.")
-    num_requests: NumRequests = None
-    gpu_batch_size: BatchSize = None
-    device: DeviceName = None
-    dtype: DtypeName = None
-    beam_size: Beams = 1
-    temperatures: TriedTemperatures = None
-    window: Window = "auto"
-    window_s: WindowSeconds = None
-    threads: Threads = None
     engine: Literal["transformers", "ctranslate2"] | None = Field(
         None, description="What runs a Whisper, unless its name says it (openai/whisper-tiny:ctranslate2-int8)."
     )
-    quantization: Quantization = None
-    compute: Compute = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        try:
-            check_search(self.beam_size, temperatures_of(self.temperatures))
-        except InputError as error:
-            raise ValueError(str(error)) from None
         if self.quantization is not None and self.engine is None:
             raise ValueError("A quantization is for CTranslate2: add --engine ctranslate2")
         asked = [name for name in ("speakers", "min_speakers", "max_speakers", "voices") if getattr(self, name)]
