@@ -77,7 +77,7 @@ class Trainable(ABC):
     """Whether the model begins with frozen layers, whose output for a clip never changes, unless its context does."""
     fits: bool = False
     """Whether clips are heard in the context of their step, and their features are as long as they are: where the
-    recipe says so, in families that pad. Then there are :meth:`in_context`, :meth:`states` and :meth:`states_loss`."""
+    recipe says so, in families that pad. Then it is a :class:`FittingTrainable`."""
     teaches: Fit | None = None
     """What windows the model is taught, which it decodes in and the saved one says of itself; None: its own only."""
     was_taught: Fit | None = None
@@ -144,32 +144,6 @@ class Trainable(ABC):
             inputs, past_prefix = self.frozen_prefix(inputs), True
         return self._loss(inputs, labels, smoothing, past_prefix=past_prefix), sum(map(len, labels))
 
-    def states(
-        self,
-        inputs: "Sequence[torch.Tensor]",
-        labels: Sequence[Sequence[int]],
-        samples: Sequence[int],
-        *,
-        past_prefix: bool = False,
-    ) -> States:
-        """Return the last hidden states of encoder and decoder for clips and their labels; only where ``fits``.
-
-        Args:
-            inputs: as :meth:`loss` takes them.
-            labels: likewise.
-            samples: of each clip: encoder frames beyond them are left out.
-            past_prefix: whether ``inputs`` have passed the frozen prefix.
-        """
-        raise NotImplementedError
-
-    def logits(self, states: States) -> "torch.Tensor":
-        """Return the logits of every label, shape ``(labels of all clips, vocabulary)``, from states."""
-        raise NotImplementedError
-
-    def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> "torch.Tensor":
-        """Return the SUM of the losses of all label tokens, as :meth:`loss` does, from states."""
-        raise NotImplementedError
-
     @abstractmethod
     def _loss(
         self, inputs: "Sequence[torch.Tensor]", labels: Sequence[Sequence[int]], smoothing: float, *, past_prefix: bool
@@ -216,3 +190,42 @@ class Trainable(ABC):
         """Return the parameters that learn, by name, in a fixed order."""
         parameters: Any = self.model.named_parameters()
         return {name: parameter for name, parameter in parameters if parameter.requires_grad}
+
+
+class FittingTrainable(Trainable):
+    """One of a family that pads, which can hear clips in the context of their step.
+
+    What it holds of a clip in one context is compared with what it holds in another.
+    """
+
+    @abstractmethod
+    def states(
+        self,
+        inputs: "Sequence[torch.Tensor]",
+        labels: Sequence[Sequence[int]],
+        samples: Sequence[int],
+        *,
+        past_prefix: bool = False,
+    ) -> States:
+        """Return the last hidden states of encoder and decoder for clips and their labels.
+
+        Args:
+            inputs: as :meth:`loss` takes them.
+            labels: likewise.
+            samples: of each clip: encoder frames beyond them are left out.
+            past_prefix: whether ``inputs`` have passed the frozen prefix.
+        """
+
+    @abstractmethod
+    def logits(self, states: States) -> "torch.Tensor":
+        """Return the logits of every label, shape ``(labels of all clips, vocabulary)``, from states."""
+
+    @abstractmethod
+    def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> "torch.Tensor":
+        """Return the SUM of the losses of all label tokens, as :meth:`loss` does, from states."""
+
+
+def fitting(trainable: Trainable) -> FittingTrainable:
+    """Return a trainable as one that can hear clips in other contexts; recipes that need it are refused for others."""
+    assert isinstance(trainable, FittingTrainable), f"{type(trainable).__name__} hears clips in one context only"
+    return trainable

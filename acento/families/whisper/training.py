@@ -19,7 +19,7 @@ from acento.families.whisper.prompt import read_prompt
 from acento.families.whisper.recognizer import WhisperRecognizer, load_writing
 from acento.models.base import Audio, DecodeOptions
 from acento.models.checkpoints.pretrained import load_part
-from acento.models.trainable import Labeler, Needs, States
+from acento.models.trainable import FittingTrainable, Labeler, Needs, States
 from acento.training.data.tokenizer_files import decoder_labels, end_token, tokenizer_digest, untold_language
 from acento.training.encoder_decoder import EncoderDecoderTrainable
 from acento.training.losses import states_loss
@@ -53,7 +53,7 @@ def load_labeler(folder: Path, language: str | None) -> Labeler:
     return Labeler(needs, decoder_labels(tokenizer, generation, learned))
 
 
-class WhisperTrainable(EncoderDecoderTrainable):
+class WhisperTrainable(EncoderDecoderTrainable, FittingTrainable):
     """A loaded Whisper with some of its parameters set to learn."""
 
     fills_window = True
@@ -104,7 +104,7 @@ class WhisperTrainable(EncoderDecoderTrainable):
         *,
         past_prefix: bool = False,
     ) -> States:
-        """See :meth:`Trainable.states`; an encoder frame is 20 ms."""
+        """See :meth:`FittingTrainable.states`; an encoder frame is 20 ms."""
         if self.has_frozen_prefix and not past_prefix:
             inputs, past_prefix = self.frozen_prefix(inputs), True
         encoded, _ = self.encoded(inputs, past_prefix=past_prefix)
@@ -116,12 +116,12 @@ class WhisperTrainable(EncoderDecoderTrainable):
         )
 
     def logits(self, states: States) -> Tensor:
-        """See :meth:`Trainable.logits`."""
+        """See :meth:`FittingTrainable.logits`."""
         logits: Tensor = self.model.proj_out(torch.cat(states.decoded))
         return logits
 
     def states_loss(self, states: States, labels: Sequence[Sequence[int]], smoothing: float) -> Tensor:
-        """See :meth:`Trainable.states_loss`."""
+        """See :meth:`FittingTrainable.states_loss`."""
         return states_loss(torch.cat(states.decoded), labels, self.model.proj_out, smoothing)
 
     def _set_generation(self, generation: Any) -> None:

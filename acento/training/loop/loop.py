@@ -8,7 +8,7 @@ unbroken one goes; on a CPU, with the same threads, to the bit.
 from contextlib import closing
 
 from acento.core.progress import report
-from acento.models.trainable import Trainable
+from acento.models.trainable import Trainable, fitting
 from acento.scoring.counting.headline import RATE_NAMES, headline_of
 from acento.training.data.contexts import ALIKE, Contexts, batches_of
 from acento.training.data.feed import Feed
@@ -61,7 +61,7 @@ class Loop:
         self.weights, self._optimizer = Weights(learned, recipe), make_optimizer(learned, recipe)
         contexts = Contexts.of(recipe, trainable.window_s)
         self._feed = Feed(trainable, clips.train, batches, recipe.augmentation, recipe.seed, contexts=contexts)
-        teacher = Teacher(trainable, recipe) if recipe.objective == "distill" else None
+        teacher = Teacher(fitting(trainable), recipe) if recipe.objective == "distill" else None
         steps = self.total, batches.steps_per_epoch
         self._step = Stepper(trainable, self._feed, recipe, self._optimizer, *steps, teacher, ranks)
 

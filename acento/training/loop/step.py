@@ -15,7 +15,7 @@ from torch import nn
 from acento.core.errors import ModelError
 from acento.core.extras import require
 from acento.data.utterance import SAMPLE_RATE
-from acento.models.trainable import States, Trainable
+from acento.models.trainable import States, Trainable, fitting
 from acento.training.data.contexts import keeps_full
 from acento.training.data.feed import Feed, StepClips
 from acento.training.loop.ranks import Ranks
@@ -148,11 +148,11 @@ class Stepper:
             with autocast(self._recipe, self._device):
                 if self._teacher is not None:
                     states, targets = self._states(clips, places), self._teacher.states(clips, places)
-                    loss, far = self._teacher.loss(self._trainable, states, targets), distance(states, targets)
+                    loss, far = self._teacher.loss(fitting(self._trainable), states, targets), distance(states, targets)
                     strayed = strayed + far.detach()
                 elif keeps:
                     states = self._states(clips, places)
-                    loss = self._trainable.states_loss(states, labels, self._recipe.label_smoothing)
+                    loss = fitting(self._trainable).states_loss(states, labels, self._recipe.label_smoothing)
                 else:
                     inputs, past_prefix = self._feed.inputs(clips, places)
                     loss, _ = self._trainable.loss(
@@ -184,7 +184,7 @@ class Stepper:
     def _states(self, clips: StepClips, places: range, *, full_window: bool = False) -> States:
         inputs, past_prefix = self._feed.inputs(clips, places, full_window=full_window)
         labels, samples = [clips.labels[place] for place in places], [clips.samples[place] for place in places]
-        return self._trainable.states(inputs, labels, samples, past_prefix=past_prefix)
+        return fitting(self._trainable).states(inputs, labels, samples, past_prefix=past_prefix)
 
 
 def autocast(recipe: Recipe, device: str) -> AbstractContextManager[Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from acento.models.trainable import States, Trainable
+from acento.models.trainable import FittingTrainable, States, Trainable
 from acento.training.data.feed import StepClips
 from acento.training.losses import divergence
 from acento.training.recipe import Recipe
@@ -31,7 +31,7 @@ _FRAME: Final = 320
 class Teacher:
     """The frozen copy."""
 
-    def __init__(self, trainable: Trainable, recipe: Recipe, *, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, trainable: FittingTrainable, recipe: Recipe, *, kept_bytes: int = KEPT_BYTES) -> None:
         """Copy what learns, before the first step; with augmentation no clip is heard twice alike, and none is kept."""
         learned = {id(parameter) for parameter in trainable.learned().values()}
         tensors = (*trainable.model.parameters(), *trainable.model.buffers())
@@ -62,7 +62,7 @@ class Teacher:
         pairs = [made[place] if place in made else self._kept[clips.rows[place]] for place in places]
         return States([one.to(device) for one, _ in pairs], [one.to(device) for _, one in pairs])
 
-    def loss(self, pupil: Trainable, states: States, targets: States) -> Tensor:
+    def loss(self, pupil: FittingTrainable, states: States, targets: States) -> Tensor:
         """Return the SUM over labels of how far what the pupil writes diverges from what the teacher does, in nats."""
         with torch.no_grad():
             wanted = self._copy.logits(targets)
