@@ -104,7 +104,7 @@ def load_card(store: Store, name: str) -> Card:
     base, _, wanted = name.partition("@")
     known = versions(store, base) if base else []
     if not known:
-        names = ", ".join(dataset_names(store)) or "none is staged yet: acento stage SOURCE --name NAME"
+        names = ", ".join(dataset_names(store)) or "none yet; acento stage SOURCE --name NAME makes one"
         raise DataError(f"There is no data set {base!r} in {store.url} (there is: {names}).")
     digits = wanted.removeprefix("v") if wanted else str(known[-1])
     number = int(digits) if digits.isdecimal() else -1

@@ -7,7 +7,7 @@ from typing import Any, Final
 from acento.api.precheck import check_model
 from acento.captions.style import CaptionStyle
 from acento.core import plugins
-from acento.core.errors import InputError, ModelError
+from acento.core.errors import InputError, ModelError, TransientError
 from acento.core.fingerprint import fingerprint
 from acento.core.settings import settings
 from acento.core.store import Store
@@ -182,7 +182,12 @@ def _model(store: Store, request: TranscribeRequest) -> Checkpoint:
     if name is None:
         name = last_promoted(store) or DEFAULT_MODEL
         _log.info("No model was named: %s transcribes.", name)
-    checkpoint = resolve(name)
+    try:
+        checkpoint = resolve(name)
+    except (ModelError, TransientError) as error:
+        if request.model is not None:
+            raise
+        raise type(error)(f"{error} It was tried as no model was named: name another one with --model.") from error
     if request.engine is not None and checkpoint.family.name == WHISPER:
         named = with_engine(name, request.engine, request.quantization)
         return checkpoint if named == name else resolve(named)

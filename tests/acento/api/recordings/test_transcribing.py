@@ -11,10 +11,11 @@ import soundfile
 from batches import asked, digests, talks, use_fakes
 
 from acento.api.carrying import in_process
+from acento.api.recordings import batches
 from acento.api.recordings.batches import ledger_rows
 from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core import plugins
-from acento.core.errors import InputError
+from acento.core.errors import InputError, ModelError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.data.words import Turn
@@ -174,6 +175,19 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_decoded(
     with pytest.raises(InputError, match="out cannot be written"):
         run(store, asked(talks(tmp_path / "in", 1), tmp_path))
     assert list(store.list("recordings")) == []
+
+
+def test_a_default_model_that_cannot_be_had_is_said_to_be_the_default(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "DEFAULT_MODEL", str(tmp_path / "usual"))
+    (tmp_path / "in").mkdir()
+    asked_for = asked(tmp_path / "in", tmp_path)
+    with pytest.raises(ModelError, match=r"usual.*no model was named: name another one with --model"):
+        batches.decoding_of(store, asked_for.model_copy(update={"model": None}))
+    with pytest.raises(ModelError, match=r"^There is no [^:]*folder") as raised:
+        batches.decoding_of(store, asked_for.model_copy(update={"model": str(tmp_path / "none")}))
+    assert "no model was named" not in str(raised.value)
 
 
 def test_a_format_that_nobody_knows_and_one_that_needs_speakers_are_refused(store: LocalStore, tmp_path: Path) -> None:
