@@ -235,7 +235,7 @@ def encoder_share(recognizer: Any, batches: Sequence[Any]) -> float | None:
     for batch in batches:
         with torch.inference_mode():
             began = time.perf_counter()
-            encode(batch)
+            encode(getattr(batch, "features", batch))
             encoder_s += time.perf_counter() - began
         began = time.perf_counter()
         recognizer.infer(batch)

@@ -419,7 +419,7 @@ def test_after_kill_9_of_the_holder_another_takes_it_over(place, where):
     os.kill(holder.pid, signal.SIGKILL)
     holder.join()
     began = time.monotonic()
-    with lease.acquire():
+    with lease.acquire(wait_s=3):  # a record that was on its way when its writer died may still arrive
         took = time.monotonic() - began
         assert lease.in_force
     assert took < (5 if where == "here" else 15)
