@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from threading import Event
 from typing import Any, TypeAlias
 
 from acento.core.errors import AcentoError, DataError, InputError, StoreError, may_pass, name_and_line
@@ -33,10 +34,17 @@ def import_recordings(store: Store, batch: PlannedBatch, at_once: int) -> None:
     ledger, step = batch.ledger(store), f"import {batch.title}"
     waiting = [row for row in batch.waiting(store) if row.recording is None]
 
+    stop = Event()
+
+    def go_on() -> None:
+        if stop.is_set():
+            raise CancelledError
+
     def add(row: Row) -> Row:
+        location = batch.locations.get(row.file, row.file)
         try:
-            found = add_recording(store, batch.locations.get(row.file, row.file), each_channel=batch.each_channel)
-        except StoreError:
+            found = add_recording(store, location, each_channel=batch.each_channel, on_block=go_on)
+        except (StoreError, CancelledError):
             raise
         except AcentoError as error:
             return row.failed(getattr(error, "reason", "unreadable"), error)
@@ -52,6 +60,7 @@ def import_recordings(store: Store, batch: PlannedBatch, at_once: int) -> None:
             ledger.write(future.result())
             report(step, done, len(waiting), "files")
     finally:
+        stop.set()  # a signal, or a full disk, does not wait for the end of a long recording
         pool.shutdown(wait=True, cancel_futures=True)
     ledger.tidy()
 

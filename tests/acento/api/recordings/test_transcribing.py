@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from acento.api.recordings import batches
 from acento.api.recordings.batches import ledger_rows
 from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core import plugins
-from acento.core.errors import InputError, ModelError
+from acento.core.errors import InputError, ModelError, StoreError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.data.words import Turn
@@ -166,6 +167,25 @@ def _refusing(samples: int):  # type: ignore[no-untyped-def]
         return [len(window) for window in features]  # type: ignore[arg-type]
 
     return infer
+
+
+def test_what_ends_a_batch_does_not_wait_for_the_import_of_a_long_recording(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = Event()
+
+    def add(_: object, source: str, *, on_block: Callable[[], None], **__: object) -> None:
+        if source.endswith("talk000.wav"):
+            begun.set()
+            while True:
+                on_block()
+        assert begun.wait(60)
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr("acento.transcription.steps.add_recording", add)
+    monkeypatch.setattr("acento.api.recordings.transcribing.cores", lambda: 2)
+    with pytest.raises(StoreError, match="full"):
+        run(store, asked(talks(tmp_path / "in", 2), tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_decoded(
