@@ -6,6 +6,7 @@ from pathlib import Path
 
 from acento.core.errors import InputError
 from acento.core.store import local
+from acento.core.store.base import NO_ROOM
 from acento.core.store.scratch import discard
 
 
@@ -31,7 +32,8 @@ def written_whole(target: Path, *, replace: bool = False) -> Iterator[Path]:
             local.rename(partial, target)
         local.sync_folder(target.parent)
     except OSError as error:
-        raise InputError(f"{target} cannot be written ({error.strerror or error}).") from error
+        hint = "free some space, or choose another place" if error.errno in NO_ROOM else "choose another place"
+        raise InputError(f"{target} cannot be written ({error.strerror or error}): {hint}.") from error
     finally:
         with suppress(OSError):
             discard(partial)

@@ -73,10 +73,14 @@ class ListenRequest(DecodingRequest):
             raise ValueError("The number of speakers is either known (--speakers) or bounded: give one of them")
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise ValueError(f"At least {self.min_speakers} speakers cannot be at most {self.max_speakers}")
+        names: set[str] = set()
         for voice in self.voices or ():
-            name, _, file = voice.partition("=")
-            if not name.strip() or not file.strip():
+            name, _, file = (part.strip() for part in voice.partition("="))
+            if not name or not file:
                 raise ValueError(f"A voice is NAME=FILE, such as ana=ana.wav; got {voice!r}")
+            if name in names:
+                raise ValueError(f"Two voices are called {name!r}: give each a name, or one recording of both")
+            names.add(name)
         return self
 
 

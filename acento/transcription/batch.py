@@ -40,7 +40,8 @@ class Row(BaseModel, frozen=True):
     """As it was found: a path or an address."""
     state: State = "waiting"
     reason: str = ""
-    """A code: why it failed, such as ``truncated``, or was skipped: ``done_before``."""
+    """A code: why it failed, such as ``truncated``, was skipped (``done_before``), or is done and empty
+    (``no_speech``)."""
     sentence: str = ""
     """The same for a person."""
     stamp: str = ""
@@ -57,7 +58,7 @@ class Row(BaseModel, frozen=True):
     speakers: int | None = None
     """How many people speak; None: that was not asked for."""
     inference_s: float | None = None
-    """The seconds that decoding its windows took; None: they were in the store."""
+    """The seconds that decoding its windows took; None: another batch did that."""
     removed: dict[str, int] = {}
     """How many texts were taken out, as nobody is likely to have said them, by reason."""
     outputs: dict[str, str] = {}

@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -37,13 +37,20 @@ _LITTLE: Final = 64 << 20
 """Bytes: a disk with less is full."""
 
 
-def add_recording(store: Store, source: str | PathLike[str], *, each_channel: bool = False) -> Recording:
+def add_recording(
+    store: Store,
+    source: str | PathLike[str],
+    *,
+    each_channel: bool = False,
+    on_block: Callable[[], None] = lambda: None,
+) -> Recording:
     """Return a recording of the store, after it was decoded and searched for speech if it is not there yet.
 
     Args:
         store: where it is kept.
         source: a path, an ``s3://`` or web address, or ``-`` for stdin.
         each_channel: keep every channel, to be transcribed one by one; else all are mixed to one.
+        on_block: called after each block of some seconds; what it raises ends the import, and nothing of it is kept.
 
     Raises:
         AudioError: it cannot be used; its ``reason`` is ``empty``, ``truncated``, ``unreadable``, ``not_audio``,
@@ -54,8 +61,8 @@ def add_recording(store: Store, source: str | PathLike[str], *, each_channel: bo
     """
     location = fspath(source)
     try:
-        with local_file(location) as path:
-            return _imported(store, path, each_channel)
+        with local_file(location, on_block) as path:
+            return _imported(store, path, each_channel, on_block)
     except AudioError as error:
         sentence, name = str(error), shown(location)
         named = sentence if name in sentence else f"{name}: {sentence[0].lower()}{sentence[1:]}"
@@ -87,7 +94,7 @@ class _State:
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _imported(store: Store, path: Path, each_channel: bool) -> Recording:
+def _imported(store: Store, path: Path, each_channel: bool, on_block: Callable[[], None]) -> Recording:
     """Return the recording of a file of this machine."""
     before = _State.of(path)
     try:
@@ -97,7 +104,7 @@ def _imported(store: Store, path: Path, each_channel: bool) -> Recording:
         if store.find(key, verify=True) is None:
             _check_sound(path)
             with store.publish(key) as draft, _on_disk(draft.folder):
-                channels, frames = _keep_audio(draft.folder, path, each_channel)
+                channels, frames = _keep_audio(draft.folder, path, each_channel, on_block)
                 draft.info |= {"sha256": digest, "channels": channels, "duration_s": frames / SAMPLE_RATE}
                 _check_unchanged(path, before)
         _check_unchanged(path, before)
@@ -134,12 +141,12 @@ def _check_unchanged(path: Path, before: _State) -> None:
         )
 
 
-def _keep_audio(folder: Path, path: Path, each_channel: bool) -> tuple[int, int]:
+def _keep_audio(folder: Path, path: Path, each_channel: bool, on_block: Callable[[], None]) -> tuple[int, int]:
     """Write a recording's audio and where it is speech; return how many channels and samples of each it has."""
     channel = None
     while True:
         try:
-            loudness = _decoded(folder / AUDIO, path, each_channel, channel)
+            loudness = _decoded(folder / AUDIO, path, each_channel, channel, on_block)
             break
         except CancelingChannelsError as found:
             channel = found.channel
@@ -151,12 +158,14 @@ def _keep_audio(folder: Path, path: Path, each_channel: bool) -> tuple[int, int]
             raise AudioError("The file is neither audio nor video of a kind that is known.", "not_audio") from error
     from acento.inference.vad.detect import speech_of
 
-    speech = [speech_of(_channel(folder / AUDIO, number), one.gain) for number, one in enumerate(loudness)]
+    speech = [speech_of(_channel(folder / AUDIO, number, on_block), one.gain) for number, one in enumerate(loudness)]
     np.save(folder / SPEECH, np.stack(speech, axis=1))
     return len(loudness), soundfile.info(folder / AUDIO).frames
 
 
-def _decoded(to: Path, path: Path, each_channel: bool, channel: int | None) -> list[Loudness]:
+def _decoded(
+    to: Path, path: Path, each_channel: bool, channel: int | None, on_block: Callable[[], None]
+) -> list[Loudness]:
     """Write a recording as FLAC; return how loud each of its channels is."""
     loudness, count = list[Loudness](), 0
     with ExitStack() as stack:
@@ -173,15 +182,17 @@ def _decoded(to: Path, path: Path, each_channel: bool, channel: int | None) -> l
             count += len(samples)
             for one, column in zip(loudness, samples.T, strict=True):
                 one.add(column.astype(np.float32) / np.float32(32768))
+            on_block()
     if soundfile.info(to).frames != count:
         raise RuntimeError(f"{to} did not become whole")
     return loudness
 
 
-def _channel(path: Path, number: int) -> Iterator[Samples]:
+def _channel(path: Path, number: int, on_block: Callable[[], None]) -> Iterator[Samples]:
     """Yield a channel of an audio file in blocks."""
     for block in soundfile.blocks(path, round(_BLOCK_S * SAMPLE_RATE), dtype="float32", always_2d=True):
         yield block[:, number]
+        on_block()
 
 
 def _seems_sound(path: Path) -> bool:

@@ -7,7 +7,7 @@ on with the parts that it began with.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from pydantic import BaseModel
@@ -23,8 +23,9 @@ from acento.inference.predictions import Prediction, attempts, overlaid
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.models.families import FAMILIES
+from acento.transcription.assembly.voiced import voice_of
 
-_VERSION = 1
+_VERSION = 2
 """Raised by hand when the same recording may be cut or voted on otherwise."""
 _PARTS = 32
 """Parts whose texts are in memory at a time: those of one recording lie in few, as of those beside it."""
@@ -90,7 +91,7 @@ class Rounds:
         known = {(one.language, key) for one in begun for key in one.recordings}
         again: defaultdict[str, list[PlannedClip]] = defaultdict(list)
         for key, found in [] if asked is not None else self.heard(recordings, languages=False):
-            vote = voted(found)
+            vote = voted(found, speech_in(self._store, key))
             if vote is not None and (vote, key) not in known:
                 again[vote] += [clip for clip, row in found if language_of(row) not in (None, vote)]
         begun += [self._add(clips, language) for language, clips in sorted(again.items()) if clips]
@@ -174,12 +175,20 @@ def language_of(row: Prediction | None) -> str | None:
     return None if row is None or not row.text else next((one.language for one in row.segments if one.language), None)
 
 
-def voted(heard: Iterable[tuple[PlannedClip, Prediction | None]]) -> str | None:
-    """Return the language in which most seconds of windows were heard; of two the first in the alphabet."""
+def speech_in(store: Store, recording: str) -> Callable[[PlannedClip], float]:
+    """Return what tells the seconds of speech in a window of a recording, given the recording's key."""
+    voices = [voice_of(channel) for channel in load_speech(store, recording).T]
+    return lambda clip: voices[clip.row](clip.start_s or 0.0, (clip.start_s or 0.0) + clip.duration_s)
+
+
+def voted(
+    heard: Iterable[tuple[PlannedClip, Prediction | None]], speech_s: Callable[[PlannedClip], float]
+) -> str | None:
+    """Return the language in which most seconds of speech were heard; of two the first in the alphabet."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for clip, row in heard:
         if (language := language_of(row)) is not None:
-            seconds[language] += clip.duration_s
+            seconds[language] += speech_s(clip)
     return min(seconds, key=lambda language: (-seconds[language], language), default=None)
 
 

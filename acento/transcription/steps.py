@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from threading import Event
 from typing import Any, TypeAlias
 
 from acento.core.errors import AcentoError, DataError, InputError, StoreError, may_pass, name_and_line
 from acento.core.progress import report
 from acento.core.store import Store
+from acento.core.store.base import NO_ROOM
 from acento.data.recordings.recording import load_recording
 from acento.diarization.job import DiarizeJob, state
 from acento.inference.benchmark import unfinished
@@ -33,10 +35,17 @@ def import_recordings(store: Store, batch: PlannedBatch, at_once: int) -> None:
     ledger, step = batch.ledger(store), f"import {batch.title}"
     waiting = [row for row in batch.waiting(store) if row.recording is None]
 
+    stop = Event()
+
+    def go_on() -> None:
+        if stop.is_set():
+            raise CancelledError
+
     def add(row: Row) -> Row:
+        location = batch.locations.get(row.file, row.file)
         try:
-            found = add_recording(store, batch.locations.get(row.file, row.file), each_channel=batch.each_channel)
-        except StoreError:
+            found = add_recording(store, location, each_channel=batch.each_channel, on_block=go_on)
+        except (StoreError, CancelledError):
             raise
         except AcentoError as error:
             return row.failed(getattr(error, "reason", "unreadable"), error)
@@ -52,6 +61,7 @@ def import_recordings(store: Store, batch: PlannedBatch, at_once: int) -> None:
             ledger.write(future.result())
             report(step, done, len(waiting), "files")
     finally:
+        stop.set()  # a signal, or a full disk, does not wait for the end of a long recording
         pool.shutdown(wait=True, cancel_futures=True)
     ledger.tidy()
 
@@ -83,7 +93,7 @@ def diarizations_left(store: Store, batch: PlannedBatch) -> list[DiarizeJob]:
 def keep_transcripts(store: Store, batch: PlannedBatch, errors: Mapping[str, str]) -> None:
     """Keep the transcript of every recording that was decoded; files of others have failed, by errors of jobs."""
     recordings, rounds = batch.undecoded(store), batch.rounds(store)
-    inference_s = rounds.seconds(recordings)
+    inference_s = rounds.seconds(batch.recordings(store).values())  # also of what was decoded before a kill
     left: dict[str | None, AcentoError] = {}
     for key, heard in rounds.heard(recordings):
         try:
@@ -123,12 +133,16 @@ def write_documents(store: Store, batch: PlannedBatch, errors: Mapping[str, str]
             for name, digest in write_outputs(batch, row, document):
                 outputs[name] = digest
         except InputError as error:  # what was written until then is known to be ours
+            if isinstance(full := error.__cause__, OSError) and full.errno in NO_ROOM:  # for the other files, too
+                raise
             written = row.model_copy(update={"outputs": row.outputs | outputs})
             ledger.write(written.failed("not_written", error))
         else:
             about: dict[str, Any] = {"language": document.language, "outputs": outputs, "state": "done"}
             about |= {"removed": removed_counts(document)}
             about |= {"speakers": len(document.speakers)} if batch.tells_speakers else {}
+            if not document.passages:
+                about |= {"reason": "no_speech", "sentence": "No speech was found in it."}
             ledger.write(row.model_copy(update=about))
         report(f"write {batch.title}", number, len(waiting), "files")
     ledger.tidy()

@@ -14,7 +14,7 @@ from acento.core.store import Store
 from acento.inference.plan import PlannedClip
 from acento.inference.predictions import FILE, Prediction, Segment, read_predictions, write_predictions
 from acento.transcription.assembly.heard import heard_in
-from acento.transcription.planning import Decoding, voted
+from acento.transcription.planning import Decoding, speech_in, voted
 
 _WINDOWS = "windows.json"
 
@@ -46,7 +46,7 @@ def keep_transcript(
     if failed := [row for _, row in windows if row is None or row.failed]:
         detail = next((f": {row.detail or row.error}" for row in failed if row is not None), "")
         raise DataError(f"{len(failed)} of its {len(windows)} windows could not be decoded{detail}")
-    language = decoding.options.language or voted(windows)
+    language = decoding.options.language or voted(windows, speech_in(store, recording))
     with store.publish(transcript_key(decoding, recording)) as draft:
         write_predictions(draft.folder / FILE, [row for _, row in windows if row is not None])
         places = [[clip.row, clip.start_s, clip.duration_s] for clip, _ in windows]

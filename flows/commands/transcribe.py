@@ -52,7 +52,7 @@ def _shown(file: str) -> str:
 
 
 def _print_files(rows: "Sequence[Row]") -> None:
-    """Print a line for each file, what failed on standard error, and how many there are of each."""
+    """Print a line for each file, on standard error what failed or has no speech, and how many there are of each."""
     from acento.core.progress import duration
     from acento.transcription.batch import counts
 
@@ -70,9 +70,11 @@ def _print_files(rows: "Sequence[Row]") -> None:
     filled = {name: cells for name, cells in columns.items() if any(cells)}
     terminal.print_table([*filled], zip(*filled.values(), strict=True))
     for row in rows:
-        if row.state == "failed":
+        if row.sentence and row.state != "skipped":
             named = row.sentence if row.file in row.sentence else f"{row.file}: {row.sentence}"
-            terminal.err.print(f"Failed: {named}", soft_wrap=True, markup=False)
+            terminal.err.print(
+                f"{'Failed' if row.state == 'failed' else 'Note'}: {named}", soft_wrap=True, markup=False
+            )
     found = counts(rows)
     parts = ", ".join(f"{count} {state}" for state, count in found.items() if count or state != "waiting")
     terminal.out.print(f"{len(rows)} files: {parts}")

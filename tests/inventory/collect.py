@@ -1,7 +1,7 @@
 """Print as JSON what a user can do: commands, settings, flows, deployments, errors and names, taken from the code.
 
-``inventory.json`` is what it printed when issue 12 began: ``python tests/inventory/collect.py > tests/inventory/…``.
-It is a script of its own, so that it sees the code as a fresh process does.
+Given the path of ``inventory.json`` it adds what is new to that instead. It is a script of its own, so that it sees
+the code as a fresh process does.
 """
 
 import ast
@@ -156,8 +156,10 @@ def _known_names() -> dict[str, Any]:
     from acento.core.store.upkeep.usage import KINDS
     from acento.core.text import NORMALIZERS
     from acento.data.export import FORMATS
+    from acento.diarization.engines.embedded.presets import PRESETS
     from acento.models.families import FAMILIES
     from acento.scoring.score import GROUPINGS
+    from acento.transcription.writing.formats import FORMATS as TRANSCRIPTS
     from acento.validation.frame import COLUMNS
     from acento.validation.suite import DEFAULT_SUITE
 
@@ -170,6 +172,8 @@ def _known_names() -> dict[str, Any]:
         "normalizers": _names(NORMALIZERS),
         "groups of a leaderboard": _names(GROUPINGS),
         "formats of data sets": _names(FORMATS),
+        "formats of transcripts": _names(TRANSCRIPTS),
+        "diarizers": _names(PRESETS),
         "columns of a suite": _names(COLUMNS),
         "checks of Acento's suite": _names(re.findall(r"^\s*-? *name: (\S+)", DEFAULT_SUITE.read_text(), re.M)),
         "folders of a store": _names(KINDS),
@@ -293,6 +297,14 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | list | None) else None
 
 
+def _with_new(before: Any, now: Any) -> Any:
+    """Return what was there before with what is new; what is another now, or gone, stays as it was."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        new = {name: value for name, value in now.items() if name != "default" or name not in before}
+        return before | {name: _with_new(before.get(name, value), value) for name, value in new.items()}
+    return _names([*before, *now]) if isinstance(before, list) and isinstance(now, list) else before
+
+
 def _written(value: Any, depth: int = 4) -> str:
     """Write nested dictionaries, the inner ones and lists on a line each."""
     if depth == 0 or not isinstance(value, dict) or not any(isinstance(each, dict | list) for each in value.values()):
@@ -302,4 +314,8 @@ def _written(value: Any, depth: int = 4) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(_written(collect(), 3) + "\n")
+    if len(sys.argv) > 1:
+        kept = Path(sys.argv[1])
+        kept.write_text(_written(_with_new(json.loads(kept.read_bytes()), collect()), 3) + "\n", encoding="utf-8")
+    else:
+        sys.stdout.write(_written(collect(), 3) + "\n")

@@ -15,6 +15,7 @@ from acento.core.store.coordination import Lease
 from acento.data.recordings.inputs import Input, find_inputs
 from acento.diarization.diarizer import Speakers
 from acento.diarization.engines.engine import find_engine
+from acento.diarization.enrollment import enrolled_speech
 from acento.diarization.job import EnrolledVoice
 from acento.inference.alignment import aligner_of
 from acento.inference.cutting import window_length
@@ -104,7 +105,10 @@ def ledger_rows(store: Store, request: TranscribeRequest) -> list[Row]:
 
 
 def check_transcription(store: Store, request: TranscribeRequest, *, installed: bool = True) -> None:
-    """See that the files and the model are there and the folder can be written; nothing is decoded or downloaded."""
+    """See that the files, the model, the diarizer and voices are there and the folder can be written.
+
+    Nothing is downloaded or decoded but the recordings of voices, which are short.
+    """
     check_formats(request)
     if (folder := _folder(request)) is not None:
         check_writable(folder)
@@ -112,6 +116,7 @@ def check_transcription(store: Store, request: TranscribeRequest, *, installed: 
     if request.model is not None:
         languages = [] if request.language is None else [request.language]
         check_model(store, request.model, installed=installed, languages=languages)
+    _diarizing(store, request, DecodeOptions())
 
 
 def check_formats(request: TranscribeRequest) -> None:
@@ -216,15 +221,23 @@ def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions)
     if not request.diarize:
         return None
     find_engine(request.diarizer)
-    voices = [voice.partition("=")[::2] for voice in request.voices or ()]
     return Diarizing(
         engine=request.diarizer,
         speakers=Speakers(count=request.speakers, least=request.min_speakers, most=request.max_speakers),
-        voices=tuple(
-            EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key) for name, file in voices
-        ),
+        voices=tuple(_voice(store, *voice.partition("=")[::2]) for voice in request.voices or ()),
         options=options,
     )
+
+
+def _voice(store: Store, name: str, file: str) -> EnrolledVoice:
+    """Bring the recording of a voice into the store.
+
+    Raises:
+        InputError: it cannot be read, or nobody speaks in it.
+    """
+    voice = EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key)
+    enrolled_speech(store, voice.name, voice.recording)
+    return voice
 
 
 def _style(request: TranscribeRequest) -> CaptionStyle:

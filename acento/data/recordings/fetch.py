@@ -1,10 +1,9 @@
 """A recording as a file of this machine: as it lies here, or fetched from S3, the web or a pipe, for a while."""
 
-import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -37,8 +36,10 @@ def shown(location: str) -> str:
 
 
 @contextmanager
-def local_file(location: str) -> Iterator[Path]:
+def local_file(location: str, on_block: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """Give the path of a recording; what was fetched for it is gone after the block.
+
+    ``on_block`` is called after each block that was fetched; what it raises ends the fetching.
 
     Raises:
         AudioError: there is nothing at the place, it may not be read, or it is no file; see its ``reason``.
@@ -53,14 +54,14 @@ def local_file(location: str) -> Iterator[Path]:
         path = Path(folder) / "recording"
         try:
             if is_address(location):
-                _fetch(location, path)
+                _fetch(location, path, on_block)
             elif location == STDIN:
                 if sys.stdin.isatty():
                     raise InputError("Nothing is piped into stdin: give a path, or pipe a recording.")
-                _copy(sys.stdin.buffer, path)
+                _copy(sys.stdin.buffer, path, on_block)
             else:
                 with Path(location).open("rb") as pipe:
-                    _copy(pipe, path)
+                    _copy(pipe, path, on_block)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise AudioError(f"It cannot be read ({error.strerror or error}).") from error
@@ -77,18 +78,24 @@ def _is_pipe(path: Path) -> bool:
         return False
 
 
-def _copy(source: BinaryIO, path: Path) -> None:
+def _copy(source: BinaryIO, path: Path, on_block: Callable[[], None]) -> None:
     with path.open("wb") as file:
-        shutil.copyfileobj(source, file, _BLOCK)
+        while block := source.read(_BLOCK):
+            file.write(block)
+            on_block()
 
 
-def _fetch(location: str, path: Path) -> None:
+def _fetch(location: str, path: Path, on_block: Callable[[], None]) -> None:
     """Fetch what an address names."""
     scheme, _, rest = location.partition("://")
     step, is_s3 = f"fetch {shown(location).rpartition('/')[2]}", scheme.lower() == "s3"
+
+    def fetched(done: int, total: int) -> None:
+        report(step, done, total, "bytes")
+        on_block()
+
     try:
-        address = rest if is_s3 else encoded(location)
-        Downloads(s3=is_s3).fetch(address, path, lambda done, total: report(step, done, total, "bytes"))
+        Downloads(s3=is_s3).fetch(rest if is_s3 else encoded(location), path, fetched)
     except TransientError as error:
         raise UnreachableError(str(error)) from error
     except DataError as error:

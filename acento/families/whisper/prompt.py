@@ -48,7 +48,10 @@ def read_prompt(generation: Any, options: DecodeOptions) -> Prompt:
                 "take the multilingual model of the same size."
             )
         if options.task != "transcribe":
-            raise ModelError(f"This model is English-only and knows no task {options.task!r}.")
+            raise ModelError(
+                f"This model is English-only and knows no task {options.task!r}: leave it out, or take the multilingual "
+                "model of the same size."
+            )
         return Prompt(start, None, last, ())
     language = None
     if options.language is not None:

@@ -28,7 +28,7 @@ def test_killed_at_any_write_and_run_again_it_ends_as_one_that_never_was(
 
     def run(root: Path) -> None:
         store = LocalStore(root / "store")
-        request = asked(folder, tmp_path, out=str(root / "out"), formats="txt", num_requests=1)
+        request = asked(folder, tmp_path, out=str(root / "out"), formats="txt,srt", num_requests=1)
         with lease_of(store, request):
             done = run_steps(request, in_process(store))
         assert done.counts["done"] + done.counts["skipped"] == 1

@@ -18,7 +18,7 @@ from acento.inference.plan import PlannedClip, load_part
 from acento.inference.predictions import FILE, Prediction, Segment, attempt_key, write_predictions
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
-from acento.transcription.planning import Decoding, Rounds, voted
+from acento.transcription.planning import Decoding, Rounds, speech_in, voted
 from acento.transcription.transcripts import keep_transcript, load_transcript, transcript_key
 
 Hear = Callable[[PlannedClip], Prediction]
@@ -159,11 +159,21 @@ def test_a_window_that_was_not_decoded_leaves_no_transcript(store: LocalStore) -
 
 
 def test_seconds_of_speech_decide_a_vote_and_silence_has_none() -> None:
-    def window(seconds: float, language: str | None, text: str = "a") -> tuple[PlannedClip, Prediction]:
-        clip = PlannedClip("x", seconds, "", "", 0, 0.0)
-        return clip, Prediction("x", text, (Segment(0, seconds, text, language=language),))
+    def window(speech_s: int, language: str | None, text: str = "a") -> tuple[PlannedClip, Prediction]:
+        clip = PlannedClip("x", 30.0, "", "", speech_s, 0.0)
+        return clip, Prediction("x", text, (Segment(0, 30.0, text, language=language),))
 
-    assert voted([window(9, "es"), window(5, "en"), window(3, "en")]) == "es"
-    assert voted([window(5, "es"), window(5, "en")]) == "en"
-    assert voted([window(9, "nn", text=""), window(1, "es"), window(5, None)]) == "es"
-    assert voted([]) is None
+    def vote(*heard: tuple[PlannedClip, Prediction]) -> str | None:
+        return voted(heard, lambda clip: clip.row)
+
+    assert vote(window(9, "es"), window(5, "en"), window(3, "en")) == "es"
+    assert vote(window(5, "es"), window(5, "en")) == "en"
+    assert vote(window(9, "nn", text=""), window(1, "es"), window(5, None)) == "es"
+    assert vote() is None
+
+
+def test_of_a_window_only_its_speech_counts_by_its_channel(store: LocalStore) -> None:
+    stereo = spoken(store, 1, 2, channels=2)
+    speech_s = speech_in(store, stereo.key)
+    assert speech_s(PlannedClip("x", 5.9, "", stereo.key, 1, 0.0)) == pytest.approx(31 * 0.032)
+    assert speech_s(PlannedClip("x", 3.0, "", stereo.key, 0, 2.0)) == 0

@@ -125,14 +125,20 @@ def test_runs_of_a_work_pool_transcribe_it_to_the_same_files(prefect_server: Pre
         (("talks", "-m", "demo:whisper-mini", "--language", "xx"), "xx"),
         (("talks", "--speakers", "2"), "--speakers is for telling speakers apart: add --diarize"),
         (("ftp://host/a.mp3",), "is no address of a known kind"),
+        (("talks", "--diarize", "--diarizer", "slow"), "There is no diarizer 'slow'"),
+        (("talks", "--diarize", "--voice", "ana=none.wav"), "none.wav"),
+        (("talks", "--diarize", "--voice", "ana=silent.wav"), "Nobody speaks in the recording of the voice 'ana'"),
+        (("talks", "--diarize", "--voice", "ana=a.wav", "--voice", "ana=b.wav"), "Two voices are called 'ana'"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_begins(
     prefect_server: PrefectServer, folder: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
     (folder / "empty").mkdir()
+    soundfile.write(folder / "silent.wav", np.zeros(16_000, np.int16), 16_000)
     is_one_sentence(acento(prefect_server, folder, "transcribe", *arguments), sentence)
-    assert not (folder / "store" / "recordings").exists()
+    assert len([*(folder / "store").glob("recordings/*")]) == ("ana=silent.wav" in arguments)
+    assert not (folder / "store" / "batches").exists()
 
 
 def test_a_folder_that_may_not_be_written_is_refused(prefect_server: PrefectServer, folder: Path) -> None:

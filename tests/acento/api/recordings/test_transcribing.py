@@ -1,9 +1,11 @@
 """A batch of recordings: every file has its row, what is done is skipped, and what was killed goes on."""
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from acento.api.recordings import batches
 from acento.api.recordings.batches import ledger_rows
 from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core import plugins
-from acento.core.errors import InputError, ModelError
+from acento.core.errors import InputError, ModelError, StoreError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
 from acento.data.words import Turn
@@ -166,6 +168,54 @@ def _refusing(samples: int):  # type: ignore[no-untyped-def]
         return [len(window) for window in features]  # type: ignore[arg-type]
 
     return infer
+
+
+def test_where_nobody_speaks_the_row_says_so(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fake_recognizer.FakeRecognizer.finish", lambda _, tokens: [Transcript("") for _ in tokens])
+    [row] = run(store, asked(talks(tmp_path / "in", 1), tmp_path)).ledger
+    assert (row.state, row.reason, row.sentence) == ("done", "no_speech", "No speech was found in it.")
+
+
+def test_a_disk_that_is_full_where_files_are_written_ends_the_batch_and_fails_no_file(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asked(talks(tmp_path / "in", 2), tmp_path)
+    with monkeypatch.context() as patch:
+
+        def full(path: Path, data: bytes) -> None:
+            if path.name.endswith("talk000.txt.partial"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            path.write_bytes(data)
+
+        patch.setattr("acento.core.output.local.write_synced", full)
+        with pytest.raises(InputError, match=r"talk000.txt cannot be written \(No space .*: free some space"):
+            run(store, request)
+    assert [row.state for row in ledger_rows(store, request)] == ["waiting", "waiting"]
+    monkeypatch.setattr("acento.inference.engine.Engine.decode", lambda *_: pytest.fail("nothing is to be decoded"))
+    done = run(store, request)
+    assert done.counts["done"] == 2
+    assert all(row.inference_s for row in done.ledger), "decoded before it was ended, by the same batch"
+
+
+def test_what_ends_a_batch_does_not_wait_for_the_import_of_a_long_recording(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = Event()
+
+    def add(_: object, source: str, *, on_block: Callable[[], None], **__: object) -> None:
+        if source.endswith("talk000.wav"):
+            begun.set()
+            while True:
+                on_block()
+        assert begun.wait(60)
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr("acento.transcription.steps.add_recording", add)
+    monkeypatch.setattr("acento.api.recordings.transcribing.cores", lambda: 2)
+    with pytest.raises(StoreError, match="full"):
+        run(store, asked(talks(tmp_path / "in", 2), tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_decoded(
