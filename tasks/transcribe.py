@@ -124,7 +124,7 @@ def _carry_out(batch: PlannedBatch, title: str, todo: Sequence[steps.Job], stop:
         return cached({})
     meter = until(stop, audio_meter(title, sum(job.seconds for job in todo)))
     with (
-        progress_artifact(artifact_key(title), title.capitalize()),
+        progress_artifact(artifact_key(title), title.capitalize(), title),
         open_backend(batch.compute, open_store()) as backend,
     ):
         meter(0.0)

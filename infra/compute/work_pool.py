@@ -69,6 +69,8 @@ class WorkPoolCompute(DispatchedCompute):
             env["ACENTO_STORE"] = folder
             if pool.type == "docker":
                 env["ACENTO_STORE"] = _mounted(pool, folder)
+            if pool.type == "process" and settings().diarization:  # a machine that has this one's folders
+                env["ACENTO_DIARIZATION"] = str(Path(settings().diarization).expanduser().absolute())
         if pool.type == "process" and settings().cache:
             env["ACENTO_CACHE"] = settings().cache
         return env | passed_on()
