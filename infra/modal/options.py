@@ -17,8 +17,8 @@ VOLUMES = {
 }
 """The volumes that are mounted by default, by where."""
 _EXTRAS = ["ctranslate2", "diarization", "modal"]
-"""What an image needs beside the plain install: to run converted models, to tell speakers apart, and to reach a store in
-a volume."""
+"""What an image needs beside the plain install: for converted models, for telling speakers apart, and for a store in a
+volume."""
 
 
 def volumes_field() -> Any:
