@@ -135,7 +135,8 @@ def progress_artifact(key: str, description: str, step: str | None = None) -> It
         while not ended.wait(_PERIOD_S):
             if latest and latest[0] != sent:
                 sent = latest[0]
-                send(_percent(sent), _words(sent) + pace.left(sent, time.monotonic()))
+                words = _words(sent).removeprefix(f"{step} ")  # the description says it
+                send(_percent(sent), words + pace.left(sent, time.monotonic()))
 
     thread = Thread(target=copy_context().run, args=(keep_sending,), name=f"progress {key}", daemon=True)
     thread.start()

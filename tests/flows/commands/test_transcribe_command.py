@@ -112,6 +112,8 @@ def test_runs_of_a_work_pool_transcribe_it_to_the_same_files(prefect_server: Pre
         assert done.returncode == 1, done.stderr
         assert "3 files: 2 done, 1 failed, 0 skipped" in done.stdout
     assert digests(folder / "there").items() >= digests(folder / "here").items()
+    shown = artifacts(prefect_server, newest_run(prefect_server, "transcribe"))
+    assert "**SPEAKER_00:** " in shown["text-talk1"]
     names = sorted(run["name"] for run in slice_runs(prefect_server, store))
     assert names == ["slice 1 (1 job): transcribe talks", "slice 1 (2 jobs): diarize talks"], "each half once"
 
