@@ -7,7 +7,6 @@ from threading import Event
 from acento.api.recordings import batches, transcribing
 from acento.api.recordings.transcribing import TranscribedBatch, until
 from acento.captions.style import CaptionStyle
-from acento.core.callbacks import Callbacks
 from acento.core.progress import audio_meter
 from acento.core.store import open_store
 from acento.data.document import Document
@@ -116,14 +115,14 @@ def _carry_out(batch: PlannedBatch, title: str, todo: Sequence[steps.Job], stop:
     if not todo:
         log(f"{title}: all of it is in the store.")
         return cached({})
-    meter = until(stop, audio_meter(title, sum(job.seconds for job in todo)))
+    meter = audio_meter(title, sum(job.seconds for job in todo))
     with (
         progress_artifact(artifact_key(title), title.capitalize(), title),
         open_backend(batch.compute, open_store()) as backend,
     ):
         meter(0.0)
         workers = min(batch.workers, len(todo))
-        results, errors = do_jobs(backend, todo, workers, title, Callbacks(on_progress=meter))
+        results, errors = do_jobs(backend, todo, workers, title, until(stop, meter))
     if ending := [error for error in errors.values() if steps.ends_all(error)]:
         raise first_to_say(ending)
     log(f"{title}: {len(results)} jobs done, {len(errors)} failed.")
