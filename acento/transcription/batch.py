@@ -213,7 +213,7 @@ def counts(rows: Iterable[Row]) -> dict[State, int]:
 
 def columns(rows: Sequence[Row]) -> dict[str, list[str]]:
     """Return rows as columns of a table that a person reads, without those in which nothing stands."""
-    cells = {
+    cells: dict[str, list[str]] = {
         "file": [short(row.file) for row in rows],
         "state": [row.state for row in rows],
         "language": [row.language or "" for row in rows],
