@@ -101,11 +101,16 @@ def optional(key: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_artifact(key: str, description: str) -> Iterator[None]:
+def progress_artifact(key: str, description: str, step: str | None = None) -> Iterator[None]:
     """Show the progress reported inside the block as a Prefect artifact, updated at most once a second.
 
     Reporting never waits for Prefect: a thread sends the latest report. Without a current run nothing is sent. At the
     end of a block that did not fail the artifact stands at 100 %.
+
+    Args:
+        key: the artifact's.
+        description: what a person reads before the progress.
+        step: whose reports are shown, where other steps run at the same time; None: all of them.
     """
     made: list[UUID] = []
     if in_run():
@@ -117,6 +122,10 @@ def progress_artifact(key: str, description: str) -> Iterator[None]:
     latest: deque[Progress] = deque(maxlen=1)
     ended = Event()
 
+    def hear(progress: Progress) -> None:
+        if step in (None, progress.step):
+            latest.append(progress)
+
     def send(percent: float, words: str) -> None:
         with optional(key):
             update_progress_artifact(made[0], percent, f"{description}: {words}")
@@ -126,12 +135,13 @@ def progress_artifact(key: str, description: str) -> Iterator[None]:
         while not ended.wait(_PERIOD_S):
             if latest and latest[0] != sent:
                 sent = latest[0]
-                send(_percent(sent), _words(sent) + pace.left(sent, time.monotonic()))
+                words = _words(sent).removeprefix(f"{step} ")  # the description says it
+                send(_percent(sent), words + pace.left(sent, time.monotonic()))
 
     thread = Thread(target=copy_context().run, args=(keep_sending,), name=f"progress {key}", daemon=True)
     thread.start()
     try:
-        with listening(latest.append):
+        with listening(hear):
             yield
     finally:
         ended.set()

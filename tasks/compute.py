@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
+from threading import Lock
 
 from acento.core.callbacks import NO_CALLBACKS, Callbacks
 from acento.core.errors import AcentoError, InputError, may_pass
@@ -16,6 +17,8 @@ from infra.compute import Compute, open_compute
 
 _log = logging.getLogger(__name__)
 _shared: ContextVar[dict[str, Compute] | None] = ContextVar("shared compute", default=None)
+_opening = Lock()
+"""Held while a shared backend is opened: two tasks that begin together take the same one."""
 
 
 def check_compute(name: str | None, *, begin: bool = True) -> Elsewhere | None:
@@ -62,8 +65,9 @@ def open_backend(name: str, store: Store) -> Iterator[Compute]:
     """Open a backend for one task, or take the shared one."""
     opened = _shared.get()
     if opened is not None:
-        if name not in opened:
-            opened[name] = open_compute(name, store)
+        with _opening:
+            if name not in opened:
+                opened[name] = open_compute(name, store)
         yield opened[name]
         return
     with closing(open_compute(name, store)) as backend:

@@ -6,15 +6,17 @@ from threading import Event
 
 from acento.api.recordings import batches, transcribing
 from acento.api.recordings.transcribing import TranscribedBatch, until
-from acento.core.callbacks import Callbacks
-from acento.core.progress import audio_meter, duration
+from acento.captions.style import CaptionStyle
+from acento.core.progress import audio_meter
 from acento.core.store import open_store
+from acento.data.document import Document
 from acento.requests import TranscribeRequest
 from acento.transcription import steps
-from acento.transcription.batch import Row
+from acento.transcription.batch import columns, short
 from acento.transcription.outputs import document_of_row
 from acento.transcription.planned import PlannedBatch
 from acento.transcription.planning import Round
+from acento.transcription.writing.text import paragraphs
 from tasks.artifacts import artifact_key, in_run, markdown_table, progress_artifact, show_markdown
 from tasks.compute import asked_compute, do_jobs, first_to_say, open_backend
 from tasks.policy import cached, log, step
@@ -88,33 +90,24 @@ def conclude(batch: PlannedBatch) -> TranscribedBatch:
     counts = ", ".join(f"{count} {state}" for state, count in done.counts.items() if count or state != "waiting")
     log(f"{len(done.ledger)} files: {counts}.")
     if in_run():
-        table = markdown_table([_cells(row) for row in done.ledger[:_ROWS]], header=_HEADER)
+        shown = columns(done.ledger[:_ROWS])
+        table = markdown_table([*zip(*shown.values(), strict=True)], header=[*shown]) if shown else ""
         more = f"\n\n{len(done.ledger) - _ROWS} more are in the ledger." if len(done.ledger) > _ROWS else ""
         summary = f"**{len(done.ledger)} files: {counts}**, by `{done.model}`\n\n{table}{more}"
         show_markdown(artifact_key("transcripts", batch.title), summary, f"Files of {batch.title}")
         if len(done.ledger) <= _FEW:
             for row in done.ledger:
                 if row.state == "done":
-                    text = document_of_row(store, batch, row).text
-                    show_markdown(artifact_key("text", row.stem), f"# {row.file}\n\n{text}", f"Text of {row.file}")
+                    text = _said(document_of_row(store, batch, row), batch.style)
+                    title = f"Text of {short(row.file)}"
+                    show_markdown(artifact_key("text", row.stem), f"# {title}\n\n{text}", title)
     return done
 
 
-_HEADER = ("file", "state", "language", "speakers", "length", "RTFx", "removed", "written", "why")
-
-
-def _cells(row: Row) -> Sequence[object]:
-    return (
-        row.file,
-        row.state,
-        row.language or "",
-        "" if row.speakers is None else row.speakers,
-        "" if row.seconds is None else duration(row.seconds),
-        "" if row.rtfx is None else f"{row.rtfx:.1f}",
-        row.removed_text,
-        ", ".join(row.outputs),
-        row.sentence,
-    )
+def _said(document: Document, style: CaptionStyle) -> str:
+    """Return in Markdown what is said: a paragraph for each speaker's turn, else for each passage."""
+    found = paragraphs(document, style)
+    return "\n\n".join(f"**{one.speaker}:** {one.text}" if one.speaker else one.text for one in found)
 
 
 def _carry_out(batch: PlannedBatch, title: str, todo: Sequence[steps.Job], stop: Event | None = None) -> dict[str, str]:
@@ -122,14 +115,14 @@ def _carry_out(batch: PlannedBatch, title: str, todo: Sequence[steps.Job], stop:
     if not todo:
         log(f"{title}: all of it is in the store.")
         return cached({})
-    meter = until(stop, audio_meter(title, sum(job.seconds for job in todo)))
+    meter = audio_meter(title, sum(job.seconds for job in todo))
     with (
-        progress_artifact(artifact_key(title), title.capitalize()),
+        progress_artifact(artifact_key(title), title.capitalize(), title),
         open_backend(batch.compute, open_store()) as backend,
     ):
         meter(0.0)
         workers = min(batch.workers, len(todo))
-        results, errors = do_jobs(backend, todo, workers, title, Callbacks(on_progress=meter))
+        results, errors = do_jobs(backend, todo, workers, title, until(stop, meter))
     if ending := [error for error in errors.values() if steps.ends_all(error)]:
         raise first_to_say(ending)
     log(f"{title}: {len(results)} jobs done, {len(errors)} failed.")

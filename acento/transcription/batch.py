@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint
 from acento.core.output import write_whole
+from acento.core.progress import duration
 from acento.core.store import Store
 from acento.core.store.coordination import Lease, Records
 from acento.core.store.upkeep.usage import Group, Live
@@ -209,6 +210,28 @@ def counts(rows: Iterable[Row]) -> dict[State, int]:
     """Return how many rows are in each state, those of none with 0."""
     found = Counter(row.state for row in rows)
     return {state: found[state] for state in ("done", "failed", "skipped", "waiting")}
+
+
+def columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return rows as columns of a table that a person reads, without those in which nothing stands."""
+    cells: dict[str, list[str]] = {
+        "file": [short(row.file) for row in rows],
+        "state": [row.state for row in rows],
+        "language": [row.language or "" for row in rows],
+        "speakers": ["" if row.speakers is None else str(row.speakers) for row in rows],
+        "length": ["" if row.seconds is None else duration(row.seconds) for row in rows],
+        "RTFx": ["" if row.rtfx is None else f"{row.rtfx:.1f}" for row in rows],
+        "removed": [row.removed_text for row in rows],
+        "written": [", ".join(row.outputs) for row in rows],
+        "why": [row.sentence for row in rows],
+    }
+    return {name: column for name, column in cells.items() if any(column)}
+
+
+def short(file: str) -> str:
+    """Return a path as it is below the working directory, if it is there."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
 def csv_of(rows: Iterable[Row]) -> str:

@@ -1,6 +1,5 @@
 """The verb ``transcribe``: recordings of any length, to text, captions and speakers."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,29 +44,13 @@ def _check(store: "Store", request: "TranscribeRequest", installed: bool) -> Non
     check_transcription(store, request, installed=installed)
 
 
-def _shown(file: str) -> str:
-    """Return a path as it is below the working directory, if it is there."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
-
-
 def _print_files(rows: "Sequence[Row]") -> None:
     """Print a line for each file, on standard error what failed or has no speech, and how many there are of each."""
-    from acento.core.progress import duration
-    from acento.transcription.batch import counts
+    from acento.transcription.batch import columns, counts
 
     if not rows:
         raise InputError("None of these files has been transcribed into that folder yet.")
-    columns: dict[str, list[str]] = {
-        "file": [_shown(row.file) for row in rows],
-        "state": [row.state for row in rows],
-        "language": [row.language or "" for row in rows],
-        "speakers": ["" if row.speakers is None else str(row.speakers) for row in rows],
-        "length": ["" if row.seconds is None else duration(row.seconds) for row in rows],
-        "RTFx": ["" if row.rtfx is None else f"{row.rtfx:.1f}" for row in rows],
-        "written": [", ".join(row.outputs) for row in rows],
-    }
-    filled = {name: cells for name, cells in columns.items() if any(cells)}
+    filled = {name: cells for name, cells in columns(rows).items() if name not in ("removed", "why")}
     terminal.print_table([*filled], zip(*filled.values(), strict=True))
     for row in rows:
         if row.sentence and row.state != "skipped":

@@ -63,7 +63,7 @@ class RayCompute(DispatchedCompute):
                 return
             address = settings().ray_address
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            local = {"num_cpus": _local_workers(address), "include_dashboard": False}
+            local = {"num_cpus": _local_workers(address), "include_dashboard": False, "logging_level": logging.ERROR}
             try:
                 if address.startswith(LOCAL):
                     ray.init(address=LOCAL, log_to_driver=False, **local)

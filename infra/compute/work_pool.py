@@ -32,9 +32,9 @@ class WorkPoolCompute(DispatchedCompute):
     patience_s = QUIT_S
 
     def __init__(self, store: Store) -> None:
-        """Take the store that jobs read from and write to; the current Prefect run will be the parent of runs."""
+        """Take the store that jobs read from and write to; where no task runs, the current Prefect run has the runs."""
         super().__init__(store)
-        self._context = contextvars.copy_context()  # trials of a search run in threads that have none
+        self._context = contextvars.copy_context()
 
     def check(self, *, begin: bool = True) -> Elsewhere:
         """See :meth:`Compute.check`: a server, the pool, a worker to begin, and a store that runs reach."""
@@ -48,8 +48,10 @@ class WorkPoolCompute(DispatchedCompute):
         variables = self._variables(pool)
         if pool.type != "process":
             refuse_folders(jobs, f"Runs of work pool {pool.name!r}")
-        title = self._context.copy().run(lambda: task_run.name or flow_run.name) or jobs[0].title
-        return PoolEngine(prefect_pool.deployed(pool), variables, self._context, title)
+        # trials of a search run in threads that have none; tasks that share this backend have one each
+        context = contextvars.copy_context() if task_run.id else self._context
+        title = context.copy().run(lambda: task_run.name or flow_run.name) or jobs[0].title
+        return PoolEngine(prefect_pool.deployed(pool), variables, context, title)
 
     def _variables(self, pool: Pool) -> dict[str, Any]:
         """Return the job variables of a run: the settings' ones, a GPU if one was asked for, the environment."""
@@ -69,6 +71,8 @@ class WorkPoolCompute(DispatchedCompute):
             env["ACENTO_STORE"] = folder
             if pool.type == "docker":
                 env["ACENTO_STORE"] = _mounted(pool, folder)
+            if pool.type == "process" and settings().diarization:  # a machine that has this one's folders
+                env["ACENTO_DIARIZATION"] = str(Path(settings().diarization).expanduser().absolute())
         if pool.type == "process" and settings().cache:
             env["ACENTO_CACHE"] = settings().cache
         return env | passed_on()

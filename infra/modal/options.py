@@ -16,8 +16,9 @@ VOLUMES = {
     "/acento/results": "acento-results",
 }
 """The volumes that are mounted by default, by where."""
-_EXTRAS = ["ctranslate2", "modal"]
-"""What an image needs beside the plain install: to run converted models, and to reach a store in a volume."""
+_EXTRAS = ["ctranslate2", "diarization", "modal"]
+"""What an image needs beside the plain install: for converted models, for telling speakers apart, and for a store in a
+volume."""
 
 
 def volumes_field() -> Any:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from staged import staged, staged_splits
 from tiny_whisper import make_whisper
 
 from acento.core.store import LocalStore
+from acento.data.demo import demo_clips, wav_bytes
 from acento.registry.versions import versions
 
 pytestmark = pytest.mark.server
@@ -150,28 +152,44 @@ def test_the_command_says_which_parameter_is_wrong(
     assert len(find(deployed, "flow_runs")) == before
 
 
-def test_a_schedule_that_is_switched_on_brings_runs(deployed: PrefectServer) -> None:
+def test_a_schedule_that_is_switched_on_brings_runs_that_transcribe_the_inbox(
+    worker: PrefectServer, project: Path
+) -> None:
     # under sqlalchemy 2.1 the scheduler of Prefect 3.8 fails without a word, and no run ever comes
-    of_benchmark = {"name": {"any_": ["benchmark"]}}
-    create = ("--no-prompt", "deployment", "schedule", "create", "benchmark/local")
-    made = prefect(deployed, *create, "--interval", "60", "--accept-yes")
-    assert made.returncode == 0, made.stdout + made.stderr
-    (deployment,) = find(deployed, "deployments", flows=of_benchmark)
-    (schedule,) = [one for one in get(deployed, f"deployments/{deployment['id']}")["schedules"] if one["active"]]
+    deployment = get(worker, "deployments/name/transcribe/inbox")
+    (schedule,) = deployment["schedules"]
+    one = f"{worker.url}/deployments/{deployment['id']}"
+    parameters = {**deployment["parameters"], "model": "demo:whisper-mini", "language": "es"}
+    httpx.patch(one, json={"parameters": parameters}, timeout=30).raise_for_status()
+    (project / "inbox").mkdir()
+    (project / "inbox" / "note.wav").write_bytes(wav_bytes(demo_clips()[0]))
 
     def runs() -> list[Any]:
-        return find(deployed, "flow_runs", flows=of_benchmark, flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+        scheduled = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+        return find(worker, "flow_runs", deployments={"id": {"any_": [deployment["id"]]}}, flow_runs=scheduled)
 
     try:
+        switch = ("deployment", "schedule", "resume", "transcribe/inbox", schedule["id"])
+        resumed = prefect(worker, *switch)
+        assert resumed.returncode == 0, resumed.stdout + resumed.stderr
         wait_until(lambda: bool(runs()), "a scheduled run", 90)
         first = runs()[0]
         assert (first["state_type"], first["auto_scheduled"]) == ("SCHEDULED", True)
-        assert first["parameters"]["datasets"] == ["demo"]
+        now = {"type": "SCHEDULED", "state_details": {"scheduled_time": datetime.now(UTC).isoformat()}}
+        url = f"{worker.url}/flow_runs/{first['id']}"
+        httpx.post(f"{url}/set_state", json={"state": now, "force": True}, timeout=30).raise_for_status()
+        ended = ("COMPLETED", "FAILED", "CRASHED")
+        wait_until(lambda: get(worker, f"flow_runs/{first['id']}")["state_type"] in ended, "its end", 120)
     finally:
-        url = f"{deployed.url}/deployments/{deployment['id']}/schedules/{schedule['id']}"
-        httpx.delete(url, timeout=30).raise_for_status()
+        httpx.delete(f"{one}/schedules/{schedule['id']}", timeout=30).raise_for_status()
         for run in runs():  # a later test's worker shall not take it up
-            httpx.delete(f"{deployed.url}/flow_runs/{run['id']}", timeout=30)
+            httpx.delete(f"{worker.url}/flow_runs/{run['id']}", timeout=30)
+    run = get(worker, f"flow_runs/{first['id']}")
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "transcribe inbox")
+    assert {path.name for path in (project / "transcripts").iterdir()} == {
+        *(f"note.{format}" for format in ("txt", "srt", "json")),
+        "ledger.csv",
+    }
 
 
 def test_new_data_sets_a_specialization_off_once_somebody_wants_it(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from recordings import put
 from s3 import S3Server
 from servers import BIN, ROOT, PrefectServer
 from staged import staged
@@ -54,11 +55,12 @@ def test_the_store_may_be_a_bucket(s3_server: S3Server, tmp_path: Path) -> None:
 
 @pytest.mark.server
 @pytest.mark.slow
-def test_a_deployment_runs_a_benchmark(prefect_server: PrefectServer, tmp_path: Path) -> None:
+def test_deployments_run_a_benchmark_and_transcribe_a_folder(prefect_server: PrefectServer, tmp_path: Path) -> None:
     staged(LocalStore(tmp_path / "store"), tmp_path / "clips", 4, name="few")
     model = make_whisper(tmp_path / "model")
+    put(tmp_path / "talks", "talk", seed=1)
     done = subprocess.run(
-        [str(EXAMPLES / "prefect_deployment.sh"), "few", str(model)],
+        [str(EXAMPLES / "prefect_deployment.sh"), "few", str(model), "talks"],
         env={
             **prefect_server.environment,
             "ACENTO_STORE": str(tmp_path / "store"),
@@ -72,3 +74,4 @@ def test_a_deployment_runs_a_benchmark(prefect_server: PrefectServer, tmp_path: 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "few v1, test" in done.stdout
+    assert (tmp_path / "transcripts" / "talk.txt").is_file()

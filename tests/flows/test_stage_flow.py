@@ -160,9 +160,10 @@ def test_progress_is_an_artifact_updated_once_a_second(monkeypatch: pytest.Monke
 
     @flow
     def slow() -> None:
-        with progress_artifact("slow-progress", "Slowly"):
+        with progress_artifact("slow-progress", "Slowly", "crawl"):
             for number in range(25):
                 progress.report("crawl", number, 25, "steps")
+                progress.report("what runs at the same time", 25 - number, 25)
                 time.sleep(0.1)
 
     slow()

@@ -53,7 +53,7 @@ def test_the_template_knows_every_setting_of_the_worker() -> None:
     assert set(template["job_configuration"]) == set(DockerWorkerJobConfiguration.model_fields)
 
 
-@pytest.mark.parametrize("name", ["stage", "benchmark", "finetune", "specialize"])
+@pytest.mark.parametrize("name", ["stage", "benchmark", "finetune", "transcribe", "specialize"])
 def test_each_deployment_is_a_flow_of_the_package_in_no_folder_of_this_machine(name: str) -> None:
     file = yaml.safe_load((FOLDER / "prefect.yaml").read_text())
     (deployment,) = [one for one in file["deployments"] if one["entrypoint"].endswith(f".{name}")]

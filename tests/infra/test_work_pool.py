@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import batches
 import pytest
 from at_work import at_work
 from commands import api, slice_runs
@@ -109,15 +108,6 @@ def test_two_workers_share_the_parts_and_the_texts_are_those_of_inline(working: 
     assert all(
         "placement" in run["tags"] and run["name"].startswith("slice ") for run in slice_runs(working, store.url)
     )
-
-
-def test_windows_of_recordings_are_heard_as_inline_hears_them(working: PrefectServer, tmp_path: Path) -> None:
-    store, model = LocalStore(tmp_path / "store"), str(fake_model(tmp_path / "model"))
-    rounds, recordings, todo = batches.windows_planned(store, model)
-    with closing(open_compute("work-pool", store)) as compute:
-        assert [outcome.error for outcome in compute.run(todo, workers=2)] == [None] * len(todo)
-    assert batches.heard(rounds, recordings) == batches.heard_inline(tmp_path, model)
-    none_left(working, store)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

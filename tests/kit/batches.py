@@ -11,17 +11,15 @@ from fake_recognizer import FAKE, fake_model
 from recordings import noise
 from stored_recordings import put_recording
 
+from acento.api.recordings.transcribing import TranscribedBatch, run_steps
 from acento.core.audio.recording import AudioError
-from acento.core.store import LocalStore, Store
+from acento.core.settings import settings
+from acento.core.store import Store, open_store
 from acento.data.recordings.recording import Recording
 from acento.inference import jobs as job_module
-from acento.inference.jobs import TranscribeJob
-from acento.models.base import DecodeOptions
-from acento.models.checkpoints.checkpoint import ModelSpec
-from acento.models.checkpoints.resolver import resolve
 from acento.requests import TranscribeRequest
-from acento.transcription.planning import Decoding, Rounds
-from infra.compute import InlineCompute
+
+FORMATS = "txt,json,srt,rttm"
 
 
 def add_all(store: Store, source: str, **_: Any) -> Recording:
@@ -66,29 +64,55 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def windows_planned(
-    store: Store, model: str, window_s: float = 2.0
-) -> tuple[Rounds, list[Recording], list[TranscribeJob]]:
-    """Plan to decode three recordings of a few windows each; return the jobs too."""
-    recordings = [
-        put_recording(store, (noise(number, seconds=4.0 + number, rate=16_000) * 32767).astype(np.int16))
-        for number in range(3)
-    ]
-    spec = ModelSpec.of(resolve(model))
-    decoding = Decoding(model=spec, options=DecodeOptions(words=True), batch_size=2, window_s=window_s)
-    rounds = Rounds(store, "batch", decoding)
-    (one,) = rounds.first(recordings)
-    return rounds, recordings, rounds.jobs(one, one.recordings)
+def by_tasks(monkeypatch: pytest.MonkeyPatch, request: TranscribeRequest) -> TranscribedBatch:
+    """Carry a transcription out by the tasks of its flow, with its compute backend, and without a Prefect server."""
+    from prefect.states import State
+
+    from flows.runtime.request_flow import carried_by
+    from flows.transcribe import STEPS
+    from tasks.compute import shared_compute
+
+    def run_task(task: Any, *arguments: Any) -> Any:
+        found = task.fn(*arguments)
+        return found.data if isinstance(found, State) else found
+
+    monkeypatch.setattr("flows.transcribe.run_task", run_task)
+    with shared_compute():
+        return run_steps(request, carried_by(STEPS))
 
 
-def heard(rounds: Rounds, recordings: list[Recording]) -> dict[str, list[str | None]]:
-    """Return what was heard in each recording, window by window."""
-    return {key: [None if row is None else row.text for _, row in found] for key, found in rounds.heard(recordings)}
+def alike_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, root: Path, model: str, compute: str, store: str | None = None
+) -> Store:
+    """See that a backend makes of a batch the files that this process makes; return the backend's store.
 
+    Of three recordings with a speaker a channel one is damaged: that one alone fails. What is in the store is done no
+    second time: another format is written without the backend.
+    """
+    use_fakes(monkeypatch, part_s=4.0)
+    folder = root / "calls"
+    folder.mkdir()
+    for number in range(2):
+        channels = [noise(2 * number + side, seconds=4.0 + number, rate=16_000) for side in range(2)]
+        soundfile.write(folder / f"call{number}.wav", np.stack(channels, axis=1), 16_000)
+    (folder / "damaged.wav").write_bytes(b"RIFF" + bytes(40))
 
-def heard_inline(folder: Path, model: str) -> dict[str, list[str | None]]:
-    """Return what this process hears in them."""
-    store = LocalStore(folder / "inline")
-    rounds, recordings, jobs = windows_planned(store, model)
-    assert [outcome.error for outcome in InlineCompute(store).run(jobs, workers=1)] == [None] * len(jobs)
-    return heard(rounds, recordings)
+    def transcribed(where: str, url: str, formats: str) -> TranscribedBatch:
+        monkeypatch.setenv("ACENTO_STORE", url)
+        settings.cache_clear()
+        given = {"paths": [str(folder)], "model": model, "out": str(root / where), "formats": formats}
+        how = {"channels": "each", "window_s": 2.0, "gpu_batch_size": 2, "num_requests": 2}
+        return by_tasks(monkeypatch, TranscribeRequest.of(**given, **how, compute=where))
+
+    url = store or str(root / "store")
+    here, there = transcribed("inline", str(root / "own"), FORMATS), transcribed(compute, url, FORMATS)
+    assert there.counts == here.counts == {"done": 2, "failed": 1, "skipped": 0, "waiting": 0}, there.ledger
+    assert digests(root / compute) == digests(root / "inline")
+    assert len(digests(root / compute)) == 2 * len(FORMATS.split(","))
+    assert all((root / compute / f"call{number}.txt").stat().st_size > 20 for number in range(2))
+    found = open_store(url)
+    assert not list(found.list("worklists"))
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.transcribe.do_jobs", lambda *_: pytest.fail("all of it is in the store"))
+        assert transcribed(compute, url, "vtt").counts["done"] == 2
+    return found

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import batches
 import pytest
 from at_work import lose_one
+from batches import alike_elsewhere
 from commands import acento
 from servers import PrefectServer
 from staged import planned_clips, staged
@@ -74,12 +74,10 @@ def test_two_processes_share_the_work_and_write_what_this_process_would(
     assert not list(there.list("worklists"))
 
 
-def test_windows_of_recordings_are_heard_as_this_process_hears_them(model: Path, tmp_path: Path) -> None:
-    store = LocalStore(tmp_path / "store")
-    rounds, recordings, todo = batches.windows_planned(store, str(model))
-    with closing(RayCompute(store)) as compute:
-        assert [outcome.error for outcome in compute.run(todo, workers=2)] == [None] * len(todo)
-    assert batches.heard(rounds, recordings) == batches.heard_inline(tmp_path, str(model))
+def test_a_batch_of_recordings_comes_to_the_files_that_this_process_writes(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alike_elsewhere(monkeypatch, tmp_path, str(model), "ray")
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

@@ -136,7 +136,7 @@ def _execute(
 ) -> dict[str, str]:
     """Execute jobs here; what fails is logged and returned, unless nothing could be done after it."""
     meter = audio_meter(step, sum(job.seconds for job in jobs))
-    worker = Worker(count=workers, callbacks=Callbacks(on_progress=until(stop, meter)))
+    worker = Worker(count=workers, callbacks=until(stop, meter))
     errors = {}
     with closing(Runner(store)) as runner, closing(execute_together(runner.execute, jobs, worker)) as ended:
         for job, _, error in ended:
@@ -148,15 +148,18 @@ def _execute(
     return errors
 
 
-def until(stop: Event | None, meter: Callable[[float], None]) -> Callable[[float], None]:
-    """Return a meter that ends the work that it is told of once the event is set."""
+def until(stop: Event | None, meter: Callable[[float], None]) -> Callbacks:
+    """Return what tells a meter how far some work is, and ends the work, also one that waits, once the event is set."""
 
-    def told(seconds: float) -> None:
+    def check() -> None:
         if stop is not None and stop.is_set():
             raise CancelledError
+
+    def told(seconds: float) -> None:
+        check()
         meter(seconds)
 
-    return told
+    return Callbacks(on_progress=told, should_stop=check)
 
 
 def conclude(store: Store, batch: PlannedBatch) -> TranscribedBatch:

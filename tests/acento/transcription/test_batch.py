@@ -20,6 +20,7 @@ from acento.transcription.batch import (
     Row,
     batch_id,
     check_writable,
+    columns,
     counts,
     csv_of,
     output_folder,
@@ -103,6 +104,22 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_rows_without_facts_have_empty_cells() -> None:
     (line,) = csv.DictReader(io.StringIO(csv_of([Row(file="a.wav")])))
     assert [line[name] for name in ("seconds", "language", "speakers", "rtfx")] == [""] * 4
+
+
+def test_a_table_has_short_paths_and_no_column_in_which_nothing_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = Row(file=f"{tmp_path}/talks/a.wav", state="done", seconds=90.0, outputs={"a.txt": "", "a.srt": ""})
+    theirs = Row(file="https://host/b.mp3", state="failed", sentence="It is no audio.")
+    assert columns([mine, theirs]) == {
+        "file": ["talks/a.wav", "https://host/b.mp3"],
+        "state": ["done", "failed"],
+        "length": ["1.5 min", ""],
+        "written": ["a.txt, a.srt", ""],
+        "why": ["", "It is no audio."],
+    }
+    assert columns([]) == {}
 
 
 def test_recordings_that_a_ledger_names_are_no_garbage_and_others_are(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from batches import digests
-from commands import acento, api, command, is_one_sentence, newest_run
+from commands import acento, api, command, is_one_sentence, newest_run, slice_runs
 from elsewhere import knows_the_fake, pool_with_worker
 from fake_recognizer import fake_model
 from servers import PrefectServer, wait_until
@@ -102,15 +102,20 @@ def test_sigterm_ends_it_with_a_sentence_and_the_same_again_goes_on(
 
 
 def test_runs_of_a_work_pool_transcribe_it_to_the_same_files(prefect_server: PrefectServer, folder: Path) -> None:
-    (folder / "talks" / "broken.flac").unlink()
-    here = acento(prefect_server, folder, "transcribe", "talks", *MINI, "-o", "here")
-    assert here.returncode == 0, here.stderr
-    elsewhere = folder / "elsewhere"
+    asked = ("transcribe", "talks", *MINI, "--channels", "each")
+    here = acento(prefect_server, folder, *asked, "-f", "txt,rttm", "-o", "here")
+    store, pool = str(folder / "elsewhere"), ("--compute", "work-pool", "--work-pool", "transcribing", "-o", "there")
     with pool_with_worker(prefect_server, "transcribing"):
-        asked = ("transcribe", "talks", *MINI, "-o", "there", "--compute", "work-pool", "--work-pool", "transcribing")
-        there = acento(prefect_server, folder, *asked, ACENTO_STORE=str(elsewhere))
-    assert there.returncode == 0, there.stderr
-    assert digests(folder / "there") == digests(folder / "here")
+        there = acento(prefect_server, folder, *asked, *pool, "-f", "txt,rttm", ACENTO_STORE=store)
+        again = acento(prefect_server, folder, *asked, *pool, "-f", "srt", ACENTO_STORE=store)
+    for done in (here, there, again):  # one file is damaged
+        assert done.returncode == 1, done.stderr
+        assert "3 files: 2 done, 1 failed, 0 skipped" in done.stdout
+    assert digests(folder / "there").items() >= digests(folder / "here").items()
+    shown = artifacts(prefect_server, newest_run(prefect_server, "transcribe"))
+    assert "**SPEAKER_00:** " in shown["text-talk1"]
+    names = sorted(run["name"] for run in slice_runs(prefect_server, store))
+    assert names == ["slice 1 (1 job): transcribe talks", "slice 1 (2 jobs): diarize talks"], "each half once"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import batches
 import pytest
+from batches import alike_elsewhere
 from modal_service import ModalService
 from registered import registered
 from s3 import S3Server
@@ -115,13 +115,12 @@ def test_jobs_of_a_store_here_are_done_by_containers_there_and_nothing_stays_the
     wait_until(lambda: all(one.function != function for one in there.containers.values()), "the containers to end", 60)
 
 
-@pytest.mark.usefixtures("there")
-def test_windows_of_recordings_are_heard_by_containers_as_inline_hears_them(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path / "store")
-    rounds, recordings, todo = batches.windows_planned(store, MODEL)
-    with closing(open_compute("modal", store)) as compute:
-        assert [outcome.error for outcome in compute.run(todo, workers=2)] == [None] * len(todo)
-    assert batches.heard(rounds, recordings) == batches.heard_inline(tmp_path, MODEL)
+def test_a_batch_of_recordings_comes_to_the_files_that_this_process_writes(
+    there: ModalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACENTO_GPU_TYPE")  # as the containers here have none
+    alike_elsewhere(monkeypatch, tmp_path, MODEL, "modal")
+    assert there.volume("acento-datasets").files == {}
 
 
 def test_a_container_that_is_taken_away_costs_no_job_and_no_job_is_given_twice(

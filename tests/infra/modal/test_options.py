@@ -15,7 +15,7 @@ def test_without_a_word_on_it_this_checkout_is_installed_with_what_containers_ne
     assert found.source is not None
     assert (Path(found.source) / "pyproject.toml").is_file()
     assert found.constraints == f"{found.source}/constraints.txt"
-    assert {"ctranslate2", "modal"} <= set(found.extras)
+    assert {"ctranslate2", "diarization", "modal"} <= set(found.extras)
     assert found.volumes == VOLUMES
     monkeypatch.setenv("ACENTO_JOB_VARIABLES", '{"image": "registry.example/acento:1"}')
     settings.cache_clear()
