@@ -75,6 +75,7 @@ def plan_batch(
         each_channel=request.channels == "each",
         diarizing=diarizing,
         by_sentence=request.by_sentence,
+        merge=request.merge,
         workers=request.num_requests
         or default_workers(decoding.options.device_type, decoding.options.threads, elsewhere),
         compute=request.compute or settings().compute,
@@ -201,7 +202,8 @@ def _folder(request: TranscribeRequest) -> Path | None:
 def _asked(request: TranscribeRequest) -> dict[str, Any]:
     """Return what of a request decides the outputs, beside how recordings are decoded and diarized."""
     names = ("formats", "channels", "by_sentence", "line_length", "speaker_labels", "times")
-    return {name: getattr(request, name) for name in names}
+    merge = {} if request.merge == "overlap" else {"merge": request.merge}  # so that what was done before stays done
+    return {name: getattr(request, name) for name in names} | merge
 
 
 def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions) -> Diarizing | None:

@@ -11,6 +11,7 @@ from typing import Final
 from acento.core.errors import InputError
 from acento.diarization.activity import Smoothing
 from acento.diarization.engines.embedded.clustering import Rules
+from acento.diarization.engines.embedded.local import Division
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +23,19 @@ class Preset:
     least_alone_s: float
     """A speaker of a window is clustered by what was said while nobody else spoke, if it is so long; others are given
     to the likest speaker."""
+    division: Division
+    """When a speaker of a window is two people."""
     rules: Rules
     smoothing: Smoothing
 
 
-_RULES: Final = Rules(threshold=0.35, least_s=3.0, least_share=0.05)
+_DIVISION: Final = Division(likeness=0.3)
+_RULES: Final = Rules(threshold=0.4)
 _SMOOTHING: Final = Smoothing(pause_s=0.2, turn_s=0.1)
 
 PRESETS: Final[Mapping[str, Preset]] = {
-    "accurate": Preset(60, 0.5, _RULES, _SMOOTHING),
-    "fast": Preset(120, 0.5, _RULES, _SMOOTHING),
+    "accurate": Preset(60, 0.5, _DIVISION, _RULES, _SMOOTHING),
+    "fast": Preset(120, 0.5, _DIVISION, _RULES, _SMOOTHING),
 }
 
 
