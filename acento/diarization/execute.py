@@ -5,25 +5,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from acento.core.errors import InputError
 from acento.data.recordings.recording import FRAME, Recording, RecordingReader, load_recording, load_speech
 from acento.data.utterance import SAMPLE_RATE
 from acento.data.words import Turn
-from acento.diarization.activity import runs
-from acento.diarization.channels import SPEECH, channel_turns, levels_of
+from acento.diarization.channels import channel_turns, levels_of
 from acento.diarization.diarizer import Speakers
-from acento.diarization.engines.embedded.vectors import Vector
 from acento.diarization.engines.embedded.voices import load_voices
 from acento.diarization.engines.engine import load_engine
-from acento.diarization.enrollment import Named, name_speakers, speakers_voices, voice_in
+from acento.diarization.enrolled import enrolled_voice
+from acento.diarization.enrollment import Named, name_speakers, speakers_voices
 from acento.diarization.job import TURNS, DiarizeJob, DiarizeResult, state, to_json
 from acento.inference.runner import Runner, Worker
 from acento.models.base import Audio
 
 _BLOCK_S = FRAME * 625 / SAMPLE_RATE
 """20 s, whole frames of the recording's speech."""
-_ENROLL_S = 120.0
-"""Speech of an enrolled voice that is listened to."""
 
 
 def execute(runner: Runner, job: DiarizeJob, worker: Worker) -> DiarizeResult:
@@ -100,25 +96,5 @@ def _named(runner: Runner, job: DiarizeJob, recording: Recording, turns: Sequenc
         heard = [reader.read(recording.key, channel, start_s, end_s) for channel in channels]
         return np.mean(heard, axis=0, dtype=np.float32)
 
-    enrolled = {voice.name: _enrolled(runner, voice.name, voice.recording, job) for voice in job.voices}
+    enrolled = {voice.name: enrolled_voice(runner.store, voice, job.options) for voice in job.voices}
     return name_speakers(turns, speakers_voices(turns, read, listen), enrolled)
-
-
-def _enrolled(runner: Runner, name: str, key: str, job: DiarizeJob) -> Vector:
-    """Return the voice in a recording of one person: of its speech alone, up to two minutes.
-
-    Raises:
-        InputError: there is no speech in it.
-    """
-    speech, reader = load_speech(runner.store, key)[:, 0], RecordingReader(runner.store)
-    stretches, left = [], _ENROLL_S
-    for start, end in runs(speech >= SPEECH * 255):
-        seconds = min((end - start) * FRAME / SAMPLE_RATE, left)
-        if seconds > 0:
-            stretches.append((start * FRAME / SAMPLE_RATE, start * FRAME / SAMPLE_RATE + seconds))
-            left -= seconds
-    read = [reader.read(key, 0, start, end) for start, end in stretches]
-    voice = voice_in([np.concatenate(read)] if read else [], load_voices(job.options.device_type))
-    if voice is None:
-        raise InputError(f"Nobody speaks in the recording of the voice {name!r}: enroll one with some 10 s of speech.")
-    return voice

@@ -15,7 +15,7 @@ from acento.diarization.engines.engine import find_engine
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
 
-DIARIZATION_VERSION = 2
+DIARIZATION_VERSION = 3
 """Raised by hand whenever the same job may find other turns."""
 TURNS = "turns.json"
 
@@ -115,6 +115,10 @@ def plan_diarization(
     twice = next((one for one in names if names.count(one) > 1), None)
     if twice is not None:
         raise InputError(f"Two voices are called {twice!r}: give each a name of its own, or one recording of both.")
+    recordings = [voice.recording for voice in voices]
+    same = next((voice.name for voice in voices if recordings.count(voice.recording) > 1), None)
+    if same is not None:
+        raise InputError(f"The recording of the voice {same!r} is another voice's, too: give each person one.")
     if channels == "each" and wanted != Speakers():
         raise InputError(
             "One speaker a channel leaves no number of speakers to give: leave out --speakers, --min-speakers and "

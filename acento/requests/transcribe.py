@@ -58,8 +58,8 @@ class ListenRequest(DecodingRequest):
     by_sentence: bool = Field(False, description="Let one person say each sentence.")
     merge: Literal["overlap", "chunks"] = Field(
         "overlap",
-        description="overlap: each word goes to whose turns cover most of it; chunks: whole sentences go to turns one after "
-        "the other, as in insanely-fast-whisper, to compare.",
+        description="overlap: each word goes to whose turns cover most of it; chunks: whole sentences go to turns one "
+        "after the other, as in insanely-fast-whisper, to compare.",
     )
     engine: Literal["transformers", "ctranslate2"] | None = Field(
         None, description="What runs a Whisper, unless its name says it (openai/whisper-tiny:ctranslate2-int8)."

@@ -60,7 +60,7 @@ def plan_batch(
         check_writable(folder)
     inputs = _inputs(request)
     decoding = decoding_of(store, request, elsewhere)
-    diarizing = _diarizing(store, request, decoding.options)
+    diarizing = _diarizing(store, request, decoding.options, elsewhere)
     told = [] if diarizing is None else [diarizing.model_dump(mode="json"), find_engine(diarizing.engine).digest]
     batch = PlannedBatch(
         id=batch_id(folder, request.paths),
@@ -206,11 +206,13 @@ def _asked(request: TranscribeRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in names} | merge
 
 
-def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions) -> Diarizing | None:
+def _diarizing(
+    store: Store, request: TranscribeRequest, options: DecodeOptions, elsewhere: Elsewhere | None
+) -> Diarizing | None:
     """Return how speakers are told apart, after the voices that have names were brought into the store.
 
     Raises:
-        InputError: there is no such engine, no such number of speakers, or a voice cannot be read.
+        InputError: there is no such engine, no such number of speakers, or a voice cannot be read or told.
     """
     options = DecodeOptions(device_type=options.device_type, dtype=options.dtype, threads=options.threads)
     if request.channels == "each":
@@ -218,13 +220,19 @@ def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions)
     if not request.diarize:
         return None
     find_engine(request.diarizer)
-    voices = [voice.partition("=")[::2] for voice in request.voices or ()]
+    named = [voice.partition("=")[::2] for voice in request.voices or ()]
+    voices = tuple(
+        EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key) for name, file in named
+    )
+    if voices and elsewhere is None:  # else the machines that tell the speakers apart refuse them
+        from acento.diarization.enrolled import enrolled_voice
+
+        for voice in voices:
+            enrolled_voice(store, voice, options)
     return Diarizing(
         engine=request.diarizer,
         speakers=Speakers(count=request.speakers, least=request.min_speakers, most=request.max_speakers),
-        voices=tuple(
-            EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key) for name, file in voices
-        ),
+        voices=voices,
         options=options,
     )
 

@@ -5,7 +5,6 @@ tell them apart: what a speaker says alone is cut into stretches, and where thes
 each other the speaker is divided.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 

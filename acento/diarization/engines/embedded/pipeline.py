@@ -66,6 +66,10 @@ class EmbeddedDiarizer:
         speakers.check()
         return self.turns(self.hear(blocks, on_progress), speakers, self._preset.rules)
 
+    def with_preset(self, preset: Preset) -> "EmbeddedDiarizer":
+        """Return another one with the same networks."""
+        return EmbeddedDiarizer(self._segmentation, self._voices, preset)
+
     def hear(self, blocks: Iterable[Audio], on_progress: OnProgress) -> Heard:
         """Return who speaks in each window of a recording, and their voices: all that takes time."""
         heard = Heard([], [], [], 0.0)

@@ -1,6 +1,7 @@
 """The voice behind stretches of audio: log-mel features as Kaldi computes them, through CAM++."""
 
 from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -44,7 +45,7 @@ def features_of(audio: Audio) -> Features:
 
 
 def coarse_frames(count: int, step: int, width: int, frames: int) -> npt.NDArray[np.int64]:
-    """Return for each of ``count`` frames of features the nearest of so many coarser ones (``step``, ``width`` samples)."""
+    """Return for each of ``count`` frames of features the nearest of coarser ones (``step``, ``width`` samples)."""
     middles = np.arange(count) * HOP + _WIDTH / 2
     return np.clip(np.rint((middles - width / 2) / step).astype(np.int64), 0, frames - 1)
 

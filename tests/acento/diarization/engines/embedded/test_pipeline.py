@@ -11,6 +11,7 @@ from torch import nn
 from acento.core.errors import InputError
 from acento.data.words import Turn
 from acento.diarization.diarizer import Speakers
+from acento.diarization.engines.embedded.local import Local
 from acento.diarization.engines.embedded.networks.segmentation import (
     FRAME_STEP,
     FRAME_WIDTH,
@@ -19,7 +20,6 @@ from acento.diarization.engines.embedded.networks.segmentation import (
     frames_of,
 )
 from acento.diarization.engines.embedded.networks.speaker import SpeakerNetwork
-from acento.diarization.engines.embedded.local import Local
 from acento.diarization.engines.embedded.pipeline import EmbeddedDiarizer, Heard
 from acento.diarization.engines.embedded.presets import PRESETS, preset_of
 from acento.diarization.engines.embedded.vectors import unit

@@ -1,0 +1,96 @@
+"""Recordings of one person's voice: what is heard in them, and why one may not do.
+
+What is asked of them is chosen with the threshold of :mod:`acento.diarization.enrollment`: with 2 s of speech, or with
+speech no louder than the noise, three times as many voices are not recognized as with 10 s of clear speech.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from acento.core.errors import InputError
+from acento.core.store import Store
+from acento.data.recordings.recording import FRAME, RecordingReader, load_speech
+from acento.data.utterance import SAMPLE_RATE
+from acento.diarization.activity import runs
+from acento.diarization.channels import SPEECH, levels_of
+from acento.diarization.diarizer import Speakers
+from acento.diarization.engines.embedded.vectors import Vector
+from acento.diarization.engines.embedded.voices import load_voices
+from acento.diarization.engines.engine import find_engine, load_engine
+from acento.diarization.job import EnrolledVoice
+from acento.models.base import Audio, DecodeOptions
+
+_MOST_S: Final = 120.0
+"""Speech that is listened to."""
+LEAST_S: Final = 3.0
+"""Speech that is asked for."""
+LEAST_DB: Final = 3.0
+"""How far the speech has to be above the noise."""
+_OTHER_S, _OTHER_SHARE = 2.0, 0.2
+"""Seconds of somebody else's speech, and their share of all, with which a recording is of two people."""
+
+_kept: dict[tuple[str, str], Vector] = {}
+"""By recording and device: each recording of a batch asks for the same voices."""
+
+
+def enrolled_voice(store: Store, voice: EnrolledVoice, options: DecodeOptions) -> Vector:
+    """Return the voice in a recording of one person: of its speech, up to two minutes.
+
+    Raises:
+        InputError: nobody speaks in it, or too little, too low above the noise, or more than one person.
+    """
+    key = (voice.recording, options.device_type)
+    if key not in _kept:
+        title = f"the recording of the voice {voice.name!r}"
+        audio = _speech(store, voice.recording, title)
+        _refuse_company(audio, options, title)
+        heard = load_voices(options.device_type)(audio)
+        assert heard is not None, "it is long enough"
+        _kept[key] = heard
+    return _kept[key]
+
+
+def _speech(store: Store, key: str, title: str) -> Audio:
+    """Return the speech in a recording's first channel, without its pauses."""
+    speech, reader = load_speech(store, key)[:, 0], RecordingReader(store)
+    second = SAMPLE_RATE / FRAME
+    spoken = [span for span in runs(speech >= SPEECH * 255) if span[1] > span[0]]
+    read = [reader.read(key, 0, start / second, end / second) for start, end in spoken]
+    audio = np.concatenate([*read, np.zeros(0, np.float32)])[: round(_MOST_S * SAMPLE_RATE)]
+    seconds = len(audio) / SAMPLE_RATE
+    if not spoken:
+        raise InputError(f"Nobody speaks in {title}: enroll one with some 10 s of speech.")
+    if seconds < LEAST_S:
+        raise InputError(f"In {title} are {seconds:.1f} s of speech: enroll at least {LEAST_S:g} s, better 10 s.")
+    whole = reader.read(key, 0, 0.0, len(speech) / second)
+    levels = levels_of([[whole]], FRAME, lambda _: None)[:, 0]
+    above = _above_noise(levels, speech[: len(levels)] >= SPEECH * 255)
+    if above < LEAST_DB:
+        raise InputError(
+            f"In {title} speech is {max(0.0, above):.0f} dB above the noise, too little to know a voice by: enroll a "
+            "clearer one."
+        )
+    return audio
+
+
+def _above_noise(levels: npt.NDArray[Any], spoken: npt.NDArray[np.bool_]) -> float:
+    """Return by how many decibels speech is louder than what is heard in its pauses, the quietest tenth of all."""
+    power = 10 ** (levels.astype(float) / 10)
+    noise = max(float(np.quantile(power, 0.1)), 1e-10)
+    return float(10 * np.log10(max(float(power[spoken].mean()) - noise, 1e-10) / noise))
+
+
+def _refuse_company(audio: Audio, options: DecodeOptions, title: str) -> None:
+    """Raise InputError where several people speak."""
+    turns = load_engine(find_engine("fast"), options).diarize([audio], Speakers(), lambda _: None)
+    seconds = dict.fromkeys((turn.speaker for turn in turns), 0.0)
+    for turn in turns:
+        seconds[turn.speaker] += turn.end - turn.start
+    others = sorted(seconds.values())[:-1]
+    if others and others[-1] >= max(_OTHER_S, _OTHER_SHARE * sum(seconds.values())):
+        raise InputError(
+            f"In {title} {len(seconds)} people seem to speak, one of them for {others[-1]:.0f} s: enroll speech of one "
+            "person alone."
+        )
