@@ -1,7 +1,8 @@
 """What the embedded diarization is told: two presets, and how their numbers were chosen.
 
-The thresholds are chosen by ``benchmarks/diarization.py --tune`` on dialogues made of acted Dutch and Czech clips whose
-speakers are known, clean and as if far from the microphone; the meetings that scores are reported on had no part in it.
+The likeness and the threshold are those of the least JER by ``benchmarks/diarization.py --tune``, on dialogues made of
+acted Dutch and Czech clips whose speakers are known, clean and as if far from the microphone; the meetings that scores
+are reported on had no part in it.
 """
 
 from collections.abc import Mapping
