@@ -15,7 +15,7 @@ from acento.core.store.coordination import Lease
 from acento.data.recordings.inputs import Input, find_inputs
 from acento.diarization.diarizer import Speakers
 from acento.diarization.engines.engine import find_engine
-from acento.diarization.job import EnrolledVoice
+from acento.diarization.job import EnrolledVoice, check_voices
 from acento.inference.alignment import aligner_of
 from acento.inference.cutting import window_length
 from acento.models.base import DecodeOptions
@@ -224,6 +224,7 @@ def _diarizing(
     voices = tuple(
         EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key) for name, file in named
     )
+    check_voices(voices)
     if voices and elsewhere is None:  # else the machines that tell the speakers apart refuse them
         from acento.diarization.enrolled import enrolled_voice
 
