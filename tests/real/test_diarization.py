@@ -97,7 +97,7 @@ def test_fast_finds_who_speaks_when(fast: EmbeddedDiarizer, dialogues: list[Dial
 
 
 def test_two_people_that_the_segmentation_takes_for_one_are_two(
-    fast: EmbeddedDiarizer, voices: dict[str, list[Audio]]
+    voices: dict[str, list[Audio]],
 ) -> None:
     """What it cannot hear is made so: one speaker is active wherever either speaks."""
     made = make_dialogue({name: voices[name] for name in ("nl big", "cs linuxer1")}, 30, 21, overlap=0.0)
