@@ -12,7 +12,7 @@ import csv
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ VOICES = {"nl": ("small", "big"), "cs": ("small", "big", "statue", "parrot", "cy
 """Parts that one actor speaks; others share an actor or an effect."""
 CLIPS = 25
 """Of each voice."""
-THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5)
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45)
 LIKENESSES = (-1.0, 0.2, 0.3, 0.4)
 """Below which a speaker of a window is divided; -1: never."""
 COUNTS = (1, 2, 2, 3, 3, 4, 4, 5, 6)
@@ -50,12 +50,13 @@ def main() -> None:
     arguments.add_argument("folder", type=Path, nargs="?", help="recordings and their RTTM")
     arguments.add_argument("--tune", action="store_true", help="sweep what is chosen on dialogues")
     arguments.add_argument("--dialogues", type=int, default=24, help="how many of them")
+    arguments.add_argument("--likeness", type=float, nargs="+", default=LIKENESSES, help="those that are tried")
     arguments.add_argument("--seed", type=int, default=1, help="of the dialogues")
     asked = arguments.parse_args()
     if asked.tune == (asked.folder is not None):
         arguments.error("name a folder, or say --tune")
     if asked.tune:
-        tune(asked.dialogues, asked.seed)
+        tune(asked.dialogues, asked.seed, asked.likeness)
     else:
         score(asked.folder)
 
@@ -128,7 +129,7 @@ def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
         yield make_dialogue(clips, seconds, seed + number, far=number % 3 > 0, overlap=overlap)
 
 
-def tune(count: int, seed: int) -> None:
+def tune(count: int, seed: int, likenesses: Sequence[float]) -> None:
     """Print the errors of each likeness and threshold by the preset ``fast``; both presets have the same."""
     made = list(dialogues(count, seed))
     print(f"{count} dialogues, {sum(len(one.audio) for one in made) / 16_000 / 60:.0f} minutes\n")
@@ -136,7 +137,7 @@ def tune(count: int, seed: int) -> None:
     print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     preset, loaded = PRESETS["fast"], engine("fast")
     there = sum(speakers_in(one.turns) for one in made)
-    for likeness in LIKENESSES:
+    for likeness in likenesses:
         diarizer = loaded.with_preset(replace(preset, division=replace(preset.division, likeness=likeness)))
         heard = [diarizer.hear(blocks(one.audio), lambda _: None) for one in made]
         for threshold in THRESHOLDS:
