@@ -1,10 +1,10 @@
-"""How well and how fast who speaks when is found; and how the presets' threshold was chosen.
+"""How well and how fast who speaks when is found; and how the presets' numbers were chosen.
 
     python benchmarks/diarization.py FOLDER     # NAME.flac (or .wav) and *.rttm that name them
     python benchmarks/diarization.py --tune     # dialogues of acted Dutch and Czech clips, downloaded on first use
 
-DER as pyannote.metrics counts it: overlap scored, no collar, errors of all recordings over speech of all. CPU seconds
-are those of one thread for each second of audio. ``--tune`` never sees the folder that scores are reported on.
+DER and JER as pyannote.metrics counts them: overlap scored, no collar, errors of all recordings over speech of all. CPU
+seconds are those of one thread for each second of audio. ``--tune`` never sees the folder that scores are reported on.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import csv
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,22 +36,27 @@ VOICES = {"nl": ("small", "big"), "cs": ("small", "big", "statue", "parrot", "cy
 """Parts that one actor speaks; others share an actor or an effect."""
 CLIPS = 25
 """Of each voice."""
-THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-COUNTS = (1, 2, 2, 3, 3, 4, 4, 5)
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45)
+LIKENESSES = (-1.0, 0.2, 0.3, 0.4)
+"""Below which a speaker of a window is divided; -1: never."""
+COUNTS = (1, 2, 2, 3, 3, 4, 4, 5, 6)
 """Speakers of a dialogue, each as likely as it is often here."""
+OVERLAPS = (0.1, 0.3, 0.5)
+"""How often somebody begins before the one before has ended."""
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=Path, nargs="?", help="recordings and their RTTM")
-    arguments.add_argument("--tune", action="store_true", help="sweep the threshold on dialogues")
+    arguments.add_argument("--tune", action="store_true", help="sweep what is chosen on dialogues")
     arguments.add_argument("--dialogues", type=int, default=24, help="how many of them")
+    arguments.add_argument("--likeness", type=float, nargs="+", default=LIKENESSES, help="those that are tried")
     arguments.add_argument("--seed", type=int, default=1, help="of the dialogues")
     asked = arguments.parse_args()
     if asked.tune == (asked.folder is not None):
         arguments.error("name a folder, or say --tune")
     if asked.tune:
-        tune(asked.dialogues, asked.seed)
+        tune(asked.dialogues, asked.seed, asked.likeness)
     else:
         score(asked.folder)
 
@@ -70,10 +75,15 @@ def errors(reference: list[Turn] | tuple[Turn, ...], found: list[Turn]) -> TurnE
 
 
 def rates(of: list[TurnErrors]) -> str:
-    """Return DER and its parts in percent, of all speech."""
+    """Return DER and its parts in percent, of all speech, and JER, the mean over all speakers."""
     total = sum(one.total_s for one in of)
     parts = [sum(getattr(one, name) for one in of) / total for name in ("missed_s", "false_alarm_s", "confusion_s")]
-    return " | ".join(f"{100 * part:.1f}" for part in (sum(parts), *parts))
+    jer = sum(one.jaccard for one in of) / sum(one.speakers for one in of)
+    return " | ".join(f"{100 * part:.1f}" for part in (sum(parts), *parts, jer))
+
+
+def speakers_in(turns: list[Turn] | tuple[Turn, ...]) -> int:
+    return len({turn.speaker for turn in turns})
 
 
 def score(folder: Path) -> None:
@@ -86,8 +96,8 @@ def score(folder: Path) -> None:
         sys.exit(f"{folder} has no recording that an RTTM file there names.")
     for preset in PRESETS:
         diarizer, every, spent, seconds = engine(preset), [], 0.0, 0.0
-        print(f"\n{preset}\n\n| recording | speakers | found | DER | missed | false alarm | confusion |")
-        print("|---|--:|--:|--:|--:|--:|--:|")
+        print(f"\n{preset}\n\n| recording | speakers | found | DER | missed | false alarm | confusion | JER |")
+        print("|---|--:|--:|--:|--:|--:|--:|--:|")
         for path in files:
             audio = decode(path).astype(np.float32) / 32768
             started = time.process_time()
@@ -95,13 +105,13 @@ def score(folder: Path) -> None:
             spent, seconds = spent + time.process_time() - started, seconds + len(audio) / 16_000
             reference = references[path.stem]
             every.append(errors(reference, found))
-            counts = [len({turn.speaker for turn in turns}) for turns in (reference, found)]
-            print(f"| {path.stem} | {counts[0]} | {counts[1]} | {rates(every[-1:])} |", flush=True)
+            counts = f"{speakers_in(reference)} | {speakers_in(found)}"
+            print(f"| {path.stem} | {counts} | {rates(every[-1:])} |", flush=True)
         print(f"| all | | | {rates(every)} |\n\n{spent / seconds:.3f} CPU seconds a second.")
 
 
 def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
-    """Yield dialogues of one to five voices, half a minute to two minutes long; two of three are far away."""
+    """Yield dialogues of one to six voices, 30 to 75 s long; of two of three the microphone is far away."""
     chance = random.Random(seed)
     voices = {}
     for language, names in VOICES.items():
@@ -114,28 +124,29 @@ def dialogues(count: int, seed: int) -> Iterator[Dialogue]:
             voices[f"{language} {name}"] = [clip for clip in clips if len(clip) > 6400]
     for number in range(count):
         chosen = chance.sample(sorted(voices), chance.choice(COUNTS))
-        seconds = chance.uniform(30, 120)
-        yield make_dialogue({name: voices[name] for name in chosen}, seconds, seed + number, far=number % 3 > 0)
+        seconds, overlap = chance.uniform(30, 75), chance.choice(OVERLAPS)
+        clips = {name: voices[name] for name in chosen}
+        yield make_dialogue(clips, seconds, seed + number, far=number % 3 > 0, overlap=overlap)
 
 
-def tune(count: int, seed: int) -> None:
-    """Print the DER of each threshold by each preset."""
+def tune(count: int, seed: int, likenesses: Sequence[float]) -> None:
+    """Print the errors of each likeness and threshold by the preset ``fast``; both presets have the same."""
     made = list(dialogues(count, seed))
     print(f"{count} dialogues, {sum(len(one.audio) for one in made) / 16_000 / 60:.0f} minutes\n")
-    print("| preset | threshold | DER | missed | false alarm | confusion | right number of speakers |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
-    for preset, its in PRESETS.items():
-        diarizer = engine(preset)
+    print("| likeness | threshold | DER | missed | false alarm | confusion | JER | right number of speakers | found |")
+    print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    preset, loaded = PRESETS["fast"], engine("fast")
+    there = sum(speakers_in(one.turns) for one in made)
+    for likeness in likenesses:
+        diarizer = loaded.with_preset(replace(preset, division=replace(preset.division, likeness=likeness)))
         heard = [diarizer.hear(blocks(one.audio), lambda _: None) for one in made]
         for threshold in THRESHOLDS:
-            rules = replace(its.rules, threshold=threshold)
+            rules = replace(preset.rules, threshold=threshold)
             found = [diarizer.turns(one, Speakers(), rules) for one in heard]
             every = [errors(one.turns, turns) for one, turns in zip(made, found, strict=True)]
-            right = sum(
-                len({turn.speaker for turn in one.turns}) == len({turn.speaker for turn in turns})
-                for one, turns in zip(made, found, strict=True)
-            )
-            print(f"| {preset} | {threshold} | {rates(every)} | {right} of {count} |", flush=True)
+            right = sum(speakers_in(one.turns) == speakers_in(turns) for one, turns in zip(made, found, strict=True))
+            counted = f"{right} of {count} | {sum(map(speakers_in, found))} for {there}"
+            print(f"| {likeness} | {threshold} | {rates(every)} | {counted} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ would only flash, both share a cue, a line with a dash each, if there is room; e
 So the words of each passage are in order, and cues follow each other by when they begin.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Final
 
 from acento.captions.breaks import wrapped
 from acento.captions.cue import Cue, Line
@@ -20,6 +22,8 @@ from acento.data.document import Document
 from acento.data.words import Word
 
 DASH = "- "
+_UNNAMED: Final = re.compile(r"SPEAKER_(\d+)")
+"""What diarization calls those whose names nobody gave."""
 _OVERLAP_S = 0.2
 """Seconds by which one may speak into another's words without being shown beside them."""
 
@@ -106,9 +110,15 @@ def _monotonic(words: Sequence[Word]) -> list[Word]:
 
 
 def speaker_label(speaker: str | None, style: CaptionStyle) -> str | None:
-    """Return what stands before the first words of a speaker, if anything does."""
+    """Return what stands before the first words of a speaker, if anything does.
+
+    >>> speaker_label("SPEAKER_00", CaptionStyle(speakers="bracket")), speaker_label("Ana", CaptionStyle())
+    ('[Speaker 1]', None)
+    """
     if speaker is None or not (name := shown(speaker)):
         return None
+    if unnamed := _UNNAMED.fullmatch(name):  # people count from one, and read capitals slowly
+        name = f"Speaker {int(unnamed[1]) + 1}"
     return {"prefix": f"{name}:", "bracket": f"[{name}]"}.get(style.speakers)
 
 

@@ -11,6 +11,10 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.data.words import Turn
 
 Bools = npt.NDArray[np.bool_]
+Levels = npt.NDArray[np.uint8]
+
+_SMOOTH_S = 0.5
+"""Seconds over which votes for speakers are averaged: nobody speaks for a tenth of a second in another's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +43,56 @@ class Smoothing:
     turn_s: float = 0.0
 
 
+def coverage(windows: int, grid: Grid) -> npt.NDArray[np.int64]:
+    """Return how many of so many windows hear each frame of a recording.
+
+    >>> coverage(3, Grid(step=160, width=160, frames=4, hop=2)).tolist()
+    [1, 1, 2, 2, 2, 2, 1, 1]
+    """
+    edges = np.zeros(0 if not windows else (windows - 1) * grid.hop + grid.frames + 1, np.int64)
+    for number in range(windows):
+        edges[number * grid.hop] += 1
+        edges[number * grid.hop + grid.frames] -= 1
+    return np.cumsum(edges)[:-1]
+
+
 def stitched(
-    windows: Sequence[Bools], speakers: Mapping[tuple[int, int], int], count: int, grid: Grid
+    windows: Sequence[Bools],
+    at_once: Sequence[Levels],
+    speakers: Mapping[tuple[int, int], int],
+    count: int,
+    grid: Grid,
 ) -> npt.NDArray[np.bool_]:
     """Return who speaks in each frame of a recording, (frames, count).
 
-    As many speak in a frame as its windows hear on average, rounded; they are those whom most windows hear.
+    As many speak in a frame as is likelier than not by the mean of its windows; they are those whom most windows hear
+    in the half second around it.
 
     Args:
         windows: for each window who of its own speakers is active, (frames of a window, its speakers).
+        at_once: how likely it is that at least one speaks, two, and so on, (frames of a window, most at once), of 255.
         speakers: by window and its own speaker, which speaker of the recording that is; who is not named speaks, and
             nobody knows who it is.
         count: how many speakers the recording has.
         grid: where windows lie.
     """
-    total = 0 if not windows else (len(windows) - 1) * grid.hop + grid.frames
-    seen, heard = np.zeros(total, np.uint16), np.zeros(total, np.uint16)
-    votes = np.zeros((total, count), np.uint16)
-    for number, active in enumerate(windows):
+    seen = coverage(len(windows), grid)
+    heard = np.zeros((len(seen), at_once[0].shape[1] if len(at_once) else 0), np.uint16)
+    votes = np.zeros((len(seen), count), np.float32)
+    for number, (active, likely) in enumerate(zip(windows, at_once, strict=True)):
         place = slice(number * grid.hop, number * grid.hop + grid.frames)
-        seen[place] += 1
-        heard[place] += active.sum(1, dtype=np.uint16)
+        heard[place] += likely
         window = np.zeros((grid.frames, count), bool)
         for own in range(active.shape[1]):
             if (speaker := speakers.get((number, own))) is not None:
                 window[:, speaker] |= active[:, own]
         votes[place] += window
-    at_once = np.rint(heard / np.maximum(seen, 1)).astype(int)
-    found = np.zeros((total, count), bool)
-    for rank in range(min(count, int(at_once.max(initial=0)))):
-        rows = np.flatnonzero(at_once > rank)
+    width = max(1, round(_SMOOTH_S * SAMPLE_RATE / grid.step))
+    for speaker in range(count):
+        votes[:, speaker] = moving_mean(votes[:, speaker], width)
+    found = np.zeros(votes.shape, bool)
+    for rank in range(min(count, heard.shape[1])):
+        rows = np.flatnonzero(heard[:, rank] > seen * 127.5)
         chosen = votes[rows].argmax(1)
         found[rows, chosen] |= votes[rows, chosen] > 0
         votes[rows, chosen] = 0
@@ -108,6 +132,18 @@ def speaker_name(number: int) -> str:
     ('SPEAKER_00', 'SPEAKER_12')
     """
     return f"SPEAKER_{number:02}"
+
+
+def moving_mean(values: npt.NDArray[Any], width: int) -> npt.NDArray[np.float64]:
+    """Return the mean of so many values around each; at the edges of those that are there.
+
+    >>> moving_mean(np.array([0, 3, 0, 0]), 3).tolist()
+    [1.5, 1.0, 1.0, 0.0]
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=float)])
+    places = np.arange(len(values))
+    start, end = np.maximum(places - width // 2, 0), np.minimum(places + width // 2 + 1, len(values))
+    return np.asarray((sums[end] - sums[start]) / np.maximum(end - start, 1))
 
 
 def runs(flags: npt.NDArray[Any]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from acento.data.utterance import SAMPLE_RATE
 from acento.data.words import Turn
-from acento.diarization.activity import Grid, Smoothing, turns_of
+from acento.diarization.activity import Grid, Smoothing, moving_mean, turns_of
 from acento.diarization.diarizer import OnProgress
 from acento.models.base import Audio
 
@@ -62,7 +62,7 @@ def without_cross_talk(
     """Return speech less what a louder channel carries too, (frames, channels)."""
     kept = spoken.copy()
     width = max(3, round(cross_talk.around_s * SAMPLE_RATE / frame))
-    smooth = np.stack([_mean(levels[:, channel], width) for channel in range(levels.shape[1])], axis=1)
+    smooth = np.stack([moving_mean(levels[:, channel], width) for channel in range(levels.shape[1])], axis=1)
     for quiet in range(spoken.shape[1]):
         for loud in range(spoken.shape[1]):
             if loud == quiet:
@@ -96,18 +96,10 @@ def _levels(blocks: Sequence[Audio], frame: int) -> Iterator[npt.NDArray[np.floa
         yield (10 * np.log10(np.mean(np.square(whole), axis=1) + 1e-10)).astype(np.float32)
 
 
-def _mean(values: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
-    """Return the mean of so many values around each; at the edges of those that are there."""
-    sums = np.concatenate([[0.0], np.cumsum(values, dtype=float)])
-    places = np.arange(len(values))
-    start, end = np.maximum(places - width // 2, 0), np.minimum(places + width // 2 + 1, len(values))
-    return (sums[end] - sums[start]) / np.maximum(end - start, 1)
-
-
 def _correlation(one: npt.NDArray[Any], other: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
     """Return the correlation of so many values around each; 0 where one of the two does not change."""
     one, other = one.astype(float), other.astype(float)
-    mean, their = _mean(one, width), _mean(other, width)
-    covariance = _mean(one * other, width) - mean * their
-    variance = (_mean(one**2, width) - mean**2) * (_mean(other**2, width) - their**2)
+    mean, their = moving_mean(one, width), moving_mean(other, width)
+    covariance = moving_mean(one * other, width) - mean * their
+    variance = (moving_mean(one**2, width) - mean**2) * (moving_mean(other**2, width) - their**2)
     return np.where(variance > 1e-6, covariance / np.sqrt(np.maximum(variance, 1e-6)), 0.0)

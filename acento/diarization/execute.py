@@ -10,10 +10,10 @@ from acento.data.utterance import SAMPLE_RATE
 from acento.data.words import Turn
 from acento.diarization.channels import channel_turns, levels_of
 from acento.diarization.diarizer import Speakers
-from acento.diarization.engines.embedded.vectors import Vector
 from acento.diarization.engines.embedded.voices import load_voices
 from acento.diarization.engines.engine import load_engine
-from acento.diarization.enrollment import Named, enrolled_speech, name_speakers, speakers_voices, voice_in
+from acento.diarization.enrolled import enrolled_voice
+from acento.diarization.enrollment import Named, name_speakers, speakers_voices
 from acento.diarization.job import TURNS, DiarizeJob, DiarizeResult, state, to_json
 from acento.inference.runner import Runner, Worker
 from acento.models.base import Audio
@@ -96,18 +96,5 @@ def _named(runner: Runner, job: DiarizeJob, recording: Recording, turns: Sequenc
         heard = [reader.read(recording.key, channel, start_s, end_s) for channel in channels]
         return np.mean(heard, axis=0, dtype=np.float32)
 
-    enrolled = {voice.name: _enrolled(runner, voice.name, voice.recording, job) for voice in job.voices}
+    enrolled = {voice.name: enrolled_voice(runner.store, voice, job.options) for voice in job.voices}
     return name_speakers(turns, speakers_voices(turns, read, listen), enrolled)
-
-
-def _enrolled(runner: Runner, name: str, key: str, job: DiarizeJob) -> Vector:
-    """Return the voice in a recording of one person: of its speech alone.
-
-    Raises:
-        InputError: there is no speech in it.
-    """
-    reader = RecordingReader(runner.store)
-    read = [reader.read(key, 0, start, end) for start, end in enrolled_speech(runner.store, name, key)]
-    voice = voice_in([np.concatenate(read)], load_voices(job.options.device_type))
-    assert voice is not None  # there is speech enough
-    return voice

@@ -1,6 +1,7 @@
 """The diarization of one recording as a job: a small spec in, its turns out; apart from what is said in it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from acento.diarization.engines.engine import find_engine
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
 
-DIARIZATION_VERSION = 2
+DIARIZATION_VERSION = 3
 """Raised by hand whenever the same job may find other turns."""
 TURNS = "turns.json"
 
@@ -111,10 +112,7 @@ def plan_diarization(
     """
     wanted = speakers or Speakers()
     wanted.check()
-    names = [voice.name for voice in voices]
-    twice = next((one for one in names if names.count(one) > 1), None)
-    if twice is not None:
-        raise InputError(f"Two voices are called {twice!r}: give each a name of its own, or one recording of both.")
+    check_voices(voices)
     if channels == "each" and wanted != Speakers():
         raise InputError(
             "One speaker a channel leaves no number of speakers to give: leave out --speakers, --min-speakers and "
@@ -130,6 +128,16 @@ def plan_diarization(
         channels=channels,
         voices=tuple(voices),
     )
+
+
+def check_voices(voices: Sequence[EnrolledVoice]) -> None:
+    """Raise InputError where two voices have one name, or one recording."""
+    for name in (voice.name for voice in voices):
+        if sum(voice.name == name for voice in voices) > 1:
+            raise InputError(f"Two voices are called {name!r}: give each a name of its own, or one recording of both.")
+    for one in voices:
+        if sum(voice.recording == one.recording for voice in voices) > 1:
+            raise InputError(f"The recording of the voice {one.name!r} is another voice's, too: give each person one.")
 
 
 def state(store: Store, job: DiarizeJob) -> DiarizeResult | None:

@@ -56,6 +56,11 @@ class ListenRequest(DecodingRequest):
         None, description="NAME=FILE: a recording of one person, who is then called so. Repeatable."
     )
     by_sentence: bool = Field(False, description="Let one person say each sentence.")
+    merge: Literal["overlap", "chunks"] = Field(
+        "overlap",
+        description="overlap: each word goes to whose turns cover most of it; chunks: whole sentences go to turns one "
+        "after the other, as in insanely-fast-whisper, to compare.",
+    )
     engine: Literal["transformers", "ctranslate2"] | None = Field(
         None, description="What runs a Whisper, unless its name says it (openai/whisper-tiny:ctranslate2-int8)."
     )
@@ -64,7 +69,8 @@ class ListenRequest(DecodingRequest):
     def _fits_together(self) -> Self:
         if self.quantization is not None and self.engine is None:
             raise ValueError("A quantization is for CTranslate2: add --engine ctranslate2")
-        asked = [name for name in ("speakers", "min_speakers", "max_speakers", "voices") if getattr(self, name)]
+        names = ("speakers", "min_speakers", "max_speakers", "voices")
+        asked = [name for name in names if getattr(self, name)] + ["merge"] * (self.merge != "overlap")
         if asked and not self.diarize:
             raise ValueError(
                 f"{self.option(asked[0]).spelled(asked[0])[0]} is for telling speakers apart: add --diarize"

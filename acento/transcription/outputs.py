@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from acento.core.fingerprint import sha256_file
@@ -42,7 +43,8 @@ def document_of_row(store: Store, batch: PlannedBatch, row: Row) -> Document:
     told = turns(store, batch.diarizing.job(load_recording(store, key), batch.title))
     if batch.each_channel:
         return by_channel(without_echoes(document, told))
-    return with_speakers(document, lambda words: attribute(words, told, by_sentence=batch.by_sentence), told)
+    merge = partial(attribute, turns=told, method=batch.merge, by_sentence=batch.by_sentence)
+    return with_speakers(document, merge, told)
 
 
 def by_channel(document: Document) -> Document:

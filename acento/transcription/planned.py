@@ -9,6 +9,7 @@ from acento.core.store import Store
 from acento.data.recordings.recording import Recording, load_recording
 from acento.diarization.diarizer import Speakers
 from acento.diarization.job import Channels, DiarizeJob, EnrolledVoice, plan_diarization
+from acento.diarization.merge import Method
 from acento.models.base import DecodeOptions
 from acento.transcription.batch import Ledger, Row
 from acento.transcription.planning import Decoding, Rounds
@@ -59,6 +60,8 @@ class PlannedBatch(BaseModel, frozen=True):
     """How speakers are told apart; None: they are not."""
     by_sentence: bool = False
     """One speaker says each sentence."""
+    merge: Method = "overlap"
+    """How words get their speakers."""
     workers: int
     compute: str
 

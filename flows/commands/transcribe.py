@@ -24,7 +24,10 @@ Status = Annotated[
 
 @verb("TranscribeRequest", **PLACE, status=Own(Status, False))
 def transcribe(request: "TranscribeRequest", chosen: Values) -> None:
-    """Transcribe audio and video of any length, with times, speakers and captions; killed, it goes on."""
+    """Transcribe audio and video of any length, with times, speakers and captions; killed, it goes on.
+
+    To put captions into a video afterwards: acento captions talk.mp4 transcripts/talk.json, and --burn to draw them.
+    """
     from acento.api.recordings.batches import ledger_rows
 
     if chosen["status"]:

@@ -10,14 +10,17 @@ import pytest
 import torch
 
 from acento.core.audio.recording import decode
+from acento.core.errors import InputError
 from acento.data.demo.dialogue import Dialogue, make_dialogue, speech_in
 from acento.data.demo.real import fetch_speech
 from acento.data.words import Turn
 from acento.diarization.diarizer import Speakers
+from acento.diarization.engines.embedded.local import speakers_of
 from acento.diarization.engines.embedded.pipeline import EmbeddedDiarizer, load
 from acento.diarization.engines.embedded.presets import PRESETS
-from acento.diarization.engines.embedded.voices import load_voices
+from acento.diarization.engines.embedded.voices import features_of, load_voices
 from acento.diarization.engines.engine import find_engine
+from acento.diarization.enrolled import _refuse_company
 from acento.diarization.enrollment import name_speakers, speakers_voices, voice_in
 from acento.models.base import Audio, DecodeOptions
 from acento.scoring.speakers.spoken import Spoken
@@ -93,6 +96,24 @@ def test_fast_finds_who_speaks_when(fast: EmbeddedDiarizer, dialogues: list[Dial
     assert der(fast, dialogues) < 0.33
 
 
+def test_two_people_that_the_segmentation_takes_for_one_are_two(
+    voices: dict[str, list[Audio]],
+) -> None:
+    """What it cannot hear is made so: one speaker is active wherever either speaks."""
+    made = make_dialogue({name: voices[name] for name in ("nl big", "cs linuxer1")}, 30, 21, overlap=0.0)
+    window = made.audio[: 10 * 16_000]
+    features = features_of(window)
+    spoken = np.zeros((589, 3), bool)
+    for turn in made.turns:
+        spoken[round(turn.start * 58.9) : round(turn.end * 58.9), 0] = True
+    who, found = speakers_of(0, features, spoken, load_voices("cpu"), 0.5, PRESETS["fast"].division)
+    told = {turn.speaker for turn in made.turns if turn.start < 9}
+    assert len(told) == len(found) == 2
+    assert found[0].voice @ found[1].voice < 0.3
+    assert who[:, 0].any()
+    assert who[:, 3].any()
+
+
 def test_loudness_does_not_matter(fast: EmbeddedDiarizer, dialogues: list[Dialogue]) -> None:
     loud = diarize(fast, dialogues[0].audio)
     quiet = diarize(fast, dialogues[0].audio / 300)
@@ -146,6 +167,9 @@ def test_enrolled_voices_name_the_speakers(fast: EmbeddedDiarizer, voices: dict[
     sides = (made.turns, named.turns)
     wrong = turn_errors(*([Spoken(turn.start, turn.end, turn.speaker) for turn in side] for side in sides))
     assert wrong.confusion_s < 0.1 * wrong.total_s
+    with pytest.raises(InputError, match="2 people seem to speak"):
+        _refuse_company(made.audio, DecodeOptions(), "it")
+    _refuse_company(np.concatenate(voices["nl big"][:6]), DecodeOptions(), "it")
     stranger = voice_in(voices["cs statue"][:5], listen)
     assert stranger is not None
     said = name_speakers(turns, speakers_voices(turns, read, listen), {"cy": stranger}).notes

@@ -15,8 +15,7 @@ from acento.core.store.coordination import Lease
 from acento.data.recordings.inputs import Input, find_inputs
 from acento.diarization.diarizer import Speakers
 from acento.diarization.engines.engine import find_engine
-from acento.diarization.enrollment import enrolled_speech
-from acento.diarization.job import EnrolledVoice
+from acento.diarization.job import EnrolledVoice, check_voices
 from acento.inference.alignment import aligner_of
 from acento.inference.cutting import window_length
 from acento.models.base import DecodeOptions
@@ -61,7 +60,7 @@ def plan_batch(
         check_writable(folder)
     inputs = _inputs(request)
     decoding = decoding_of(store, request, elsewhere)
-    diarizing = _diarizing(store, request, decoding.options)
+    diarizing = _diarizing(store, request, decoding.options, here=elsewhere is None)
     told = [] if diarizing is None else [diarizing.model_dump(mode="json"), find_engine(diarizing.engine).digest]
     batch = PlannedBatch(
         id=batch_id(folder, request.paths),
@@ -76,6 +75,7 @@ def plan_batch(
         each_channel=request.channels == "each",
         diarizing=diarizing,
         by_sentence=request.by_sentence,
+        merge=request.merge,
         workers=request.num_requests
         or default_workers(decoding.options.device_type, decoding.options.threads, elsewhere),
         compute=request.compute or settings().compute,
@@ -116,7 +116,7 @@ def check_transcription(store: Store, request: TranscribeRequest, *, installed: 
     if request.model is not None:
         languages = [] if request.language is None else [request.language]
         check_model(store, request.model, installed=installed, languages=languages)
-    _diarizing(store, request, DecodeOptions())
+    _diarizing(store, request, DecodeOptions(), here=installed)
 
 
 def check_formats(request: TranscribeRequest) -> None:
@@ -206,14 +206,15 @@ def _folder(request: TranscribeRequest) -> Path | None:
 def _asked(request: TranscribeRequest) -> dict[str, Any]:
     """Return what of a request decides the outputs, beside how recordings are decoded and diarized."""
     names = ("formats", "channels", "by_sentence", "line_length", "speaker_labels", "times")
-    return {name: getattr(request, name) for name in names}
+    merge = {} if request.merge == "overlap" else {"merge": request.merge}  # so that what was done before stays done
+    return {name: getattr(request, name) for name in names} | merge
 
 
-def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions) -> Diarizing | None:
+def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions, *, here: bool) -> Diarizing | None:
     """Return how speakers are told apart, after the voices that have names were brought into the store.
 
     Raises:
-        InputError: there is no such engine, no such number of speakers, or a voice cannot be read.
+        InputError: there is no such engine, no such number of speakers, or a voice cannot be read or told.
     """
     options = DecodeOptions(device_type=options.device_type, dtype=options.dtype, threads=options.threads)
     if request.channels == "each":
@@ -221,23 +222,25 @@ def _diarizing(store: Store, request: TranscribeRequest, options: DecodeOptions)
     if not request.diarize:
         return None
     find_engine(request.diarizer)
+    named = [voice.partition("=")[::2] for voice in request.voices or ()]
+    voices = tuple(
+        EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key) for name, file in named
+    )
+    check_voices(voices)
+    if voices:
+        from acento.diarization.enrolled import enrolled_speech, enrolled_voice
+
+        for voice in voices:
+            if here:
+                enrolled_voice(store, voice, options)
+            else:  # the machines that tell the speakers apart refuse what takes their networks to see
+                enrolled_speech(store, voice)
     return Diarizing(
         engine=request.diarizer,
         speakers=Speakers(count=request.speakers, least=request.min_speakers, most=request.max_speakers),
-        voices=tuple(_voice(store, *voice.partition("=")[::2]) for voice in request.voices or ()),
+        voices=voices,
         options=options,
     )
-
-
-def _voice(store: Store, name: str, file: str) -> EnrolledVoice:
-    """Bring the recording of a voice into the store.
-
-    Raises:
-        InputError: it cannot be read, or nobody speaks in it.
-    """
-    voice = EnrolledVoice(name=name.strip(), recording=add_recording(store, file.strip()).key)
-    enrolled_speech(store, voice.name, voice.recording)
-    return voice
 
 
 def _style(request: TranscribeRequest) -> CaptionStyle:

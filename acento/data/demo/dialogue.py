@@ -90,6 +90,16 @@ def speech_in(clip: Audio) -> list[tuple[float, float]]:
     return [(start / 100, end / 100) for start, end in spans if end - start >= 5]
 
 
+def from_afar(audio: Audio, random: np.random.Generator) -> Audio:
+    """Return one person's speech as if the microphone stood far away: with a room's sound, noise, and little gain."""
+    return _far(_through(audio, _room(random, random.uniform(0.25, 0.6)))[: len(audio)], random)
+
+
+def with_noise(audio: Audio, above_db: float, random: np.random.Generator) -> Audio:
+    """Return audio with noise so many decibels below it."""
+    return _mixed(audio, _noise(len(audio), random), above_db).astype(np.float32)
+
+
 def _room(random: np.random.Generator, seconds: float) -> npt.NDArray[Any]:
     """Return the answer of a room to a click: the click, and noise that decays by 60 dB in so many seconds."""
     length = round(seconds * SAMPLE_RATE)
@@ -106,10 +116,20 @@ def _through(clip: Audio, room: npt.NDArray[Any]) -> Audio:
 
 
 def _far(audio: Audio, random: np.random.Generator) -> Audio:
-    """Return audio with noise at 8 to 22 dB below it, more of it low than high, and up to 25 dB quieter."""
-    spectrum = np.fft.rfft(random.standard_normal(len(audio)))
+    """Return audio with noise at 8 to 22 dB below it, and up to 25 dB quieter."""
+    noise = _noise(len(audio), random)
+    noisy = _mixed(audio, noise, random.uniform(8, 22))
+    return (noisy * 10 ** (random.uniform(-25, 0) / 20)).astype(np.float32)
+
+
+def _noise(samples: int, random: np.random.Generator) -> npt.NDArray[Any]:
+    """Return noise, more of it low than high."""
+    spectrum = np.fft.rfft(random.standard_normal(samples))
     spectrum /= np.maximum(np.arange(len(spectrum)) / len(spectrum) * 20, 1)
-    noise = np.fft.irfft(spectrum, len(audio))
+    return np.fft.irfft(spectrum, samples)
+
+
+def _mixed(audio: Audio, noise: npt.NDArray[Any], above_db: float) -> npt.NDArray[Any]:
+    """Return audio with noise so many decibels below it."""
     ratio = float(np.mean(audio**2)) / max(float(np.mean(noise**2)), 1e-12)
-    level = ratio**0.5 * 10 ** (-random.uniform(8, 22) / 20)
-    return ((audio + noise * level) * 10 ** (random.uniform(-25, 0) / 20)).astype(np.float32)
+    return np.asarray(audio + noise * (ratio**0.5 * 10 ** (-above_db / 20)))

@@ -62,17 +62,27 @@ def load(model: ModelSpec, options: DecodeOptions) -> PyannoteDiarizer:
         raise InputError(
             f"{model.id} needs pyannote.audio, which is not installed: pip install pyannote.audio."
         ) from error
-    named = "token" if "token" in inspect.signature(Pipeline.from_pretrained).parameters else "use_auth_token"
+    known = inspect.signature(Pipeline.from_pretrained).parameters
     torch.set_num_threads(options.threads)
-    name = f"{model.id}@{model.revision}" if model.revision and named != "token" else model.id
-    more = {"revision": model.revision} if model.revision and named == "token" else {}
+    told: dict[str, Any] = {"token" if "token" in known else "use_auth_token": hub_token()}
+    name = model.id
+    if model.revision and "revision" in known:
+        told["revision"] = model.revision
+    elif model.revision:  # before 4.0
+        name = f"{model.id}@{model.revision}"
+    gated = (
+        f"Model {model.id}, or one that it is made of, is gated: accept the terms of each on the hub, then set "
+        "HF_TOKEN to a token that may read them."
+    )
     try:
-        pipeline = Pipeline.from_pretrained(name, **{named: hub_token()}, **more)
+        pipeline = Pipeline.from_pretrained(name, **told)
+    except AttributeError as error:  # of None, which is what a gated model is loaded as
+        raise ModelError(gated) from error
     except Exception as error:
+        if model.revision is None:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise ModelError(f"{model.id} holds no pipeline that pyannote.audio can load ({reason}).") from error
         raise hub_error(error, "model", model.id, model.revision, ModelError) from error
-    if pipeline is None:  # what 3.x says where the terms were not accepted
-        raise ModelError(
-            f"Model {model.id} is gated: accept its terms on the hub, and those of the models that it is made of, then "
-            "set HF_TOKEN to a token that may read it."
-        )
+    if pipeline is None:
+        raise ModelError(gated)
     return PyannoteDiarizer(pipeline.to(torch.device(options.device_type)))

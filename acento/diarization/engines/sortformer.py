@@ -50,7 +50,7 @@ class SortformerDiarizer:
             if not samples:
                 return []
             on_progress(0.0)
-            (found,) = self._model.diarize(audio=[str(path)], batch_size=1)
+            (found,) = self._model.diarize(audio=[str(path)], batch_size=1, verbose=False)
         on_progress(samples / SAMPLE_RATE)
         return sorted(_turn(str(line)) for line in found)
 
@@ -84,5 +84,8 @@ def load(model: ModelSpec, options: DecodeOptions) -> SortformerDiarizer:
         else:
             loaded = SortformerEncLabelModel.from_pretrained(model.id, map_location=device)
     except Exception as error:
+        if model.revision is None:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise ModelError(f"{model.id} holds no Sortformer that NeMo can load ({reason}).") from error
         raise hub_error(error, "model", model.id, model.revision, ModelError) from error
     return SortformerDiarizer(loaded.eval())

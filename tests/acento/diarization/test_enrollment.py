@@ -20,7 +20,7 @@ def test_who_is_like_an_enrolled_voice_gets_its_name() -> None:
 def test_a_voice_that_nobody_has_is_said_and_others_keep_their_numbers() -> None:
     named = name_speakers(TURNS, {"SPEAKER_00": X, "SPEAKER_01": Y}, {"ana": unit(Z + 0.1 * Y)})
     assert named.turns == TURNS
-    assert named.notes == ["Nobody here has the voice of ana (the likest is SPEAKER_01, 0.10 of 0.40 needed)."]
+    assert named.notes == ["Nobody here has the voice of ana (the likest is SPEAKER_01, 0.10 of 0.43 needed)."]
 
 
 def test_a_speaker_whom_two_names_fit_is_said() -> None:

@@ -156,6 +156,10 @@ def test_what_decides_the_turns_names_the_job_and_nothing_else(recording: Record
         ({"speakers": Speakers(count=2, most=3)}, "given twice"),
         ({"speakers": Speakers(least=4, most=3)}, "At least 4 and at most 3 speakers"),
         ({"voices": (EnrolledVoice(name="ana", recording="a"),) * 2}, "Two voices are called 'ana'"),
+        (
+            {"voices": (EnrolledVoice(name="ana", recording="a"), EnrolledVoice(name="bo", recording="a"))},
+            "The recording of the voice 'ana' is another voice's, too",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_when_it_is_planned(recording: Recording, more: dict, sentence: str) -> None:

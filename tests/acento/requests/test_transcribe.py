@@ -19,6 +19,8 @@ def test_formats_are_listed_as_anybody_types_them(given: Any) -> None:
         ({"paths": []}, "paths needs at least one value"),
         ({"speakers": 2}, "--speakers is for telling speakers apart: add --diarize"),
         ({"voices": ["ana=ana.wav"]}, "--voice is for telling speakers apart: add --diarize"),
+        ({"merge": "chunks"}, "--merge is for telling speakers apart: add --diarize"),
+        ({"diarize": True, "merge": "words"}, "merge must be 'overlap' or 'chunks'"),
         ({"diarize": True, "speakers": 2, "max_speakers": 3}, r"either known \(--speakers\) or bounded"),
         ({"diarize": True, "min_speakers": 3, "max_speakers": 2}, "At least 3 speakers cannot be at most 2"),
         ({"diarize": True, "voices": ["ana"]}, "A voice is NAME=FILE, such as ana=ana.wav; got 'ana'"),

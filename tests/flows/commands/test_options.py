@@ -67,10 +67,10 @@ OPTIONS = {
     ),
     "transcribe": (
         "--align --beam-size --by-sentence --channels --compute --device --diarize --diarizer --dtype --engine "
-        "--format --gpu-batch-size --gpu-type --hotwords --language --line-length --max-speakers --min-speakers "
-        "--model --model-language --num-requests --out --prompt --quantization --shards --speaker-labels "
-        "--speakers --status --temperatures --threads --times --translate --verbose --voice --window --window-s "
-        "--work-pool -f -m -o -v PATHS"
+        "--format --gpu-batch-size --gpu-type --hotwords --language --line-length --max-speakers --merge "
+        "--min-speakers --model --model-language --num-requests --out --prompt --quantization --shards "
+        "--speaker-labels --speakers --status --temperatures --threads --times --translate --verbose --voice "
+        "--window --window-s --work-pool -f -m -o -v PATHS"
     ),
 }
 PARAMETERS = {
@@ -116,8 +116,8 @@ PARAMETERS = {
     ),
     "transcribe": (
         "align beam_size by_sentence channels compute device diarize diarizer dtype engine formats gpu_batch_size "
-        "hotwords language line_length max_speakers min_speakers model num_requests out paths! prompt quantization "
-        "speaker_labels speakers temperatures threads times translate voices window window_s"
+        "hotwords language line_length max_speakers merge min_speakers model num_requests out paths! prompt "
+        "quantization speaker_labels speakers temperatures threads times translate voices window window_s"
     ),
 }
 """With ``!`` those that must be given."""

@@ -39,11 +39,12 @@ class Rules:
 
     threshold: float
     """The least mean cosine at which two clusters are merged."""
-    least_s: float
-    """Seconds of speech of a speaker, summed over the windows that hear it; who speaks less, and less than
-    ``least_share``, is taken for the likest other."""
-    least_share: float
-    """Of all speech."""
+    least_share: float = 0.02
+    """Of all speech: who says less is taken for the likest other."""
+    least_s: float = 0.8
+    """Seconds of speech that are asked of a speaker also where that share is less."""
+    most_s: float = 4.0
+    """Seconds of speech with which somebody is a speaker, even where that share is more."""
 
 
 def cluster(vectors: Array, seconds: Array, speakers: Speakers, rules: Rules) -> npt.NDArray[np.int64]:
@@ -130,8 +131,8 @@ def _cut(merges: list[Merge], size: int, count: int) -> npt.NDArray[np.int64]:
 
 
 def _least(weights: Array, rules: Rules) -> float:
-    """Return the seconds of speech that make a speaker: less is asked of a short recording."""
-    return min(rules.least_s, rules.least_share * float(weights.sum()))
+    """Return the seconds of speech that make a speaker: more is asked of a long recording."""
+    return min(max(rules.least_s, rules.least_share * float(weights.sum())), rules.most_s)
 
 
 def _level(merges: list[Merge], weights: Array, speakers: Speakers, rules: Rules) -> int:

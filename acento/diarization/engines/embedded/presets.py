@@ -1,7 +1,8 @@
 """What the embedded diarization is told: two presets, and how their numbers were chosen.
 
-The thresholds are chosen by ``benchmarks/diarization.py --tune`` on dialogues made of acted Dutch and Czech clips whose
-speakers are known, clean and as if far from the microphone; the meetings that scores are reported on had no part in it.
+The likeness and the threshold are those of the least JER by ``benchmarks/diarization.py --tune``, on dialogues made of
+acted Dutch and Czech clips whose speakers are known, clean and as if far from the microphone; the meetings that scores
+are reported on had no part in it.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Final
 from acento.core.errors import InputError
 from acento.diarization.activity import Smoothing
 from acento.diarization.engines.embedded.clustering import Rules
+from acento.diarization.engines.embedded.local import Division
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,19 @@ class Preset:
     least_alone_s: float
     """A speaker of a window is clustered by what was said while nobody else spoke, if it is so long; others are given
     to the likest speaker."""
+    division: Division
+    """When a speaker of a window is two people."""
     rules: Rules
     smoothing: Smoothing
 
 
-_RULES: Final = Rules(threshold=0.35, least_s=3.0, least_share=0.05)
+_DIVISION: Final = Division(likeness=0.3)
+_RULES: Final = Rules(threshold=0.4)
 _SMOOTHING: Final = Smoothing(pause_s=0.2, turn_s=0.1)
 
 PRESETS: Final[Mapping[str, Preset]] = {
-    "accurate": Preset(60, 0.5, _RULES, _SMOOTHING),
-    "fast": Preset(120, 0.5, _RULES, _SMOOTHING),
+    "accurate": Preset(60, 0.5, _DIVISION, _RULES, _SMOOTHING),
+    "fast": Preset(120, 0.5, _DIVISION, _RULES, _SMOOTHING),
 }
 
 

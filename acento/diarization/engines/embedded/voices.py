@@ -1,7 +1,6 @@
 """The voice behind stretches of audio: log-mel features as Kaldi computes them, through CAM++."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +44,10 @@ def features_of(audio: Audio) -> Features:
     return np.stack([computed.get_frame(frame) for frame in range(count)]) if count else np.zeros((0, MELS), np.float32)
 
 
-def frames_where(active: npt.NDArray[Any], step: int, width: int, count: int) -> npt.NDArray[np.bool_]:
-    """Return for each of ``count`` frames of features whether coarser frames (``step``, ``width`` samples) are set."""
+def coarse_frames(count: int, step: int, width: int, frames: int) -> npt.NDArray[np.int64]:
+    """Return for each of ``count`` frames of features the nearest of coarser ones (``step``, ``width`` samples)."""
     middles = np.arange(count) * HOP + _WIDTH / 2
-    nearest = np.rint((middles - width / 2) / step).astype(int)
-    return np.asarray(active[np.clip(nearest, 0, len(active) - 1)], bool)
+    return np.clip(np.rint((middles - width / 2) / step).astype(np.int64), 0, frames - 1)
 
 
 class Voices:
@@ -58,17 +56,17 @@ class Voices:
     def __init__(self, network: SpeakerNetwork) -> None:
         self._network = network
 
-    def of(self, features: Features) -> Vector:
-        """Return the voice behind features, (192,)."""
+    def of(self, features: Features) -> npt.NDArray[np.float32]:
+        """Return the voice behind each stretch of features, (stretches, frames, 80): (stretches, 192)."""
         device = next(self._network.parameters()).device
         with torch.inference_mode():
-            centered = torch.from_numpy(features - features.mean(0))
-            return unit(self._network(centered[None].to(device))[0].float().cpu().numpy())
+            centered = torch.from_numpy(features - features.mean(1, keepdims=True))
+            return unit(self._network(centered.to(device)).float().cpu().numpy())
 
     def __call__(self, audio: Audio) -> Vector | None:
         """Return the voice in audio of one person's speech, float32, mono, 16 kHz; None: it is too short."""
         features = features_of(audio)
-        return self.of(features) if len(features) >= LEAST_FRAMES else None
+        return self.of(features[None])[0] if len(features) >= LEAST_FRAMES else None
 
 
 @lru_cache(2)

@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -255,11 +256,11 @@ def test_the_documents_are_there_without_files(store: LocalStore, tmp_path: Path
     assert texts == ["n3200", "n4000"]
 
 
-def diarized(runner: Runner, job: DiarizeJob, _: Worker) -> DiarizeResult:
-    """Stand in for the diarization: one speaker says all of a recording."""
+def diarized(runner: Runner, job: DiarizeJob, _: Worker, before: tuple[Turn, ...] = ()) -> DiarizeResult:
+    """Stand in for the diarization: one speaker says all of a recording, after what others say."""
     result = DiarizeResult(key=job.key, name=job.name, seconds=job.seconds, turns=1, speakers=1, cached=False)
     with runner.store.publish(job.turns_key) as draft:
-        turns = to_json([Turn(0.0, job.seconds, "ana")])
+        turns = to_json([*before, Turn(before[-1].end if before else 0.0, job.seconds, "ana")])
         (draft.folder / TURNS).write_text(json.dumps(turns), encoding="utf-8")
         draft.info |= {"result": result.model_dump(mode="json")}
     return result
@@ -296,6 +297,32 @@ def test_of_two_halves_only_the_one_that_failed_is_repeated(
     assert done.counts == {"done": 1, "failed": 0, "skipped": 1, "waiting": 0}
     assert [row.speakers for row in done.ledger] == [1, 1]
     assert " ana " in (tmp_path / "out" / "talk001.rttm").read_text()
+
+
+def test_another_merge_of_words_and_turns_repeats_neither(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute_by(monkeypatch, partial(diarized, before=(Turn(0.0, 0.02, "bo"),)))
+    folder = talks(tmp_path / "in", 1)
+    done = run(store, asked(folder, tmp_path, diarize=True, formats="txt"))
+    assert (tmp_path / "out" / "talk000.txt").read_text() == "ana: n3200\n"
+
+    monkeypatch.setattr("acento.inference.engine.Engine.decode", lambda *_: pytest.fail("nothing is to be decoded"))
+    execute_by(monkeypatch, lambda *_: pytest.fail("nobody is to be told apart"))
+    again = asked(folder, tmp_path, diarize=True, formats="txt", merge="chunks")
+    assert run(store, again).batch.work != done.batch.work
+    assert (tmp_path / "out" / "talk000.txt").read_text() == "bo: n3200\n"
+
+
+def test_a_voice_that_will_not_do_is_refused_before_anything_is_transcribed(store: LocalStore, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(80_000, np.int16), 16_000)
+    voices = [f"ana={tmp_path / 'silent.wav'}"]
+    with pytest.raises(InputError, match="Nobody speaks in the recording of the voice 'ana'"):
+        run(store, asked(talks(tmp_path / "in", 1), tmp_path, diarize=True, voices=voices))
+    more = [*voices, voices[0].replace("ana", "bo", 1)]
+    with pytest.raises(InputError, match="The recording of the voice 'ana' is another voice's, too"):
+        run(store, asked(tmp_path / "in", tmp_path, diarize=True, voices=more))
+    assert not (tmp_path / "out" / "ledger.csv").exists()
 
 
 def test_each_channel_is_a_speaker_where_call_centers_record_so(store: LocalStore, tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ class OldPipeline(Pipeline):
     @classmethod
     def from_pretrained(cls, name: str, use_auth_token: str | None = None) -> "OldPipeline | None":  # type: ignore[override]
         cls.calls = [{"name": name, "token": use_auth_token}]
+        if name.startswith("gated/parts"):
+            raise AttributeError("'NoneType' object has no attribute 'eval'")
         return None if name.startswith("gated") else cls()
 
     def __call__(self, audio: dict[str, Any], **told: int) -> Any:
@@ -113,10 +115,13 @@ def test_a_pipeline_of_pyannote_is_told_the_speakers_and_gives_turns(
     assert kind.calls[0] == (new if kind is Pipeline else {"name": "pyannote/some@abc", "token": "secret"})
 
 
-def test_a_gated_pipeline_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["gated/some", "gated/parts"])
+def test_a_gated_pipeline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with_pyannote(monkeypatch, OldPipeline)
-    spec = ModelSpec(id="gated/some", revision=None, digest="", family="pyannote")
-    with pytest.raises(ModelError, match=r"gated/some is gated: accept its terms .* set HF_TOKEN"):
+    spec = ModelSpec(id=name, revision=None, digest="", family="pyannote")
+    with pytest.raises(
+        ModelError, match=rf"{name}, or one that it is made of, is gated: accept the terms .* set HF_TOKEN"
+    ):
         pyannote.load(spec, DecodeOptions())
 
 
@@ -130,10 +135,11 @@ def test_without_pyannote_a_sentence_says_how_to_install_it(monkeypatch: pytest.
 class Sortformer:
     """A stand-in of NeMo's model."""
 
-    def diarize(self, audio: list[str], batch_size: int) -> list[list[str]]:
+    def diarize(self, audio: list[str], batch_size: int, verbose: bool) -> list[list[str]]:
         import soundfile
 
         assert batch_size == 1
+        assert not verbose
         assert soundfile.info(audio[0]).frames == 24_000
         return [["0.480 2.160 speaker_1", "0.000 0.640 speaker_0"]]
 

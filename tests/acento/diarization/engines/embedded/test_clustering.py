@@ -12,7 +12,7 @@ from acento.diarization.engines.embedded import clustering
 from acento.diarization.engines.embedded.clustering import Rules, agglomerate, cluster
 from acento.diarization.engines.embedded.vectors import unit
 
-RULES = Rules(threshold=0.4, least_s=3, least_share=0.05)
+RULES = Rules(threshold=0.4, least_s=3, most_s=3)
 ANY = Speakers()
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from acento.core.errors import InputError
 from acento.data.words import Turn
 from acento.diarization.diarizer import Speakers
+from acento.diarization.engines.embedded.local import Local
 from acento.diarization.engines.embedded.networks.segmentation import (
     FRAME_STEP,
     FRAME_WIDTH,
@@ -19,7 +20,7 @@ from acento.diarization.engines.embedded.networks.segmentation import (
     frames_of,
 )
 from acento.diarization.engines.embedded.networks.speaker import SpeakerNetwork
-from acento.diarization.engines.embedded.pipeline import EmbeddedDiarizer, Heard, Local
+from acento.diarization.engines.embedded.pipeline import EmbeddedDiarizer, Heard
 from acento.diarization.engines.embedded.presets import PRESETS, preset_of
 from acento.diarization.engines.embedded.vectors import unit
 from acento.diarization.engines.embedded.voices import Features
@@ -52,8 +53,8 @@ class Loudest:
     """A voice is where the spectrum is loudest."""
 
     def of(self, features: Features) -> np.ndarray:
-        levels = features.mean(0)
-        return unit(np.exp(levels - levels.max()))
+        levels = features.mean(1)
+        return unit(np.exp(levels - levels.max(1, keepdims=True)))
 
 
 def recording(turns: list[Turn], seconds: float) -> Audio:
@@ -132,7 +133,9 @@ def test_four_hours_take_little_memory() -> None:
     people = np.linalg.qr(random.standard_normal((192, 15)))[0].T
     tracemalloc.start()
     try:
-        heard = Heard(list(four_hours(windows)), list(voices(windows, people, random)), windows * grid * 270 / RATE)
+        active = list(four_hours(windows))
+        once = [(np.stack([one.any(1), one.sum(1) > 1], axis=1) * 255).astype(np.uint8) for one in active]
+        heard = Heard(active, once, list(voices(windows, people, random)), windows * grid * 270 / RATE)
         diarizer = EmbeddedDiarizer(None, None, PRESETS["accurate"])  # type: ignore[arg-type]
         turns = diarizer.turns(heard, Speakers(), PRESETS["accurate"].rules)
         peak = tracemalloc.get_traced_memory()[1]
