@@ -49,8 +49,8 @@ def read_prompt(generation: Any, options: DecodeOptions) -> Prompt:
             )
         if options.task != "transcribe":
             raise ModelError(
-                f"This model is English-only and knows no task {options.task!r}: leave it out, or take the "
-                "multilingual model of the same size."
+                f"This model is English-only and knows no task {options.task!r}; "
+                "take the multilingual model of the same size."
             )
         return Prompt(start, None, last, ())
     language = None

@@ -26,6 +26,8 @@ from acento.models.windows import Fit
 _UNLOADING_TRIES = 500
 _FEW = 4
 """Tokens that a model writes to warm up."""
+_ADDED = 2
+"""Tokens that CTranslate2 adds where it finds times: "no timestamps", and the end."""
 _LEAST = 1e-30
 """Of a token's probability."""
 
@@ -162,12 +164,14 @@ class CTranslate2Whisper(Recognizer):
             aligned = self._model.align(
                 encoded if len(rows) == len(found) else self._encode(heard.features[rows]),
                 opening,
-                [found[row].ids for row in rows],
+                # of a text without an end the last token has no place beside those that it adds
+                [found[row].ids[: self._positions - len(opening) - _ADDED] for row in rows],
                 [2 * positions_of(heard.samples[row], positions) for row in rows],
             )
             for row, one in zip(rows, aligned, strict=True):
                 edges = _edges(one.alignments, len(found[row].ids))
                 gains = [math.log(max(likely, _LEAST)) for likely in one.text_token_probs]
+                gains += gains[-1:] * (len(found[row].ids) - len(gains))
                 onset = onset_s(heard.features[row], positions_of(heard.samples[row], positions))
                 timings[row] = replace(timings[row], starts=edges[:-1], ends=edges[1:], logprobs=gains, onset=onset)
         return timings
@@ -186,7 +190,7 @@ def _attempt(result: Any, most: int) -> Attempt:
 def _edges(way: Sequence[tuple[int, int]], tokens: int) -> list[float]:
     """Return in seconds where each token begins, and where the last one ends, by steps of a warping.
 
-    Of a single frame CTranslate2 may count one before the first.
+    Of a single frame CTranslate2 may count one before the first. Tokens beyond the steps are at the end.
     """
     first = dict(reversed(way))
-    return [max(0, first[row]) * POSITION_S for row in range(tokens + 1)]
+    return [max(0, first.get(row, way[-1][1])) * POSITION_S for row in range(tokens + 1)]

@@ -81,6 +81,17 @@ def test_both_engines_say_the_same_of_words(folders: dict[str, str]) -> None:
         assert all(mine.probability == pytest.approx(theirs.probability, abs=0.05) for mine, theirs in pairs)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_text_that_fills_all_positions_has_words_too(engine: str, tmp_path: Path) -> None:
+    make_whisper(tmp_path / "runaway", seed=4, window_s=2)
+    convert(resolve(str(tmp_path / "runaway")), tmp_path / "ctranslate2", "ctranslate2", "float32")
+    recognizer = load(str(tmp_path / ("ctranslate2" if engine == "ctranslate2" else "runaway")))
+    (written,) = recognizer.infer(recognizer.prepare([np.random.default_rng(0).normal(size=32_000).astype(np.float32)]))
+    assert not written.ended
+    (one,) = recognizer.finish([written])
+    assert text_of(one.words) == one.text
+
+
 @pytest.mark.parametrize("search", [{"beam_size": 3}, {"temperatures": (0.0, 0.5)}])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_searched_texts_have_words_too(folders: dict[str, str], engine: str, search: dict[str, Any]) -> None:
