@@ -50,12 +50,11 @@ def _print_files(rows: "Sequence[Row]") -> None:
 
     if not rows:
         raise InputError("None of these files has been transcribed into that folder yet.")
-    filled = {name: cells for name, cells in columns(rows).items() if name not in ("removed", "why")}
+    filled = {name: cells for name, cells in columns(rows).items() if name != "removed"}
     terminal.print_table([*filled], zip(*filled.values(), strict=True))
     for row in rows:
         if row.state == "failed":
-            named = row.sentence if row.file in row.sentence else f"{row.file}: {row.sentence}"
-            terminal.err.print(f"Failed: {named}", soft_wrap=True, markup=False)
+            terminal.err.print(f"Failed: {row.complaint}", soft_wrap=True, markup=False)
     found = counts(rows)
     parts = ", ".join(f"{count} {state}" for state, count in found.items() if count or state != "waiting")
     terminal.out.print(f"{len(rows)} files: {parts}")
