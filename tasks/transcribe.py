@@ -93,21 +93,23 @@ def conclude(batch: PlannedBatch) -> TranscribedBatch:
         shown = columns(done.ledger[:_ROWS])
         table = markdown_table([*zip(*shown.values(), strict=True)], header=[*shown]) if shown else ""
         more = f"\n\n{len(done.ledger) - _ROWS} more are in the ledger." if len(done.ledger) > _ROWS else ""
-        summary = f"**{len(done.ledger)} files: {counts}**, by `{done.model}`\n\n{table}{more}"
+        failed = "".join(f"\n- {row.named_sentence}" for row in done.ledger[:_ROWS] if row.state == "failed")
+        why = failed and f"\n\nFailed:\n{failed}"
+        summary = f"**{len(done.ledger)} files: {counts}**, by `{done.model}`\n\n{table}{more}{why}"
         show_markdown(artifact_key("transcripts", batch.title), summary, f"Files of {batch.title}")
         if len(done.ledger) <= _FEW:
             for row in done.ledger:
                 if row.state == "done":
                     text = _said(document_of_row(store, batch, row), batch.style)
-                    title = f"Text of {short(row.file)}"
-                    show_markdown(artifact_key("text", row.stem), f"# {title}\n\n{text}", title)
+                    show_markdown(artifact_key("text", row.stem), text, f"Text of {short(row.file)}")
     return done
 
 
 def _said(document: Document, style: CaptionStyle) -> str:
     """Return in Markdown what is said: a paragraph for each speaker's turn, else for each passage."""
     found = paragraphs(document, style)
-    return "\n\n".join(f"**{one.speaker}:** {one.text}" if one.speaker else one.text for one in found)
+    texts = [f"**{one.speaker}:** {one.text}" if one.speaker else one.text for one in found]
+    return "\n\n".join(texts) or "*Nothing is said.*"
 
 
 def _carry_out(batch: PlannedBatch, title: str, todo: Sequence[steps.Job], stop: Event | None = None) -> dict[str, str]:

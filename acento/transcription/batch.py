@@ -82,6 +82,11 @@ class Row(BaseModel, frozen=True):
         """Texts that were taken out, as tables show them, such as ``silence 2, repeated 1``."""
         return ", ".join(f"{reason} {count}" for reason, count in self.removed.items())
 
+    @property
+    def named_sentence(self) -> str:
+        """Its sentence with its name."""
+        return self.sentence if self.file in self.sentence else f"{self.file}: {self.sentence}"
+
     def failed(self, reason: str, error: BaseException) -> Self:
         """Return the row of the same file after an error, a code and what it says."""
         return self.model_copy(update={"state": "failed", "reason": reason, "sentence": str(error)})
@@ -223,7 +228,6 @@ def columns(rows: Sequence[Row]) -> dict[str, list[str]]:
         "RTFx": ["" if row.rtfx is None else f"{row.rtfx:.1f}" for row in rows],
         "removed": [row.removed_text for row in rows],
         "written": [", ".join(row.outputs) for row in rows],
-        "why": [row.sentence for row in rows],
     }
     return {name: column for name, column in cells.items() if any(column)}
 

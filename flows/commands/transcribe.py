@@ -53,14 +53,12 @@ def _print_files(rows: "Sequence[Row]") -> None:
 
     if not rows:
         raise InputError("None of these files has been transcribed into that folder yet.")
-    filled = {name: cells for name, cells in columns(rows).items() if name not in ("removed", "why")}
+    filled = {name: cells for name, cells in columns(rows).items() if name != "removed"}
     terminal.print_table([*filled], zip(*filled.values(), strict=True))
     for row in rows:
         if row.sentence and row.state != "skipped":
-            named = row.sentence if row.file in row.sentence else f"{row.file}: {row.sentence}"
-            terminal.err.print(
-                f"{'Failed' if row.state == 'failed' else 'Note'}: {named}", soft_wrap=True, markup=False
-            )
+            said = "Failed" if row.state == "failed" else "Note"
+            terminal.err.print(f"{said}: {row.named_sentence}", soft_wrap=True, markup=False)
     found = counts(rows)
     parts = ", ".join(f"{count} {state}" for state, count in found.items() if count or state != "waiting")
     terminal.out.print(f"{len(rows)} files: {parts}")

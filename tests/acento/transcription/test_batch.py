@@ -117,8 +117,8 @@ def test_a_table_has_short_paths_and_no_column_in_which_nothing_stands(
         "state": ["done", "failed"],
         "length": ["1.5 min", ""],
         "written": ["a.txt, a.srt", ""],
-        "why": ["", "It is no audio."],
     }
+    assert theirs.complaint == "https://host/b.mp3: It is no audio."
     assert columns([]) == {}
 
 
