@@ -20,6 +20,7 @@ from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.data.dataset import Card, ClipRow, read_clips
+from acento.inference.spans import Spans
 
 PART_SECONDS = 300.0
 STRETCH_SECONDS = 3600.0
@@ -40,6 +41,14 @@ class PlannedClip:
     row: int
     start_s: float | None = None
     """Of a window of a recording: where it begins there, in seconds, ``row`` being its channel; None: a whole clip."""
+    spans: Spans | None = None
+    """Of a window: the stretches of the recording that it has; None: it is one, or a whole clip."""
+
+    @property
+    def heard(self) -> Spans:
+        """What is decoded of its recording, in seconds."""
+        start = self.start_s or 0.0
+        return self.spans or ((start, start + self.duration_s),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +192,8 @@ def _part(index: int, rows: Iterable[dict[str, Any]]) -> Part:
     batches: dict[int, list[PlannedClip]] = defaultdict(list)
     for row in rows:
         row.pop("part")
+        if spans := row.pop("spans", None):
+            row["spans"] = tuple((start, end) for start, end in spans)
         batches[row.pop("batch")].append(PlannedClip(**row))
     return make_part(index, [batches[number] for number in sorted(batches)])
 
@@ -272,5 +283,5 @@ def _columns(clip: PlannedClip) -> dict[str, Any]:
     """Return what is written of a clip; of a whole one no place in a recording."""
     columns = asdict(clip)
     if clip.start_s is None:
-        del columns["start_s"]
+        del columns["start_s"], columns["spans"]
     return columns

@@ -151,7 +151,7 @@ def decoding_of(store: Store, request: TranscribeRequest, elsewhere: Elsewhere |
         raise ModelError(
             f"Only a Whisper translates, and {checkpoint.id} is of the family {family.name!r}: leave out --translate."
         )
-    tried = request.temperatures or (LADDER if family.searches else None)
+    tried = temperatures_of(request.temperatures or (LADDER if family.searches else None))
     options = DecodeOptions(
         language=language_code(checkpoint, request.language),
         task="translate" if request.translate else "transcribe",
@@ -159,8 +159,8 @@ def decoding_of(store: Store, request: TranscribeRequest, elsewhere: Elsewhere |
         dtype=request.dtype or default_dtype(device, elsewhere),
         threads=request.threads or settings().threads,
         fit=resolve_fit(checkpoint, request.window),
-        beam_size=request.beam_size,
-        temperatures=temperatures_of(tried),
+        beam_size=request.beam_size or (1 if tried and tried[0] else family.beams),  # what is drawn is not searched
+        temperatures=tried,
         words=True,
         prompt=request.prompt,
         hotwords=() if request.hotwords is None else read_hotwords(request.hotwords),

@@ -31,9 +31,9 @@ class SearchingCTranslate2(CTranslate2Whisper):
 
     def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Attempt]:
         def write(rows: Sequence[int], temperature: float) -> list[Attempt]:
-            some = encoded if len(rows) == len(prompts) else self._encode(features[list(rows)])
             drawing = {"sampling_topk": 0, "sampling_temperature": temperature}
             search = {"beam_size": 1} | drawing if temperature > 0 else {"beam_size": self._beam_size}
+            some = self._rows(encoded, features, rows)
             return self._generate(some, [prompts[row] for row in rows], most, **search)
 
         if self._temperatures:

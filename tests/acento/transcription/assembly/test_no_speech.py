@@ -53,7 +53,7 @@ def test_what_published_weights_write_without_a_voice_detector_is_taken_out() ->
     clips = [[PlannedClip(kind, 30.0, "", "", 0)] for kind in KINDS]
     found = Engine(recognizer, batch_size=1).decode(clips, lambda clip: sound_of(clip.id, 30.0)).predictions
     assert any(one.text for one in found), "it would write something"
-    documents = {one.id: document_of(one.id, 30.0, {None: heard_in(0.0, 30.0, one)}) for one in found}
+    documents = {one.id: document_of(one.id, 30.0, {None: heard_in(((0.0, 30.0),), one)}) for one in found}
     assert {kind: document.text for kind, document in documents.items()} == dict.fromkeys(KINDS, "")
 
 
