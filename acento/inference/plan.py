@@ -154,7 +154,8 @@ def plan_windows(store: Store, windows: Sequence[PlannedClip], batch_size: int) 
     digest = fingerprint([[window.id, window.audio_sha256] for window in windows])
     key = "plans/" + fingerprint({"version": _VERSION, "windows": digest, "batch_size": batch_size})
     if store.find(key, verify=True) is None:
-        _publish(store, key, list(pack(windows, batch_size)), batch_size)
+        # half as long as those of clips, so that a single recording of ten minutes is work for two
+        _publish(store, key, list(pack(windows, batch_size, part_s=PART_SECONDS / 2)), batch_size)
     return load_plan(store, key)
 
 
@@ -212,13 +213,18 @@ def plan_parts(clips: Iterable[ClipRow], batch_size: int, versions: dict[str, in
 
 
 def pack(
-    clips: Iterable[PlannedClip], batch_size: int, version: Callable[[PlannedClip], int] = lambda _: 0
+    clips: Iterable[PlannedClip],
+    batch_size: int,
+    version: Callable[[PlannedClip], int] = lambda _: 0,
+    *,
+    part_s: float | None = None,
 ) -> Iterator[Part]:
     """Yield parts for clips in the order of their data parts; no part holds clips of two versions.
 
-    Only a part's last batch has fewer than ``batch_size`` clips.
+    Only a part's last batch has fewer than ``batch_size`` clips, and only the last part of a stretch fewer seconds than
+    ``part_s``, by default ``PART_SECONDS``.
     """
-    index = 0
+    index, enough_s = 0, part_s or PART_SECONDS
     for stretch in _stretches(clips, version):
         stretch.sort(key=lambda clip: (-clip.duration_s, clip.id))
         batches: list[list[PlannedClip]] = []
@@ -227,7 +233,7 @@ def pack(
             batch = stretch[start : start + batch_size]
             batches.append(batch)
             seconds += sum(clip.duration_s for clip in batch)
-            if seconds >= PART_SECONDS:
+            if seconds >= enough_s:
                 yield make_part(index, batches)
                 index, batches, seconds = index + 1, [], 0.0
         if batches:

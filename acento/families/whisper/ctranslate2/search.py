@@ -27,6 +27,7 @@ class SearchingCTranslate2(CTranslate2Whisper):
 
         super().__init__(*loaded)
         self._beam_size, self._temperatures = options.beam_size, options.temperatures
+        self._likeliest = options.likeliest
         ctranslate2.set_random_seed(_SEED)
 
     def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Attempt]:
@@ -38,5 +39,7 @@ class SearchingCTranslate2(CTranslate2Whisper):
 
         if self._temperatures:
             short = features.shape[-1] < self._frames
-            return with_fallback(write, self._text, self._temperatures, len(prompts), short=short)
+            return with_fallback(
+                write, self._text, self._temperatures, len(prompts), short=short, likeliest=self._likeliest
+            )
         return write(range(len(prompts)), 0.0)
