@@ -15,15 +15,22 @@ _LARGEST: Final = 1 << 30
 """Bytes: a larger block is still given back at once."""
 
 
-def keep_freed() -> None:
-    """Keep what is freed from now on for the next block; to be called before the threads that compute are started.
+def share() -> None:
+    """Let all threads that are started from now on have one heap, as that of a single thread holds no block over 64 MB.
 
-    All of them share one heap, as the heap of a single thread holds no block of over 64 MB.
+    To be called before a second thread: glibc asks but once.
     """
     library = _glibc()
     if library is not None:
-        for what, value in ((_MMAP, _LARGEST), (_TRIM, 2**31 - 1), (_ARENAS, 1)):
-            library.mallopt(what, value)
+        library.mallopt(_ARENAS, 1)
+
+
+def keep_freed() -> None:
+    """Keep what is freed from now on for the next block."""
+    library = _glibc()
+    if library is not None:
+        library.mallopt(_MMAP, _LARGEST)
+        library.mallopt(_TRIM, 2**31 - 1)
 
 
 def give_back() -> None:

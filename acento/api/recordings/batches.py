@@ -185,7 +185,12 @@ def _model(store: Store, request: TranscribeRequest, *, converts: bool) -> Check
     name = request.model
     if name is None:
         name = last_promoted(store) or DEFAULT_MODEL
-        if name == DEFAULT_MODEL and converts and request.engine is None and extras.missing("ctranslate2", "It") is None:
+        if (
+            name == DEFAULT_MODEL
+            and converts
+            and request.engine is None
+            and extras.missing("ctranslate2", "It") is None
+        ):
             name = with_engine(name, CTRANSLATE2, request.quantization)
         _log.info("No model was named: %s transcribes.", name)
     try:

@@ -10,6 +10,8 @@ from acento.core import heap
 _FAULTS = """
 import resource, sys, threading
 from acento.core.heap import give_back, keep_freed
+wait = threading.Event()
+threading.Thread(target=lambda: (bytes(99), wait.wait()), daemon=True).start()
 if sys.argv[1] == "keep":
     keep_freed()
 def work(count):
