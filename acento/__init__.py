@@ -14,7 +14,7 @@ something about are :class:`AcentoError`, each one sentence.
 
 from typing import TYPE_CHECKING
 
-from acento.core import VERSION
+from acento.core import VERSION, heap
 from acento.core.plugins import lazy
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from acento.scoring.boards.leaderboard import Leaderboard
 
 __version__ = VERSION
+heap.share()
 __all__ = [
     "AcentoError",
     "Leaderboard",

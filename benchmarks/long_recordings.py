@@ -29,7 +29,7 @@ class Recording:
 
 def real(folder: Path, language: str, minutes: float) -> Recording:
     """Join human clips of a language, in an order that has nothing to do with their names, with pauses."""
-    from acento.core.audio.recording import decode
+    from acento.core.audio.recording import AudioError, decode
     from acento.data.demo.real.speech import fetch_speech
 
     speech = fetch_speech(language)
@@ -41,7 +41,10 @@ def real(folder: Path, language: str, minutes: float) -> Recording:
     for row in cycle(rows):
         if length >= minutes * 60 * RATE:
             break
-        samples = decode(speech.folder / row["path"])
+        try:
+            samples = decode(speech.folder / row["path"])
+        except AudioError:  # some clips of the game have no samples
+            continue
         pause = np.zeros(round(dice.uniform(*PAUSES_S) * RATE), np.int16)
         parts += [samples.astype(np.int16), pause]
         texts.append(row["sentence"])

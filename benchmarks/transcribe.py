@@ -99,9 +99,9 @@ def compare(recording: Recording, options: argparse.Namespace) -> None:
     found = {side: Ran() for side in sides}
     for turn in range(options.rounds):
         for side in reversed(list(sides)) if turn % 2 else sides:
-            ran, model = found[side], options.model if side == "acento" else folder
+            ran = found[side]
             if ran.why is None:
-                arguments = [side, str(recording.path), model, recording.language, options.batch_size, options.cores]
+                arguments = [side, str(recording.path), folder, recording.language, options.batch_size, options.cores]
                 run_side(ran, [*sides[side], *map(str, arguments)])
     print(f"\n{recording.name}: {recording.seconds / 60:.1f} minutes, {len(recording.text.split())} words, ", end="")
     print(f"{options.cores} core(s), batch {options.batch_size}, {options.rounds} round(s)\n")

@@ -1,12 +1,13 @@
 """Windows of a recording by voice activity: cut at pauses, never within a word.
 
 It takes the stored probabilities of speech alone, no audio. Stretches of speech are found with hysteresis, padded, and
-joined to windows as long as the model takes. A window ends at the widest pause that comes near its limit. Where
-somebody speaks on without a pause for longer than a window, it is cut at the least likely moment of speech, and the
-two windows overlap there, so that a word that is cut in one is whole in the other.
+put together to windows that are as full as can be: what a model takes for a window is nearly the same for any length,
+so a silence between two stretches that is longer than their padding is left out. A window ends at the widest pause
+that comes near its limit. Where somebody speaks on without a pause for longer than a window, it is cut at the least
+likely moment of speech, and the two windows overlap there, so that a word that is cut in one is whole in the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
@@ -16,13 +17,14 @@ import numpy.typing as npt
 
 from acento.data.recordings.recording import FRAME
 from acento.data.utterance import SAMPLE_RATE
+from acento.inference.spans import Spans
 from acento.models.windows import check_cut
 
 LONGEST_S = 30.0
 """Windows of a model that takes audio of any length: models are trained on clips that are no longer."""
 FRAME_S = FRAME / SAMPLE_RATE
 
-_NEAR = 0.75
+_NEAR = 0.9
 """From this share of its limit on, a window may end at a pause that is wider than those after it."""
 _FORCED = 0.5
 """From this share of its limit on, a window may end within speech that has no pause."""
@@ -36,15 +38,34 @@ Speech = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """A stretch of a recording that a model hears at once, in seconds."""
+    """Stretches of a recording that a model hears at once, one after the other."""
 
-    start: float
-    end: float
+    spans: Spans
+
+    @property
+    def start(self) -> float:
+        """Where the first one begins, in seconds."""
+        return self.spans[0][0]
+
+    @property
+    def end(self) -> float:
+        """Where the last one ends, in seconds."""
+        return self.spans[-1][1]
 
     @property
     def duration(self) -> float:
-        """Seconds."""
-        return round(self.end - self.start, 3)
+        """Seconds that are heard."""
+        return round(sum(end - start for start, end in self.spans), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Frames that are heard together, with padding."""
+
+    start: int
+    end: int
+    silence: float
+    """Frames between its speech and that before it; below 0 where a cut within speech comes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +80,9 @@ class Cutting:
     """A shorter silence is none: it may be a stop within a word."""
     shortest_s: float = 0.1
     """Shorter speech is a click."""
-    pad_s: float = 0.3
-    """Kept around speech, where no other speech is nearer than twice that."""
-    join_s: float = 3.0
+    pad_s: float = 0.4
+    """Kept around speech, where no other speech is nearer than twice that; what is between is not heard."""
+    join_s: float = 10.0
     """A longer silence ends a window, however short that is."""
     overlap_s: float = 1.0
     """How far each of two windows goes beyond a cut within speech."""
@@ -91,15 +112,17 @@ def windows(
         cutting: what counts as speech.
         end_s: how long the recording is: its last frame may be filled up.
 
-    >>> windows(np.repeat(np.array([0, 255, 0, 255, 0], np.uint8), [40, 50, 10, 50, 400]), 30.0)
-    [Window(start=0.992, end=5.088)]
+    >>> windows(np.repeat(np.array([0, 255, 0, 255, 0], np.uint8), [40, 50, 90, 50, 400]), 30.0)
+    [Window(spans=((0.896, 3.264), (5.376, 7.744)))]
     """
     limit = int(round(window_s / FRAME_S, 6))
-    joined = _joined(_spans(speech, cutting), speech, limit, cutting)
-    found = (Window(round(start * FRAME_S, 3), round(end * FRAME_S, 3)) for start, end in joined)
-    if end_s is None:
-        return [*found]
-    return [Window(one.start, min(one.end, end_s)) for one in found if one.start < end_s]
+    last = inf if end_s is None else end_s
+    found = []
+    for joined in _packed(_stretches(_spans(speech, cutting), speech, limit, cutting), limit, cutting):
+        times = ((round(start * FRAME_S, 3), round(end * FRAME_S, 3)) for start, end in joined)
+        if spans := tuple((start, min(end, last)) for start, end in times if start < last):
+            found.append(Window(spans))
+    return found
 
 
 def _spans(speech: Speech, cutting: Cutting) -> list[tuple[int, int]]:
@@ -127,28 +150,51 @@ def _padded(spans: list[tuple[int, int]], pad: int, frames: int) -> list[tuple[i
     ]
 
 
-def _joined(spans: list[tuple[int, int]], speech: Speech, limit: int, cutting: Cutting) -> Iterator[tuple[int, int]]:
-    """Yield windows of at most ``limit`` frames; the padding at the end of one that is full is shorter."""
+def _stretches(spans: list[tuple[int, int]], speech: Speech, limit: int, cutting: Cutting) -> Iterator[_Stretch]:
+    """Yield padded stretches of speech of at most ``limit`` frames; the padding at the end of a full one is shorter."""
     overlap = min(round(cutting.overlap_s / FRAME_S), int(_MOST_OVERLAP * limit))
-    longest = cutting.join_s / FRAME_S
-    silences = [*(after[0] - before[1] for before, after in pairwise(spans)), inf]
-    padded = _padded(spans, round(cutting.pad_s / FRAME_S), len(speech))
-    first, start = 0, padded[0][0] if spans else 0
-    while first < len(spans):
-        if spans[first][1] - start > limit:
+    before = -inf
+    for (first, last), (start, end) in zip(
+        spans, _padded(spans, round(cutting.pad_s / FRAME_S), len(speech)), strict=True
+    ):
+        silence, before = first - before, last
+        while last - start > limit:
             cut = _quietest(speech, start + int(_FORCED * limit), start + limit - overlap)
-            yield start, cut + overlap
-            start = cut - overlap
-            continue
-        last = first
-        while silences[last] <= longest and spans[last + 1][1] - start <= limit:
-            last += 1
-        if silences[last] <= longest:  # the window is full: take the widest pause near its end
-            near = [place for place in range(first, last + 1) if spans[place][1] - start >= _NEAR * limit]
-            last = max(near, key=lambda place: (silences[place], place), default=last)
-        yield start, min(padded[last][1], start + limit)
-        first = last + 1
-        start = padded[first][0] if first < len(spans) else 0
+            yield _Stretch(start, cut + overlap, silence)
+            start, silence = cut - overlap, -inf
+        yield _Stretch(start, min(end, start + limit), silence)
+
+
+def _packed(stretches: Iterable[_Stretch], limit: int, cutting: Cutting) -> Iterator[list[tuple[int, int]]]:
+    """Yield windows of at most ``limit`` frames, each as its stretches; those that touch are one."""
+    longest = cutting.join_s / FRAME_S
+    window: list[_Stretch] = []
+    for one in stretches:
+        while window and (not 0 <= one.silence <= longest or _frames([*window, one]) > limit):
+            kept = len(window)
+            if 0 <= one.silence <= longest:  # the window is full: take the widest pause near its end
+                near = [place for place in range(1, kept + 1) if _frames(window[:place]) >= _NEAR * limit]
+                kept = max(near, key=lambda place: ([*window, one][place].silence, place), default=kept)
+            yield _touching(window[:kept])
+            window = window[kept:]
+        window.append(one)
+    if window:
+        yield _touching(window)
+
+
+def _frames(stretches: Sequence[_Stretch]) -> int:
+    return sum(one.end - one.start for one in stretches)
+
+
+def _touching(stretches: Sequence[_Stretch]) -> list[tuple[int, int]]:
+    """Return stretches, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for one in stretches:
+        if found and found[-1][1] == one.start:
+            found[-1] = found[-1][0], one.end
+        else:
+            found.append((one.start, one.end))
+    return found
 
 
 def _quietest(speech: Speech, first: int, last: int) -> int:

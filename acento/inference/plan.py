@@ -20,6 +20,7 @@ from acento.core.errors import InputError
 from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.data.dataset import Card, ClipRow, read_clips
+from acento.inference.spans import Spans
 
 PART_SECONDS = 300.0
 STRETCH_SECONDS = 3600.0
@@ -40,6 +41,14 @@ class PlannedClip:
     row: int
     start_s: float | None = None
     """Of a window of a recording: where it begins there, in seconds, ``row`` being its channel; None: a whole clip."""
+    spans: Spans | None = None
+    """Of a window: the stretches of the recording that it has; None: it is one, or a whole clip."""
+
+    @property
+    def heard(self) -> Spans:
+        """What is decoded of its recording, in seconds."""
+        start = self.start_s or 0.0
+        return self.spans or ((start, start + self.duration_s),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +154,8 @@ def plan_windows(store: Store, windows: Sequence[PlannedClip], batch_size: int) 
     digest = fingerprint([[window.id, window.audio_sha256] for window in windows])
     key = "plans/" + fingerprint({"version": _VERSION, "windows": digest, "batch_size": batch_size})
     if store.find(key, verify=True) is None:
-        _publish(store, key, list(pack(windows, batch_size)), batch_size)
+        # half as long as those of clips, so that a single recording of ten minutes is work for two
+        _publish(store, key, list(pack(windows, batch_size, part_s=PART_SECONDS / 2)), batch_size)
     return load_plan(store, key)
 
 
@@ -183,6 +193,8 @@ def _part(index: int, rows: Iterable[dict[str, Any]]) -> Part:
     batches: dict[int, list[PlannedClip]] = defaultdict(list)
     for row in rows:
         row.pop("part")
+        if spans := row.pop("spans", None):
+            row["spans"] = tuple((start, end) for start, end in spans)
         batches[row.pop("batch")].append(PlannedClip(**row))
     return make_part(index, [batches[number] for number in sorted(batches)])
 
@@ -201,13 +213,18 @@ def plan_parts(clips: Iterable[ClipRow], batch_size: int, versions: dict[str, in
 
 
 def pack(
-    clips: Iterable[PlannedClip], batch_size: int, version: Callable[[PlannedClip], int] = lambda _: 0
+    clips: Iterable[PlannedClip],
+    batch_size: int,
+    version: Callable[[PlannedClip], int] = lambda _: 0,
+    *,
+    part_s: float | None = None,
 ) -> Iterator[Part]:
     """Yield parts for clips in the order of their data parts; no part holds clips of two versions.
 
-    Only a part's last batch has fewer than ``batch_size`` clips.
+    Only a part's last batch has fewer than ``batch_size`` clips, and only the last part of a stretch fewer seconds than
+    ``part_s``, by default ``PART_SECONDS``.
     """
-    index = 0
+    index, enough_s = 0, part_s or PART_SECONDS
     for stretch in _stretches(clips, version):
         stretch.sort(key=lambda clip: (-clip.duration_s, clip.id))
         batches: list[list[PlannedClip]] = []
@@ -216,7 +233,7 @@ def pack(
             batch = stretch[start : start + batch_size]
             batches.append(batch)
             seconds += sum(clip.duration_s for clip in batch)
-            if seconds >= PART_SECONDS:
+            if seconds >= enough_s:
                 yield make_part(index, batches)
                 index, batches, seconds = index + 1, [], 0.0
         if batches:
@@ -272,5 +289,5 @@ def _columns(clip: PlannedClip) -> dict[str, Any]:
     """Return what is written of a clip; of a whole one no place in a recording."""
     columns = asdict(clip)
     if clip.start_s is None:
-        del columns["start_s"]
+        del columns["start_s"], columns["spans"]
     return columns

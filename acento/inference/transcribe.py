@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from acento.core.audio.recording import decode_flac
@@ -110,8 +111,9 @@ class ClipReader:
             DamagedError: the data part, or the recording, is not what it was when the plan was made.
         """
         if clip.start_s is not None:
-            end_s = clip.start_s + clip.duration_s
-            return self._recordings.read(clip.data_part, clip.row, clip.start_s, end_s)
+            return np.concatenate(
+                [self._recordings.read(clip.data_part, clip.row, start, end) for start, end in clip.heard]
+            )
         file = self._open(clip.data_part)
         group, first = 0, 0
         while clip.row >= first + file.metadata.row_group(group).num_rows:

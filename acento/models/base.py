@@ -35,7 +35,7 @@ class DecodeOptions(Growing, frozen=True):
     """What decides, beside the model and the audio, which text comes out; part of a job's identity."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"fit", "cut_s", "beam_size", "temperatures", "words", "prompt", "hotwords", "align"}
+        {"fit", "cut_s", "beam_size", "temperatures", "words", "prompt", "hotwords", "align", "likeliest"}
     )
 
     language: str | None = None
@@ -53,6 +53,8 @@ class DecodeOptions(Growing, frozen=True):
     """Texts that are followed at a time; 1: the likeliest next token is always taken."""
     temperatures: tuple[float, ...] = ()
     """Tried one after the other where a text fails Whisper's own checks; empty: there is no second try."""
+    likeliest: bool = False
+    """Keep the likeliest try where a text fails at every temperature; else the last one, as OpenAI does."""
     words: bool = False
     """Find when each word was said, and how sure the model is of it and of the whole text."""
     prompt: str | None = None

@@ -108,6 +108,8 @@ class Family:
 
     searches: bool = False
     """Whether it knows beam search and second tries at higher temperatures."""
+    beams: int = 1
+    """The texts that it follows at a time in recordings, where nobody says how many."""
     prompts: bool = False
     """Whether it takes a prompt and hotwords."""
     aligns: bool = False

@@ -51,7 +51,7 @@ class DecodingRequest(Request):
     @model_validator(mode="after")
     def _beams_are_of_use(self) -> Self:
         try:
-            check_search(self.beam_size, temperatures_of(self.temperatures))
+            check_search(self.beam_size or 1, temperatures_of(self.temperatures))
         except InputError as error:
             raise ValueError(str(error)) from None
         return self

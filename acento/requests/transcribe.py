@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from acento.captions.style import SpeakerLabels
+from acento.models.search import BeamSize
 from acento.requests.base import NonEmpty, Option, Positive
 from acento.requests.decoding import DecodingRequest
 
@@ -34,6 +35,11 @@ class ListenRequest(DecodingRequest):
     language: Annotated[NonEmpty | None, Option("--language", "--model-language")] = Field(
         None,
         description="What is spoken, such as es; default: a multilingual model guesses it for each recording.",
+    )
+    beam_size: BeamSize | None = Field(  # type: ignore[assignment]
+        None,
+        description="Texts that a Whisper follows at a time; 1: the likeliest next token; default: 5 on CTranslate2, "
+        "else 1.",
     )
     prompt: NonEmpty | None = Field(
         None, description="What is held to have been said before each window: names, spelling, style."

@@ -49,11 +49,7 @@ def _document(recognizer: Recognizer, options: DecodeOptions, batch_size: int, p
         found = {row.id: row for row in engine.decode(batches, ClipReader(store)).predictions} if batches else {}
     if failed := next((row for row in found.values() if row.failed), None):
         raise AcentoError(f"A part of it cannot be transcribed. {failed.detail}")
-    heard = [
-        window
-        for clip in clips
-        for window in heard_in(clip.start_s or 0.0, (clip.start_s or 0.0) + clip.duration_s, found[clip.id])
-    ]
+    heard = [window for clip in clips for window in heard_in(clip.heard, found[clip.id])]
     voice = voice_of(speech)
     return document_of(path, recording.duration_s, {None: heard}, voices={None: voice}, language=options.language)
 

@@ -16,7 +16,7 @@ from acento.core.fingerprint import fingerprint
 from acento.core.store import Store
 from acento.core.store.coordination import Records
 from acento.data.recordings.recording import Recording, load_speech
-from acento.inference.cutting import windows
+from acento.inference.cutting import Window, windows
 from acento.inference.jobs import TranscribeJob, jobs_of, measurements
 from acento.inference.plan import PlannedClip, load_parts, load_plan, plan_windows
 from acento.inference.predictions import Prediction, attempts, overlaid
@@ -158,16 +158,17 @@ def windows_of(store: Store, recording: Recording, window_s: float) -> list[Plan
     speech, name = load_speech(store, recording.key), recording.key.rpartition("/")[2]
     return [
         PlannedClip(
-            f"{name[:20]}-{channel}-{window.start:.3f}-{window.end:.3f}",
-            window.duration,
-            name,
-            recording.key,
-            channel,
-            window.start,
+            _id(name, channel, window), window.duration, name, recording.key, channel, window.start, window.spans
         )
         for channel in range(recording.channels)
         for window in windows(speech[:, channel], window_s, end_s=recording.duration_s)
     ]
+
+
+def _id(recording: str, channel: int, window: Window) -> str:
+    """Return what names a window, with the seconds that are heard of it where silence is left out."""
+    heard = f"-{window.duration:.3f}" if len(window.spans) > 1 else ""
+    return f"{recording[:20]}-{channel}-{window.start:.3f}-{window.end:.3f}{heard}"
 
 
 def language_of(row: Prediction | None) -> str | None:

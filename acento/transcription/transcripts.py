@@ -49,7 +49,7 @@ def keep_transcript(
     language = decoding.options.language or voted(windows, speech_in(store, recording))
     with store.publish(transcript_key(decoding, recording)) as draft:
         write_predictions(draft.folder / FILE, [row for _, row in windows if row is not None])
-        places = [[clip.row, clip.start_s, clip.duration_s] for clip, _ in windows]
+        places = [[clip.row, clip.heard] for clip, _ in windows]
         (draft.folder / _WINDOWS).write_text(json.dumps(places), encoding="utf-8")
         draft.info |= {"recording": recording, "model": decoding.model.id, "language": language}
 
@@ -65,6 +65,6 @@ def load_transcript(store: Store, decoding: Decoding, recording: str) -> StoredT
         raise store.missing(key)
     rows = read_predictions(store.local_path(key, FILE))
     channels: dict[int, list[Segment]] = {}
-    for (channel, start, length), row in zip(json.loads(store.read_bytes(key, _WINDOWS)), rows, strict=True):
-        channels.setdefault(channel, []).extend(heard_in(start, start + length, row))
+    for (channel, spans), row in zip(json.loads(store.read_bytes(key, _WINDOWS)), rows, strict=True):
+        channels.setdefault(channel, []).extend(heard_in(spans, row))
     return StoredTranscript(found.info["language"], channels)

@@ -32,6 +32,7 @@ FAMILIES = (
         window="acento.families.whisper.generation:window_s",
         repair="convert it again",
         searches=True,
+        beams=5,  # as its peers have
         prompts=True,
         int8=frozenset({"cpu", "cuda"}),
         languages="acento.families.whisper.generation:known_languages",

@@ -51,7 +51,13 @@ Write = Callable[[Sequence[int], float], Sequence[Attempt]]
 
 
 def with_fallback(
-    write: Write, read: Callable[[Sequence[int]], str], temperatures: Sequence[float], rows: int, *, short: bool = False
+    write: Write,
+    read: Callable[[Sequence[int]], str],
+    temperatures: Sequence[float],
+    rows: int,
+    *,
+    short: bool = False,
+    likeliest: bool = False,
 ) -> list[Attempt]:
     """Decode the rows of a batch at one temperature after the other, until each passes; the last try is kept.
 
@@ -62,17 +68,24 @@ def with_fallback(
         rows: how many there are.
         short: whether the windows are shorter than the model's own: there a text that repeats itself or has no end is
             not tried again, as the engine decodes it once more at the whole window.
+        likeliest: where none passes the likeliest try that does not repeat itself is kept. The last one is drawn at a
+            temperature at which little of a text is what was said.
 
     Returns:
         For each row its text; an empty one where there is no speech.
     """
-    kept: dict[int, Attempt] = {}
+    tried: list[list[Attempt]] = [[] for _ in range(rows)]
     left: Sequence[int] = range(rows)
     for temperature in temperatures:
         if left:
-            kept |= zip(left, write(left, temperature), strict=True)
-            left = [row for row in left if _fails(kept[row], read, short=short)]
-    return [Attempt([], one.logprob, one.no_speech) if one.is_silence else one for _, one in sorted(kept.items())]
+            for row, attempt in zip(left, write(left, temperature), strict=True):
+                tried[row].append(attempt)
+            left = [row for row in left if _fails(tried[row][-1], read, short=short)]
+    kept = [tries[-1] for tries in tried]
+    for row in left if likeliest else ():
+        sound = [one for one in tried[row] if not _repeats(one, read)]
+        kept[row] = max(sound, key=lambda one: one.mean_logprob, default=kept[row])
+    return [Attempt([], one.logprob, one.no_speech) if one.is_silence else one for one in kept]
 
 
 def seed_of(window: Audio) -> str:
@@ -83,7 +96,11 @@ def seed_of(window: Audio) -> str:
 def _fails(attempt: Attempt, read: Callable[[Sequence[int]], str], *, short: bool) -> bool:
     if attempt.is_silence:
         return False
-    repeats = compression_ratio(read(attempt.ids).strip()) > MOST_COMPRESSED
+    repeats = _repeats(attempt, read)
     if short and (repeats or not attempt.ended):
         return False
     return repeats or attempt.mean_logprob < LEAST_LIKELY
+
+
+def _repeats(attempt: Attempt, read: Callable[[Sequence[int]], str]) -> bool:
+    return compression_ratio(read(attempt.ids).strip()) > MOST_COMPRESSED

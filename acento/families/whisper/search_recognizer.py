@@ -22,6 +22,7 @@ class SearchingWhisper(WhisperRecognizer):
         """See :meth:`WhisperRecognizer.__init__`."""
         super().__init__(model, extractor, tokenizer, options)
         self._beam_size, self._temperatures = options.beam_size, options.temperatures
+        self._likeliest = options.likeliest
 
     def prepare_in(self, windows: Sequence[Audio], context: int | None) -> Heard:
         """Return log-mel features in the model's dtype, and seeds."""
@@ -47,7 +48,9 @@ class SearchingWhisper(WhisperRecognizer):
         rows = range(len(encoded))
         if self._temperatures:
             short = heard.features.shape[-1] < self._frames
-            found = with_fallback(write, self._text, self._temperatures, len(rows), short=short)
+            found = with_fallback(
+                write, self._text, self._temperatures, len(rows), short=short, likeliest=self._likeliest
+            )
         else:
             found = write(rows, 0.0)
         return [Written(one.ids, one.ended) for one in found]

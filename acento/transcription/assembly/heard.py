@@ -7,6 +7,7 @@ from dataclasses import replace
 from acento.core.text.steps import compose, lowercase, symbols_to_spaces
 from acento.data.words import Word
 from acento.inference.predictions import Prediction, Segment
+from acento.inference.spans import Spans, placed
 
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
 """Thai, Lao, Burmese, Khmer, kana, Han, and their punctuation: scripts that put no spaces between words."""
@@ -14,22 +15,21 @@ _UNIT = re.compile(rf"[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 _IS_SPACELESS = re.compile(rf"[{_SPACELESS}]")
 
 
-def heard_in(start: float, end: float, prediction: Prediction) -> list[Segment]:
+def heard_in(spans: Spans, prediction: Prediction) -> list[Segment]:
     """Return what was heard in a planned window, whose prediction has times relative to the window's start.
 
     It is one window, or several where the engine had to cut it; none where there is no text.
 
-    >>> heard_in(60.0, 80.0, Prediction("w", "ya po"))
+    >>> heard_in(((60.0, 80.0),), Prediction("w", "ya po"))
     [Segment(start=60.0, end=80.0, text='ya po', words=(), logprob=None, no_speech=None, language=None)]
 
     Args:
-        start: where the window begins in the recording, in seconds.
-        end: where it ends.
+        spans: the stretches of the recording that the window has.
         prediction: what became of it.
     """
     if not prediction.segments:
-        return [Segment(start, end, prediction.text)] if prediction.text else []
-    return [one.moved(start) for one in prediction.segments if one.text]
+        return [Segment(spans[0][0], spans[-1][1], prediction.text)] if prediction.text else []
+    return [placed(one, spans) for one in prediction.segments if one.text]
 
 
 def timed_words(window: Segment) -> tuple[Word, ...]:

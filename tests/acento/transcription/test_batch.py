@@ -118,7 +118,7 @@ def test_a_table_has_short_paths_and_no_column_in_which_nothing_stands(
         "length": ["1.5 min", ""],
         "written": ["a.txt, a.srt", ""],
     }
-    assert theirs.complaint == "https://host/b.mp3: It is no audio."
+    assert theirs.named_sentence == "https://host/b.mp3: It is no audio."
     assert columns([]) == {}
 
 

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from fake_recognizer import FAKE
 from stored_recordings import put_recording
 
 from acento.core.errors import DataError
 from acento.core.store import LocalStore
-from acento.data.recordings.recording import FRAME, Recording
+from acento.data.recordings.recording import AUDIO, FRAME, Recording
 from acento.data.words import Word
 from acento.inference import jobs as job_module
 from acento.inference.jobs import TranscribeJob
 from acento.inference.plan import PlannedClip, load_part
 from acento.inference.predictions import FILE, Prediction, Segment, attempt_key, write_predictions
+from acento.inference.transcribe import ClipReader
 from acento.models.base import DecodeOptions
 from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.transcription.planning import Decoding, Rounds, speech_in, voted
@@ -37,8 +39,14 @@ def decoding(language: str | None = None) -> Decoding:
 
 
 def spoken(store: LocalStore, seed: int, stretches: int, channels: int = 1) -> Recording:
-    """Store a recording of so many seconds of speech with five of silence after each."""
-    frames = np.concatenate([np.r_[np.full(31, 255), np.zeros(156)] for _ in range(stretches)]).astype(np.uint8)
+    """Store a recording of so many seconds of speech, with silence after each that is too long for a window."""
+    return recorded(store, seed, [31, 350] * stretches, channels)
+
+
+def recorded(store: LocalStore, seed: int, lengths: Sequence[int], channels: int = 1) -> Recording:
+    """Store a recording of speech and silence in turn, of so many frames each."""
+    values = [255 * (1 - place % 2) for place in range(len(lengths))]
+    frames = np.repeat(np.array(values, np.uint8), lengths)
     samples = np.random.default_rng(seed).integers(-99, 99, (len(frames) * FRAME, channels)).astype(np.int16)
     return put_recording(store, samples, np.stack([frames] * channels, 1))
 
@@ -89,6 +97,26 @@ def test_recordings_that_come_later_are_planned_by_themselves(store: LocalStore)
     assert later.recordings == {second.key}
 
 
+def test_a_silence_that_is_left_out_moves_no_word(store: LocalStore) -> None:
+    recording = recorded(store, 1, [31, 200, 31, 40])
+    rounds = Rounds(store, "b", decoding())
+    (one,) = rounds.first([recording])
+    (job,) = rounds.jobs(one, one.recordings)
+    (clip,) = load_part(store, job.plan, job.part).clips
+    assert clip.spans == ((0.0, 1.376), (7.008, 8.768))
+    audio, _ = soundfile.read(store.local_path(recording.key, AUDIO), dtype="float32")
+    pieces = [audio[round(start * 16_000) : round(end * 16_000)] for start, end in clip.spans]
+    assert np.array_equal(ClipReader(store)(clip), np.concatenate(pieces))
+    assert len(np.concatenate(pieces)) == round(clip.duration_s * 16_000)
+    words = (Word("sí", 0.2, 0.9), Word("no", 1.776, 2.276))
+    hear(store, [job], lambda clip: Prediction(clip.id, "sí no", (Segment(0, 3.136, "sí no", words),)))
+    ((_, heard),) = rounds.heard([recording])
+    keep_transcript(store, decoding(), recording.key, heard)
+    (window,) = load_transcript(store, decoding(), recording.key).channels[0]
+    assert (window.start, window.end) == pytest.approx((0.0, 8.768))
+    assert [(word.start, word.end) for word in window.words] == [(0.2, 0.9), pytest.approx((7.408, 7.908))]
+
+
 def test_channels_are_windows_of_their_own(store: LocalStore) -> None:
     stereo = spoken(store, 1, 2, channels=2)
     rounds = Rounds(store, "b", decoding())
@@ -99,8 +127,8 @@ def test_channels_are_windows_of_their_own(store: LocalStore) -> None:
     keep_transcript(store, decoding(), stereo.key, heard)
     kept = load_transcript(store, decoding(), stereo.key)
     assert {channel: [window.text for window in windows] for channel, windows in kept.channels.items()} == {
-        0: ["w0", "w6"],
-        1: ["w0", "w6"],
+        0: ["w0", "w12"],
+        1: ["w0", "w12"],
     }
     assert kept.channels[0][1].words[0].start == pytest.approx(kept.channels[0][1].start + 0.1)
 
@@ -112,7 +140,7 @@ def test_windows_in_another_language_than_most_of_their_recording_are_decoded_ag
     spanish = {one.key}
 
     def guessed(clip: PlannedClip) -> Prediction:
-        wrong = clip.data_part in spanish and (clip.start_s or 0.0) > 10
+        wrong = clip.data_part in spanish and (clip.start_s or 0.0) > 20
         return said(clip, "it" if wrong else "es" if clip.data_part in spanish else "en")
 
     hear(store, rounds.jobs(first, first.recordings), guessed)
@@ -123,7 +151,7 @@ def test_windows_in_another_language_than_most_of_their_recording_are_decoded_ag
     assert rounds.second([one, other]) == [again], "a batch that was killed goes on with the second round, too"
     hear(store, jobs, lambda clip: Prediction(clip.id, "otra vez", said(clip, "es").segments))
     texts = {key: [row.text for _, row in heard if row is not None] for key, heard in rounds.heard([one, other])}
-    assert texts == {one.key: ["w0", "w6", "otra vez"], other.key: ["w0", "w6"]}
+    assert texts == {one.key: ["w0", "w12", "otra vez"], other.key: ["w0", "w12"]}
 
 
 def test_a_language_that_was_given_is_not_voted_on(store: LocalStore) -> None:

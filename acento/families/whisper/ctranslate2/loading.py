@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from acento.core.errors import ModelError
+from acento.core.heap import keep_freed
 from acento.families.whisper.ctranslate2.files import read_positions, read_writing
 from acento.families.whisper.ctranslate2.recognizer import CTranslate2Whisper
 from acento.families.whisper.ctranslate2.search import SearchingCTranslate2
@@ -50,6 +51,9 @@ def load(folder: Path, options: DecodeOptions) -> CTranslate2Whisper:
 def _model(folder: Path, options: DecodeOptions) -> Any:
     """Return the loaded model."""
     import ctranslate2
+
+    if options.device_type == "cpu":
+        keep_freed()
 
     def opened(compute_type: str) -> Any:
         return ctranslate2.models.Whisper(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from acento.core.heap import give_back
 from acento.data.utterance import SAMPLE_RATE
 from acento.families.whisper.fallback import Attempt
 from acento.families.whisper.prompt import Prompt
@@ -102,6 +103,7 @@ class CTranslate2Whisper(Recognizer):
         for _ in range(_UNLOADING_TRIES):
             self._model.unload_model()
             if not self._model.model_is_loaded:
+                give_back()
                 return
             time.sleep(0.01)
 
@@ -124,9 +126,19 @@ class CTranslate2Whisper(Recognizer):
         return [Written(one.ids, one.ended, code, timing) for one, code, timing in rows]
 
     def _encode(self, features: Tensor) -> Any:
-        import ctranslate2
+        """Return the encoder's output; on a processor window by window, in a fraction of the memory of a batch."""
+        if self._model.device != "cpu":
+            return self._model.encode(_view(features.contiguous().numpy()))
+        encoded = [np.array(self._model.encode(_view(one.contiguous().numpy()))) for one in features.split(1)]
+        return _view(np.concatenate(encoded))
 
-        return self._model.encode(ctranslate2.StorageView.from_array(features.contiguous().numpy()))
+    def _rows(self, encoded: Any, features: Tensor, rows: Sequence[int]) -> Any:
+        """Return the encoder's output for some rows of a batch, in their order."""
+        if len(rows) == len(features):
+            return encoded
+        if self._model.device != "cpu":
+            return self._encode(features[list(rows)])
+        return _view(np.array(encoded)[list(rows)])
 
     def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Attempt]:  # noqa: ARG002
         """Return what is written for each row of at most so many tokens; always the likeliest next one."""
@@ -162,7 +174,7 @@ class CTranslate2Whisper(Recognizer):
             # it adds "no timestamps" itself
             opening = [token for token in self._prompt.opening(language) if token != self._no_times]
             aligned = self._model.align(
-                encoded if len(rows) == len(found) else self._encode(heard.features[rows]),
+                self._rows(encoded, heard.features, rows),
                 opening,
                 # of a text without an end the last token has no place beside those that it adds
                 [found[row].ids[: self._positions - len(opening) - _ADDED] for row in rows],
@@ -178,6 +190,13 @@ class CTranslate2Whisper(Recognizer):
 
     def _text(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+
+def _view(array: Any) -> Any:
+    """Return an array as CTranslate2 takes it."""
+    import ctranslate2
+
+    return ctranslate2.StorageView.from_array(array)
 
 
 def _attempt(result: Any, most: int) -> Attempt:

@@ -27,16 +27,19 @@ class SearchingCTranslate2(CTranslate2Whisper):
 
         super().__init__(*loaded)
         self._beam_size, self._temperatures = options.beam_size, options.temperatures
+        self._likeliest = options.likeliest
         ctranslate2.set_random_seed(_SEED)
 
     def _texts(self, encoded: Any, features: Tensor, prompts: list[list[int]], most: int) -> list[Attempt]:
         def write(rows: Sequence[int], temperature: float) -> list[Attempt]:
-            some = encoded if len(rows) == len(prompts) else self._encode(features[list(rows)])
             drawing = {"sampling_topk": 0, "sampling_temperature": temperature}
             search = {"beam_size": 1} | drawing if temperature > 0 else {"beam_size": self._beam_size}
+            some = self._rows(encoded, features, rows)
             return self._generate(some, [prompts[row] for row in rows], most, **search)
 
         if self._temperatures:
             short = features.shape[-1] < self._frames
-            return with_fallback(write, self._text, self._temperatures, len(prompts), short=short)
+            return with_fallback(
+                write, self._text, self._temperatures, len(prompts), short=short, likeliest=self._likeliest
+            )
         return write(range(len(prompts)), 0.0)

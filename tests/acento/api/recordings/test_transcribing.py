@@ -4,14 +4,17 @@ import errno
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from batches import asked, digests, talks, use_fakes
+from fake_recognizer import FAKE
 
 from acento.api.carrying import in_process
 from acento.api.recordings import batches
@@ -25,6 +28,9 @@ from acento.data.words import Turn
 from acento.diarization.job import TURNS, DiarizeJob, DiarizeResult, to_json
 from acento.inference.runner import Runner, Worker
 from acento.models.base import Transcript
+from acento.models.checkpoints.resolver import resolve
+from acento.models.devices import Elsewhere
+from acento.models.families import FAMILIES
 from acento.requests import TranscribeRequest
 from acento.transcription.outputs import document_of_row
 
@@ -239,6 +245,34 @@ def test_a_default_model_that_cannot_be_had_is_said_to_be_the_default(
     with pytest.raises(ModelError, match=r"^There is no [^:]*folder") as raised:
         batches.decoding_of(store, asked_for.model_copy(update={"model": str(tmp_path / "none")}))
     assert "no model was named" not in str(raised.value)
+
+
+def test_the_usual_model_is_run_by_what_is_fast_on_a_processor_if_that_is_there_and_nobody_says_otherwise(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for = asked(tmp_path, tmp_path).model_copy(update={"model": None})
+    resolved: list[str] = []
+    monkeypatch.setattr(batches, "resolve", lambda name: (resolved.append(name), resolve(str(tmp_path / "model")))[1])
+    there = [None, None, None, "It is not installed."]
+    monkeypatch.setattr(batches.extras, "missing", lambda *_: there[len(resolved)])
+    batches.decoding_of(store, asked_for)
+    batches.decoding_of(store, asked_for.model_copy(update={"engine": "transformers"}))
+    batches.decoding_of(store, asked_for, Elsewhere())
+    batches.decoding_of(store, asked_for)
+    usual = batches.DEFAULT_MODEL
+    assert resolved == [f"{usual}:ctranslate2-int8", usual, usual, usual]
+
+
+@pytest.mark.parametrize(
+    ("options", "beams"),
+    [({}, 5), ({"beam_size": 2}, 2), ({"beam_size": 1}, 1), ({"temperatures": "0.2,0.4"}, 1)],
+)
+def test_a_family_has_its_own_beams_unless_somebody_says_how_many_or_texts_are_drawn(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], beams: int
+) -> None:
+    monkeypatch.setitem(FAMILIES, "fake", replace(FAKE, searches=True, beams=5))
+    (tmp_path / "in").mkdir()
+    assert batches.decoding_of(store, asked(tmp_path / "in", tmp_path, **options)).options.beam_size == beams
 
 
 def test_a_format_that_nobody_knows_and_one_that_needs_speakers_are_refused(store: LocalStore, tmp_path: Path) -> None:

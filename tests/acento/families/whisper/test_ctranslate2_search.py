@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import ctranslate2
 import numpy as np
 import pytest
 import torch
@@ -78,9 +79,19 @@ def test_texts_are_as_likely_as_on_transformers(folders: dict[str, Path], monkey
     assert min(one.no_speech for one in ours) > 0
 
 
+def test_a_processor_encodes_window_by_window_what_a_batch_gives(folders: dict[str, Path]) -> None:
+    recognizer = load(folders["ctranslate2"])
+    assert isinstance(recognizer, SearchingCTranslate2.__base__)
+    features = recognizer.prepare(clips()).features
+    whole = np.array(recognizer._model.encode(ctranslate2.StorageView.from_array(features.numpy())))
+    encoded = recognizer._encode(features)
+    assert np.array_equal(np.array(encoded), whole)
+    assert np.array_equal(np.array(recognizer._rows(encoded, features, [1, 4])), whole[[1, 4]])
+
+
 def test_a_text_that_fails_is_drawn_again(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acento.families.whisper.fallback.LEAST_LIKELY", -0.42)  # what three of the texts reach
-    recognizer = load(folders["ctranslate2"], temperatures=TEMPERATURES)
+    recognizer = load(folders["ctranslate2"], temperatures=TEMPERATURES, words=True)
     assert isinstance(recognizer, SearchingCTranslate2)
     calls: list[tuple[int, dict[str, Any]]] = []
     inner = recognizer._generate
@@ -90,7 +101,11 @@ def test_a_text_that_fails_is_drawn_again(folders: dict[str, Path], monkeypatch:
         return inner(encoded, prompts, most, **search)
 
     recognizer._generate = generate  # type: ignore[method-assign]
+    encoded: list[int] = []
+    encode = recognizer._encode
+    recognizer._encode = lambda features: (encoded.append(len(features)), encode(features))[1]  # type: ignore
     greedy, found = texts(load(folders["ctranslate2"]), clips()), texts(recognizer, clips())
     assert [search.get("sampling_temperature") for _, search in calls] == [None, 0.4, 0.8][: len(calls)]
     assert [rows for rows, _ in calls][:2] == [7, 4]
+    assert encoded == [7], "what was encoded is not encoded again for another try, nor for the times of words"
     assert [new == old for new, old in zip(found, greedy, strict=True)].count(True) >= 3

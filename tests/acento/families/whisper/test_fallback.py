@@ -18,7 +18,7 @@ def read(ids: Sequence[int]) -> str:
     return "".join(f"{number} " for number in ids)
 
 
-def tried(answers: dict[float, list[Attempt]], *, short: bool = False) -> tuple[list[Attempt], list[list[int]]]:
+def tried(answers: dict[float, list[Attempt]], **how: bool) -> tuple[list[Attempt], list[list[int]]]:
     """Return what is kept, and the rows that were written at each temperature."""
     calls: list[list[int]] = []
 
@@ -27,7 +27,7 @@ def tried(answers: dict[float, list[Attempt]], *, short: bool = False) -> tuple[
         return [answers[temperature][row] for row in rows]
 
     rows = len(next(iter(answers.values())))
-    return with_fallback(write, read, list(answers), rows, short=short), calls
+    return with_fallback(write, read, list(answers), rows, **how), calls
 
 
 def test_a_text_that_passes_is_kept_and_the_others_are_tried_again() -> None:
@@ -41,6 +41,14 @@ def test_the_last_text_is_kept_where_none_passes() -> None:
     kept, calls = tried({temperature: [UNLIKELY] for temperature in ALL} | {1.0: [REPEATS]})
     assert kept == [REPEATS]
     assert len(calls) == len(ALL)
+
+
+def test_the_likeliest_that_does_not_repeat_itself_is_kept_where_that_is_asked_for() -> None:
+    worse = Attempt([7, 8, 9], -6.0)
+    answers = {0.0: [UNLIKELY, REPEATS, REPEATS], 0.2: [worse, worse, REPEATS], 0.4: [worse, UNLIKELY, REPEATS]}
+    assert tried(answers, likeliest=True)[0] == [UNLIKELY, UNLIKELY, REPEATS]
+    assert tried(answers)[0] == [worse, UNLIKELY, REPEATS]
+    assert tried({0.0: [UNLIKELY], 0.2: [GOOD]}, likeliest=True)[0] == [GOOD]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_what_published_weights_write_on_ten_minutes_without_a_voice_detector_is
     found = Engine(recognizer, batch_size=3).decode(clips, read).predictions
     assert len(found) * 30.0 >= 600
     assert sum(bool(one.text) for one in found) > 5, "it would write something"
-    texts = {one.id: document_of(one.id, 30.0, {None: heard_in(0.0, 30.0, one)}).text for one in found}
+    texts = {one.id: document_of(one.id, 30.0, {None: heard_in(((0.0, 30.0),), one)}).text for one in found}
     assert {name: text for name, text in texts.items() if text} == {}
 
 

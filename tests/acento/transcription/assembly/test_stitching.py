@@ -166,11 +166,11 @@ def test_what_is_cut_keeps_its_punctuation_language_and_likelihood():
 def test_a_prediction_has_times_relative_to_its_window():
 
     segment = Segment(0, 3, "ya po", (Word("ya", 0.5, 1.0), Word("po", 1.1, 1.5)), -0.1, 0.02, "es")
-    [window] = heard_in(60.0, 63.0, Prediction("w", "ya po", (segment,)))
+    [window] = heard_in(((60.0, 63.0),), Prediction("w", "ya po", (segment,)))
     assert (window.start, window.end, window.logprob, window.no_speech, window.language) == (60, 63, -0.1, 0.02, "es")
     assert [(word.start, word.end) for word in window.words] == [(60.5, 61.0), (61.1, 61.5)]
-    assert heard_in(60.0, 63.0, Prediction("w", "")) == []
-    assert heard_in(60.0, 63.0, Prediction("w", None, error="model_error", detail="It died.")) == []
+    assert heard_in(((60.0, 63.0),), Prediction("w", "")) == []
+    assert heard_in(((60.0, 63.0),), Prediction("w", None, error="model_error", detail="It died.")) == []
 
 
 @pytest.mark.parametrize("text", ["", " "])
