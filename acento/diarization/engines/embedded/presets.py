@@ -1,8 +1,8 @@
 """What the embedded diarization is told: two presets, and how their numbers were chosen.
 
 By ``benchmarks/diarization.py --tune`` the threshold finds the right number of speakers most often, and the likeness
-has the least DER with it: on dialogues made of acted Dutch and Czech clips whose speakers are known, clean and as if far
-from the microphone. The meetings that scores are reported on had no part in it.
+has the least DER with it: on dialogues made of acted Dutch and Czech clips whose speakers are known, clean and as if
+far from the microphone. The meetings that scores are reported on had no part in it.
 """
 
 from collections.abc import Mapping
