@@ -75,8 +75,8 @@ class ListenRequest(DecodingRequest):
     def _fits_together(self) -> Self:
         if self.quantization is not None and self.engine is None:
             raise ValueError("A quantization is for CTranslate2: add --engine ctranslate2")
-        names = ("speakers", "min_speakers", "max_speakers", "voices")
-        asked = [name for name in names if getattr(self, name)] + ["merge"] * (self.merge != "overlap")
+        of_speakers = ("speakers", "min_speakers", "max_speakers", "voices")
+        asked = [name for name in of_speakers if getattr(self, name)] + ["merge"] * (self.merge != "overlap")
         if asked and not self.diarize:
             raise ValueError(
                 f"{self.option(asked[0]).spelled(asked[0])[0]} is for telling speakers apart: add --diarize"
