@@ -18,6 +18,8 @@ def fork(work: Work) -> int:
     if child == 0:
         code = 1
         try:
+            if torch := sys.modules.get("torch"):
+                torch.set_num_threads(1)  # it would wait for threads that a child has not
             work()
             code = 0
         except BaseException:
