@@ -1,4 +1,7 @@
-"""Judge a model's short windows against its full ones: benchmark it with both, ask the window gate, keep its answer."""
+"""Judge a model's short windows against its full ones: benchmark it with both, ask the window gate, keep its answer.
+
+What was only shortened is judged against the full windows of its base, which it is to equal.
+"""
 
 from typing import Any
 
@@ -64,7 +67,7 @@ def judge_windows(model: Named, test: Named | None = None, **options: Any) -> Wi
 def run_steps(request: WindowsRequest, carry: Carry) -> JudgedWindows:
     """Carry out what was asked of the window gate by hand, step by step."""
     question = carry(fix_question, request)
-    model = question.incumbent
+    model = question.candidate or question.incumbent
     like = BenchmarkRequest(
         models=[model],
         datasets=question.datasets,
@@ -75,15 +78,18 @@ def run_steps(request: WindowsRequest, carry: Carry) -> JudgedWindows:
         compute=request.compute,
         allow_invalid=request.allow_invalid,
     )
-    return carry(write_card, carry(judge_runs, model, question, *measure_both(like, carry)), question)
+    runs = measure_both(like, carry, question.incumbent)
+    return carry(write_card, carry(judge_runs, model, question, *runs), question)
 
 
-def measure_both(like: BenchmarkRequest, carry: Carry) -> tuple[str, str]:
-    """Benchmark a model with full windows, and then with short ones, else as a request says; return both runs."""
-    full, short = (
-        measured_run(carry(run_benchmark, like.model_copy(update={"window": window}))) for window in ("full", "fit")
-    )
-    return full, short
+def measure_both(like: BenchmarkRequest, carry: Carry, full: str | None = None) -> tuple[str, str]:
+    """Benchmark a model with full windows, and then with short ones, else as a request says; return both runs.
+
+    ``full`` is the model that is heard with full windows; None: the same one.
+    """
+    whole = like.model_copy(update={"window": "full", "models": like.models if full is None else [full]})
+    short = like.model_copy(update={"window": "fit"})
+    return measured_run(carry(run_benchmark, whole)), measured_run(carry(run_benchmark, short))
 
 
 def measured_run(finished: Finished) -> str:
@@ -109,8 +115,9 @@ def fix_question(store: Store, request: WindowsRequest) -> Question:
         store,
         request.test or version.about.dataset,
         request.guards or (),
-        incumbent=version.id,
-        against="its full windows",
+        incumbent=with_full_windows(version),
+        against="its base's full windows" if version.about.shortened else "its full windows",
+        candidate=version.id,
         language=request.language,
         allow_few_speakers=request.allow_few_speakers,
         window_bound=request.window_bound,
@@ -139,6 +146,24 @@ def find_taught(store: Store, model: str) -> tuple[ModelVersion, Fit]:
     )
 
 
+def with_full_windows(version: ModelVersion) -> str:
+    """Return the model whose full windows short ones are judged against, as a benchmark is asked for it.
+
+    What was only shortened is to say what its base said; its own full windows, which it need not have been shown, may
+    have become worse.
+
+    Raises:
+        InputError: its base is no longer what it was.
+    """
+    if not version.about.shortened:
+        return version.id
+    base = version.about.base
+    name = base["id"] if base["revision"] is None or "@" in base["id"] else f"{base['id']}@{base['revision']}"
+    if resolve(name).digest != base["digest"]:
+        raise InputError(f"{name}, the base of {version.title}, was changed since: shorten it again.")
+    return str(name)
+
+
 def short_windows(store: Store, model: str) -> Fit | None:
     """Return the short windows that a version was taught; None where it was taught none."""
     return taught_fit(store, find_version(store, model))
@@ -146,8 +171,9 @@ def short_windows(store: Store, model: str) -> Fit | None:
 
 def judge_runs(store: Store, model: str, question: Question, full: str, short: str) -> JudgedWindows:
     """Put the window gate's question to a run with full windows and one with short ones, and keep the answer."""
-    (version, fit), checkpoint = find_taught(store, model), resolve(model)
-    verdict = judging.judge_windows(store, question, fit, full=(full, checkpoint), short=(short, checkpoint))
+    version, fit = find_taught(store, model)
+    sides = {"full": (full, resolve(with_full_windows(version))), "short": (short, resolve(model))}
+    verdict = judging.judge_windows(store, question, fit, **sides)
     return JudgedWindows(model=version.id, verdict=keep_verdict(store, version, verdict))
 
 
@@ -155,7 +181,7 @@ def write_card(store: Store, judged: JudgedWindows, question: Question) -> Judge
     """Write the model card anew, with the window gate's answer in it."""
     version, verdict = find_version(store, judged.model), judged.verdict
     last = latest_report(store, version)
-    run = verdict.runs[1 if verdict.passed else 0]
+    run = verdict.runs[1 if verdict.passed or version.about.shortened else 0]
     report = report_of(store, version, run, question, None) if last is None else last.report
     publish_report(store, version, report.model_copy(update={"windows": verdict}))
     return judged.model_copy(update={"card": card_path(store, version)})

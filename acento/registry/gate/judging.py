@@ -32,6 +32,8 @@ class Question(BaseModel, frozen=True):
     """The model to be beaten, as a benchmark is asked for it."""
     against: str
     """What that model is called in sentences."""
+    candidate: str | None = None
+    """The version that is judged, where it is there already."""
     language: str | None
     """What the models are told to write; None: what each data set says."""
     bound: float = BOUND
@@ -62,6 +64,7 @@ def ask(
     *,
     incumbent: str,
     against: str,
+    candidate: str | None = None,
     language: str | None = None,
     bound: float = BOUND,
     allow_few_speakers: bool = False,
@@ -95,6 +98,7 @@ def ask(
         guards=tuple(sets[1:]),
         incumbent=incumbent,
         against=against,
+        candidate=candidate,
         language=language,
         bound=bound,
         allow_few_speakers=allow_few_speakers,
@@ -138,7 +142,7 @@ def judge_windows(
         question: what sets the windows are judged on; its ``window_bound`` counts.
         fit: the short windows.
         full: a run with full windows, and the model that was measured in it.
-        short: a run with short windows, and the model in it, usually the same one.
+        short: a run with short windows, and the model in it: the same one, or one that was shortened from it.
 
     Raises:
         InputError: a run lacks one of the sets.
@@ -157,7 +161,15 @@ def judge_windows(
         runaways=sum(entry.runaways for entry in measured),
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return verdict.model_copy(update={"runs": (full[0], short[0]), "created": now})
+    base = [] if full[1].digest == short[1].digest else [_of_base(full[1].id, verdict.passed)]
+    about = {"runs": (full[0], short[0]), "created": now, "sentences": (*verdict.sentences, *base)}
+    return verdict.model_copy(update=about)
+
+
+def _of_base(base: str, passed: bool) -> str:
+    """Say whose full windows they are, and after a refusal what to do."""
+    said = f"The full windows are those of {base}, its base"
+    return f"{said}." if passed else f"{said}: use that, as the shortened model may be worse in its own full windows."
 
 
 def _evidence(

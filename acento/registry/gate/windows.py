@@ -1,9 +1,10 @@
 """The window gate: whether a model that was taught short windows may be used with them, or keeps its full ones.
 
-One model's texts of the same clips are compared, with full windows and with short ones. On the test set and on every
-guard the one-sided upper bound of the loss must be within the bound: a test of non-inferiority each, so that each keeps
-its own level (see :mod:`acento.registry.gate.gate`). What cannot be told keeps the full window: too few clips, fewer
-than ten unseen speakers, clips that only short windows failed on.
+One model's texts of the same clips are compared, with full windows and with short ones; where it was only shortened,
+the full windows are its base's. On the test set and on every guard the one-sided upper bound of the loss must be within
+the bound: a test of non-inferiority each, so that each keeps its own level (see :mod:`acento.registry.gate.gate`). What
+cannot be told keeps the full window: too few clips, fewer than ten unseen speakers, clips that only short windows
+failed on.
 
 It is no look at the test split of its own (:mod:`acento.registry.gate.looks`): a model is compared with itself, and
 nothing is promoted. But it chooses the window on clips on which the candidate is judged afterwards, and the better of

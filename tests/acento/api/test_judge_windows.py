@@ -19,6 +19,7 @@ from acento.api.windows import run_steps
 from acento.core.errors import InputError
 from acento.core.settings import settings
 from acento.core.store import LocalStore
+from acento.models.checkpoints.checkpoint import ModelSpec
 from acento.models.checkpoints.resolver import resolve
 from acento.models.windows import Fit
 from acento.registry.card.card import publish_report, report_of
@@ -27,6 +28,7 @@ from acento.registry.gate.judging import judge
 from acento.registry.gate.windows import window_verdict
 from acento.registry.model_version import ModelVersion
 from acento.registry.promotion import promote
+from acento.registry.runs.records import entries_of
 from acento.registry.versions import find_version
 from acento.registry.windows import window_of
 from acento.requests import BenchmarkRequest, WindowsRequest
@@ -102,6 +104,27 @@ def test_an_answer_is_obeyed_by_what_is_used_by_itself_and_by_nothing_that_was_a
     assert passed.passed, passed.sentences
     assert (passed.fit, window_of(taught)) == (FIT, FIT)
     assert used_window(taught) == "clip + 0.5 s"
+
+
+def test_what_was_only_shortened_is_judged_against_the_full_windows_of_its_base(
+    store: LocalStore, taught: ModelVersion, tmp_path: Path
+) -> None:
+    base = make_whisper(tmp_path / "base", seed=6)
+    facts = {"dataset": taught.about.dataset, "dataset_fingerprint": taught.about.dataset_fingerprint}
+    about = {"base": ModelSpec.of(resolve(str(base))).model_dump(), "recipe": {"objective": "distill"}}
+    short = registered(store, teach(make_whisper(tmp_path / "short", seed=5)), name="short", **about, **facts)
+    verdict = acento.judge_windows(short, num_requests=1)
+    measured = [{entry.model for entry, _ in entries_of(store, f"runs/{run}")} for run in verdict.runs]
+    assert measured == [{str(base)}, {short.id}]
+    assert verdict.full is not None
+    assert verdict.full.conditions is not None
+    assert verdict.full.conditions.window is None
+    assert verdict.sentences[-1].startswith(f"The full windows are those of {base}, its base: use that")
+    assert f"- {verdict.sentences[-1]}" in short.card
+
+    (base / "generation_config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"the base of short@\w+, was changed since: shorten it again"):
+        acento.judge_windows(short, num_requests=1)
 
 
 def test_it_measures_the_same_model_in_both_windows_and_how_fast(taught: ModelVersion) -> None:

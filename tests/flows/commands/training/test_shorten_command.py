@@ -49,6 +49,7 @@ def test_it_leaves_a_version_that_the_window_gate_judged_and_does_nothing_twice(
     verdict = window_verdict(store, version)
     assert verdict is not None
     assert not verdict.passed
+    assert verdict.sentences[-1].startswith(f"The full windows are those of {version.about.base['id']}, its base: use")
     assert "taught short windows by itself" in version.card
 
     again = acento(prefect_server, straight, *LONG)
