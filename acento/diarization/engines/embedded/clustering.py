@@ -47,6 +47,16 @@ class Rules:
     """Seconds of speech with which somebody is a speaker, even where that share is more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Division:
+    """When one speaker of a window is taken for two people."""
+
+    likeness: float
+    """The mean cosine of the voices of two groups of stretches, below which they are two people's."""
+    least_s: float = 2.0
+    """Seconds that either of them says alone."""
+
+
 def cluster(vectors: Array, seconds: Array, speakers: Speakers, rules: Rules) -> npt.NDArray[np.int64]:
     """Return the speaker of each vector, from 0, in the order in which they come first.
 

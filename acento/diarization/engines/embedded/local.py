@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from acento.data.utterance import SAMPLE_RATE
 from acento.diarization.activity import Bools
-from acento.diarization.engines.embedded.clustering import agglomerate
+from acento.diarization.engines.embedded.clustering import Division, agglomerate
 from acento.diarization.engines.embedded.networks.segmentation import FRAME_STEP, FRAME_WIDTH
 from acento.diarization.engines.embedded.vectors import Vector, unit
 from acento.diarization.engines.embedded.voices import HOP, LEAST_FRAMES, Features, Voices, coarse_frames
@@ -22,16 +22,6 @@ _STRETCH = 150
 """Frames of features in a stretch: 1.5 s."""
 
 Whole = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Division:
-    """When one speaker of a window is taken for two people."""
-
-    likeness: float
-    """The mean cosine of the voices of two groups of stretches, below which they are two people's."""
-    least_s: float = 2.0
-    """Seconds that either of them says alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from typing import Final
 
 from acento.core.errors import InputError
 from acento.diarization.activity import Smoothing
-from acento.diarization.engines.embedded.clustering import Rules
-from acento.diarization.engines.embedded.local import Division
+from acento.diarization.engines.embedded.clustering import Division, Rules
 
 
 @dataclass(frozen=True, slots=True)

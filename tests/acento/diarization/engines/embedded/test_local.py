@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acento.diarization.engines.embedded.local import Division, Local, speakers_of
+from acento.diarization.engines.embedded.clustering import Division
+from acento.diarization.engines.embedded.local import Local, speakers_of
 
 FRAMES, FEATURES = 589, 998
 DIVISION = Division(likeness=0.3, least_s=2.0)
