@@ -179,7 +179,7 @@ def language_of(row: Prediction | None) -> str | None:
 def speech_in(store: Store, recording: str) -> Callable[[PlannedClip], float]:
     """Return what tells the seconds of speech in a window of a recording, given the recording's key."""
     voices = [voice_of(channel) for channel in load_speech(store, recording).T]
-    return lambda clip: voices[clip.row](clip.start_s or 0.0, (clip.start_s or 0.0) + clip.duration_s)
+    return lambda clip: sum(voices[clip.row](start, end) for start, end in clip.heard)
 
 
 def voted(

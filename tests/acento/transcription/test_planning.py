@@ -205,3 +205,6 @@ def test_of_a_window_only_its_speech_counts_by_its_channel(store: LocalStore) ->
     speech_s = speech_in(store, stereo.key)
     assert speech_s(PlannedClip("x", 5.9, "", stereo.key, 1, 0.0)) == pytest.approx(31 * 0.032)
     assert speech_s(PlannedClip("x", 3.0, "", stereo.key, 0, 2.0)) == 0
+    apart = ((0.0, 0.1), (2.0, 5.9))
+    whole, parts = (PlannedClip("x", 4.0, "", stereo.key, 1, 0.0, spans) for spans in (((0.0, 5.9),), apart))
+    assert speech_s(whole) - speech_s(parts) == pytest.approx(speech_s(PlannedClip("x", 1.9, "", stereo.key, 1, 0.1)))
